@@ -1,0 +1,1 @@
+//! rotewatch watches a neural network while it trains and says when it starts to learn by rote.
