@@ -136,11 +136,11 @@ impl Kernel {
     #[must_use]
     pub fn widest_bit_table(self) -> usize {
         match self.0 {
-            Variant::Scalar => 6,
+            Variant::Scalar => 12,
             #[cfg(target_arch = "x86_64")]
-            Variant::Avx2 => 14,
+            Variant::Avx2 => 24,
             #[cfg(target_arch = "x86_64")]
-            Variant::Avx512 => 40,
+            Variant::Avx512 => 48,
         }
     }
 
