@@ -9,6 +9,7 @@
 //! This is the only place with `unsafe` code. Each file under `x86_64` holds one instruction set; its functions may be called only
 //! where the processor has it, which having a [`Kernel`] of that variant proves: the type cannot be made otherwise.
 
+pub mod neighbours;
 pub mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
@@ -22,6 +23,9 @@ pub const LANES: usize = 8;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C, align(64))]
 pub struct Lanes(pub [u64; LANES]);
+
+/// The most neighbours that [`Kernel::kth_distance`] keeps.
+pub const NEIGHBOURS_LIMIT: usize = 10;
 
 /// Name of the environment variable that forces a variant.
 pub const KERNEL_VARIABLE: &str = "ROTEWATCH_KERNEL";
@@ -214,6 +218,64 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the variant exists, so the processor has AVX-512; the lengths were checked above.
             Variant::Avx512 => unsafe { x86_64::avx512::sum_over_cells(cumulative, left_bins, right_bins, terms) },
+        }
+    }
+
+    /// Chebyshev distance in the plane from each of the points `first..first + 8` to its `k`-th nearest neighbour.
+    ///
+    /// # Shape
+    /// `along`: one coordinate, ascending, with [`padding(rows)`](neighbours::padding) times -inf before and inf behind it; `across`: the other
+    /// coordinate in the same order, with as many zeros. Lanes behind the last point, and those not `wanted`, hold nothing of meaning.
+    ///
+    /// # Estimator
+    /// `max(|dx|, |dy|)` in double precision; infinite where there are not `k` other points.
+    ///
+    /// # Cost
+    /// Two distances a step and point, about `sqrt(k rows)` steps for independent coordinates of equal scale.
+    ///
+    /// # Panics
+    /// If `k` is not in `1..=`[`NEIGHBOURS_LIMIT`] or the padding is too short.
+    #[must_use]
+    pub fn kth_distance(
+        self,
+        k: usize,
+        along: &[f64],
+        across: &[f64],
+        padding: usize,
+        first: usize,
+        wanted: [bool; LANES],
+    ) -> [f64; LANES] {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the variant exists, so the processor has AVX-512.
+            Variant::Avx512 => unsafe { x86_64::avx512::kth_distance(k, along, across, padding, first, wanted) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the variant exists, so the processor has AVX2.
+            Variant::Avx2 => unsafe { x86_64::avx2::kth_distance(k, along, across, padding, first, wanted) },
+            Variant::Scalar => scalar::kth_distance(k, along, across, padding, first, wanted),
+        }
+    }
+
+    /// How many points lie within `radius` of each of the points `first..first + 8` on a sorted axis, itself included.
+    ///
+    /// # Shape
+    /// `along` as in [`Kernel::kth_distance`]; lanes behind the last point hold nothing of meaning.
+    ///
+    /// # Cost
+    /// Linear in the count up to 64 steps, then two bisections.
+    ///
+    /// # Panics
+    /// If the padding is too short.
+    #[must_use]
+    pub fn count_within(self, along: &[f64], padding: usize, first: usize, radius: [f64; LANES]) -> [u64; LANES] {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the variant exists, so the processor has AVX-512.
+            Variant::Avx512 => unsafe { x86_64::avx512::count_within(along, padding, first, radius) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the variant exists, so the processor has AVX2.
+            Variant::Avx2 => unsafe { x86_64::avx2::count_within(along, padding, first, radius) },
+            Variant::Scalar => neighbours::count_within(along, padding, first, radius),
         }
     }
 
