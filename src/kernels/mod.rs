@@ -248,7 +248,7 @@ impl Kernel {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the variant exists, so the processor has AVX-512.
-            Variant::Avx512 => unsafe { x86_64::avx512::kth_distance(k, along, across, padding, first, wanted) },
+            Variant::Avx512 => unsafe { x86_64::avx512_neighbours::kth_distance(k, along, across, padding, first, wanted) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the variant exists, so the processor has AVX2.
             Variant::Avx2 => unsafe { x86_64::avx2::kth_distance(k, along, across, padding, first, wanted) },
@@ -262,7 +262,7 @@ impl Kernel {
     /// `along` as in [`Kernel::kth_distance`]; lanes behind the last point hold nothing of meaning.
     ///
     /// # Cost
-    /// Linear in the count up to 64 steps, then two bisections.
+    /// A comparison for every sixteen points within, and four more.
     ///
     /// # Panics
     /// If the padding is too short.
@@ -271,7 +271,7 @@ impl Kernel {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the variant exists, so the processor has AVX-512.
-            Variant::Avx512 => unsafe { x86_64::avx512::count_within(along, padding, first, radius) },
+            Variant::Avx512 => unsafe { x86_64::avx512_neighbours::count_within(along, padding, first, radius) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the variant exists, so the processor has AVX2.
             Variant::Avx2 => unsafe { x86_64::avx2::count_within(along, padding, first, radius) },

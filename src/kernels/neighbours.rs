@@ -6,13 +6,13 @@
 
 use super::LANES;
 
-/// Steps after which a lane that is still counting is finished by bisection.
-const LINEAR_STEPS: usize = 64;
+/// How far a count strides along the axis before it looks closer.
+pub(super) const STRIDE: usize = 16;
 
 /// Room that is needed on either side of `rows` sorted values.
 #[must_use]
 pub fn padding(rows: usize) -> usize {
-    rows.next_multiple_of(LANES) + 2 * LANES
+    rows.next_multiple_of(LANES) + 2 * STRIDE + LANES
 }
 
 type Lane = [f64; LANES];
@@ -92,26 +92,44 @@ pub(super) fn kth_distance<const K: usize>(
 pub(super) fn count_within(along: &[f64], padding: usize, first: usize, radius: Lane) -> [u64; LANES] {
     let at = padding + first;
     let x = load(along, at);
-    let mut counts = [1_u64; LANES];
-    for step in 1..=LINEAR_STEPS.min(padding - LANES) {
-        let (right_x, left_x) = (load(along, at + step), load(along, at - step));
+    let (mut right, mut left) = ([0; LANES], [0; LANES]);
+    for strides in 1..=(along.len() - at - LANES) / STRIDE {
+        let there = load(along, at + strides * STRIDE);
         let mut open = 0;
         for lane in 0..LANES {
-            let right = u64::from(right_x[lane] - x[lane] <= radius[lane]);
-            let left = u64::from(x[lane] - left_x[lane] <= radius[lane]);
-            counts[lane] += right + left;
-            open |= right | left;
+            let within = u64::from(there[lane] - x[lane] <= radius[lane]);
+            right[lane] += within * STRIDE as u64;
+            open |= within;
         }
         if open == 0 {
-            return counts;
+            break;
         }
     }
-    let sorted = &along[padding..along.len() - padding];
-    for lane in 0..LANES.min(sorted.len().saturating_sub(first)) {
-        let (x, radius, place) = (x[lane], radius[lane], first + lane);
-        let right = sorted[place..].partition_point(|&other| other - x <= radius);
-        let left = sorted[..place].partition_point(|&other| x - other > radius);
-        counts[lane] = (right + place - left) as u64;
+    for strides in 1..=at / STRIDE {
+        let there = load(along, at - strides * STRIDE);
+        let mut open = 0;
+        for lane in 0..LANES {
+            let within = u64::from(x[lane] - there[lane] <= radius[lane]);
+            left[lane] += within * STRIDE as u64;
+            open |= within;
+        }
+        if open == 0 {
+            break;
+        }
+    }
+    // Each lane's border is now less than a stride beyond where it stands: four halvings find it.
+    for half in [8, 4, 2, 1] {
+        for lane in 0..LANES {
+            let place = at + lane;
+            let further_right = (place + (right[lane] + half) as usize).min(along.len() - 1);
+            let further_left = place.saturating_sub((left[lane] + half) as usize);
+            right[lane] += half * u64::from(along[further_right] - x[lane] <= radius[lane]);
+            left[lane] += half * u64::from(x[lane] - along[further_left] <= radius[lane]);
+        }
+    }
+    let mut counts = [0; LANES];
+    for lane in 0..LANES {
+        counts[lane] = right[lane] + left[lane] + 1;
     }
     counts
 }

@@ -211,28 +211,3 @@ pub(in crate::kernels) unsafe fn thermometer(bins: &[u16], first: u16, planes: u
 pub(in crate::kernels) unsafe fn bins_of_f32(values: &[f32], thresholds: &[f32], bins: &mut [u16]) {
     crate::kernels::scalar::bins_of_f32(values, thresholds, bins);
 }
-
-/// Distance to the `k`-th nearest neighbour: the plain code, compiled for these instructions.
-///
-/// # Safety
-/// The processor must have the features named below.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq")]
-pub(in crate::kernels) unsafe fn kth_distance(
-    k: usize,
-    along: &[f64],
-    across: &[f64],
-    padding: usize,
-    first: usize,
-    wanted: [bool; LANES],
-) -> [f64; LANES] {
-    crate::kernels::scalar::kth_distance(k, along, across, padding, first, wanted)
-}
-
-/// Points within a radius on an axis: the plain code, compiled for these instructions.
-///
-/// # Safety
-/// The processor must have the features named below.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq")]
-pub(in crate::kernels) unsafe fn count_within(along: &[f64], padding: usize, first: usize, radius: [f64; LANES]) -> [u64; LANES] {
-    crate::kernels::neighbours::count_within(along, padding, first, radius)
-}
