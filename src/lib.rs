@@ -1,1 +1,5 @@
 //! rotewatch watches a neural network while it trains and says when it starts to learn by rote.
+
+#[cfg(feature = "torch")]
+pub mod torch;
+pub mod training;
