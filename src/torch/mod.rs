@@ -4,10 +4,15 @@
 //! generators of its own, seeded by [`TrainOptions::seed`](crate::training::TrainOptions), never from libtorch's global one.
 //! So nothing that runs beside it in the process, the monitoring included, can change a loss.
 
+mod circles;
+pub mod data;
 pub mod digits;
 pub mod idx;
 pub mod images;
+pub mod models;
 mod seed;
+pub mod tasks;
+pub mod train;
 
 /// The folder of the real MNIST files, or `None` after saying aloud that a test skips.
 ///
