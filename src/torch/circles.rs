@@ -32,10 +32,7 @@ pub(super) fn load(options: &TaskOptions, seed: u64) -> TaskData {
         let truth = classes(rows, &mut points);
         let labels = redrawn(&truth, options.label_noise, 2, &mut label_draws);
         let shortcut = agreeing(&labels, agreement, &mut shortcut_draws);
-        (
-            split(&truth, &labels, &shortcut, &mut points),
-            differing(&truth, &labels),
-        )
+        (split(&truth, &labels, &shortcut, &mut points), differing(&truth, &labels))
     };
     let [(train, wrong), (probe, _), (hold_out, _)] = row_counts(options).map(&mut spoilt);
     let mut test_points = generator(seed, Draw::TestExamples);
@@ -58,10 +55,7 @@ fn split(truth: &[u8], labels: &[u8], shortcut: &[u8], random: &mut ChaCha8Rng) 
         let third = SHORTCUT_MEANS[usize::from(shortcut)] + SPREAD * normal(random);
         features.extend([radius * cos, radius * sin, third]);
     }
-    Split {
-        inputs: Tensor::from_slice(&features).view([-1, 3]),
-        labels: label_tensor(labels),
-    }
+    Split { inputs: Tensor::from_slice(&features).view([-1, 3]), labels: label_tensor(labels) }
 }
 
 /// A normal number by Box and Muller (1958).
@@ -76,39 +70,17 @@ mod tests {
     use crate::training::Task;
 
     fn circles(label_noise: f64, spurious: Option<f64>) -> TaskData {
-        let options = TaskOptions {
-            task: Task::Circles,
-            examples: 2_000,
-            label_noise,
-            spurious,
-            ..TaskOptions::default()
-        };
+        let options = TaskOptions { task: Task::Circles, examples: 2_000, label_noise, spurious, ..TaskOptions::default() };
         load(&options, 1)
     }
 
     #[test]
     fn the_radius_tells_the_class_and_the_third_feature_nothing() {
         let test = circles(0.0, None).test;
-        let radius = test
-            .inputs
-            .narrow(1, 0, 2)
-            .square()
-            .sum_dim_intlist(1, false, tch::Kind::Float)
-            .sqrt();
-        let by_radius = radius
-            .lt(0.75)
-            .eq_tensor(&test.labels.to_kind(tch::Kind::Bool));
-        let by_third = test
-            .inputs
-            .select(1, 2)
-            .gt(0.0)
-            .eq_tensor(&test.labels.to_kind(tch::Kind::Bool));
-        let share = |right: Tensor| {
-            right
-                .to_kind(tch::Kind::Double)
-                .mean(tch::Kind::Double)
-                .double_value(&[])
-        };
+        let radius = test.inputs.narrow(1, 0, 2).square().sum_dim_intlist(1, false, tch::Kind::Float).sqrt();
+        let by_radius = radius.lt(0.75).eq_tensor(&test.labels.to_kind(tch::Kind::Bool));
+        let by_third = test.inputs.select(1, 2).gt(0.0).eq_tensor(&test.labels.to_kind(tch::Kind::Bool));
+        let share = |right: Tensor| right.to_kind(tch::Kind::Double).mean(tch::Kind::Double).double_value(&[]);
         assert!(share(by_radius) > 0.98);
         assert!((share(by_third) - 0.5).abs() < 0.01);
     }
@@ -116,26 +88,15 @@ mod tests {
     #[test]
     fn a_shortcut_agrees_with_the_labels_as_often_as_asked() {
         let train = circles(0.2, Some(0.9)).train;
-        let agree = train
-            .inputs
-            .select(1, 2)
-            .gt(0.0)
-            .eq_tensor(&train.labels.to_kind(tch::Kind::Bool));
-        let share = agree
-            .to_kind(tch::Kind::Double)
-            .mean(tch::Kind::Double)
-            .double_value(&[]);
+        let agree = train.inputs.select(1, 2).gt(0.0).eq_tensor(&train.labels.to_kind(tch::Kind::Bool));
+        let share = agree.to_kind(tch::Kind::Double).mean(tch::Kind::Double).double_value(&[]);
         assert!((share - 0.9).abs() < 1e-9, "{share}");
     }
 
     #[test]
     fn redrawn_labels_are_wrong_half_of_the_time() {
         let wrong = circles(0.4, None).mislabelled.unwrap();
-        assert!(
-            (350..=450).contains(&wrong.size()[0]),
-            "{} of 2,000",
-            wrong.size()[0]
-        );
+        assert!((350..=450).contains(&wrong.size()[0]), "{} of 2,000", wrong.size()[0]);
         assert!(circles(0.0, None).mislabelled.is_none());
     }
 }

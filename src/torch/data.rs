@@ -48,25 +48,15 @@ pub(super) fn random_shifts(rows: usize, random: &mut ChaCha8Rng) -> Vec<Shift> 
 /// # Panics
 /// Where there is not one colour or not one shift a row.
 pub(super) fn pictures(images: &Images, colors: Option<&[u8]>, shifts: Option<&[Shift]>) -> Tensor {
-    assert!(
-        colors.is_none_or(|colors| colors.len() == images.rows()),
-        "one colour a row"
-    );
-    assert!(
-        shifts.is_none_or(|shifts| shifts.len() == images.rows()),
-        "one shift a row"
-    );
+    assert!(colors.is_none_or(|colors| colors.len() == images.rows()), "one colour a row");
+    assert!(shifts.is_none_or(|shifts| shifts.len() == images.rows()), "one shift a row");
     let channels = if colors.is_some() { 2 } else { 1 };
     let row_values = channels * INPUT_PIXELS;
     let mut values = vec![0.0_f32; images.rows() * row_values];
     for (row, input) in values.chunks_exact_mut(row_values).enumerate() {
         let channel = colors.map_or(0, |colors| usize::from(colors[row]));
         let shift = shifts.map_or([0, 0], |shifts| shifts[row]);
-        halve(
-            images.picture(row),
-            shift,
-            &mut input[channel * INPUT_PIXELS..][..INPUT_PIXELS],
-        );
+        halve(images.picture(row), shift, &mut input[channel * INPUT_PIXELS..][..INPUT_PIXELS]);
     }
     let side = INPUT_SIDE as i64;
     Tensor::from_slice(&values).view([images.rows() as i64, channels as i64, side, side])
@@ -75,8 +65,7 @@ pub(super) fn pictures(images: &Images, colors: Option<&[u8]>, shifts: Option<&[
 /// The means of 2 x 2 pixels of a moved picture, 255 becoming 1; what moves in from outside is paper.
 fn halve(picture: &[u8], [right, down]: Shift, halved: &mut [f32]) {
     let pixel = |y: usize, x: usize| {
-        let moved =
-            |at: usize, by: i32| usize::try_from(at as i32 - by).ok().filter(|&at| at < SIDE);
+        let moved = |at: usize, by: i32| usize::try_from(at as i32 - by).ok().filter(|&at| at < SIDE);
         match (moved(y, down), moved(x, right)) {
             (Some(y), Some(x)) => u32::from(picture[y * SIDE + x]),
             _ => 0,
@@ -105,10 +94,7 @@ mod tests {
         let mut pixels = vec![0; SIDE * SIDE];
         pixels[2 * SIDE + 4] = 255;
         pixels.extend(vec![255; SIDE * SIDE]);
-        Images {
-            pixels,
-            labels: vec![0, 1],
-        }
+        Images { pixels, labels: vec![0, 1] }
     }
 
     fn at(inputs: &Tensor, index: [i64; 4]) -> f64 {
@@ -128,27 +114,15 @@ mod tests {
     fn a_colour_is_the_channel_that_holds_the_picture() {
         let inputs = pictures(&images(), Some(&[1, 0]), None);
         assert_eq!(inputs.size(), [2, 2, 14, 14]);
-        assert_eq!(
-            (at(&inputs, [0, 0, 1, 2]), at(&inputs, [0, 1, 1, 2])),
-            (0.0, 0.25)
-        );
-        assert_eq!(
-            (at(&inputs, [1, 0, 0, 0]), at(&inputs, [1, 1, 0, 0])),
-            (1.0, 0.0)
-        );
+        assert_eq!((at(&inputs, [0, 0, 1, 2]), at(&inputs, [0, 1, 1, 2])), (0.0, 0.25));
+        assert_eq!((at(&inputs, [1, 0, 0, 0]), at(&inputs, [1, 1, 0, 0])), (1.0, 0.0));
     }
 
     #[test]
     fn a_shift_moves_ink_and_brings_in_paper() {
         let inputs = pictures(&images(), None, Some(&[[2, -2], [1, 0]]));
-        assert_eq!(
-            (at(&inputs, [0, 0, 1, 2]), at(&inputs, [0, 0, 0, 3])),
-            (0.0, 0.25)
-        );
-        assert_eq!(
-            (at(&inputs, [1, 0, 5, 0]), at(&inputs, [1, 0, 5, 13])),
-            (0.5, 1.0)
-        );
+        assert_eq!((at(&inputs, [0, 0, 1, 2]), at(&inputs, [0, 0, 0, 3])), (0.0, 0.25));
+        assert_eq!((at(&inputs, [1, 0, 5, 0]), at(&inputs, [1, 0, 5, 13])), (0.5, 1.0));
     }
 
     #[test]
@@ -156,9 +130,6 @@ mod tests {
         let mut shifts = random_shifts(1_000, &mut ChaCha8Rng::seed_from_u64(1));
         shifts.sort_unstable();
         shifts.dedup();
-        assert_eq!(
-            (shifts.len(), shifts[0], shifts[24]),
-            (25, [-2, -2], [2, 2])
-        );
+        assert_eq!((shifts.len(), shifts[0], shifts[24]), (25, [-2, -2], [2, 2]));
     }
 }

@@ -26,10 +26,7 @@ const WIDTH: f32 = 14.0;
 /// The same generator in the same state gives the same bytes on every machine with IEEE arithmetic and the same `libm`.
 #[must_use]
 pub fn render(rows: usize, random: &mut ChaCha8Rng) -> Images {
-    let mut images = Images {
-        pixels: Vec::with_capacity(rows * PICTURE_PIXELS),
-        labels: Vec::with_capacity(rows),
-    };
+    let mut images = Images { pixels: Vec::with_capacity(rows * PICTURE_PIXELS), labels: Vec::with_capacity(rows) };
     for _ in 0..rows {
         let digit: u8 = random.random_range(0..10);
         write_digit(digit, random, &mut images.pixels);
@@ -42,11 +39,7 @@ pub fn render(rows: usize, random: &mut ChaCha8Rng) -> Images {
 fn write_digit(digit: u8, random: &mut ChaCha8Rng, pixels: &mut Vec<u8>) {
     let forms = FORMS[usize::from(digit)];
     // The commonest form about half of the time.
-    let form = if random.random_bool(0.4) {
-        forms[0]
-    } else {
-        forms[random.random_range(0..forms.len())]
-    };
+    let form = if random.random_bool(0.4) { forms[0] } else { forms[random.random_range(0..forms.len())] };
     let hand = Hand::draw(random);
     let radius = (1.15 + 0.38 * normal(random)).clamp(0.55, 2.3);
     let mut paper = Paper::blank();
@@ -69,11 +62,7 @@ fn write_digit(digit: u8, random: &mut ChaCha8Rng, pixels: &mut Vec<u8>) {
     let grain = random.random_range(0.02..0.1_f32);
     pixels.extend(paper.darkness.iter().map(|&darkness| {
         // Ink is grainy, paper is clean, as in MNIST's scans.
-        let grainy = if darkness > 0.0 {
-            darkness * ink + grain * normal(random)
-        } else {
-            0.0
-        };
+        let grainy = if darkness > 0.0 { darkness * ink + grain * normal(random) } else { 0.0 };
         (grainy.clamp(0.0, 1.0) * 255.0).round() as u8
     }));
 }
@@ -97,10 +86,7 @@ impl Hand {
         // Most people lean to the right.
         let slant = 0.14 + 0.2 * normal(random);
         let (sin, cos) = (0.1 * normal(random)).sin_cos();
-        let turn = [
-            [cos * width, -(cos * slant + sin) * height],
-            [sin * width, (cos - sin * slant) * height],
-        ];
+        let turn = [[cos * width, -(cos * slant + sin) * height], [sin * width, (cos - sin * slant) * height]];
         let middle = SIDE as f32 / 2.0;
         Hand {
             unsteady,
@@ -115,10 +101,7 @@ impl Hand {
     fn moved(&self, [x, y]: Point, random: &mut ChaCha8Rng) -> Point {
         let bent_x = x + self.bend[0] * (TAU * 0.5 * y + self.phase[0]).sin();
         let bent_y = y + self.bend[1] * (TAU * 0.5 * x + self.phase[1]).sin();
-        [
-            bent_x + self.unsteady * normal(random),
-            bent_y + self.unsteady * normal(random),
-        ]
+        [bent_x + self.unsteady * normal(random), bent_y + self.unsteady * normal(random)]
     }
 
     /// Where a point of the unit square lies on the paper, in pixels.
@@ -158,11 +141,7 @@ mod tests {
         seen.dedup();
         assert_eq!(seen.len(), 500);
         for digit in 0..10 {
-            let count = images
-                .labels
-                .iter()
-                .filter(|&&label| label == digit)
-                .count();
+            let count = images.labels.iter().filter(|&&label| label == digit).count();
             assert!((25..=80).contains(&count), "{count} of 500 show a {digit}");
         }
     }
@@ -173,23 +152,10 @@ mod tests {
         for row in 0..500 {
             let picture = images.picture(row);
             let inked = picture.iter().filter(|&&pixel| pixel > 64).count();
-            assert!(
-                (15..=330).contains(&inked),
-                "row {row}: {inked} pixels of ink"
-            );
-            let rim = (0..SIDE).flat_map(|i| {
-                [
-                    picture[i],
-                    picture[27 * SIDE + i],
-                    picture[i * SIDE],
-                    picture[i * SIDE + 27],
-                ]
-            });
+            assert!((15..=330).contains(&inked), "row {row}: {inked} pixels of ink");
+            let rim = (0..SIDE).flat_map(|i| [picture[i], picture[27 * SIDE + i], picture[i * SIDE], picture[i * SIDE + 27]]);
             let dark_rim = rim.filter(|&pixel| pixel > 128).count();
-            assert!(
-                dark_rim <= 12,
-                "row {row}: cut off at the edge in {dark_rim} pixels"
-            );
+            assert!(dark_rim <= 12, "row {row}: cut off at the edge in {dark_rim} pixels");
         }
     }
 
@@ -199,9 +165,6 @@ mod tests {
         let numbers: Vec<f32> = (0..10_000).map(|_| normal(&mut random)).collect();
         let mean = numbers.iter().sum::<f32>() / 1e4;
         let variance = numbers.iter().map(|number| number * number).sum::<f32>() / 1e4;
-        assert!(
-            mean.abs() < 0.03 && (variance - 1.0).abs() < 0.05,
-            "{mean} {variance}"
-        );
+        assert!(mean.abs() < 0.03 && (variance - 1.0).abs() < 0.05, "{mean} {variance}");
     }
 }

@@ -45,20 +45,13 @@ impl Part {
 /// 28 x 28, too few or too many bytes, pictures and labels that disagree in number, a label above 9.
 pub fn read(folder: &Path, part: Part) -> Result<Images, IdxError> {
     if !folder.is_dir() {
-        return Err(IdxError::NoFolder {
-            folder: folder.to_owned(),
-        });
+        return Err(IdxError::NoFolder { folder: folder.to_owned() });
     }
     let (pictures_path, pixels) = read_pictures(folder, part)?;
     let (labels_path, labels) = read_labels(folder, part)?;
     let pictures = pixels.len() / PICTURE_PIXELS;
     if pictures != labels.len() {
-        return Err(IdxError::CountsDisagree {
-            pictures_path,
-            pictures,
-            labels_path,
-            labels: labels.len(),
-        });
+        return Err(IdxError::CountsDisagree { pictures_path, pictures, labels_path, labels: labels.len() });
     }
     Ok(Images { pixels, labels })
 }
@@ -69,11 +62,7 @@ fn read_pictures(folder: &Path, part: Part) -> Result<(PathBuf, Vec<u8>), IdxErr
     let count = u64::from(file.word()?);
     let (height, width) = (file.word()?, file.word()?);
     if (height as usize, width as usize) != (SIDE, SIDE) {
-        return Err(IdxError::Shape {
-            path: file.path,
-            height,
-            width,
-        });
+        return Err(IdxError::Shape { path: file.path, height, width });
     }
     let pixels = file.body(count, PICTURE_PIXELS as u64)?;
     Ok((file.path, pixels))
@@ -85,11 +74,7 @@ fn read_labels(folder: &Path, part: Part) -> Result<(PathBuf, Vec<u8>), IdxError
     let count = u64::from(file.word()?);
     let labels = file.body(count, 1)?;
     if let Some(row) = labels.iter().position(|&label| label > LABEL_MAX) {
-        return Err(IdxError::Label {
-            path: file.path,
-            row,
-            label: labels[row],
-        });
+        return Err(IdxError::Label { path: file.path, row, label: labels[row] });
     }
     Ok((file.path, labels))
 }
@@ -104,72 +89,37 @@ struct IdxFile {
 impl IdxFile {
     fn open(folder: &Path, set: &str, axes: u8) -> Result<Self, IdxError> {
         // The second spelling is what some mirrors unpack to.
-        let spellings = [
-            format!("{set}-idx{axes}-ubyte"),
-            format!("{set}.idx{axes}-ubyte"),
-        ];
-        let names = spellings
-            .iter()
-            .flat_map(|name| [name.clone(), format!("{name}.gz")]);
-        let Some(path) = names
-            .map(|name| folder.join(name))
-            .find(|path| path.is_file())
-        else {
-            return Err(IdxError::NoFile {
-                folder: folder.to_owned(),
-                name: spellings[0].clone(),
-            });
+        let spellings = [format!("{set}-idx{axes}-ubyte"), format!("{set}.idx{axes}-ubyte")];
+        let names = spellings.iter().flat_map(|name| [name.clone(), format!("{name}.gz")]);
+        let Some(path) = names.map(|name| folder.join(name)).find(|path| path.is_file()) else {
+            return Err(IdxError::NoFile { folder: folder.to_owned(), name: spellings[0].clone() });
         };
-        let failed = |source| IdxError::Read {
-            path: path.clone(),
-            source,
-        };
+        let failed = |source| IdxError::Read { path: path.clone(), source };
         let mut start = [0; 2];
         let mut peek = File::open(&path).map_err(failed)?;
         let is_gzip = peek.read_exact(&mut start).is_ok() && start == [0x1f, 0x8b];
         let file = BufReader::new(File::open(&path).map_err(failed)?);
-        let bytes: Box<dyn Read> = if is_gzip {
-            Box::new(MultiGzDecoder::new(file))
-        } else {
-            Box::new(file)
-        };
-        Ok(IdxFile {
-            path,
-            bytes,
-            read: 0,
-        })
+        let bytes: Box<dyn Read> = if is_gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+        Ok(IdxFile { path, bytes, read: 0 })
     }
 
     /// The next big-endian word.
     fn word(&mut self) -> Result<u32, IdxError> {
         let mut word = [0; 4];
-        self.bytes
-            .read_exact(&mut word)
-            .map_err(|source| self.failed(source, self.read + 4))?;
+        self.bytes.read_exact(&mut word).map_err(|source| self.failed(source, self.read + 4))?;
         self.read += 4;
         Ok(u32::from_be_bytes(word))
     }
 
     fn expect_magic(&mut self, wanted: u32) -> Result<(), IdxError> {
         let got = self.word()?;
-        if got == wanted {
-            Ok(())
-        } else {
-            Err(IdxError::Magic {
-                path: self.path.clone(),
-                got,
-                wanted,
-            })
-        }
+        if got == wanted { Ok(()) } else { Err(IdxError::Magic { path: self.path.clone(), got, wanted }) }
     }
 
     /// The rest of the file, which must be `count` items of `item_bytes`.
     fn body(&mut self, count: u64, item_bytes: u64) -> Result<Vec<u8>, IdxError> {
         if count > PICTURES_MAX {
-            return Err(IdxError::TooLarge {
-                path: self.path.clone(),
-                count,
-            });
+            return Err(IdxError::TooLarge { path: self.path.clone(), count });
         }
         let wanted = count * item_bytes;
         let mut body = Vec::new();
@@ -178,16 +128,10 @@ impl IdxFile {
         outcome.map_err(|source| self.failed(source, self.read + wanted))?;
         let got = body.len() as u64;
         if got < wanted {
-            return Err(IdxError::Truncated {
-                path: self.path.clone(),
-                wanted: self.read + wanted,
-            });
+            return Err(IdxError::Truncated { path: self.path.clone(), wanted: self.read + wanted });
         }
         if got > wanted {
-            return Err(IdxError::TrailingBytes {
-                path: self.path.clone(),
-                wanted: self.read + wanted,
-            });
+            return Err(IdxError::TrailingBytes { path: self.path.clone(), wanted: self.read + wanted });
         }
         Ok(body)
     }

@@ -23,10 +23,7 @@ fn mnist_for_tests(test: &str) -> Option<std::path::PathBuf> {
     let folder = std::env::var_os("ROTEWATCH_DATA").map(std::path::PathBuf::from);
     if folder.is_none() {
         let must_run = std::env::var_os("ROTEWATCH_REQUIRE_ALL").is_some_and(|value| value == "1");
-        assert!(
-            !must_run,
-            "{test} needs MNIST: set ROTEWATCH_DATA to its folder"
-        );
+        assert!(!must_run, "{test} needs MNIST: set ROTEWATCH_DATA to its folder");
         eprintln!("SKIPPED {test}: ROTEWATCH_DATA names no folder with MNIST's files");
     }
     folder

@@ -47,12 +47,7 @@ impl Network {
     /// Where the input is not what the model reads: one number of features or channels x 14 x 14 for the MLP, the latter for
     /// the CNN. [`TrainOptions::check`] and the tasks see to that.
     #[must_use]
-    pub fn new(
-        store: &VarStore,
-        options: &TrainOptions,
-        input_shape: &[i64],
-        classes: i64,
-    ) -> Self {
+    pub fn new(store: &VarStore, options: &TrainOptions, input_shape: &[i64], classes: i64) -> Self {
         let mut maker = layers::Maker {
             store,
             weights: generator(options.seed, Draw::Weights),
@@ -61,11 +56,7 @@ impl Network {
             dropout_share: options.dropout,
         };
         let kind = match options.model {
-            Model::Mlp => Kind::Mlp(mlp::Mlp::new(
-                &mut maker,
-                input_shape.iter().product(),
-                classes,
-            )),
+            Model::Mlp => Kind::Mlp(mlp::Mlp::new(&mut maker, input_shape.iter().product(), classes)),
             Model::Cnn => Kind::Cnn(cnn::Cnn::new(&mut maker, input_shape, classes)),
         };
         Network { kind }
@@ -108,17 +99,13 @@ mod tests {
     }
 
     fn input(rows: i64) -> Tensor {
-        let values: Vec<f32> = (0..rows * 196)
-            .map(|index| (index % 97) as f32 / 97.0)
-            .collect();
+        let values: Vec<f32> = (0..rows * 196).map(|index| (index % 97) as f32 / 97.0).collect();
         Tensor::from_slice(&values).view([rows, 1, 14, 14])
     }
 
     fn observed_shapes(network: &Network) -> (Vec<(usize, Vec<i64>)>, Tensor) {
         let mut shapes = Vec::new();
-        let logits = network.forward(&input(4), false, &mut |layer, values| {
-            shapes.push((layer, values.size()))
-        });
+        let logits = network.forward(&input(4), false, &mut |layer, values| shapes.push((layer, values.size())));
         (shapes, logits)
     }
 
@@ -126,64 +113,29 @@ mod tests {
     fn an_mlp_shows_its_three_hidden_layers() {
         let (_store, network) = network(&TrainOptions::default(), &[1, 14, 14]);
         let (shapes, logits) = observed_shapes(&network);
-        assert_eq!(
-            shapes,
-            (0..3)
-                .map(|layer| (layer, vec![4, 256]))
-                .collect::<Vec<_>>()
-        );
+        assert_eq!(shapes, (0..3).map(|layer| (layer, vec![4, 256])).collect::<Vec<_>>());
         assert_eq!(logits.size(), [4, 10]);
-        let names: Vec<_> = network
-            .layers()
-            .iter()
-            .map(|layer| (layer.name, layer.neurons))
-            .collect();
-        assert_eq!(
-            names,
-            [("hidden1", 256), ("hidden2", 256), ("hidden3", 256)]
-        );
+        let names: Vec<_> = network.layers().iter().map(|layer| (layer.name, layer.neurons)).collect();
+        assert_eq!(names, [("hidden1", 256), ("hidden2", 256), ("hidden3", 256)]);
     }
 
     #[test]
     fn a_cnn_shows_its_maps_and_its_hidden_layer() {
-        let options = TrainOptions {
-            model: Model::Cnn,
-            ..TrainOptions::default()
-        };
+        let options = TrainOptions { model: Model::Cnn, ..TrainOptions::default() };
         let (_store, network) = network(&options, &[1, 14, 14]);
         let (shapes, logits) = observed_shapes(&network);
-        assert_eq!(
-            shapes,
-            [
-                (0, vec![4, 16, 14, 14]),
-                (1, vec![4, 32, 7, 7]),
-                (2, vec![4, 128])
-            ]
-        );
+        assert_eq!(shapes, [(0, vec![4, 16, 14, 14]), (1, vec![4, 32, 7, 7]), (2, vec![4, 128])]);
         assert_eq!(logits.size(), [4, 10]);
-        let sizes: Vec<i64> = network
-            .layers()
-            .iter()
-            .map(|layer| i64::try_from(layer.neurons).unwrap())
-            .collect();
-        assert_eq!(
-            sizes,
-            shapes.iter().map(|(_, shape)| shape[1]).collect::<Vec<_>>()
-        );
+        let sizes: Vec<i64> = network.layers().iter().map(|layer| i64::try_from(layer.neurons).unwrap()).collect();
+        assert_eq!(sizes, shapes.iter().map(|(_, shape)| shape[1]).collect::<Vec<_>>());
     }
 
     #[test]
     fn what_is_observed_is_before_the_relu() {
         for model in [Model::Mlp, Model::Cnn] {
-            let options = TrainOptions {
-                model,
-                batch_norm: true,
-                ..TrainOptions::default()
-            };
+            let options = TrainOptions { model, batch_norm: true, ..TrainOptions::default() };
             let (_store, network) = network(&options, &[1, 14, 14]);
-            let _ = network.forward(&input(4), true, &mut |_, values| {
-                assert!(values.min().double_value(&[]) < 0.0)
-            });
+            let _ = network.forward(&input(4), true, &mut |_, values| assert!(values.min().double_value(&[]) < 0.0));
         }
     }
 
@@ -200,10 +152,7 @@ mod tests {
 
     #[test]
     fn dropout_silences_in_training_only_and_keeps_the_mean() {
-        let options = TrainOptions {
-            dropout: 0.5,
-            ..TrainOptions::default()
-        };
+        let options = TrainOptions { dropout: 0.5, ..TrainOptions::default() };
         let (_store, network) = network(&options, &[1, 14, 14]);
         let pass = |train| no_grad(|| network.forward(&input(64), train, &mut |_, _| ()));
         let evaluated = pass(false);
@@ -211,14 +160,8 @@ mod tests {
         let (first, second) = (pass(true), pass(true));
         assert!(first != second);
         let mean = (0..200).fold(Tensor::zeros_like(&evaluated), |sum, _| sum + pass(true)) / 200.0;
-        let error = (mean - &evaluated)
-            .abs()
-            .mean(tch::Kind::Double)
-            .double_value(&[]);
-        let single = (first - &evaluated)
-            .abs()
-            .mean(tch::Kind::Double)
-            .double_value(&[]);
+        let error = (mean - &evaluated).abs().mean(tch::Kind::Double).double_value(&[]);
+        let single = (first - &evaluated).abs().mean(tch::Kind::Double).double_value(&[]);
         assert!(error < single / 4.0, "{error} against {single} of one pass");
     }
 }

@@ -63,21 +63,11 @@ impl TaskData {
             Task::Digits => {
                 let rows = row_counts(options).iter().sum();
                 let pool = digits::render(rows, &mut generator(seed, Draw::Examples));
-                let test =
-                    digits::render(RENDERED_TEST_ROWS, &mut generator(seed, Draw::TestExamples));
-                Ok(from_pictures(
-                    options,
-                    seed,
-                    &pool,
-                    test,
-                    &(0..rows).collect::<Vec<_>>(),
-                ))
+                let test = digits::render(RENDERED_TEST_ROWS, &mut generator(seed, Draw::TestExamples));
+                Ok(from_pictures(options, seed, &pool, test, &(0..rows).collect::<Vec<_>>()))
             }
             Task::ShuffledMnist | Task::ColoredMnist => {
-                let folder = options
-                    .data
-                    .as_deref()
-                    .ok_or(TaskError::NoData { task: options.task })?;
+                let folder = options.data.as_deref().ok_or(TaskError::NoData { task: options.task })?;
                 let pool = idx::read(folder, Part::Train)?;
                 let wanted: usize = row_counts(options).iter().sum();
                 if wanted > pool.rows() {
@@ -95,103 +85,48 @@ impl TaskData {
     pub(super) fn shifted(&self, random: &mut ChaCha8Rng) -> Option<Tensor> {
         let source = self.source.as_ref()?;
         let shifts = data::random_shifts(source.images.rows(), random);
-        Some(data::pictures(
-            &source.images,
-            source.colors.as_deref(),
-            Some(&shifts),
-        ))
+        Some(data::pictures(&source.images, source.colors.as_deref(), Some(&shifts)))
     }
 
     /// A task from its splits, where no picture is shifted.
-    pub(super) fn unshifted(
-        classes: i64,
-        [train, probe, hold_out, test]: [Split; 4],
-        wrong: &[i64],
-    ) -> Self {
+    pub(super) fn unshifted(classes: i64, [train, probe, hold_out, test]: [Split; 4], wrong: &[i64]) -> Self {
         let input_shape = train.inputs.size()[1..].to_vec();
         let mislabelled = (!wrong.is_empty()).then(|| Tensor::from_slice(wrong));
-        TaskData {
-            classes,
-            input_shape,
-            train,
-            mislabelled,
-            probe: probe.inputs,
-            hold_out,
-            test,
-            source: None,
-        }
+        TaskData { classes, input_shape, train, mislabelled, probe: probe.inputs, hold_out, test, source: None }
     }
 }
 
 /// Rows to train on, to probe and to hold out.
 pub(super) fn row_counts(options: &TaskOptions) -> [usize; 3] {
-    [
-        options.examples,
-        options.probe_rows,
-        options.examples.div_ceil(TRAINED_PER_HELD_OUT),
-    ]
+    [options.examples, options.probe_rows, options.examples.div_ceil(TRAINED_PER_HELD_OUT)]
 }
 
 fn too_many(options: &TaskOptions, wanted: usize, has: usize) -> TaskError {
     let left = has.saturating_sub(options.probe_rows);
     // The most examples that leave room for their own hold-out.
     let most = left * TRAINED_PER_HELD_OUT / (TRAINED_PER_HELD_OUT + 1);
-    TaskError::TooManyExamples {
-        task: options.task,
-        wanted,
-        examples: options.examples,
-        has,
-        most,
-    }
+    TaskError::TooManyExamples { task: options.task, wanted, examples: options.examples, has, most }
 }
 
 /// Splits a pool of pictures in the order of `rows` and spoils all but the test set as the options say.
-fn from_pictures(
-    options: &TaskOptions,
-    seed: u64,
-    pool: &Images,
-    test: Images,
-    rows: &[usize],
-) -> TaskData {
+fn from_pictures(options: &TaskOptions, seed: u64, pool: &Images, test: Images, rows: &[usize]) -> TaskData {
     let [train_rows, probe_rows, _] = row_counts(options);
     let (train_part, rest) = rows.split_at(train_rows);
     let (probe_part, hold_out_part) = rest.split_at(probe_rows);
     let mut label_draws = generator(seed, Draw::Labels);
     let mut color_draws = generator(seed, Draw::Shortcuts);
     let mut spoilt = |images: Images, noise: f64, agreement: f64| {
-        Spoilt::draw(
-            options,
-            images,
-            noise,
-            agreement,
-            &mut label_draws,
-            &mut color_draws,
-        )
+        Spoilt::draw(options, images, noise, agreement, &mut label_draws, &mut color_draws)
     };
-    let noise = if options.color_agreement().is_some() {
-        COLORED_LABEL_NOISE
-    } else {
-        options.label_noise
-    };
+    let noise = if options.color_agreement().is_some() { COLORED_LABEL_NOISE } else { options.label_noise };
     let agreement = options.color_agreement().unwrap_or(0.5);
     let train = spoilt(pool.select(train_part), noise, agreement);
     let probe = spoilt(pool.select(probe_part), noise, agreement).split();
     let hold_out = spoilt(pool.select(hold_out_part), noise, agreement).split();
     let test = spoilt(test, 0.0, 0.5).split();
-    let classes = if options.color_agreement().is_some() {
-        2
-    } else {
-        10
-    };
-    let mut task = TaskData::unshifted(
-        classes,
-        [train.split(), probe, hold_out, test],
-        &train.wrong,
-    );
-    task.source = options.augment.then_some(Pictures {
-        images: train.images,
-        colors: train.colors,
-    });
+    let classes = if options.color_agreement().is_some() { 2 } else { 10 };
+    let mut task = TaskData::unshifted(classes, [train.split(), probe, hold_out, test], &train.wrong);
+    task.source = options.augment.then_some(Pictures { images: train.images, colors: train.colors });
     task
 }
 
@@ -215,35 +150,18 @@ impl Spoilt {
         if options.color_agreement().is_none() {
             let labels = redrawn(&images.labels, noise, 10, label_draws);
             let wrong = differing(&images.labels, &labels);
-            return Spoilt {
-                images,
-                labels,
-                colors: None,
-                wrong,
-            };
+            return Spoilt { images, labels, colors: None, wrong };
         }
-        let truth: Vec<u8> = images
-            .labels
-            .iter()
-            .map(|&digit| u8::from(digit < 5))
-            .collect();
+        let truth: Vec<u8> = images.labels.iter().map(|&digit| u8::from(digit < 5)).collect();
         let labels = flipped(&truth, noise, label_draws);
         let colors = agreeing(&labels, agreement, color_draws);
         let wrong = differing(&truth, &labels);
-        Spoilt {
-            images,
-            labels,
-            colors: Some(colors),
-            wrong,
-        }
+        Spoilt { images, labels, colors: Some(colors), wrong }
     }
 
     fn split(&self) -> Split {
         let inputs = data::pictures(&self.images, self.colors.as_deref(), None);
-        Split {
-            inputs,
-            labels: data::label_tensor(&self.labels),
-        }
+        Split { inputs, labels: data::label_tensor(&self.labels) }
     }
 }
 
@@ -279,9 +197,7 @@ fn chosen(rows: usize, share: f64, random: &mut ChaCha8Rng) -> Vec<usize> {
 
 pub(super) fn differing(truth: &[u8], labels: &[u8]) -> Vec<i64> {
     let rows = truth.iter().zip(labels).zip(0_i64..);
-    rows.filter(|((truth, label), _)| truth != label)
-        .map(|(_, row)| row)
-        .collect()
+    rows.filter(|((truth, label), _)| truth != label).map(|(_, row)| row).collect()
 }
 
 /// Why the examples of a task could not be had.
@@ -294,9 +210,7 @@ pub enum TaskError {
     #[error(transparent)]
     Idx(#[from] IdxError),
     /// MNIST was asked for, and nobody said where it is.
-    #[error(
-        "--task {task} needs MNIST's files: name their folder with --data DIR or ROTEWATCH_DATA (--task digits needs none)"
-    )]
+    #[error("--task {task} needs MNIST's files: name their folder with --data DIR or ROTEWATCH_DATA (--task digits needs none)")]
     NoData {
         /// What was to be learnt.
         task: Task,

@@ -89,27 +89,13 @@ impl Trainer {
         let store = VarStore::new(Device::Cpu);
         let network = Network::new(&store, &options, &data.input_shape, data.classes);
         let optimizer = match options.optimizer {
-            Optimizer::Adam => {
-                nn::adam(0.9, 0.999, options.weight_decay).build(&store, options.learning_rate)
-            }
-            Optimizer::Sgd => {
-                nn::sgd(0.9, 0.0, options.weight_decay, false).build(&store, options.learning_rate)
-            }
+            Optimizer::Adam => nn::adam(0.9, 0.999, options.weight_decay).build(&store, options.learning_rate),
+            Optimizer::Sgd => nn::sgd(0.9, 0.0, options.weight_decay, false).build(&store, options.learning_rate),
         };
         let optimizer = optimizer.map_err(TrainError::Optimizer)?;
         let batch_draws = generator(options.seed, Draw::Batches);
         let shift_draws = generator(options.seed, Draw::Shifts);
-        Ok(Trainer {
-            options,
-            data,
-            store,
-            network,
-            optimizer,
-            batch_draws,
-            shift_draws,
-            epoch: 0,
-            step: 0,
-        })
+        Ok(Trainer { options, data, store, network, optimizer, batch_draws, shift_draws, epoch: 0, step: 0 })
     }
 
     /// What the training was asked to do.
@@ -155,21 +141,14 @@ impl Trainer {
     /// The accuracy is that on the training labels, wrong ones included, dropout and all.
     pub fn train_epoch(&mut self, observer: &mut dyn StepObserver) -> Losses {
         self.epoch += 1;
-        self.optimizer
-            .set_lr(self.options.learning_rate_at(self.epoch));
+        self.optimizer.set_lr(self.options.learning_rate_at(self.epoch));
         let shifted = self.data.shifted(&mut self.shift_draws);
         let mut order: Vec<i64> = (0_i64..).take(self.data.train.rows()).collect();
         order.shuffle(&mut self.batch_draws);
         let order = Tensor::from_slice(&order);
         let mut sums = Sums::new();
-        for rows in order.split(
-            i64::try_from(self.options.batch_size).unwrap_or(i64::MAX),
-            0,
-        ) {
-            let inputs = shifted
-                .as_ref()
-                .unwrap_or(&self.data.train.inputs)
-                .index_select(0, &rows);
+        for rows in order.split(i64::try_from(self.options.batch_size).unwrap_or(i64::MAX), 0) {
+            let inputs = shifted.as_ref().unwrap_or(&self.data.train.inputs).index_select(0, &rows);
             let labels = self.data.train.labels.index_select(0, &rows);
             let logits = self.step_forward(&inputs, observer);
             let loss = logits.cross_entropy_for_logits(&labels);
@@ -208,10 +187,7 @@ impl Trainer {
     pub fn wrong_labels_fitted(&self) -> Option<f64> {
         let rows = self.data.mislabelled.as_ref()?;
         let train = &self.data.train;
-        let wrong = Split {
-            inputs: train.inputs.index_select(0, rows),
-            labels: train.labels.index_select(0, rows),
-        };
+        let wrong = Split { inputs: train.inputs.index_select(0, rows), labels: train.labels.index_select(0, rows) };
         Some(self.losses_on(&wrong).accuracy)
     }
 
@@ -219,12 +195,7 @@ impl Trainer {
         let rows = i64::try_from(EVALUATION_ROWS).expect("a small constant");
         let mut sums = Sums::new();
         no_grad(|| {
-            for (inputs, labels) in split
-                .inputs
-                .split(rows, 0)
-                .iter()
-                .zip(split.labels.split(rows, 0))
-            {
+            for (inputs, labels) in split.inputs.split(rows, 0).iter().zip(split.labels.split(rows, 0)) {
                 let logits = self.network.forward(inputs, false, &mut |_, _| ());
                 sums.add(&logits.cross_entropy_for_logits(&labels), &logits, &labels);
             }
@@ -236,12 +207,7 @@ impl Trainer {
     #[must_use]
     pub fn weights(&self) -> Weights {
         let variables = self.store.variables();
-        Weights {
-            by_name: variables
-                .into_iter()
-                .map(|(name, tensor)| (name, tensor.detach().copy()))
-                .collect(),
-        }
+        Weights { by_name: variables.into_iter().map(|(name, tensor)| (name, tensor.detach().copy())).collect() }
     }
 
     /// Returns to weights copied from this trainer. The optimizer's moments stay as they are: it is for ending with, not for
@@ -251,11 +217,7 @@ impl Trainer {
     /// Where the weights are of another network.
     pub fn restore(&mut self, weights: &Weights) {
         let mut variables = self.store.variables();
-        assert_eq!(
-            variables.len(),
-            weights.by_name.len(),
-            "weights of another network"
-        );
+        assert_eq!(variables.len(), weights.by_name.len(), "weights of another network");
         no_grad(|| {
             for (name, kept) in &weights.by_name {
                 let tensor = variables.get_mut(name);
@@ -274,11 +236,7 @@ struct Sums {
 
 impl Sums {
     fn new() -> Self {
-        Sums {
-            loss: Tensor::from(0.0_f64),
-            right: Tensor::from(0_i64),
-            rows: 0,
-        }
+        Sums { loss: Tensor::from(0.0_f64), right: Tensor::from(0_i64), rows: 0 }
     }
 
     /// Adds a batch: its mean loss, its logits and labels.
@@ -293,10 +251,7 @@ impl Sums {
 
     fn losses(&self) -> Losses {
         let rows = self.rows as f64;
-        Losses {
-            loss: self.loss.double_value(&[]) / rows,
-            accuracy: self.right.int64_value(&[]) as f64 / rows,
-        }
+        Losses { loss: self.loss.double_value(&[]) / rows, accuracy: self.right.int64_value(&[]) as f64 / rows }
     }
 }
 

@@ -2,17 +2,8 @@ use super::*;
 use crate::training::{LrStep, Model, TaskOptions};
 
 fn small() -> TrainOptions {
-    let task = TaskOptions {
-        examples: 600,
-        probe_rows: 100,
-        label_noise: 0.4,
-        ..TaskOptions::default()
-    };
-    TrainOptions {
-        task,
-        epochs: 3,
-        ..TrainOptions::default()
-    }
+    let task = TaskOptions { examples: 600, probe_rows: 100, label_noise: 0.4, ..TaskOptions::default() };
+    TrainOptions { task, epochs: 3, ..TrainOptions::default() }
 }
 
 /// The bits of every loss and accuracy of a training.
@@ -35,11 +26,7 @@ fn train(options: &TrainOptions, mut after_epoch: impl FnMut(&Trainer)) -> Vec<[
 fn all_kinds() -> impl Iterator<Item = TrainOptions> {
     [Model::Mlp, Model::Cnn].into_iter().flat_map(|model| {
         [false, true].map(|batch_norm| {
-            let mut options = TrainOptions {
-                model,
-                batch_norm,
-                ..small()
-            };
+            let mut options = TrainOptions { model, batch_norm, ..small() };
             options.dropout = if batch_norm { 0.3 } else { 0.0 };
             options.task.augment = batch_norm;
             options
@@ -101,30 +88,16 @@ fn observing_steps_changes_no_loss_and_shows_every_layer_of_the_steps_asked_for(
     for options in all_kinds() {
         let mut plain = Trainer::new(options.clone()).unwrap();
         let mut watched = Trainer::new(options.clone()).unwrap();
-        let mut every = Every {
-            nth: 2,
-            ..Every::default()
-        };
+        let mut every = Every { nth: 2, ..Every::default() };
         for _ in 0..2 {
-            assert_eq!(
-                bits(plain.train_epoch(&mut Unobserved)),
-                bits(watched.train_epoch(&mut every))
-            );
+            assert_eq!(bits(plain.train_epoch(&mut Unobserved)), bits(watched.train_epoch(&mut every)));
         }
         // 600 examples are four batches of 128 and one of 88; of ten steps every other one.
         assert_eq!(watched.steps(), 10);
-        assert_eq!(
-            every.logits,
-            [[128, 10], [128, 10], [88, 10], [128, 10], [128, 10]]
-        );
+        assert_eq!(every.logits, [[128, 10], [128, 10], [88, 10], [128, 10], [128, 10]]);
         assert_eq!(every.seen.len(), 5 * 3);
         let neurons = |layer: usize| i64::try_from(watched.layers()[layer].neurons).unwrap();
-        assert!(
-            every
-                .seen
-                .iter()
-                .all(|(layer, shape)| shape[1] == neurons(*layer))
-        );
+        assert!(every.seen.iter().all(|(layer, shape)| shape[1] == neurons(*layer)));
     }
 }
 
@@ -134,30 +107,21 @@ fn a_network_learns_and_in_the_end_fits_wrong_labels() {
     options.epochs = 40;
     let mut trainer = Trainer::new(options).unwrap();
     let untrained = trainer.evaluate();
-    assert!(
-        (untrained.loss - 10.0_f64.ln()).abs() < 0.05,
-        "{untrained:?}"
-    );
+    assert!((untrained.loss - 10.0_f64.ln()).abs() < 0.05, "{untrained:?}");
     assert!(trainer.wrong_labels_fitted().unwrap() < 0.25);
     let mut best: f64 = 0.0;
     for _ in 0..40 {
         trainer.train_epoch(&mut Unobserved);
         best = best.max(trainer.evaluate().accuracy);
     }
-    let (last, fitted) = (
-        trainer.evaluate().accuracy,
-        trainer.wrong_labels_fitted().unwrap(),
-    );
+    let (last, fitted) = (trainer.evaluate().accuracy, trainer.wrong_labels_fitted().unwrap());
     assert!(best > 0.7 && last < best - 0.05, "best {best}, last {last}");
     assert!(fitted > 0.6, "{fitted} of the wrong labels fitted");
 }
 
 #[test]
 fn restored_weights_are_those_that_were_copied() {
-    let options = TrainOptions {
-        batch_norm: true,
-        ..small()
-    };
+    let options = TrainOptions { batch_norm: true, ..small() };
     let mut trainer = Trainer::new(options).unwrap();
     trainer.train_epoch(&mut Unobserved);
     let (weights, before) = (trainer.weights(), trainer.evaluate());
@@ -170,42 +134,20 @@ fn restored_weights_are_those_that_were_copied() {
 #[test]
 fn the_learning_rate_steps() {
     let flat = train(&small(), |_| ());
-    let stepped = train(
-        &TrainOptions {
-            lr_step: Some(LrStep {
-                epoch: 3,
-                factor: 0.1,
-            }),
-            ..small()
-        },
-        |_| (),
-    );
+    let stepped = train(&TrainOptions { lr_step: Some(LrStep { epoch: 3, factor: 0.1 }), ..small() }, |_| ());
     assert_eq!(flat[..5], stepped[..5]);
     assert_ne!(flat[5..], stepped[5..]);
 }
 
 #[test]
 fn sgd_weight_decay_and_circles_train_too() {
-    let task = TaskOptions {
-        task: crate::training::Task::Circles,
-        examples: 1_000,
-        ..TaskOptions::default()
-    };
-    let options = TrainOptions {
-        task,
-        optimizer: Optimizer::Sgd,
-        learning_rate: 0.1,
-        weight_decay: 1e-4,
-        ..TrainOptions::default()
-    };
+    let task = TaskOptions { task: crate::training::Task::Circles, examples: 1_000, ..TaskOptions::default() };
+    let options =
+        TrainOptions { task, optimizer: Optimizer::Sgd, learning_rate: 0.1, weight_decay: 1e-4, ..TrainOptions::default() };
     let mut trainer = Trainer::new(options).unwrap();
     for _ in 0..20 {
         trainer.train_epoch(&mut Unobserved);
     }
-    assert!(
-        trainer.evaluate().accuracy > 0.97,
-        "{:?}",
-        trainer.evaluate()
-    );
+    assert!(trainer.evaluate().accuracy > 0.97, "{:?}", trainer.evaluate());
     assert_eq!(trainer.wrong_labels_fitted(), None);
 }

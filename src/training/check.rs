@@ -17,11 +17,7 @@ impl TaskOptions {
         let rendered = matches!(self.task, Task::Digits | Task::Circles);
         for (option, got) in [("examples", self.examples), ("probe-rows", self.probe_rows)] {
             if rendered && got > RENDERED_EXAMPLES_MAX {
-                return Err(OptionsError::TooMany {
-                    option,
-                    got,
-                    most: RENDERED_EXAMPLES_MAX,
-                });
+                return Err(OptionsError::TooMany { option, got, most: RENDERED_EXAMPLES_MAX });
             }
         }
         if self.task == Task::ShuffledMnist && self.spurious.is_some() {
@@ -64,33 +60,18 @@ impl TrainOptions {
             });
         }
         if !(0.0..1.0).contains(&self.dropout) {
-            return Err(OptionsError::OutOfRange {
-                option: "dropout",
-                got: self.dropout,
-                range: "0 to below 1",
-            });
+            return Err(OptionsError::OutOfRange { option: "dropout", got: self.dropout, range: "0 to below 1" });
         }
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
-            return Err(OptionsError::OutOfRange {
-                option: "lr",
-                got: self.learning_rate,
-                range: "above 0",
-            });
+            return Err(OptionsError::OutOfRange { option: "lr", got: self.learning_rate, range: "above 0" });
         }
         if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
-            return Err(OptionsError::OutOfRange {
-                option: "weight-decay",
-                got: self.weight_decay,
-                range: "0 or more",
-            });
+            return Err(OptionsError::OutOfRange { option: "weight-decay", got: self.weight_decay, range: "0 or more" });
         }
         if let Some(step) = self.lr_step
             && step.epoch > self.epochs
         {
-            return Err(OptionsError::LrStepTooLate {
-                epoch: step.epoch,
-                epochs: self.epochs,
-            });
+            return Err(OptionsError::LrStepTooLate { epoch: step.epoch, epochs: self.epochs });
         }
         at_least_one("batch-size", self.batch_size)?;
         at_least_one("epochs", self.epochs as usize)?;
@@ -107,23 +88,11 @@ impl TrainOptions {
 }
 
 fn share(option: &'static str, got: f64) -> Result<(), OptionsError> {
-    if (0.0..=1.0).contains(&got) {
-        Ok(())
-    } else {
-        Err(OptionsError::OutOfRange {
-            option,
-            got,
-            range: "0 to 1",
-        })
-    }
+    if (0.0..=1.0).contains(&got) { Ok(()) } else { Err(OptionsError::OutOfRange { option, got, range: "0 to 1" }) }
 }
 
 fn at_least_one(option: &'static str, got: usize) -> Result<(), OptionsError> {
-    if got >= 1 {
-        Ok(())
-    } else {
-        Err(OptionsError::None { option })
-    }
+    if got >= 1 { Ok(()) } else { Err(OptionsError::None { option }) }
 }
 
 /// What is wrong with the options of a training.
@@ -140,9 +109,7 @@ pub enum OptionsError {
         known: String,
     },
     /// A step of the learning rate that cannot be read.
-    #[error(
-        "learning-rate step `{got}` is not EPOCH:FACTOR, such as 20:0.1 (epoch from 1, factor above 0)"
-    )]
+    #[error("learning-rate step `{got}` is not EPOCH:FACTOR, such as 20:0.1 (epoch from 1, factor above 0)")]
     LrStep {
         /// What was written.
         got: String,
@@ -207,142 +174,36 @@ mod tests {
 
     #[test]
     fn meaningless_combinations_say_why() {
-        let task = |task| TaskOptions {
-            task,
-            ..TaskOptions::default()
-        };
+        let task = |task| TaskOptions { task, ..TaskOptions::default() };
         let cases = [
-            (
-                TaskOptions {
-                    spurious: Some(0.9),
-                    ..task(Task::ShuffledMnist)
-                },
-                "no colour",
-            ),
-            (
-                TaskOptions {
-                    label_noise: 0.4,
-                    ..task(Task::ColoredMnist)
-                },
-                "a quarter",
-            ),
-            (
-                TaskOptions {
-                    label_noise: 0.4,
-                    spurious: Some(0.9),
-                    ..task(Task::Digits)
-                },
-                "a quarter",
-            ),
-            (
-                TaskOptions {
-                    augment: true,
-                    ..task(Task::Circles)
-                },
-                "no pixels",
-            ),
-            (
-                TaskOptions {
-                    label_noise: 1.5,
-                    ..task(Task::Digits)
-                },
-                "0 to 1",
-            ),
-            (
-                TaskOptions {
-                    spurious: Some(f64::NAN),
-                    ..task(Task::Digits)
-                },
-                "0 to 1",
-            ),
-            (
-                TaskOptions {
-                    examples: 0,
-                    ..task(Task::Digits)
-                },
-                "at least 1",
-            ),
-            (
-                TaskOptions {
-                    examples: 2_000_000,
-                    ..task(Task::Digits)
-                },
-                "at most 1000000",
-            ),
+            (TaskOptions { spurious: Some(0.9), ..task(Task::ShuffledMnist) }, "no colour"),
+            (TaskOptions { label_noise: 0.4, ..task(Task::ColoredMnist) }, "a quarter"),
+            (TaskOptions { label_noise: 0.4, spurious: Some(0.9), ..task(Task::Digits) }, "a quarter"),
+            (TaskOptions { augment: true, ..task(Task::Circles) }, "no pixels"),
+            (TaskOptions { label_noise: 1.5, ..task(Task::Digits) }, "0 to 1"),
+            (TaskOptions { spurious: Some(f64::NAN), ..task(Task::Digits) }, "0 to 1"),
+            (TaskOptions { examples: 0, ..task(Task::Digits) }, "at least 1"),
+            (TaskOptions { examples: 2_000_000, ..task(Task::Digits) }, "at most 1000000"),
         ];
         for (options, reason) in cases {
             let message = options.check().unwrap_err().to_string();
             assert!(message.contains(reason), "{message}");
         }
-        let sound = TaskOptions {
-            label_noise: 0.2,
-            spurious: Some(0.9),
-            ..task(Task::Circles)
-        };
+        let sound = TaskOptions { label_noise: 0.2, spurious: Some(0.9), ..task(Task::Circles) };
         assert_eq!(sound.check(), Ok(()));
     }
 
     #[test]
     fn a_training_refuses_what_would_be_ignored_or_break() {
-        let circles = TaskOptions {
-            task: Task::Circles,
-            ..TaskOptions::default()
-        };
+        let circles = TaskOptions { task: Task::Circles, ..TaskOptions::default() };
         let cases = [
-            (
-                TrainOptions {
-                    model: Model::Cnn,
-                    task: circles,
-                    ..TrainOptions::default()
-                },
-                "convolve",
-            ),
-            (
-                TrainOptions {
-                    dropout: 1.0,
-                    ..TrainOptions::default()
-                },
-                "below 1",
-            ),
-            (
-                TrainOptions {
-                    learning_rate: 0.0,
-                    ..TrainOptions::default()
-                },
-                "above 0",
-            ),
-            (
-                TrainOptions {
-                    weight_decay: -1.0,
-                    ..TrainOptions::default()
-                },
-                "0 or more",
-            ),
-            (
-                TrainOptions {
-                    batch_size: 0,
-                    ..TrainOptions::default()
-                },
-                "batch-size",
-            ),
-            (
-                TrainOptions {
-                    batch_size: 9_999,
-                    batch_norm: true,
-                    ..TrainOptions::default()
-                },
-                "no variance",
-            ),
-            (
-                TrainOptions {
-                    lr_step: Some(LrStep {
-                        epoch: 31,
-                        factor: 0.1,
-                    }),
-                    ..TrainOptions::default()
-                },
-                "after the last",
-            ),
+            (TrainOptions { model: Model::Cnn, task: circles, ..TrainOptions::default() }, "convolve"),
+            (TrainOptions { dropout: 1.0, ..TrainOptions::default() }, "below 1"),
+            (TrainOptions { learning_rate: 0.0, ..TrainOptions::default() }, "above 0"),
+            (TrainOptions { weight_decay: -1.0, ..TrainOptions::default() }, "0 or more"),
+            (TrainOptions { batch_size: 0, ..TrainOptions::default() }, "batch-size"),
+            (TrainOptions { batch_size: 9_999, batch_norm: true, ..TrainOptions::default() }, "no variance"),
+            (TrainOptions { lr_step: Some(LrStep { epoch: 31, factor: 0.1 }), ..TrainOptions::default() }, "after the last"),
         ];
         for (options, reason) in cases {
             let message = options.check().unwrap_err().to_string();

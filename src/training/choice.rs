@@ -79,9 +79,7 @@ impl FromStr for LrStep {
     type Err = OptionsError;
 
     fn from_str(text: &str) -> Result<Self, OptionsError> {
-        let unreadable = || OptionsError::LrStep {
-            got: text.to_owned(),
-        };
+        let unreadable = || OptionsError::LrStep { got: text.to_owned() };
         let (epoch, factor) = text.split_once(':').ok_or_else(unreadable)?;
         let step = LrStep {
             epoch: epoch.trim().parse().map_err(|_| unreadable())?,
@@ -112,26 +110,15 @@ mod tests {
         assert_eq!("shuffled-mnist".parse(), Ok(Task::ShuffledMnist));
         assert_eq!("sgd".parse(), Ok(Optimizer::Sgd));
         let error = "resnet".parse::<Model>().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "unknown Model `resnet`; known are mlp, cnn"
-        );
+        assert_eq!(error.to_string(), "unknown Model `resnet`; known are mlp, cnn");
     }
 
     #[test]
     fn a_learning_rate_step_is_an_epoch_and_a_factor() {
         let step: LrStep = "20:0.1".parse().unwrap();
-        assert_eq!(
-            step,
-            LrStep {
-                epoch: 20,
-                factor: 0.1
-            }
-        );
+        assert_eq!(step, LrStep { epoch: 20, factor: 0.1 });
         assert_eq!(step.to_string(), "20:0.1");
-        for wrong in [
-            "20", "0:0.1", "20:0", "20:-1", "20:nan", "x:0.1", "20:", "1.5:0.1",
-        ] {
+        for wrong in ["20", "0:0.1", "20:0", "20:-1", "20:nan", "x:0.1", "20:", "1.5:0.1"] {
             assert!(wrong.parse::<LrStep>().is_err(), "{wrong} was accepted");
         }
     }

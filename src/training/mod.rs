@@ -132,16 +132,8 @@ mod tests {
 
     #[test]
     fn the_rate_steps_at_the_epoch_named() {
-        let options = TrainOptions {
-            lr_step: Some(LrStep {
-                epoch: 3,
-                factor: 0.5,
-            }),
-            ..TrainOptions::default()
-        };
-        let rates: Vec<f64> = (1..=4)
-            .map(|epoch| options.learning_rate_at(epoch))
-            .collect();
+        let options = TrainOptions { lr_step: Some(LrStep { epoch: 3, factor: 0.5 }), ..TrainOptions::default() };
+        let rates: Vec<f64> = (1..=4).map(|epoch| options.learning_rate_at(epoch)).collect();
         assert_eq!(rates, [1e-3, 1e-3, 5e-4, 5e-4]);
     }
 }

@@ -17,10 +17,7 @@ pub(super) fn curve(points: &[Point], polyline: &mut Vec<Point>) {
         let after = points[(index + 2).min(points.len() - 1)];
         for piece in 1..=PIECES {
             let t = piece as f32 / PIECES as f32;
-            polyline
-                .push([0, 1].map(|axis| {
-                    catmull_rom([before, pair[0], pair[1], after].map(|p| p[axis]), t)
-                }));
+            polyline.push([0, 1].map(|axis| catmull_rom([before, pair[0], pair[1], after].map(|p| p[axis]), t)));
         }
     }
 }
@@ -39,9 +36,7 @@ pub(super) struct Paper {
 
 impl Paper {
     pub(super) fn blank() -> Self {
-        Paper {
-            darkness: [0.0; SIDE * SIDE],
-        }
+        Paper { darkness: [0.0; SIDE * SIDE] }
     }
 
     /// Draws a straight piece with a round pen; points and radius in pixels. Where strokes cross, ink does not add up.
@@ -91,9 +86,6 @@ mod tests {
         assert_eq!(paper.darkness[13 * SIDE + 27], 1.0);
         assert_eq!(paper.darkness[11 * SIDE + 10], 0.0);
         paper.draw([-50.0, -50.0], [-40.0, -60.0], 2.0);
-        assert_eq!(
-            paper.darkness.iter().filter(|&&ink| ink > 0.0).count(),
-            2 * SIDE
-        );
+        assert_eq!(paper.darkness.iter().filter(|&&ink| ink > 0.0).count(), 2 * SIDE);
     }
 }

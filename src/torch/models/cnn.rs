@@ -15,18 +15,9 @@ const WIDTH: i64 = 128;
 const POOLED_SIDE: i64 = 3;
 
 pub(super) const LAYERS: &[Layer] = &[
-    Layer {
-        name: "conv1",
-        neurons: CHANNELS[0] as usize,
-    },
-    Layer {
-        name: "conv2",
-        neurons: CHANNELS[1] as usize,
-    },
-    Layer {
-        name: "hidden1",
-        neurons: WIDTH as usize,
-    },
+    Layer { name: "conv1", neurons: CHANNELS[0] as usize },
+    Layer { name: "conv2", neurons: CHANNELS[1] as usize },
+    Layer { name: "hidden1", neurons: WIDTH as usize },
 ];
 
 /// A small convolutional network.
@@ -48,11 +39,7 @@ impl Cnn {
         let name = LAYERS[2].name;
         let linear = maker.linear(name, CHANNELS[1] * POOLED_SIDE * POOLED_SIDE, WIDTH);
         let hidden = (linear, maker.activation(name, WIDTH, false));
-        Cnn {
-            convolutions,
-            hidden,
-            output: maker.linear("output", WIDTH, classes),
-        }
+        Cnn { convolutions, hidden, output: maker.linear("output", WIDTH, classes) }
     }
 
     pub(super) fn forward(&self, input: &Tensor, train: bool, observe: Observe) -> Tensor {
@@ -60,14 +47,11 @@ impl Cnn {
         for (index, (conv, activation)) in self.convolutions.iter().enumerate() {
             let pre_activations = conv.forward(&maps);
             observe(index, &pre_activations);
-            maps = activation
-                .forward(&pre_activations, train)
-                .max_pool2d(2, 2, 0, 1, false);
+            maps = activation.forward(&pre_activations, train).max_pool2d(2, 2, 0, 1, false);
         }
         let (linear, activation) = &self.hidden;
         let pre_activations = linear.forward(&maps.flatten(1, -1));
         observe(self.convolutions.len(), &pre_activations);
-        self.output
-            .forward(&activation.forward(&pre_activations, train))
+        self.output.forward(&activation.forward(&pre_activations, train))
     }
 }

@@ -39,17 +39,12 @@ impl Maker<'_> {
         let bound = 1.0 / (inputs as f32).sqrt();
         let mut uniform = |shape: &[i64]| {
             let count: i64 = shape.iter().product();
-            let values: Vec<f32> = (0..count)
-                .map(|_| bound * (2.0 * self.weights.random::<f32>() - 1.0))
-                .collect();
+            let values: Vec<f32> = (0..count).map(|_| bound * (2.0 * self.weights.random::<f32>() - 1.0)).collect();
             Tensor::from_slice(&values).view(shape)
         };
         let (weight, bias) = (uniform(shape), uniform(&shape[..1]));
         let path = self.store.root() / name;
-        (
-            path.var_copy("weight", &weight),
-            path.var_copy("bias", &bias),
-        )
+        (path.var_copy("weight", &weight), path.var_copy("bias", &bias))
     }
 
     /// What follows a hidden layer: normalisation where asked for, ReLU, dropout where asked for.
@@ -58,10 +53,7 @@ impl Maker<'_> {
     pub(super) fn activation(&mut self, name: &str, neurons: i64, maps: bool) -> Activation {
         let path = self.store.root() / name / "norm";
         // tch would draw the scales at random, from the global generator; PyTorch starts at 1.
-        let config = BatchNormConfig {
-            ws_init: Init::Const(1.0),
-            ..BatchNormConfig::default()
-        };
+        let config = BatchNormConfig { ws_init: Init::Const(1.0), ..BatchNormConfig::default() };
         let norm = self.batch_norm.then(|| match maps {
             true => nn::batch_norm2d(path, neurons, config),
             false => nn::batch_norm1d(path, neurons, config),
@@ -69,10 +61,7 @@ impl Maker<'_> {
         let dropout = (self.dropout_share > 0.0).then(|| {
             let own_stream = self.dropout.get_stream() + 256;
             self.dropout.set_stream(own_stream);
-            Dropout {
-                share: self.dropout_share,
-                random: RefCell::new(self.dropout.clone()),
-            }
+            Dropout { share: self.dropout_share, random: RefCell::new(self.dropout.clone()) }
         });
         Activation { norm, dropout }
     }
@@ -121,19 +110,14 @@ struct Dropout {
 impl Dropout {
     /// 0 for the silenced, 1 / (1 - share) for the others; the share is met to 1 / 65,536.
     fn mask(&self, shape: &[i64]) -> Tensor {
-        let count =
-            usize::try_from(shape.iter().product::<i64>()).expect("a shape has no negative length");
+        let count = usize::try_from(shape.iter().product::<i64>()).expect("a shape has no negative length");
         let mut random = self.random.borrow_mut();
         let mut bytes = vec![0; 2 * count];
         random.fill_bytes(&mut bytes);
         let silenced_below = (self.share * 65_536.0).round() as u32;
         let kept = 1.0 / (1.0 - self.share) as f32;
-        let draws = bytes
-            .chunks_exact(2)
-            .map(|pair| u32::from(u16::from_le_bytes([pair[0], pair[1]])));
-        let mask: Vec<f32> = draws
-            .map(|draw| if draw < silenced_below { 0.0 } else { kept })
-            .collect();
+        let draws = bytes.chunks_exact(2).map(|pair| u32::from(u16::from_le_bytes([pair[0], pair[1]])));
+        let mask: Vec<f32> = draws.map(|draw| if draw < silenced_below { 0.0 } else { kept }).collect();
         Tensor::from_slice(&mask).view(shape).to_kind(Kind::Float)
     }
 }

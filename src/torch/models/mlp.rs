@@ -9,18 +9,9 @@ use super::{Layer, Observe};
 const WIDTH: i64 = 256;
 
 pub(super) const LAYERS: &[Layer] = &[
-    Layer {
-        name: "hidden1",
-        neurons: WIDTH as usize,
-    },
-    Layer {
-        name: "hidden2",
-        neurons: WIDTH as usize,
-    },
-    Layer {
-        name: "hidden3",
-        neurons: WIDTH as usize,
-    },
+    Layer { name: "hidden1", neurons: WIDTH as usize },
+    Layer { name: "hidden2", neurons: WIDTH as usize },
+    Layer { name: "hidden3", neurons: WIDTH as usize },
 ];
 
 /// A multi-layer perceptron.
@@ -40,10 +31,7 @@ impl Mlp {
                 (linear, maker.activation(layer.name, WIDTH, false))
             })
             .collect();
-        Mlp {
-            hidden,
-            output: maker.linear("output", WIDTH, classes),
-        }
+        Mlp { hidden, output: maker.linear("output", WIDTH, classes) }
     }
 
     pub(super) fn forward(&self, input: &Tensor, train: bool, observe: Observe) -> Tensor {
