@@ -146,7 +146,11 @@ impl Default for Config {
                 on_full: None,
                 seed: 0,
             },
-            window: Window { epochs: None, rows: 2048, rolling: 5 },
+            window: Window {
+                epochs: None,
+                rows: 2048,
+                rolling: 5,
+            },
             measures: Measures {
                 bins: 10,
                 network_bins: 100,
@@ -172,8 +176,13 @@ impl Default for Config {
                 runs: 64,
                 shutdown_seconds: 10,
             },
-            web: Web { hosts: Vec::new(), allow_reload: false },
-            log: Log { level: LogLevel::Info },
+            web: Web {
+                hosts: Vec::new(),
+                allow_reload: false,
+            },
+            log: Log {
+                level: LogLevel::Info,
+            },
         }
     }
 }
@@ -209,6 +218,10 @@ impl Sampling {
     /// waits, since the same seed must give the same verdict; other people's training is never held up unasked.
     #[must_use]
     pub fn on_full_for(&self, built_in_trainer: bool) -> OnFull {
-        self.on_full.unwrap_or(if built_in_trainer { OnFull::Wait } else { OnFull::Drop })
+        self.on_full.unwrap_or(if built_in_trainer {
+            OnFull::Wait
+        } else {
+            OnFull::Drop
+        })
     }
 }
