@@ -95,18 +95,11 @@ pub struct UnknownChoice {
 /// The spellings of a choice, in the order of its declaration.
 #[must_use]
 pub fn spellings<T: ValueEnum>() -> Vec<String> {
-    T::value_variants()
-        .iter()
-        .map(|choice| spelling(choice))
-        .collect()
+    T::value_variants().iter().map(|choice| spelling(choice)).collect()
 }
 
 fn spelling<T: ValueEnum>(choice: &T) -> String {
-    choice
-        .to_possible_value()
-        .expect("no variant of a setting is skipped")
-        .get_name()
-        .to_owned()
+    choice.to_possible_value().expect("no variant of a setting is skipped").get_name().to_owned()
 }
 
 macro_rules! spelled_as_in_the_file {

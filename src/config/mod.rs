@@ -1,189 +1,169 @@
-//! The checked configuration: one YAML file, `config/rotewatch.yaml` being its manual.
+//! The configuration: one YAML file, read and checked, whose keys may change while the program runs if they are about
+//! judging and not about what exists (buffers, ports, windows).
+//!
+//! `config/rotewatch.yaml` is the manual, and a test holds it to the declarations below. Flags and the environment are
+//! laid over a [`Config`] elsewhere, since they belong to the commands; [`Config::checked`] holds them to the same ranges.
 
 pub mod choices;
+mod cross;
+mod diff;
+mod lists;
+mod mistake;
+mod reader;
+mod rules;
+mod section;
+mod size;
+#[cfg(test)]
+mod tests;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-pub use choices::{BinEdges, Binning, Kind, LogLevel, Mode, OnFull, Reduce};
+pub use choices::{BinEdges, Binning, Kind, LogLevel, Mode, OnFull, Reduce, UnknownChoice, spellings};
+pub use cross::{ROWS_PER_BIN, Warning};
+pub use diff::{Change, Setting};
+pub use mistake::{ConfigError, Fault, Mistake};
+pub use section::Acts;
 
-/// Everything a user can set, checked: whoever holds one need not ask again.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Config {
-    /// Where HTTP is served; none for not at all.
-    pub listen: Option<SocketAddr>,
-    /// The folder for the history and the token; none for the user's own, see [`Config::state_dir`].
-    pub state: Option<PathBuf>,
-    /// Which rows are looked at.
-    pub sampling: Sampling,
+use lists::{HostName, ListOf, Or};
+use rules::{Address, Bytes, Folder, Share, Switch, Whole, Word};
+use section::section;
+
+section! {
+    /// Everything a user can set, checked: whoever holds one need not ask again.
+    Config {
+        /// Where HTTP is served; none for not at all.
+        listen: Option<SocketAddr> = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 19787))), Or("off", Address), AfterRestart;
+        /// The folder for the history and the token; none for the user's own, see [`Config::state_dir`].
+        state: Option<PathBuf> = None, Or("auto", Folder), AfterRestart;
+    }
+    sections {
+        /// Which rows and neurons are looked at.
+        sampling: Sampling;
+        /// Which rows an epoch's numbers are computed from.
+        window: Window;
+        /// How the numbers are computed.
+        measures: Measures;
+        /// When a run counts as memorizing.
+        detect: Detect;
+        /// What the daemon may cost.
+        limits: Limits;
+        /// Who may talk to it.
+        web: Web;
+        /// What it says on stderr.
+        log: Log;
+    }
+}
+
+section! {
+    /// Which rows and neurons are looked at.
+    Sampling {
+        /// Where the rows come from.
+        mode: Mode = Mode::Probe, Word, AfterRestart;
+        /// Rows an epoch: the size of the probe set, or the most a stream samples.
+        rows: usize = 1000, Whole(10..=1_000_000), AfterRestart;
+        /// A stream samples every so many training steps.
+        every_steps: u64 = 10, Whole(1..=1_000_000), AfterRestart;
+        /// Neurons measured in a layer; a wider one is sampled by seed.
+        neurons_per_layer: usize = 512, Whole(2..=65_536), AfterRestart;
+        /// How maps and sequences become one number a row.
+        reduce: Reduce = Reduce::Mean, Word, AfterRestart;
+        /// What happens when the channel is full; none lets [`Sampling::on_full_for`] choose.
+        on_full: Option<OnFull> = None, Or("auto", Word), AfterRestart;
+        /// The seed of every choice of rows, neurons and pairs.
+        seed: u64 = 0, Whole(0..=u64::MAX), AfterRestart;
+    }
+}
+
+section! {
     /// Which rows an epoch's numbers are computed from.
-    pub window: Window,
+    Window {
+        /// Epochs in the window; none for 1 with probes and 3 with streams, see [`Config::window_epochs`].
+        epochs: Option<u32> = None, Or("auto", Whole(1..=1000)), AfterRestart;
+        /// The most rows in the window.
+        rows: usize = 2048, Whole(10..=1_000_000), AfterRestart;
+        /// Reports that a rolling mean is taken over.
+        rolling: usize = 5, Whole(1..=1000), AfterRestart;
+    }
+}
+
+section! {
     /// How the numbers are computed.
-    pub measures: Measures,
-    /// When a run counts as memorizing.
-    pub detect: Detect,
+    Measures {
+        /// Bins of a neuron's own range.
+        bins: usize = 10, Whole(2..=256), AfterRestart;
+        /// Bins of the range that all tapped layers share.
+        network_bins: usize = 100, Whole(2..=4096), AfterRestart;
+        /// Where the maximum goes.
+        bin_edges: BinEdges = BinEdges::Closed, Word, AfterRestart;
+        /// How the edges are laid.
+        binning: Binning = Binning::EqualWidth, Word, AfterRestart;
+        /// Pairs of neurons a layer that the shuffle null is estimated from; 0 for none.
+        shuffle_pairs: usize = 1000, Whole(0..=1_000_000), AfterRestart;
+        /// Threads that compute.
+        threads: usize = 1, Whole(1..=256), AfterRestart;
+    }
+}
+
+section! {
+    /// When a run counts as memorizing, and what follows.
+    Detect {
+        /// Reports that a detector's trailing mean is taken over.
+        smooth: usize = 2, Whole(1..=100), Live;
+        /// Quiet epochs in a row that end a memorizing verdict.
+        quiet_epochs: u32 = 3, Whole(1..=1000), Live;
+        /// The kinds that ask the trainer to stop.
+        stop_on: Vec<Kind> = vec![Kind::ExampleLevel], ListOf(Word), Live;
+    }
+    sections {
+        /// The rule for single examples learnt by rote.
+        example_level: ExampleLevel;
+    }
+}
+
+section! {
+    /// The rule for single examples learnt by rote: both signals must have fallen from their maxima.
+    ExampleLevel {
+        /// The share of its maximum that class information must have lost.
+        class_information_decline: f64 = 0.05, Share, Live;
+        /// The share of its maximum that mutual information must have lost.
+        mutual_information_decline: f64 = 0.10, Share, Live;
+        /// The first epoch that may raise an alarm.
+        from_epoch: u32 = 2, Whole(1..=1_000_000), Live;
+    }
+}
+
+section! {
     /// What the daemon may cost.
-    pub limits: Limits,
-    /// Who may talk to it.
-    pub web: Web,
-    /// What it says on stderr.
-    pub log: Log,
+    Limits {
+        /// Frames waiting for the monitor.
+        channel_frames: usize = 8, Whole(1..=65_536), AfterRestart;
+        /// Bytes waiting for the monitor.
+        channel_bytes: u64 = 256 << 20, Bytes(1 << 20..=1 << 40), AfterRestart;
+        /// Layers a run.
+        layers: usize = 256, Whole(1..=4096), AfterRestart;
+        /// Runs at a time.
+        runs: usize = 64, Whole(1..=10_000), AfterRestart;
+        /// Seconds that closing may take.
+        shutdown_seconds: u64 = 10, Whole(1..=3600), AfterRestart;
+    }
 }
 
-/// Which rows and neurons are looked at.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sampling {
-    /// Where the rows come from.
-    pub mode: Mode,
-    /// Rows an epoch: the size of the probe set, or the most a stream samples.
-    pub rows: usize,
-    /// A stream samples every so many training steps.
-    pub every_steps: u64,
-    /// Neurons measured in a layer; a wider one is sampled by seed.
-    pub neurons_per_layer: usize,
-    /// How maps and sequences become one number a row.
-    pub reduce: Reduce,
-    /// What happens when the channel is full; none lets [`Sampling::on_full_for`] choose.
-    pub on_full: Option<OnFull>,
-    /// The seed of every choice of rows, neurons and pairs.
-    pub seed: u64,
+section! {
+    /// Who may talk to the daemon.
+    Web {
+        /// Host names that requests may carry besides IP literals, localhost and the machine's own; in lower case.
+        hosts: Vec<String> = Vec::new(), ListOf(HostName), AfterRestart;
+        /// Whether `POST /-/reload` is answered.
+        allow_reload: bool = false, Switch, AfterRestart;
+    }
 }
 
-/// Which rows an epoch's numbers are computed from.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Window {
-    /// Epochs in the window; none for 1 with probes and 3 with streams, see [`Config::window_epochs`].
-    pub epochs: Option<u32>,
-    /// The most rows in the window.
-    pub rows: usize,
-    /// Reports that a rolling mean is taken over.
-    pub rolling: usize,
-}
-
-/// How the numbers are computed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Measures {
-    /// Bins of a neuron's own range.
-    pub bins: usize,
-    /// Bins of the range that all tapped layers share.
-    pub network_bins: usize,
-    /// Where the maximum goes.
-    pub bin_edges: BinEdges,
-    /// How the edges are laid.
-    pub binning: Binning,
-    /// Pairs of neurons a layer that the shuffle null is estimated from; 0 for none.
-    pub shuffle_pairs: usize,
-    /// Threads that compute.
-    pub threads: usize,
-}
-
-/// When a run counts as memorizing, and what follows.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Detect {
-    /// Reports that a detector's trailing mean is taken over.
-    pub smooth: usize,
-    /// Quiet epochs in a row that end a memorizing verdict.
-    pub quiet_epochs: u32,
-    /// The rule for single examples learnt by rote.
-    pub example_level: ExampleLevel,
-    /// The kinds that ask the trainer to stop.
-    pub stop_on: Vec<Kind>,
-}
-
-/// The rule for single examples learnt by rote: both signals must have fallen from their maxima.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ExampleLevel {
-    /// The share of its maximum that class information must have lost.
-    pub class_information_decline: f64,
-    /// The share of its maximum that mutual information must have lost.
-    pub mutual_information_decline: f64,
-    /// The first epoch that may raise an alarm.
-    pub from_epoch: u32,
-}
-
-/// What the daemon may cost.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Limits {
-    /// Frames waiting for the monitor.
-    pub channel_frames: usize,
-    /// Bytes waiting for the monitor.
-    pub channel_bytes: u64,
-    /// Layers a run.
-    pub layers: usize,
-    /// Runs at a time.
-    pub runs: usize,
-    /// Seconds that closing may take.
-    pub shutdown_seconds: u64,
-}
-
-/// Who may talk to the daemon.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Web {
-    /// Host names that requests may carry besides IP literals, localhost and the machine's own.
-    pub hosts: Vec<String>,
-    /// Whether `POST /-/reload` is answered.
-    pub allow_reload: bool,
-}
-
-/// What goes to stderr.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Log {
-    /// The least important line that is still written.
-    pub level: LogLevel,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 19787))),
-            state: None,
-            sampling: Sampling {
-                mode: Mode::Probe,
-                rows: 1000,
-                every_steps: 10,
-                neurons_per_layer: 512,
-                reduce: Reduce::Mean,
-                on_full: None,
-                seed: 0,
-            },
-            window: Window {
-                epochs: None,
-                rows: 2048,
-                rolling: 5,
-            },
-            measures: Measures {
-                bins: 10,
-                network_bins: 100,
-                bin_edges: BinEdges::Closed,
-                binning: Binning::EqualWidth,
-                shuffle_pairs: 1000,
-                threads: 1,
-            },
-            detect: Detect {
-                smooth: 2,
-                quiet_epochs: 3,
-                example_level: ExampleLevel {
-                    class_information_decline: 0.05,
-                    mutual_information_decline: 0.10,
-                    from_epoch: 2,
-                },
-                stop_on: vec![Kind::ExampleLevel],
-            },
-            limits: Limits {
-                channel_frames: 8,
-                channel_bytes: 256 << 20,
-                layers: 256,
-                runs: 64,
-                shutdown_seconds: 10,
-            },
-            web: Web {
-                hosts: Vec::new(),
-                allow_reload: false,
-            },
-            log: Log {
-                level: LogLevel::Info,
-            },
-        }
+section! {
+    /// What goes to stderr.
+    Log {
+        /// The least important line that is still written.
+        level: LogLevel = LogLevel::Info, Word, Live;
     }
 }
 
@@ -203,7 +183,7 @@ impl Config {
         })
     }
 
-    /// Epochs in the window: as configured, else 1 with probes (the rows are the same ones each time) and 3 with streams.
+    /// Epochs in the window: as configured, else 1 with probes (the same rows each time) and 3 with streams.
     #[must_use]
     pub fn window_epochs(&self, mode: Mode) -> u32 {
         self.window.epochs.unwrap_or(match mode {
@@ -218,10 +198,6 @@ impl Sampling {
     /// waits, since the same seed must give the same verdict; other people's training is never held up unasked.
     #[must_use]
     pub fn on_full_for(&self, built_in_trainer: bool) -> OnFull {
-        self.on_full.unwrap_or(if built_in_trainer {
-            OnFull::Wait
-        } else {
-            OnFull::Drop
-        })
+        self.on_full.unwrap_or(if built_in_trainer { OnFull::Wait } else { OnFull::Drop })
     }
 }
