@@ -22,7 +22,7 @@ use crate::report::EpochReport;
 use crate::run::{Declaration, Run};
 use crate::serve::{self, AllowedHosts, Readiness, ServeError, Server, Site};
 use crate::stop::Part;
-use crate::tap::{Capacity, FlowCounts, Intake, OnFull, Tap};
+use crate::tap::{Capacity, FlowCounts, Intake, SamplingParams, Tap};
 use crate::units::Epoch;
 
 /// Why a monitor did not start.
@@ -157,7 +157,7 @@ impl Monitor {
         if let Some(listener) = listener {
             monitor.serve(listener, live)?;
         }
-        tracing::info!(kernel = crate::kernels::chosen_name(), threads = monitor.config.measures.threads, "monitoring");
+        tracing::info!(threads = monitor.config.measures.threads, "monitoring");
         monitor.ready.set(true);
         Ok(monitor)
     }
@@ -218,7 +218,20 @@ impl Monitor {
         }
         let run = Run::new(declaration);
         open_runs.insert(name, Arc::downgrade(&run));
-        Ok(self.intake.open(run, self.config.sampling.on_full.unwrap_or(OnFull::Drop)))
+        Ok(self.intake.open(run, self.config.sampling.on_full_for(false)))
+    }
+
+    /// What the configuration lets a tap look at.
+    #[must_use]
+    pub fn sampling(&self) -> SamplingParams {
+        let sampling = &self.config.sampling;
+        SamplingParams {
+            rows: sampling.rows,
+            every_steps: sampling.every_steps,
+            neurons_per_layer: sampling.neurons_per_layer,
+            reduce: sampling.reduce,
+            seed: sampling.seed,
+        }
     }
 
     /// Where HTTP is served, if it is.
@@ -291,7 +304,7 @@ fn monitor_params(config: &Config) -> Result<MonitorParams, ParamsError> {
     let seed = config.sampling.seed;
     let measures = &config.measures;
     Ok(MonitorParams {
-        window: WindowParams { epochs: config.window_epochs(), rows: config.window.rows, seed },
+        window: WindowParams { epochs: config.window_epochs(config.sampling.mode), rows: config.window.rows, seed },
         measures: MeasureParams::new(
             measures.bins,
             measures.network_bins,

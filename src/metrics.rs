@@ -175,7 +175,7 @@ impl Collector for Series {
             sheet.put(&RELOAD_OK, &[], f64::from(u8::from(reload.last_reload_successful())));
             sheet.put(&RELOAD_TIME, &[], reload.last_success_unix_seconds());
         }
-        sheet.put(&BUILD_INFO, &[env!("CARGO_PKG_VERSION"), crate::kernels::chosen_name()], 1.0);
+        sheet.put(&BUILD_INFO, &[env!("CARGO_PKG_VERSION"), "scalar"], 1.0);
         sheet.families()
     }
 }
@@ -191,7 +191,8 @@ impl Sheet {
         let run = view.run.name().as_str();
         let declaration = view.run.declaration();
         let attempt = view.run.attempt().to_string();
-        self.put(&RUN_INFO, &[run, &attempt, declaration.source.as_str(), &declaration.framework], 1.0);
+        let source = declaration.source.to_string();
+        self.put(&RUN_INFO, &[run, &attempt, &source, &declaration.framework], 1.0);
         self.put(&RUN_ACTIVE, &[run], truth(view.active));
         self.put(&STOP_REQUESTED, &[run], truth(view.run.stop().is_requested()));
         let verdict = view.report.as_ref().map_or(Verdict::ALL[0], |report| report.verdict.as_str());
@@ -255,9 +256,7 @@ impl Sheet {
         if let Some(shuffle) = &measures.shuffle_bias {
             self.put(&LAYER_MI_BIAS, &[run, layer, "shuffle"], shuffle.mean_nats);
         }
-        if let Some(bias) = measures.miller_madow_bias_nats {
-            self.put(&LAYER_MI_BIAS, &[run, layer, "miller_madow"], bias);
-        }
+        self.put(&LAYER_MI_BIAS, &[run, layer, "miller_madow"], measures.miller_madow_bias);
         if let Some(rolling) = &report.rolling {
             self.distribution(&LAYER_ENTROPY_ROLLING, &[run, layer, "network"], Some(&rolling.entropy_network_nats));
             self.distribution(&LAYER_ENTROPY_ROLLING, &[run, layer, "neuron"], Some(&rolling.entropy_neuron_nats));

@@ -207,9 +207,8 @@ impl MonitorThread {
         let measured = catch_unwind(AssertUnwindSafe(|| measure_layers(&layers, samples.predictions.as_deref(), &self.params.measures, &self.pool)));
         let compute = watch.elapsed();
         let measured = self.survive(run, epoch, measured);
-        let bins = self.params.measures.clone();
         let state = self.state_of(run);
-        let layers: Vec<LayerReport> = places.into_iter().zip(measured).filter_map(|(place, measures)| state.layer_report(place, measures, &bins)).collect();
+        let layers: Vec<LayerReport> = places.into_iter().zip(measured).filter_map(|(place, measures)| state.layer_report(place, measures)).collect();
         let judgement = state.judge.judge(&observation(epoch, &layers), &detect);
         let report = Arc::new(EpochReport {
             run: Arc::clone(run),
@@ -280,10 +279,10 @@ impl RunState {
     }
 
     /// Names a layer's measures, sums them up and adds them to what is kept over epochs.
-    fn layer_report(&mut self, place: usize, measures: LayerMeasures, params: &MeasureParams) -> Option<LayerReport> {
+    fn layer_report(&mut self, place: usize, measures: LayerMeasures) -> Option<LayerReport> {
         let layer = self.run.declaration().layers.get(place)?.clone();
         let neurons_offered = self.window.widths().get(place).copied().flatten()?.neurons_offered;
-        let statistics = LayerStatistics::of(&measures, params);
+        let statistics = LayerStatistics::of(&measures);
         let rolling = match &statistics {
             Some(statistics) => self.rolling[place].push(statistics.clone()),
             None => self.rolling[place].means(),
@@ -292,7 +291,7 @@ impl RunState {
             let histograms = self.histograms.entry(layer.clone()).or_default();
             histograms.entropy_network.observe(measures.entropy_network_nats.iter().copied());
             histograms.entropy_neuron.observe(measures.entropy_neuron_nats.iter().copied());
-            histograms.mutual_information.observe(measures.mutual_information.values().iter().copied());
+            histograms.mutual_information.observe(measures.mutual_information.condensed().iter().copied());
         }
         Some(LayerReport { layer, neurons_offered, measures, statistics, rolling })
     }

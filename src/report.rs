@@ -76,6 +76,23 @@ pub struct LayerStatistics {
     pub class_information_nats: Option<Distribution>,
 }
 
+impl LayerStatistics {
+    /// Sums up a layer's measures; `None` for a layer that was skipped.
+    #[must_use]
+    pub fn of(measures: &LayerMeasures) -> Option<Self> {
+        let of = |values: &[f64]| Distribution::of(&mut values.to_vec());
+        Some(LayerStatistics {
+            entropy_network_nats: of(&measures.entropy_network_nats)?,
+            entropy_network_ratio: of(&measures.entropy_network_ratio())?,
+            entropy_neuron_nats: of(&measures.entropy_neuron_nats)?,
+            entropy_neuron_ratio: of(&measures.entropy_neuron_ratio())?,
+            mutual_information_nats: of(measures.mutual_information.condensed()),
+            mutual_information_ratio: of(measures.normalised_mi.condensed()),
+            class_information_nats: measures.class_information_nats.as_deref().and_then(of),
+        })
+    }
+}
+
 /// The parts of [`LayerStatistics`] of which rolling means are kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RollingStatistics {

@@ -6,30 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 
+use crate::choices::Mode;
 use crate::identity::{LayerName, RunName};
 use crate::stop::StopToken;
 use crate::units::Epoch;
 use crate::verdict::Verdict;
-
-/// Where the rows of a run's frames come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A fixed, unlabelled set of examples, passed through the network at the end of each epoch.
-    Probe,
-    /// Rows sampled from the training batches themselves.
-    Stream,
-}
-
-impl Source {
-    /// The spelling of configuration files, labels and JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Source::Probe => "probe",
-            Source::Stream => "stream",
-        }
-    }
-}
 
 /// A random id drawn when training starts: training again under the same name is a new attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,7 +38,7 @@ pub struct Declaration {
     /// The tapped layers in forward order; a frame names them by their place in this list.
     pub layers: Vec<LayerName>,
     /// Where the rows come from.
-    pub source: Source,
+    pub source: Mode,
     /// The trainer's framework, for people: `tch`.
     pub framework: String,
 }

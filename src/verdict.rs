@@ -4,17 +4,10 @@
 
 use std::fmt;
 
+pub use crate::choices::Kind;
+
 use crate::identity::LayerName;
 use crate::units::Epoch;
-
-/// The two ways in which a network memorizes (Bansal, Pruthi, Belinkov, 2022, section 1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// Single examples are learnt by heart, wrong labels for instance: high entropy, low mutual information.
-    ExampleLevel,
-    /// A shortcut is learnt in place of the task: low entropy, high mutual information.
-    Heuristic,
-}
 
 impl Kind {
     /// Every kind, in the order in which they are listed to people.
@@ -36,12 +29,6 @@ impl Kind {
             Kind::ExampleLevel => "example-level memorization",
             Kind::Heuristic => "heuristic memorization",
         }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 

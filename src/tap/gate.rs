@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use crate::choices::OnFull;
 use crate::clock::Stopwatch;
 
 /// Why a frame was not measured.
@@ -59,15 +60,6 @@ impl fmt::Display for DropReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// What to do with a frame for which there is no room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnFull {
-    /// Drop it and count it; the trainer goes on at once.
-    Drop,
-    /// Wait for room; the waiting is counted.
-    Wait,
 }
 
 /// The most that may be queued.

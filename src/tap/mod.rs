@@ -16,25 +16,14 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-pub use gate::{Capacity, DropReason, FlowCounts, Gate, OnFull, Permit};
+pub use gate::{Capacity, DropReason, FlowCounts, Gate, Permit};
+
 pub use sample::{chosen, derived_seed};
 
+pub use crate::choices::{OnFull, Reduce};
 use crate::event::{EpochEnd, EpochMetrics, Event, Frame, LayerActivations};
 use crate::run::{Run, Standing};
 use crate::units::Epoch;
-
-/// How a map or a sequence becomes one number per neuron and row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reduce {
-    /// The mean over all positions.
-    Mean,
-    /// The largest value over all positions.
-    Max,
-    /// One position per row, chosen by seed.
-    Sample,
-    /// The last position.
-    Last,
-}
 
 /// What a tap looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ pub mod idx;
 pub mod images;
 pub mod models;
 mod seed;
+pub mod tap;
 pub mod tasks;
 pub mod train;
 

@@ -43,7 +43,7 @@ struct Every {
 }
 
 impl StepObserver for Every {
-    fn wants(&mut self, step: u64) -> bool {
+    fn wants(&mut self, step: u64, _: usize) -> bool {
         step % self.nth == 0
     }
 
