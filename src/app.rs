@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -10,17 +11,19 @@ use crossbeam_channel::{Sender, bounded};
 use thiserror::Error;
 
 use crate::board::Board;
-use crate::clock::Stopwatch;
-use crate::config::{Config, LiveConfig};
+use crate::clock::{Stopwatch, wall_clock};
+use crate::config::{Config, ConfigWatcher, LiveConfig, Wiring};
 use crate::detect::{DetectParams, ExampleLevelParams};
 use crate::identity::RunName;
 use crate::info::window::WindowParams;
 use crate::info::{MeasureParams, ParamsError};
-use crate::metrics::Metrics;
+use crate::logging::LogLevelSwitch;
+use crate::metrics::{Metrics, ReloadStatus};
 use crate::monitor::{MonitorParams, MonitorThread};
 use crate::report::EpochReport;
 use crate::run::{Declaration, Run};
 use crate::serve::{self, AllowedHosts, Readiness, ServeError, Server, Site};
+use crate::state::StateError;
 use crate::stop::Part;
 use crate::tap::{Capacity, FlowCounts, Intake, SamplingParams, Tap};
 use crate::units::Epoch;
@@ -37,6 +40,9 @@ pub enum StartError {
     /// The token cannot be read or made.
     #[error(transparent)]
     Token(#[from] crate::token::TokenError),
+    /// There is no state folder.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// A thread cannot be made.
     #[error("cannot start the {part}: {reason}")]
     Thread {
@@ -90,12 +96,22 @@ pub enum DeclareError {
 pub struct Setup {
     /// The configuration.
     pub config: Config,
-    /// The configuration's file where there is one that may change: detection follows it, and `/metrics` tells of it.
-    pub live: Option<Arc<LiveConfig>>,
+    /// The file that the configuration was read from, if it shall be followed.
+    pub file: Option<ConfigFile>,
     /// Whether another port is taken where the configured one is in use.
     pub any_port_will_do: bool,
     /// Who gets every report. A subscriber that is full misses reports; one that is gone is forgotten.
     pub subscribers: Vec<Sender<Arc<EpochReport>>>,
+}
+
+/// A configuration file that is read again when it changes.
+pub struct ConfigFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Lays flags and the environment over what the file says.
+    pub overlay: Box<dyn Fn(&mut Config) + Send + Sync>,
+    /// Where a changed `log.level` takes effect.
+    pub log_level: LogLevelSwitch,
 }
 
 /// A running monitor: its thread, the channel into it, and the HTTP server that shows what it finds.
@@ -110,6 +126,7 @@ pub struct Monitor {
     server: Option<Server>,
     closing: Option<Sender<()>>,
     thread: Option<Part>,
+    watcher: Option<ConfigWatcher>,
 }
 
 impl Monitor {
@@ -126,17 +143,14 @@ impl Monitor {
     /// # Errors
     /// See [`StartError`].
     pub fn set_up(setup: Setup) -> Result<Self, StartError> {
-        let Setup { config, live, any_port_will_do, subscribers } = setup;
+        let Setup { config, file, any_port_will_do, subscribers } = setup;
         let params = monitor_params(&config)?;
         let listener = config.listen.map(|address| listen(address, any_port_will_do)).transpose()?;
         let capacity = Capacity { frames: config.limits.channel_frames, bytes: config.limits.channel_bytes };
         let (intake, events) = Intake::new(capacity, config.limits.runs);
         let board = Arc::new(Board::default());
         let detect = Arc::new(ArcSwap::from_pointee(detect_params(&config)));
-        if let Some(live) = &live {
-            let detect = Arc::clone(&detect);
-            live.on_change(move |config| detect.store(Arc::new(detect_params(config))));
-        }
+        let watcher = file.map(|file| watch(file, &config, Arc::clone(&detect))).transpose()?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(config.measures.threads)
             .thread_name(|place| format!("rotewatch-cpu-{place}"))
@@ -152,27 +166,31 @@ impl Monitor {
             server: None,
             closing: Some(closing),
             thread: Some(Part::spawn("monitor", move || thread.run(&events, &closed)).map_err(thread_failed("monitor"))?),
+            watcher,
             config,
         };
         if let Some(listener) = listener {
-            monitor.serve(listener, live)?;
+            monitor.serve(listener)?;
         }
         tracing::info!(threads = monitor.config.measures.threads, "monitoring");
         monitor.ready.set(true);
         Ok(monitor)
     }
 
-    fn serve(&mut self, listener: TcpListener, live: Option<Arc<LiveConfig>>) -> Result<(), StartError> {
-        let reload = match &live {
-            Some(live) if self.config.web.allow_reload => {
-                let token = crate::token::read_or_create(&self.config.state_dir())?;
-                let live = Arc::clone(live);
-                let reload: serve::Reload = Box::new(move || live.reload_now().map_err(|error| error.to_string()));
+    fn serve(&mut self, listener: TcpListener) -> Result<(), StartError> {
+        let reload = match &self.watcher {
+            Some(watcher) if self.config.web.allow_reload => {
+                let token = crate::token::read_or_create(&state_folder(&self.config)?)?;
+                let reloader = watcher.reloader();
+                let reload: serve::Reload = Box::new(move || match reloader.reload_now() {
+                    Ok(_) => Ok(()),
+                    Err(error) => Err(error.to_string()),
+                });
                 Some((reload, token))
             }
             _ => None,
         };
-        let status = live.map(|live| live as Arc<dyn crate::metrics::ReloadStatus>);
+        let status = self.watcher.as_ref().map(|watcher| watcher.live() as Arc<dyn ReloadStatus>);
         let metrics = Metrics::new(Arc::clone(&self.board), Arc::clone(self.intake.gate()), status)
             .map_err(|error| StartError::Metrics(error.to_string()))?;
         let site = Site {
@@ -252,6 +270,13 @@ impl Monitor {
         self.intake.gate().counts()
     }
 
+    /// Reads the configuration file again, as SIGHUP asks for; the log tells what came of it. `None` without a file.
+    #[must_use]
+    pub fn reload(&self) -> Option<impl Fn() + Send + use<>> {
+        let reloader = self.watcher.as_ref()?.reloader();
+        Some(move || drop(reloader.reload_now()))
+    }
+
     /// The configuration it was started with.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -277,6 +302,7 @@ impl Monitor {
         if let Some(server) = self.server.take().map(Server::close).filter(|server| !server.wait(since, patience)) {
             late.push(server.name());
         }
+        self.watcher.take();
         late
     }
 }
@@ -284,6 +310,34 @@ impl Monitor {
 impl Drop for Monitor {
     fn drop(&mut self) {
         self.stop_parts();
+    }
+}
+
+/// Where the history and the token are kept.
+///
+/// # Errors
+/// If neither the configuration nor the environment says where.
+pub fn state_folder(config: &Config) -> Result<PathBuf, StateError> {
+    config.state_dir(|name| std::env::var_os(name).map(Into::into)).ok_or(StateError::Unknown)
+}
+
+fn watch(file: ConfigFile, config: &Config, detect: Arc<ArcSwap<DetectParams>>) -> Result<ConfigWatcher, StartError> {
+    let ConfigFile { path, overlay, log_level } = file;
+    let on_change = move |config: &Config| {
+        detect.store(Arc::new(detect_params(config)));
+        log_level.set(config.log.level);
+    };
+    let wiring = Wiring { overlay, on_change: Box::new(on_change), now: Box::new(wall_clock) };
+    ConfigWatcher::start(&path, config.clone(), wiring).map_err(thread_failed("watch over the configuration file"))
+}
+
+impl ReloadStatus for LiveConfig {
+    fn last_reload_successful(&self) -> bool {
+        self.last_reload().successful
+    }
+
+    fn last_success_unix_seconds(&self) -> f64 {
+        self.last_reload().success_timestamp_seconds()
     }
 }
 

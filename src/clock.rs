@@ -27,10 +27,15 @@ impl Stopwatch {
     }
 }
 
+/// The wall clock.
+#[must_use]
+pub fn wall_clock() -> SystemTime {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    SystemTime::now()
+}
+
 /// Seconds since 1970 by the wall clock, for display; 0 for a clock that stands before 1970.
 #[must_use]
 pub fn unix_seconds() -> f64 {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-    let now = SystemTime::now();
-    now.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+    wall_clock().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

@@ -45,6 +45,7 @@ pub mod torch;
 pub mod training;
 pub mod units;
 pub mod verdict;
+pub mod watch;
 pub mod yaml;
 
 pub use app::{Monitor, Setup};

@@ -12,10 +12,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use crossbeam_channel::{Receiver, Sender, never, select};
+use crossbeam_channel::{Receiver, Sender, select};
 
 use crate::board::{Board, LayerHistograms, RunView};
 use crate::clock::{Stopwatch, unix_seconds};

@@ -146,21 +146,22 @@ pub struct TrainArgs {
 }
 
 impl TrainArgs {
-    /// Puts the flags over a configuration.
-    pub fn overlay(&self, config: &mut Config) {
-        match self.listen {
-            Some(Listen::Off) => config.listen = None,
-            Some(Listen::At(address)) => config.listen = Some(address),
-            None => {}
-        }
-        if let Some(state) = &self.state {
-            config.state = Some(state.clone());
-        }
-        if let Some(mode) = self.sampling {
-            config.sampling.mode = mode;
-        }
-        if let Some(rows) = self.probe_rows {
-            config.sampling.rows = rows;
+    /// Lays the flags over a configuration, again and again where its file changes. A training waits for its monitor unless
+    /// the file says otherwise: the same seed must give the same verdict.
+    pub fn overlay(&self) -> impl Fn(&mut Config) + Send + Sync + use<> {
+        let (listen, state, sampling, probe_rows) = (self.listen, self.state.clone(), self.sampling, self.probe_rows);
+        move |config| {
+            match listen {
+                Some(Listen::Off) => config.listen = None,
+                Some(Listen::At(address)) => config.listen = Some(address),
+                None => {}
+            }
+            if let Some(state) = &state {
+                config.state = Some(state.clone());
+            }
+            config.sampling.mode = sampling.unwrap_or(config.sampling.mode);
+            config.sampling.rows = probe_rows.unwrap_or(config.sampling.rows);
+            config.sampling.on_full = Some(config.sampling.on_full_for(true));
         }
     }
 

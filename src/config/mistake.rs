@@ -1,6 +1,6 @@
 //! What can be wrong with a configuration, said so that the reader knows where and what to do.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::io;
 use std::path::PathBuf;
 
@@ -74,9 +74,13 @@ impl fmt::Display for Mistake {
             write!(out, "{at}: ")?;
         }
         if !self.path.is_empty() {
-            write!(out, "{}: ", self.path)?;
+            write!(out, "{}: ", self.path.escape_debug())?;
         }
-        self.fault.fmt(out)
+        // What a value holds must not move the cursor of whoever reads the log.
+        for letter in self.fault.to_string().chars() {
+            if letter.is_control() { write!(out, "{}", letter.escape_default())? } else { out.write_char(letter)? }
+        }
+        Ok(())
     }
 }
 

@@ -7,13 +7,16 @@
 mod cross;
 mod diff;
 mod lists;
+mod live;
 mod mistake;
 mod reader;
+mod reload;
 mod rules;
 mod section;
 mod size;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -21,8 +24,11 @@ use std::path::PathBuf;
 pub use crate::choices::{BinEdges, Binning, Kind, LogLevel, Mode, OnFull, Reduce, UnknownChoice, spellings};
 pub use cross::{ROWS_PER_BIN, Warning};
 pub use diff::{Change, Setting};
+pub use live::{LastReload, LiveConfig};
 pub use mistake::{ConfigError, Fault, Mistake};
+pub use reload::{Reloaded, Reloader, Wiring};
 pub use section::Acts;
+pub use watch::ConfigWatcher;
 
 use lists::{HostName, ListOf, Or};
 use rules::{Address, Bytes, Folder, Share, Switch, Whole, Word};

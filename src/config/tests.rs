@@ -143,6 +143,14 @@ fn wrong_types_are_named() {
 }
 
 #[test]
+fn control_characters_do_not_reach_the_terminal() {
+    let says = messages(r#"{"a\u001b[2J": 1, log: {level: "\u001b[2Jx\ny"}}"#);
+    assert_eq!(says[0], r"rotewatch.yaml:1:2: a\u{1b}[2J: unknown key");
+    assert!(says[1].contains(r"`\u{1b}[2Jx\ny` is not one of"), "{says:?}");
+    assert_eq!(says.len(), 2);
+}
+
+#[test]
 fn keys_are_also_checked_together() {
     assert_eq!(
         messages("sampling: {rows: 40}\n"),

@@ -50,12 +50,11 @@ impl<'input> Builder<'input> {
         while let Some((event, span)) = self.next()? {
             let at = Position::from(&span.start);
             match event {
-                Event::StreamStart | Event::DocumentEnd | Event::StreamEnd => {}
                 Event::DocumentStart(..) if root.is_some() => {
                     let what = "a second document in the same file is";
                     return Err(YamlError::Unsupported { at, what });
                 }
-                Event::DocumentStart(..) => {}
+                Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd | Event::StreamEnd => {}
                 event => root = Some(self.node(event, at, 0)?),
             }
         }

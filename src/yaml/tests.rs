@@ -60,7 +60,7 @@ fn an_alias_bomb_is_refused_before_it_is_copied() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..=12 {
         let inner = vec![format!("*a{}", level - 1); 10].join(", ");
-        bomb.push_str(&format!("a{level}: &a{level} [{inner}]\n"));
+        bomb += &format!("a{level}: &a{level} [{inner}]\n");
     }
     assert!(matches!(parse(&bomb), Err(YamlError::TooLarge { .. })));
 }

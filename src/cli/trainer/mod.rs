@@ -12,11 +12,12 @@ use tch::Tensor;
 
 use super::exit::{Exit, Failure};
 use super::train::{Monitoring, TrainArgs};
-use crate::app::{Monitor, Setup};
-use crate::choices::{Mode, OnFull};
+use crate::app::{ConfigFile, Monitor, Setup, state_folder};
+use crate::choices::Mode;
 use crate::config::{Config, LogLevel};
 use crate::event::EpochMetrics;
 use crate::identity::RunName;
+use crate::logging::LogLevelSwitch;
 use crate::report::EpochReport;
 use crate::run::Declaration;
 use crate::signals::Interrupt;
@@ -41,13 +42,15 @@ pub fn run(args: &TrainArgs) -> Result<Exit, Failure> {
     let options = args.options(config.sampling.rows);
     options.check().map_err(Failure::usage)?;
     let display = Display::new(args.json, options.epochs);
-    crate::logging::start(config.log.level, display.log_writer())?;
-    let interrupt = Interrupt::install(None).context("cannot take over the signals")?;
+    let log_level = crate::logging::start(config.log.level, display.log_writer())?;
     let trainer = Trainer::new(options).map_err(Failure::usage)?;
     let watched = match args.monitor {
-        Monitoring::On => Some(Watched::start(args, &config, &trainer)?),
+        Monitoring::On => Some(Watched::start(args, &config, log_level, &trainer)?),
         Monitoring::Off => None,
     };
+    let reload = watched.as_ref().and_then(|watched| watched.monitor.reload());
+    let on_hangup = reload.map(|reload| Box::new(reload) as Box<dyn Fn() + Send>);
+    let interrupt = Interrupt::install(on_hangup).context("cannot take over the signals")?;
     let mut training = Training { trainer, display, interrupt, stop_on_onset: args.stop_on_onset, summary: Summary::default() };
     training.display.begin(args, watched.as_ref().map(|watched| (watched.name.run(), watched.monitor.address())));
     training.train(watched.as_ref());
@@ -60,8 +63,7 @@ fn configuration(args: &TrainArgs) -> Result<Config, Failure> {
         // The terminal belongs to the progress bar: the log keeps to what needs attention.
         None => Config { log: crate::config::Log { level: LogLevel::Warn }, ..Config::default() },
     };
-    args.overlay(&mut config);
-    config.sampling.on_full.get_or_insert(OnFull::Wait);
+    args.overlay()(&mut config);
     config.checked("the command line").map_err(Failure::usage)
 }
 
@@ -75,11 +77,12 @@ struct Watched {
 }
 
 impl Watched {
-    fn start(args: &TrainArgs, config: &Config, trainer: &Trainer) -> Result<Self, Failure> {
+    fn start(args: &TrainArgs, config: &Config, log_level: LogLevelSwitch, trainer: &Trainer) -> Result<Self, Failure> {
         let name = owned_name(args, config).map_err(Failure::usage)?;
         let (subscriber, reports) = bounded(REPORTS_KEPT);
-        let setup =
-            Setup { config: config.clone(), live: None, any_port_will_do: args.listen.is_none(), subscribers: vec![subscriber] };
+        let overlay = args.overlay();
+        let file = args.config.clone().map(|path| ConfigFile { path, overlay: Box::new(overlay), log_level });
+        let setup = Setup { config: config.clone(), file, any_port_will_do: args.listen.is_none(), subscribers: vec![subscriber] };
         let monitor = Monitor::set_up(setup).map_err(Failure::usage)?;
         let layers = trainer.layers().iter().map(|layer| layer.name.parse()).collect::<Result<_, _>>()?;
         let mode = config.sampling.mode;
@@ -91,7 +94,7 @@ impl Watched {
 
 /// The name that was given, or the first free one that tells what is trained.
 fn owned_name(args: &TrainArgs, config: &Config) -> Result<OwnedName, StateError> {
-    let state = config.state_dir(|name| std::env::var_os(name).map(Into::into)).ok_or(StateError::Unknown)?;
+    let state = state_folder(config)?;
     if let Some(run) = &args.run {
         return OwnedName::take(&state, run.clone());
     }
