@@ -152,6 +152,17 @@ pub enum YamlError {
     },
 }
 
+impl YamlError {
+    /// Where it is, which the message begins with; none for what concerns the whole text.
+    #[must_use]
+    pub fn at(&self) -> Option<Position> {
+        match *self {
+            Self::TooLong { .. } => None,
+            Self::Syntax { at, .. } | Self::TooDeep { at } | Self::TooLarge { at } | Self::Unsupported { at, .. } => Some(at),
+        }
+    }
+}
+
 /// Reads one document.
 ///
 /// # Errors

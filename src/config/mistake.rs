@@ -26,7 +26,7 @@ pub enum ConfigError {
         path: PathBuf,
     },
     /// The file is not YAML, or too much of it.
-    #[error("{origin}:{error}")]
+    #[error("{origin}:{}{error}", gap(error.at()))]
     Yaml {
         /// The file's name, as the user gave it.
         origin: String,
@@ -86,51 +86,122 @@ impl fmt::Display for Mistake {
 
 /// What is wrong with a key or its value.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what each is, and the fields are what they print")]
 pub enum Fault {
+    /// No such key.
     #[error("unknown key{}", .nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
-    UnknownKey { nearest: Option<String> },
+    UnknownKey {
+        /// The key that was probably meant.
+        nearest: Option<String>,
+    },
+    /// The key stands twice in its section.
     #[error("stands twice, first at {first}")]
-    Duplicate { first: Position },
+    Duplicate {
+        /// Where it stood first.
+        first: Position,
+    },
+    /// Nothing follows the key.
     #[error("has no value; leave the key out for its default")]
     NoValue,
+    /// A list where a value belongs, or the like.
     #[error("must be {wanted}, not {got}")]
-    Shape { wanted: &'static str, got: &'static str },
+    Shape {
+        /// What belongs there.
+        wanted: &'static str,
+        /// What is there.
+        got: &'static str,
+    },
+    /// Not digits alone.
     #[error("`{got}` is not a whole number")]
-    NotWhole { got: String },
+    NotWhole {
+        /// What is there.
+        got: String,
+    },
+    /// Not a number.
     #[error("`{got}` is not a number")]
-    NotNumber { got: String },
+    NotNumber {
+        /// What is there.
+        got: String,
+    },
+    /// Not a switch's position. YAML 1.2 does not know `yes` and `on`.
     #[error("`{got}` is neither true nor false")]
-    NotSwitch { got: String },
+    NotSwitch {
+        /// What is there.
+        got: String,
+    },
+    /// Too small or too large.
     #[error("{got} is not in {range}{meaning}")]
-    OutOfRange { got: String, range: String, meaning: &'static str },
+    OutOfRange {
+        /// What is there.
+        got: String,
+        /// The smallest and the largest value.
+        range: String,
+        /// What the number means, where people take it for another.
+        meaning: &'static str,
+    },
+    /// Not a number of bytes.
     #[error("`{got}` is not a size: write 268435456 or 256MiB")]
-    NotSize { got: String },
+    NotSize {
+        /// What is there.
+        got: String,
+    },
+    /// Not an address to serve at.
     #[error("`{got}` is not an address: write an IP and a port, as 127.0.0.1:19787 or [::1]:19787")]
-    NotAddress { got: String },
+    NotAddress {
+        /// What is there.
+        got: String,
+    },
+    /// Not the name of a machine.
     #[error("`{got}` is not a host name: write it without scheme, port and path")]
-    NotHostName { got: String },
+    NotHostName {
+        /// What is there.
+        got: String,
+    },
+    /// Not one of the words of this key.
     #[error(transparent)]
     Choice(#[from] UnknownChoice),
+    /// Neither a value of this key nor its word for none.
     #[error("{fault}, nor `{word}`")]
-    AlsoNot { word: &'static str, fault: Box<Fault> },
+    AlsoNot {
+        /// The word for none.
+        word: &'static str,
+        /// What is wrong with it as a value.
+        fault: Box<Fault>,
+    },
+    /// The same item twice in a list.
     #[error("`{got}` is listed twice")]
-    Repeated { got: String },
+    Repeated {
+        /// The item.
+        got: String,
+    },
+    /// So few rows a bin that every report would be marked unreliable.
     #[error(
         "a window of {rows} rows cannot fill measures.bins: {bins}, which need {needed} (5 a bin): no run could ever be \
          called memorizing"
     )]
-    TooFewRows { rows: usize, bins: usize, needed: usize },
+    TooFewRows {
+        /// The most rows that a window can hold.
+        rows: usize,
+        /// The bins.
+        bins: usize,
+        /// The rows that so many bins need.
+        needed: usize,
+    },
+    /// The channel cannot hold a single full layer.
     #[error("less than the {needed} that sampling.rows x sampling.neurons_per_layer x 4 can need: no such frame fits")]
-    FrameTooLarge { needed: String },
+    FrameTooLarge {
+        /// What one takes.
+        needed: String,
+    },
+}
+
+/// What follows the colon behind a file's name: nothing before a place, since terminals and editors make a link of
+/// `file:line:column`.
+fn gap(at: Option<Position>) -> &'static str {
+    if at.is_some() { "" } else { " " }
 }
 
 fn lines(origin: &str, mistakes: &[Mistake]) -> String {
-    let line = |mistake: &Mistake| {
-        // With a place, `origin:line:column`, which terminals and editors make a link of.
-        let gap = if mistake.at.is_some() { "" } else { " " };
-        format!("{origin}:{gap}{mistake}")
-    };
+    let line = |mistake: &Mistake| format!("{origin}:{}{mistake}", gap(mistake.at));
     mistakes.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 

@@ -57,11 +57,11 @@ fn an_alias_stands_for_its_anchor() {
 
 #[test]
 fn an_alias_bomb_is_refused_before_it_is_copied() {
-    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
-    for level in 1..=12 {
-        let inner = vec![format!("*a{}", level - 1); 10].join(", ");
-        bomb += &format!("a{level}: &a{level} [{inner}]\n");
-    }
+    let tenfold = |level: usize| {
+        let inner = if level == 0 { "x".to_owned() } else { format!("*a{}", level - 1) };
+        format!("a{level}: &a{level} [{}]\n", vec![inner; 10].join(", "))
+    };
+    let bomb: String = (0..=12).map(tenfold).collect();
     assert!(matches!(parse(&bomb), Err(YamlError::TooLarge { .. })));
 }
 
@@ -100,5 +100,12 @@ fn only_unquoted_words_mean_nothing() {
         let document = parse(text).unwrap();
         let Value::Scalar(scalar) = &entries(&document.root)[0].node.value else { panic!() };
         assert_eq!(scalar.is_null(), nothing, "{text:?}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "([a-c:\\-\\[\\]{},&*!|>'\"#%?~ \\t\\n\u{feff}\u{e9}\\\\]|<<|---|: |- |\\n  ){0,60}") {
+        let _ = parse(&text);
     }
 }
