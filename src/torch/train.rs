@@ -6,16 +6,17 @@
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use tch::nn::{self, OptimizerConfig, VarStore};
-use tch::{Device, Kind, TchError, Tensor, no_grad};
+use tch::{Device, TchError, Tensor, no_grad};
 
 use super::data::Split;
+use super::losses::{Losses, Sums};
 use super::models::{Layer, Network, Observe};
 use super::seed::{Draw, generator};
 use super::tasks::{TaskData, TaskError};
 use crate::training::{Optimizer, OptionsError, TrainOptions};
 
 /// Rows passed through the network at once where nothing is learnt: bounds the memory of a pass.
-const EVALUATION_ROWS: usize = 1_000;
+const EVALUATION_ROWS: usize = 250;
 
 /// What may look at the steps of a training.
 ///
@@ -43,15 +44,6 @@ impl StepObserver for Unobserved {
     fn layer(&mut self, _: usize, _: &Tensor) {}
 
     fn logits(&mut self, _: &Tensor) {}
-}
-
-/// How well a network does on some examples.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Losses {
-    /// Mean cross-entropy an example, in nats.
-    pub loss: f64,
-    /// Share of examples whose likeliest class is their label, 0 to 1.
-    pub accuracy: f64,
 }
 
 /// A copy of all weights and running statistics, to return to.
@@ -224,34 +216,6 @@ impl Trainer {
                 tensor.expect("the weights are of this network").copy_(kept);
             }
         });
-    }
-}
-
-/// Sums over batches, kept as tensors until the end.
-struct Sums {
-    loss: Tensor,
-    right: Tensor,
-    rows: i64,
-}
-
-impl Sums {
-    fn new() -> Self {
-        Sums { loss: Tensor::from(0.0_f64), right: Tensor::from(0_i64), rows: 0 }
-    }
-
-    /// Adds a batch: its mean loss, its logits and labels.
-    fn add(&mut self, mean_loss: &Tensor, logits: &Tensor, labels: &Tensor) {
-        no_grad(|| {
-            let rows = labels.size()[0];
-            self.loss += mean_loss.to_kind(Kind::Double) * rows;
-            self.right += logits.argmax(-1, false).eq_tensor(labels).sum(Kind::Int64);
-            self.rows += rows;
-        });
-    }
-
-    fn losses(&self) -> Losses {
-        let rows = self.rows as f64;
-        Losses { loss: self.loss.double_value(&[]) / rows, accuracy: self.right.int64_value(&[]) as f64 / rows }
     }
 }
 
