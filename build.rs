@@ -6,15 +6,10 @@ fn main() {
         return;
     }
     let Some(libtorch) = std::env::var_os("DEP_TCH_LIBTORCH_LIB") else {
-        println!(
-            "cargo::warning=torch-sys did not say where libtorch is: rotewatch-trainer will need LD_LIBRARY_PATH"
-        );
+        println!("cargo::warning=torch-sys did not say where libtorch is: rotewatch-trainer will need LD_LIBRARY_PATH");
         return;
     };
-    println!(
-        "cargo::rustc-link-arg=-Wl,-rpath,{}",
-        libtorch.to_string_lossy()
-    );
+    println!("cargo::rustc-link-arg=-Wl,-rpath,{}", libtorch.to_string_lossy());
     if std::env::var_os("CARGO_FEATURE_CUDA").is_some() {
         println!("cargo::rustc-link-arg=-Wl,--no-as-needed");
         println!("cargo::rustc-link-arg=-ltorch");

@@ -1,5 +1,6 @@
 //! The log: lines on stderr, their level settable while running. The only user of tracing-subscriber.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use tracing_subscriber::fmt::MakeWriter;
@@ -37,7 +38,7 @@ where
     let decided = from_environment.is_some();
     let filter = from_environment.unwrap_or_else(|| EnvFilter::new(level.to_string()));
     let (filter, handle) = reload::Layer::new(filter);
-    let lines = fmt::layer().with_writer(writer).with_target(false);
+    let lines = fmt::layer().with_writer(writer).with_target(false).with_ansi(std::io::stderr().is_terminal());
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(filter).with(lines))?;
     Ok(LogLevelSwitch((!decided).then(|| Arc::new(handle))))
 }

@@ -332,7 +332,7 @@ fn publish_verdict(report: &EpochReport, detect: &DetectParams, reply: Option<Se
     }
     for alarm in &report.raised {
         let finding = &alarm.finding;
-        tracing::warn!(
+        tracing::info!(
             run = %run.name(), epoch = %report.epoch, kind = %finding.kind, onset_epoch = %finding.onset_epoch,
             "memorization: {}; {}", finding.why, finding.remedy
         );

@@ -9,6 +9,7 @@ pub mod data;
 pub mod digits;
 pub mod idx;
 pub mod images;
+pub mod losses;
 pub mod models;
 mod seed;
 pub mod tap;

@@ -124,7 +124,7 @@ mod tests {
         let options = TrainOptions { model: Model::Cnn, ..TrainOptions::default() };
         let (_store, network) = network(&options, &[1, 14, 14]);
         let (shapes, logits) = observed_shapes(&network);
-        assert_eq!(shapes, [(0, vec![4, 16, 14, 14]), (1, vec![4, 32, 7, 7]), (2, vec![4, 128])]);
+        assert_eq!(shapes, [(0, vec![4, 32, 14, 14]), (1, vec![4, 64, 7, 7]), (2, vec![4, 128])]);
         assert_eq!(logits.size(), [4, 10]);
         let sizes: Vec<i64> = network.layers().iter().map(|layer| i64::try_from(layer.neurons).unwrap()).collect();
         assert_eq!(sizes, shapes.iter().map(|(_, shape)| shape[1]).collect::<Vec<_>>());

@@ -6,16 +6,17 @@
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use tch::nn::{self, OptimizerConfig, VarStore};
-use tch::{Device, Kind, TchError, Tensor, no_grad};
+use tch::{Device, TchError, Tensor, no_grad};
 
 use super::data::Split;
+use super::losses::{Losses, Sums};
 use super::models::{Layer, Network, Observe};
 use super::seed::{Draw, generator};
 use super::tasks::{TaskData, TaskError};
 use crate::training::{Optimizer, OptionsError, TrainOptions};
 
 /// Rows passed through the network at once where nothing is learnt: bounds the memory of a pass.
-const EVALUATION_ROWS: usize = 1_000;
+const EVALUATION_ROWS: usize = 250;
 
 /// What may look at the steps of a training.
 ///
@@ -44,15 +45,6 @@ impl StepObserver for Unobserved {
     fn layer(&mut self, _: usize, _: &Tensor) {}
 
     fn logits(&mut self, _: &Tensor) {}
-}
-
-/// How well a network does on some examples.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Losses {
-    /// Mean cross-entropy an example, in nats.
-    pub loss: f64,
-    /// Share of examples whose likeliest class is their label, 0 to 1.
-    pub accuracy: f64,
 }
 
 /// A copy of all weights and running statistics, to return to.
@@ -228,6 +220,7 @@ impl Trainer {
     }
 }
 
+<<<<<<< HEAD
 /// Sums over batches, kept as tensors until the end.
 fn batch_rows(inputs: &Tensor) -> usize {
     inputs.size().first().and_then(|rows| usize::try_from(*rows).ok()).unwrap_or(0)
@@ -260,6 +253,8 @@ impl Sums {
     }
 }
 
+=======
+>>>>>>> f703cb6a7203a42045e10b8c92ae47914320f6c0
 /// Why a training could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {

@@ -9,7 +9,7 @@ use tch::nn::{Linear, Module};
 use super::layers::{Activation, Conv, Maker};
 use super::{Layer, Observe};
 
-const CHANNELS: [i64; 2] = [16, 32];
+const CHANNELS: [i64; 2] = [32, 64];
 const WIDTH: i64 = 128;
 /// 14 pixels halved twice, rounded down.
 const POOLED_SIDE: i64 = 3;

@@ -1,0 +1,40 @@
+//! Losses, summed where they arise and read once.
+
+use tch::{Kind, Tensor, no_grad};
+
+/// How well a network does on some examples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Losses {
+    /// Mean cross-entropy an example, in nats.
+    pub loss: f64,
+    /// Share of examples whose likeliest class is their label, 0 to 1.
+    pub accuracy: f64,
+}
+
+/// Sums over batches, kept as tensors until the end.
+pub(super) struct Sums {
+    loss: Tensor,
+    right: Tensor,
+    rows: i64,
+}
+
+impl Sums {
+    pub(super) fn new() -> Self {
+        Sums { loss: Tensor::from(0.0_f64), right: Tensor::from(0_i64), rows: 0 }
+    }
+
+    /// Adds a batch: its mean loss, its logits and labels.
+    pub(super) fn add(&mut self, mean_loss: &Tensor, logits: &Tensor, labels: &Tensor) {
+        no_grad(|| {
+            let rows = labels.size()[0];
+            self.loss += mean_loss.to_kind(Kind::Double) * rows;
+            self.right += logits.argmax(-1, false).eq_tensor(labels).sum(Kind::Int64);
+            self.rows += rows;
+        });
+    }
+
+    pub(super) fn losses(&self) -> Losses {
+        let rows = self.rows as f64;
+        Losses { loss: self.loss.double_value(&[]) / rows, accuracy: self.right.int64_value(&[]) as f64 / rows }
+    }
+}
