@@ -16,7 +16,9 @@ pub const LAYER_NAME_MAX_BYTES: usize = 128;
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum NameError {
     /// The run name does not match `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
-    #[error("run name {name:?} is not of the form [A-Za-z0-9][A-Za-z0-9._-]{{0,63}}: start with a letter or digit, then at most 63 letters, digits, '.', '_' or '-'")]
+    #[error(
+        "run name {name:?} is not of the form [A-Za-z0-9][A-Za-z0-9._-]{{0,63}}: start with a letter or digit, then at most 63 letters, digits, '.', '_' or '-'"
+    )]
     Run {
         /// The name as given.
         name: String,

@@ -113,7 +113,8 @@ impl MonitorThread {
         for event in events.try_iter() {
             self.take_in(event);
         }
-        let unfinished: Vec<Arc<Run>> = self.runs.values().filter(|state| state.active).map(|state| Arc::clone(&state.run)).collect();
+        let unfinished: Vec<Arc<Run>> =
+            self.runs.values().filter(|state| state.active).map(|state| Arc::clone(&state.run)).collect();
         for run in unfinished {
             self.finish(&run);
         }
@@ -135,12 +136,18 @@ impl MonitorThread {
     fn take_in_frame(&mut self, frame: Frame) {
         let run = Arc::clone(&frame.run);
         let state = self.state_of(&run);
-        if state.last_reported.is_some_and(|reported| frame.epoch <= reported) || state.open_epoch.is_some_and(|open| frame.epoch < open) {
+        if state.last_reported.is_some_and(|reported| frame.epoch <= reported)
+            || state.open_epoch.is_some_and(|open| frame.epoch < open)
+        {
             frame.permit.dropped(DropReason::Late);
             return;
         }
         if let Some(open) = state.open_epoch.filter(|open| *open < frame.epoch) {
-            self.report(&run, EndOfEpoch { epoch: open, inferred: true, metrics: EpochMetrics::default(), rows_offered: None }, None);
+            self.report(
+                &run,
+                EndOfEpoch { epoch: open, inferred: true, metrics: EpochMetrics::default(), rows_offered: None },
+                None,
+            );
         }
         let gate = Arc::clone(&self.gate);
         let state = self.state_of(&run);
@@ -172,7 +179,11 @@ impl MonitorThread {
             return;
         }
         if let Some(open) = state.open_epoch.filter(|open| *open < epoch) {
-            self.report(&run, EndOfEpoch { epoch: open, inferred: true, metrics: EpochMetrics::default(), rows_offered: None }, None);
+            self.report(
+                &run,
+                EndOfEpoch { epoch: open, inferred: true, metrics: EpochMetrics::default(), rows_offered: None },
+                None,
+            );
         }
         self.report(&run, EndOfEpoch { epoch, inferred: false, metrics, rows_offered: Some(rows_offered) }, reply);
     }
@@ -181,7 +192,11 @@ impl MonitorThread {
         let state = self.state_of(run);
         state.active = false;
         if let Some(open) = state.open_epoch {
-            self.report(run, EndOfEpoch { epoch: open, inferred: true, metrics: EpochMetrics::default(), rows_offered: None }, None);
+            self.report(
+                run,
+                EndOfEpoch { epoch: open, inferred: true, metrics: EpochMetrics::default(), rows_offered: None },
+                None,
+            );
         }
         let view = self.state_of(run).view();
         self.board.show(view);
@@ -203,11 +218,14 @@ impl MonitorThread {
             .collect();
         let places: Vec<usize> = named.iter().map(|(place, _)| *place).collect();
         let layers: Vec<LayerSamples<'_>> = named.into_iter().map(|(_, layer)| layer).collect();
-        let measured = catch_unwind(AssertUnwindSafe(|| measure_layers(&layers, samples.predictions.as_deref(), &self.params.measures, &self.pool)));
+        let measured = catch_unwind(AssertUnwindSafe(|| {
+            measure_layers(&layers, samples.predictions.as_deref(), &self.params.measures, &self.pool)
+        }));
         let compute = watch.elapsed();
         let measured = self.survive(run, epoch, measured);
         let state = self.state_of(run);
-        let layers: Vec<LayerReport> = places.into_iter().zip(measured).filter_map(|(place, measures)| state.layer_report(place, measures)).collect();
+        let layers: Vec<LayerReport> =
+            places.into_iter().zip(measured).filter_map(|(place, measures)| state.layer_report(place, measures)).collect();
         let judgement = state.judge.judge(&observation(epoch, &layers), &detect);
         let report = Arc::new(EpochReport {
             run: Arc::clone(run),
@@ -313,7 +331,12 @@ impl RunState {
     }
 
     fn view(&self) -> RunView {
-        RunView { run: Arc::clone(&self.run), active: self.active, report: self.newest.clone(), histograms: Arc::new(self.histograms.clone()) }
+        RunView {
+            run: Arc::clone(&self.run),
+            active: self.active,
+            report: self.newest.clone(),
+            histograms: Arc::new(self.histograms.clone()),
+        }
     }
 }
 
@@ -351,7 +374,9 @@ fn observation(epoch: Epoch, layers: &[LayerReport]) -> Observation {
         let statistics = report.statistics.as_ref().filter(|_| report.measures.reliable);
         LayerObservation {
             layer: report.layer.clone(),
-            mutual_information_mean_nats: statistics.and_then(|statistics| statistics.mutual_information_nats).map(|all| all.mean),
+            mutual_information_mean_nats: statistics
+                .and_then(|statistics| statistics.mutual_information_nats)
+                .map(|all| all.mean),
             class_information_p90_nats: statistics.and_then(|statistics| statistics.class_information_nats).map(|all| all.p90),
         }
     };

@@ -138,7 +138,9 @@ impl Run {
 
     /// Takes one of the run's `limit` places for epoch ends in the channel, if one is free.
     pub(crate) fn take_epoch_end_place(&self, limit: usize) -> bool {
-        self.queued_epoch_ends.fetch_update(Ordering::AcqRel, Ordering::Acquire, |queued| (queued < limit).then_some(queued + 1)).is_ok()
+        self.queued_epoch_ends
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |queued| (queued < limit).then_some(queued + 1))
+            .is_ok()
     }
 
     /// Gives the place back, once the monitor has received the epoch end.

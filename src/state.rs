@@ -12,7 +12,9 @@ use crate::identity::RunName;
 #[derive(Debug, Error)]
 pub enum StateError {
     /// Another process trains under this name.
-    #[error("run {run} is being trained by another process (it holds {path}): choose another name with --run, or another --state folder")]
+    #[error(
+        "run {run} is being trained by another process (it holds {path}): choose another name with --run, or another --state folder"
+    )]
     NameOwned {
         /// The name.
         run: RunName,

@@ -39,7 +39,8 @@ pub fn read_or_create(state: &Path) -> Result<String, TokenError> {
     let token: String = rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect();
     // Written aside and renamed in, so that nobody ever reads half a token.
     let aside = state.join(format!(".token.{}", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside).map_err(failed("write"))?;
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside).map_err(failed("write"))?;
     file.write_all(token.as_bytes()).and_then(|()| file.sync_all()).map_err(failed("write"))?;
     fs::rename(&aside, &path).map_err(failed("write"))?;
     Ok(token)

@@ -4,8 +4,8 @@ use std::fmt::{self, Write};
 use std::io;
 use std::path::PathBuf;
 
-use crate::choices::UnknownChoice;
 use super::diff::Change;
+use crate::choices::UnknownChoice;
 use crate::yaml::{Position, YamlError};
 
 /// Why there is no configuration, or no new one.

@@ -8,9 +8,9 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 
-use crate::choices::{UnknownChoice, spellings};
 use super::mistake::Fault;
 use super::size;
+use crate::choices::{UnknownChoice, spellings};
 use crate::yaml::{Node, Position, Scalar, Value};
 
 /// The law of a key.

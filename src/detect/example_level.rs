@@ -121,7 +121,9 @@ impl Detector for ExampleLevel {
         let newest = self.series.back().map_or(Epoch::UNTRAINED, |point| point.epoch);
         let class_information = self.decline(params.smooth, |point| point.class_information);
         let mutual_information = self.decline(params.smooth, |point| point.mutual_information);
-        let (Some(class_information), Some(mutual_information), Some(layer)) = (class_information, mutual_information, &self.layer) else {
+        let (Some(class_information), Some(mutual_information), Some(layer)) =
+            (class_information, mutual_information, &self.layer)
+        else {
             return Answer::TooEarly { reason: "the network is untrained".into() };
         };
         if newest < thresholds.from_epoch {
@@ -169,7 +171,9 @@ mod tests {
     /// The answers to a series of (class information, mutual information) that begins at epoch 0.
     fn answers(series: &[(f64, f64)]) -> Vec<Answer> {
         let mut detector = ExampleLevel::default();
-        let judge = |(epoch, (class, mutual)): (usize, &(f64, f64))| detector.judge(&observation(epoch, Some(*class), Some(*mutual)), &params());
+        let judge = |(epoch, (class, mutual)): (usize, &(f64, f64))| {
+            detector.judge(&observation(epoch, Some(*class), Some(*mutual)), &params())
+        };
         series.iter().enumerate().map(judge).collect()
     }
 
@@ -184,10 +188,14 @@ mod tests {
     fn runs_are_told_apart() {
         let clean = [(0.1, 0.5), (0.5, 0.15), (0.58, 0.20), (0.62, 0.19), (0.65, 0.18), (0.68, 0.17), (0.70, 0.17), (0.70, 0.17)];
         let noisy = [(0.1, 0.5), (0.5, 0.15), (0.60, 0.18), (0.64, 0.17), (0.60, 0.15), (0.55, 0.13), (0.50, 0.11), (0.48, 0.10)];
-        let only_mutual_falls = [(0.1, 0.5), (0.5, 0.82), (0.58, 0.70), (0.62, 0.60), (0.65, 0.50), (0.68, 0.45), (0.70, 0.42), (0.70, 0.42)];
-        let only_class_falls = [(0.1, 0.5), (0.5, 0.10), (0.60, 0.12), (0.55, 0.14), (0.50, 0.16), (0.45, 0.18), (0.40, 0.20), (0.38, 0.21)];
-        let high_before_training = [(0.9, 0.9), (0.5, 0.15), (0.52, 0.15), (0.55, 0.16), (0.58, 0.16), (0.60, 0.16), (0.61, 0.16), (0.62, 0.16)];
-        let one_bad_epoch = [(0.1, 0.5), (0.6, 0.15), (0.60, 0.15), (0.60, 0.15), (0.56, 0.13), (0.60, 0.15), (0.60, 0.15), (0.60, 0.15)];
+        let only_mutual_falls =
+            [(0.1, 0.5), (0.5, 0.82), (0.58, 0.70), (0.62, 0.60), (0.65, 0.50), (0.68, 0.45), (0.70, 0.42), (0.70, 0.42)];
+        let only_class_falls =
+            [(0.1, 0.5), (0.5, 0.10), (0.60, 0.12), (0.55, 0.14), (0.50, 0.16), (0.45, 0.18), (0.40, 0.20), (0.38, 0.21)];
+        let high_before_training =
+            [(0.9, 0.9), (0.5, 0.15), (0.52, 0.15), (0.55, 0.16), (0.58, 0.16), (0.60, 0.16), (0.61, 0.16), (0.62, 0.16)];
+        let one_bad_epoch =
+            [(0.1, 0.5), (0.6, 0.15), (0.60, 0.15), (0.60, 0.15), (0.56, 0.13), (0.60, 0.15), (0.60, 0.15), (0.60, 0.15)];
         let dead = [(0.0, 0.0); 8];
         let table: [(&str, &[(f64, f64)], Option<(usize, u32)>); 7] = [
             ("a clean run rises and holds", &clean, None),
@@ -216,8 +224,12 @@ mod tests {
         let mut detector = ExampleLevel::default();
         let unsmoothed = DetectParams { smooth: 1, ..params() };
         detector.judge(&observation(1, Some(1.0), Some(1.0)), &unsmoothed);
-        assert!(matches!(detector.judge(&observation(2, Some(0.96), Some(0.80)), &unsmoothed), Answer::Quiet { score } if (0.79..0.81).contains(&score)));
-        assert!(matches!(detector.judge(&observation(3, Some(0.94), Some(0.91)), &unsmoothed), Answer::Quiet { score } if (0.89..0.91).contains(&score)));
+        assert!(
+            matches!(detector.judge(&observation(2, Some(0.96), Some(0.80)), &unsmoothed), Answer::Quiet { score } if (0.79..0.81).contains(&score))
+        );
+        assert!(
+            matches!(detector.judge(&observation(3, Some(0.94), Some(0.91)), &unsmoothed), Answer::Quiet { score } if (0.89..0.91).contains(&score))
+        );
         let Answer::Finding(finding) = detector.judge(&observation(4, Some(0.94), Some(0.88)), &unsmoothed) else {
             panic!("both declines pass their thresholds");
         };

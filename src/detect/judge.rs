@@ -83,7 +83,9 @@ impl Judge {
             _ => None,
         });
         match all_too_early {
-            Some(reason) if answers.iter().all(|(_, answer)| answer.score().is_none()) => Verdict::TooEarly { reason: reason.clone() },
+            Some(reason) if answers.iter().all(|(_, answer)| answer.score().is_none()) => {
+                Verdict::TooEarly { reason: reason.clone() }
+            }
             _ => Verdict::Learning { ended: self.ended.clone() },
         }
     }
@@ -145,9 +147,15 @@ mod tests {
     fn a_verdict_that_ends_says_so() {
         let mut judge = Judge::of(vec![Box::new(BelowHalf(Kind::ExampleLevel))]);
         let values = [0.1, 0.9, 0.9, 0.9];
-        let verdicts: Vec<Verdict> = (1..).zip(values).map(|(epoch, value)| judge.judge(&observation(epoch, Some(value), None), &params()).verdict).collect();
+        let verdicts: Vec<Verdict> = (1..)
+            .zip(values)
+            .map(|(epoch, value)| judge.judge(&observation(epoch, Some(value), None), &params()).verdict)
+            .collect();
         let words = verdicts.last().map(ToString::to_string);
-        assert_eq!(words.as_deref(), Some("learning: the example-level memorization found at epoch 1 counts as ended since epoch 4"));
+        assert_eq!(
+            words.as_deref(),
+            Some("learning: the example-level memorization found at epoch 1 counts as ended since epoch 4")
+        );
     }
 
     #[test]

@@ -100,7 +100,13 @@ impl Window {
     }
 
     /// Takes in `rows` rows of every layer. A layer that is missing, or whose width changed, is masked in these rows.
-    pub fn take_in(&mut self, epoch: Epoch, rows: usize, layers: &[Option<LayerActivations>], predictions: Option<&[i64]>) -> TakenIn {
+    pub fn take_in(
+        &mut self,
+        epoch: Epoch,
+        rows: usize,
+        layers: &[Option<LayerActivations>],
+        predictions: Option<&[i64]>,
+    ) -> TakenIn {
         let mut taken_in = TakenIn::default();
         let mut parts: Vec<Option<&[f32]>> = Vec::with_capacity(layers.len());
         for (place, layer) in layers.iter().enumerate() {
@@ -173,7 +179,14 @@ impl Window {
 }
 
 impl Segment {
-    fn take_in(&mut self, rows: usize, parts: &[Option<&[f32]>], widths: &[Option<LayerWidth>], predictions: Option<&[i64]>, capacity: usize) {
+    fn take_in(
+        &mut self,
+        rows: usize,
+        parts: &[Option<&[f32]>],
+        widths: &[Option<LayerWidth>],
+        predictions: Option<&[i64]>,
+        capacity: usize,
+    ) {
         if predictions.is_none() {
             self.predictions = None;
         }
@@ -187,7 +200,9 @@ impl Segment {
                     kept.resize(at + width.neurons, f32::NAN);
                 }
                 match part {
-                    Some(values) => kept[at..at + width.neurons].copy_from_slice(&values[row * width.neurons..(row + 1) * width.neurons]),
+                    Some(values) => {
+                        kept[at..at + width.neurons].copy_from_slice(&values[row * width.neurons..(row + 1) * width.neurons])
+                    }
                     None => kept[at..at + width.neurons].fill(f32::NAN),
                 }
             }

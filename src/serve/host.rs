@@ -16,7 +16,8 @@ impl AllowedHosts {
     #[must_use]
     pub fn new(added: &[String]) -> Self {
         let own = hostname::get().ok().and_then(|name| name.into_string().ok());
-        let names = added.iter().cloned().chain(own).chain(["localhost".to_owned()]).map(|name| name.to_ascii_lowercase()).collect();
+        let names =
+            added.iter().cloned().chain(own).chain(["localhost".to_owned()]).map(|name| name.to_ascii_lowercase()).collect();
         AllowedHosts { names }
     }
 
@@ -44,10 +45,28 @@ mod tests {
     #[test]
     fn only_names_of_this_machine_are_allowed() {
         let hosts = AllowedHosts::new(&["Train.example".to_owned()]);
-        for good in ["127.0.0.1", "127.0.0.1:19787", "[::1]:80", "[::1]", "localhost", "LOCALHOST:1", "localhost.", "train.example:19787", "10.0.0.7"] {
+        for good in [
+            "127.0.0.1",
+            "127.0.0.1:19787",
+            "[::1]:80",
+            "[::1]",
+            "localhost",
+            "LOCALHOST:1",
+            "localhost.",
+            "train.example:19787",
+            "10.0.0.7",
+        ] {
             assert!(hosts.allows(good), "{good}");
         }
-        for bad in ["", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "evil.example:19787", "[::1", "user@localhost"] {
+        for bad in [
+            "",
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "evil.example:19787",
+            "[::1",
+            "user@localhost",
+        ] {
             assert!(!hosts.allows(bad), "{bad}");
         }
     }

@@ -119,7 +119,8 @@ impl Server {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(ServeError::Thread)?;
         let (close, closing) = oneshot::channel();
-        let thread = Part::spawn("http", move || runtime.block_on(accept(listener, site, closing))).map_err(ServeError::Thread)?;
+        let thread =
+            Part::spawn("http", move || runtime.block_on(accept(listener, site, closing))).map_err(ServeError::Thread)?;
         Ok(Server { address, close, thread })
     }
 

@@ -50,7 +50,12 @@ fn run(page: &mut String, view: &RunView) -> std::fmt::Result {
     );
     for layer in &report.layers {
         let Some(statistics) = &layer.statistics else {
-            writeln!(page, "<tr><td>{}<td>{}<td colspan=\"3\">not measured</tr>", escaped(layer.layer.as_str()), layer.measures.neurons)?;
+            writeln!(
+                page,
+                "<tr><td>{}<td>{}<td colspan=\"3\">not measured</tr>",
+                escaped(layer.layer.as_str()),
+                layer.measures.neurons
+            )?;
             continue;
         };
         let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"));

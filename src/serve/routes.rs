@@ -2,7 +2,9 @@
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderValue, WWW_AUTHENTICATE,
+};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::{Site, page};
@@ -14,7 +16,10 @@ type Answer = Response<Full<Bytes>>;
 pub(super) fn answer(site: &Site, request: &Request<Incoming>) -> Answer {
     let named = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     if !named.is_some_and(|host| site.hosts.allows(host)) {
-        return text(StatusCode::FORBIDDEN, "this Host is not served: use an IP address, localhost, or add the name to web.hosts\n");
+        return text(
+            StatusCode::FORBIDDEN,
+            "this Host is not served: use an IP address, localhost, or add the name to web.hosts\n",
+        );
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     match request.uri().path() {
@@ -41,7 +46,9 @@ fn metrics(site: &Site) -> Answer {
 
 fn landing_page(site: &Site) -> Answer {
     let mut answer = with_type(StatusCode::OK, "text/html; charset=utf-8", page::landing(&site.board));
-    let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    let policy = HeaderValue::from_static(
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    );
     answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     answer
 }
@@ -50,22 +57,40 @@ fn ready(site: &Site) -> Answer {
     if site.board.is_failing() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "not ready: the monitor has ended or fails repeatedly\n");
     }
-    if site.ready.is_ready() { text(StatusCode::OK, "ready\n") } else { text(StatusCode::SERVICE_UNAVAILABLE, "not ready: starting or stopping\n") }
+    if site.ready.is_ready() {
+        text(StatusCode::OK, "ready\n")
+    } else {
+        text(StatusCode::SERVICE_UNAVAILABLE, "not ready: starting or stopping\n")
+    }
 }
 
 fn reload(site: &Site, request: &Request<Incoming>) -> Answer {
     let Some((reload, token)) = &site.reload else {
-        return text(StatusCode::FORBIDDEN, "reloading over HTTP is off: set web.allow_reload, send SIGHUP, or just save the file\n");
+        return text(
+            StatusCode::FORBIDDEN,
+            "reloading over HTTP is off: set web.allow_reload, send SIGHUP, or just save the file\n",
+        );
     };
-    let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
+    let given = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
     if !given.is_some_and(|given| crate::token::matches(given, token)) {
-        let mut refused = text(StatusCode::UNAUTHORIZED, "send Authorization: Bearer TOKEN; the token stands in the file `token` of the state folder\n");
+        let mut refused = text(
+            StatusCode::UNAUTHORIZED,
+            "send Authorization: Bearer TOKEN; the token stands in the file `token` of the state folder\n",
+        );
         refused.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         return refused;
     }
     match reload() {
         Ok(()) => text(StatusCode::OK, "reloaded\n"),
-        Err(reason) => with_type(StatusCode::INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", format!("the old configuration stays: {reason}\n")),
+        Err(reason) => with_type(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "text/plain; charset=utf-8",
+            format!("the old configuration stays: {reason}\n"),
+        ),
     }
 }
 

@@ -187,10 +187,7 @@ impl Gate {
 
     fn take_bytes(&self, bytes: u64) -> Result<(), DropReason> {
         let room = |queued: u64| queued.checked_add(bytes).filter(|sum| *sum <= self.capacity.bytes);
-        self.queued_bytes
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, room)
-            .map(|_| ())
-            .map_err(|_| DropReason::ByteBudget)
+        self.queued_bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).map(|_| ()).map_err(|_| DropReason::ByteBudget)
     }
 
     fn take(&self, on_full: OnFull, take: impl Fn() -> Result<(), DropReason>) -> Result<(), DropReason> {

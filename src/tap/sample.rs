@@ -72,7 +72,8 @@ mod tests {
 
     #[test]
     fn derived_seeds_differ_with_every_part() {
-        let seeds = [derived_seed(0, &[]), derived_seed(0, &[0]), derived_seed(0, &[1]), derived_seed(1, &[0]), derived_seed(0, &[0, 1])];
+        let seeds =
+            [derived_seed(0, &[]), derived_seed(0, &[0]), derived_seed(0, &[1]), derived_seed(1, &[0]), derived_seed(0, &[0, 1])];
         for (place, seed) in seeds.iter().enumerate() {
             assert!(!seeds[place + 1..].contains(seed), "{seeds:?}");
         }

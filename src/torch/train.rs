@@ -220,41 +220,10 @@ impl Trainer {
     }
 }
 
-<<<<<<< HEAD
-/// Sums over batches, kept as tensors until the end.
 fn batch_rows(inputs: &Tensor) -> usize {
     inputs.size().first().and_then(|rows| usize::try_from(*rows).ok()).unwrap_or(0)
 }
 
-struct Sums {
-    loss: Tensor,
-    right: Tensor,
-    rows: i64,
-}
-
-impl Sums {
-    fn new() -> Self {
-        Sums { loss: Tensor::from(0.0_f64), right: Tensor::from(0_i64), rows: 0 }
-    }
-
-    /// Adds a batch: its mean loss, its logits and labels.
-    fn add(&mut self, mean_loss: &Tensor, logits: &Tensor, labels: &Tensor) {
-        no_grad(|| {
-            let rows = labels.size()[0];
-            self.loss += mean_loss.to_kind(Kind::Double) * rows;
-            self.right += logits.argmax(-1, false).eq_tensor(labels).sum(Kind::Int64);
-            self.rows += rows;
-        });
-    }
-
-    fn losses(&self) -> Losses {
-        let rows = self.rows as f64;
-        Losses { loss: self.loss.double_value(&[]) / rows, accuracy: self.right.int64_value(&[]) as f64 / rows }
-    }
-}
-
-=======
->>>>>>> f703cb6a7203a42045e10b8c92ae47914320f6c0
 /// Why a training could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {

@@ -116,9 +116,12 @@ impl Display {
 
     /// Says what is about to be trained, and where it can be watched.
     pub(super) fn begin(&self, args: &TrainArgs, watched: Option<(&RunName, Option<SocketAddr>)>) {
-        let noise = if args.label_noise > 0.0 { format!(", {:.0} % label noise", 100.0 * args.label_noise) } else { String::new() };
-        let spurious =
-            args.spurious.map(|share| format!(", a colour that agrees with {:.0} % of the labels", 100.0 * share)).unwrap_or_default();
+        let noise =
+            if args.label_noise > 0.0 { format!(", {:.0} % label noise", 100.0 * args.label_noise) } else { String::new() };
+        let spurious = args
+            .spurious
+            .map(|share| format!(", a colour that agrees with {:.0} % of the labels", 100.0 * share))
+            .unwrap_or_default();
         let what = format!("{} on {} examples of {}{noise}{spurious}, seed {}", args.model, args.examples, args.task, args.seed);
         match watched {
             Some((run, Some(address))) => self.line(&format!("run {run}: {what}; watched at http://{address}/")),
@@ -142,7 +145,12 @@ impl Display {
         let finding = &alarm.finding;
         let layers = finding.layers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         self.line("");
-        self.line(&format!("ALARM at epoch {}: {} since epoch {}, layer {layers}", alarm.alarm_epoch, finding.kind.in_words(), finding.onset_epoch));
+        self.line(&format!(
+            "ALARM at epoch {}: {} since epoch {}, layer {layers}",
+            alarm.alarm_epoch,
+            finding.kind.in_words(),
+            finding.onset_epoch
+        ));
         self.line(&format!("  why:        {}", finding.why));
         self.line(&format!("  what to do: {}", finding.remedy));
         self.line("");

@@ -82,7 +82,8 @@ impl Watched {
         let (subscriber, reports) = bounded(REPORTS_KEPT);
         let overlay = args.overlay();
         let file = args.config.clone().map(|path| ConfigFile { path, overlay: Box::new(overlay), log_level });
-        let setup = Setup { config: config.clone(), file, any_port_will_do: args.listen.is_none(), subscribers: vec![subscriber] };
+        let setup =
+            Setup { config: config.clone(), file, any_port_will_do: args.listen.is_none(), subscribers: vec![subscriber] };
         let monitor = Monitor::set_up(setup).map_err(Failure::usage)?;
         let layers = trainer.layers().iter().map(|layer| layer.name.parse()).collect::<Result<_, _>>()?;
         let mode = config.sampling.mode;
@@ -201,7 +202,10 @@ impl Training {
             self.summary.run = Some(name.run().clone());
             self.summary.flow = Some(monitor.flow());
             self.display.end(&self.summary);
-            if args.keep_serving && !interrupted && let Some(address) = monitor.address() {
+            if args.keep_serving
+                && !interrupted
+                && let Some(address) = monitor.address()
+            {
                 self.display.keeps_serving(address);
                 self.interrupt.wait();
             }

@@ -86,7 +86,9 @@ impl Summary {
         if let Some((best_epoch, best)) = self.best() {
             let mut line = format!("test accuracy: best {:.1} % at epoch {best_epoch}", 100.0 * best);
             let alarm = self.verdict.as_ref().and_then(Verdict::alarm);
-            for (what, at) in [("onset", alarm.map(|alarm| alarm.finding.onset_epoch)), ("alarm", alarm.map(|alarm| alarm.alarm_epoch))] {
+            for (what, at) in
+                [("onset", alarm.map(|alarm| alarm.finding.onset_epoch)), ("alarm", alarm.map(|alarm| alarm.alarm_epoch))]
+            {
                 if let Some((epoch, accuracy)) = at.and_then(|epoch| Some((epoch, self.test_accuracy_at(epoch.0)?))) {
                     line.push_str(&format!(", {:.1} % at the {what} (epoch {epoch})", 100.0 * accuracy));
                 }
