@@ -354,7 +354,6 @@ fn truth(holds: bool) -> f64 {
 }
 
 /// A count as Prometheus has it: exact up to 2^53.
-#[expect(clippy::cast_precision_loss, reason = "Prometheus knows no other number")]
 fn whole(count: u64) -> f64 {
     count as f64
 }

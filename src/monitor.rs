@@ -244,30 +244,24 @@ impl MonitorThread {
         });
         state.remember(&report);
         let view = state.view();
-        publish_verdict(&report, &detect, reply);
         self.board.count_compute(compute);
         self.board.show(view);
         self.subscribers.retain(|subscriber| match subscriber.try_send(Arc::clone(&report)) {
             Ok(()) => true,
             Err(refused) => refused.is_full(),
         });
+        // Last: a trainer that has its verdict finds the report everywhere else as well.
+        publish_verdict(&report, &detect, reply);
     }
 
     /// The measures, or none at all where computing them failed; the run then goes on without this epoch's.
     fn survive(&mut self, run: &Run, epoch: Epoch, measured: std::thread::Result<Vec<LayerMeasures>>) -> Vec<LayerMeasures> {
-        match measured {
-            Ok(measures) => {
-                self.failures_in_a_row = 0;
-                self.board.set_failing(false);
-                measures
-            }
-            Err(_) => {
-                self.failures_in_a_row += 1;
-                self.board.set_failing(self.failures_in_a_row >= FAILURES_IN_A_ROW);
-                tracing::error!(run = %run.name(), %epoch, "the measures of this epoch failed; its report has none");
-                Vec::new()
-            }
-        }
+        self.failures_in_a_row = if measured.is_ok() { 0 } else { self.failures_in_a_row + 1 };
+        self.board.set_failing(self.failures_in_a_row >= FAILURES_IN_A_ROW);
+        measured.unwrap_or_else(|_| {
+            tracing::error!(run = %run.name(), %epoch, "the measures of this epoch failed; its report has none");
+            Vec::new()
+        })
     }
 
     fn state_of(&mut self, run: &Arc<Run>) -> &mut RunState {
@@ -319,7 +313,6 @@ impl RunState {
         let offered = rows_offered.saturating_sub(self.rows_offered_before);
         let taken = std::mem::take(&mut self.rows_taken);
         self.rows_offered_before = rows_offered;
-        #[expect(clippy::cast_precision_loss, reason = "rows of an epoch")]
         (offered > 0).then(|| taken as f64 / offered as f64)
     }
 

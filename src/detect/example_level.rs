@@ -90,7 +90,6 @@ impl ExampleLevel {
         let smoothed = |place: usize| {
             let first = (place + 1).saturating_sub(smooth.max(1));
             let points = self.series.range(first..=place);
-            #[expect(clippy::cast_precision_loss, reason = "a handful of points")]
             let count = points.len() as f64;
             points.map(&signal).sum::<f64>() / count
         };

@@ -1,5 +1,7 @@
 //! What came of a training: one JSON document, or a few lines.
 
+use std::fmt::Write;
+
 use serde_json::{Map, Value, json};
 
 use super::display::{EpochLine, LayerLine};
@@ -90,11 +92,11 @@ impl Summary {
                 [("onset", alarm.map(|alarm| alarm.finding.onset_epoch)), ("alarm", alarm.map(|alarm| alarm.alarm_epoch))]
             {
                 if let Some((epoch, accuracy)) = at.and_then(|epoch| Some((epoch, self.test_accuracy_at(epoch.0)?))) {
-                    line.push_str(&format!(", {:.1} % at the {what} (epoch {epoch})", 100.0 * accuracy));
+                    let _ = write!(line, ", {:.1} % at the {what} (epoch {epoch})", 100.0 * accuracy);
                 }
             }
             if let Some(last) = self.history.last().and_then(|line| line.metrics.get("test_accuracy")) {
-                line.push_str(&format!(", {:.1} % at the end", 100.0 * last));
+                let _ = write!(line, ", {:.1} % at the end", 100.0 * last);
             }
             lines.push(line);
         }
