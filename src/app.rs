@@ -17,6 +17,7 @@ use crate::detect::{DetectParams, ExampleLevelParams};
 use crate::identity::RunName;
 use crate::info::window::WindowParams;
 use crate::info::{MeasureParams, ParamsError};
+use crate::kernels::{Kernel, KernelError};
 use crate::logging::LogLevelSwitch;
 use crate::metrics::{Metrics, ReloadStatus};
 use crate::monitor::{MonitorParams, MonitorThread};
@@ -34,6 +35,9 @@ pub enum StartError {
     /// The measures cannot be computed as asked.
     #[error(transparent)]
     Measures(#[from] ParamsError),
+    /// The kernel that the environment names cannot be had.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
     /// HTTP cannot be served.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -145,6 +149,7 @@ impl Monitor {
     pub fn set_up(setup: Setup) -> Result<Self, StartError> {
         let Setup { config, file, any_port_will_do, subscribers } = setup;
         let params = monitor_params(&config)?;
+        Kernel::from_environment()?;
         let listener = config.listen.map(|address| listen(address, any_port_will_do)).transpose()?;
         let capacity = Capacity { frames: config.limits.channel_frames, bytes: config.limits.channel_bytes };
         let (intake, events) = Intake::new(capacity, config.limits.runs);
@@ -172,7 +177,7 @@ impl Monitor {
         if let Some(listener) = listener {
             monitor.serve(listener)?;
         }
-        tracing::info!(threads = monitor.config.measures.threads, "monitoring");
+        tracing::info!(kernel = Kernel::get().name(), threads = monitor.config.measures.threads, "monitoring");
         monitor.ready.set(true);
         Ok(monitor)
     }

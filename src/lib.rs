@@ -9,7 +9,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`units`], [`identity`], [`choices`], [`clock`], [`stop`], [`verdict`] | the ground: plain values |
-//! | [`info`] | the mathematics |
+//! | [`kernels`], [`info`] | the mathematics |
 //! | [`activations`] | files of tensors |
 //! | [`run`], [`event`], [`tap`] | the trainer's side of the channel |
 //! | [`detect`] | rules that find memorization |
@@ -29,6 +29,7 @@ pub mod detect;
 pub mod event;
 pub mod identity;
 pub mod info;
+pub mod kernels;
 pub mod logging;
 pub mod metrics;
 pub mod monitor;

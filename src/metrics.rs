@@ -13,6 +13,7 @@ use prometheus::{Registry, TextEncoder};
 
 use crate::board::{Board, RunView};
 use crate::info::Distribution;
+use crate::kernels::Kernel;
 use crate::report::{BucketCounts, EpochReport, LayerReport};
 use crate::tap::{DropReason, Gate};
 use crate::verdict::{Answer, Kind, Verdict};
@@ -175,7 +176,7 @@ impl Collector for Series {
             sheet.put(&RELOAD_OK, &[], f64::from(u8::from(reload.last_reload_successful())));
             sheet.put(&RELOAD_TIME, &[], reload.last_success_unix_seconds());
         }
-        sheet.put(&BUILD_INFO, &[env!("CARGO_PKG_VERSION"), "scalar"], 1.0);
+        sheet.put(&BUILD_INFO, &[env!("CARGO_PKG_VERSION"), Kernel::get().name()], 1.0);
         sheet.families()
     }
 }

@@ -6,6 +6,7 @@
 
 use super::params::{BinEdges, Binning};
 use super::samples::Value;
+use crate::kernels::Kernel;
 
 /// The bin of a value that is infinite or NaN.
 pub const MASKED: u16 = u16::MAX;
@@ -116,7 +117,20 @@ impl InnerEdges {
     /// The bin of every value of a column.
     #[must_use]
     pub fn assign<V: Value>(&self, column: &[V]) -> Vec<u16> {
-        column.iter().map(|&value| self.bin(value)).collect()
+        let mut bins = vec![0; column.len()];
+        self.assign_into(column, &mut bins, Kernel::get());
+        bins
+    }
+
+    /// The bin of every value of a column, written to `bins`.
+    ///
+    /// # Panics
+    /// If `bins` is not as long as the column.
+    pub fn assign_into<V: Value>(&self, column: &[V], bins: &mut [u16], kernel: Kernel) {
+        V::count_edges(column, &self.inner, bins, kernel);
+        for (bin, value) in bins.iter_mut().zip(column) {
+            *bin = if value.finite() { *bin } else { MASKED };
+        }
     }
 }
 

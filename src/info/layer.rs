@@ -2,13 +2,17 @@
 
 use rayon::prelude::*;
 
-use super::binning::{InnerEdges, bin_counts};
+use super::all_pairs::Pairing;
+use super::binning::InnerEdges;
+use super::bits::{BinnedLayer, Marginal};
 use super::class::ClassGroups;
-use super::entropy::{entropy_nats, entropy_ratio};
-use super::pairwise::{PairInformation, PairMatrix, pair_information};
+use super::entropy::entropy_ratio;
+use super::pairwise::PairMatrix;
 use super::params::{MeasureParams, RELIABLE_ROWS_PER_BIN};
 use super::samples::{Columns, Value};
 use super::shuffle::{ShuffleBias, shuffle_bias};
+use super::terms::Terms;
+use crate::kernels::Kernel;
 
 /// One layer as it is handed in.
 #[derive(Clone, Copy, Debug)]
@@ -90,8 +94,8 @@ impl LayerMeasures {
 /// class information. The result has one entry a layer, in the same order.
 ///
 /// # Estimator
-/// Plug-in measures as documented at [`entropy_nats`], [`pair_information`], [`ClassGroups::information_nats`] and
-/// [`shuffle_bias`]. The edges of scope `network` are drawn over all layers that are not skipped. Values that are
+/// Plug-in measures as documented at [`entropy_nats`](super::entropy::entropy_nats),
+/// [`pair_information`](super::pairwise::pair_information), [`ClassGroups::information_nats`] and [`shuffle_bias`]. The edges of scope `network` are drawn over all layers that are not skipped. Values that are
 /// not finite are left out one by one; a pair uses the rows where both are finite.
 ///
 /// # Cost
@@ -159,34 +163,44 @@ fn measure_layer<V: Value>(
     groups: Option<&ClassGroups>,
     params: &MeasureParams,
 ) -> LayerMeasures {
+    let kernel = Kernel::get();
     let columns = layer.columns;
-    let neurons = columns.neurons();
+    let (rows, neurons) = (columns.rows(), columns.neurons());
     let network_bin_count = params.edges().bin_count(params.network_bins());
     let neuron_bin_count = params.edges().bin_count(params.bins());
-    let own: Vec<(bool, Vec<u16>, f64)> = (0..neurons)
-        .into_par_iter()
-        .map(|neuron| {
-            let column = columns.column(neuron);
-            let edges = InnerEdges::of([column], params.bins(), params.binning(), params.edges());
-            let network_nats = entropy_nats(&bin_counts(&network.assign(column), network_bin_count));
-            (edges.constant(), edges.assign(column), network_nats)
-        })
+    let terms = Terms::up_to(rows);
+    let mut bins = vec![0; rows * neurons];
+    let binned_neuron = |bins: &mut [u16], (neuron, target): (usize, &mut [u16])| {
+        let column = columns.column(neuron);
+        network.assign_into(column, bins, kernel);
+        let of_network = Marginal::of(bins, network_bin_count, &terms);
+        let edges = InnerEdges::of([column], params.bins(), params.binning(), params.edges());
+        edges.assign_into(column, target, kernel);
+        BinnedNeuron {
+            constant: edges.constant(),
+            network_nats: terms.entropy_nats(of_network.rows, of_network.sum),
+            marginal: Marginal::of(target, neuron_bin_count, &terms),
+        }
+    };
+    let of_neurons: Vec<BinnedNeuron> = bins
+        .par_chunks_mut(rows)
+        .enumerate()
+        .map_init(|| vec![0; rows], |scratch, neuron| binned_neuron(scratch, neuron))
         .collect();
-    let constant_neurons = own.iter().filter(|(constant, ..)| *constant).count();
-    let entropy_network_nats = own.iter().map(|&(.., nats)| nats).collect();
-    let bins: Vec<Vec<u16>> = own.into_iter().map(|(_, bins, _)| bins).collect();
-    let pairs: Vec<PairInformation> = (0..neurons)
-        .into_par_iter()
-        .flat_map_iter(|i| {
-            let bins = &bins;
-            (i + 1..neurons).map(move |j| pair_information(&bins[i], &bins[j], neuron_bin_count))
-        })
-        .collect();
-    let miller_madow: f64 = pairs.iter().map(|pair| pair.miller_madow_nats).sum();
+    let constant_neurons = of_neurons.iter().filter(|neuron| neuron.constant).count();
+    let entropy_network_nats = of_neurons.iter().map(|neuron| neuron.network_nats).collect();
+    let marginals: Vec<Marginal> = of_neurons.into_iter().map(|neuron| neuron.marginal).collect();
+    let binned = BinnedLayer::new(rows, neuron_bin_count, bins);
+    let pairing = Pairing::new(&binned, &marginals, &terms, kernel);
+    let pairs = pairing.measure();
+    let class_information = |groups: &ClassGroups| {
+        let of_neuron = |neuron| groups.information_nats(binned.column(neuron), neuron_bin_count);
+        (0..neurons).into_par_iter().map(of_neuron).collect()
+    };
     LayerMeasures {
         name: layer.name.to_owned(),
         neurons,
-        rows: columns.rows(),
+        rows,
         nonfinite: columns.nonfinite(),
         constant_neurons,
         reliable: finite_rows(columns) >= RELIABLE_ROWS_PER_BIN * params.bins(),
@@ -194,19 +208,20 @@ fn measure_layer<V: Value>(
         network_bin_count,
         neuron_bin_count,
         entropy_network_nats,
-        entropy_neuron_nats: bins.iter().map(|bins| entropy_nats(&bin_counts(bins, neuron_bin_count))).collect(),
-        mutual_information: matrix_of(neurons, &pairs, |pair| pair.mutual_nats),
-        normalised_mi: matrix_of(neurons, &pairs, |pair| pair.normalised),
-        class_information_nats: groups
-            .filter(|groups| groups.rows() == columns.rows())
-            .map(|groups| bins.par_iter().map(|bins| groups.information_nats(bins, neuron_bin_count)).collect()),
-        shuffle_bias: shuffle_bias(&bins, neuron_bin_count, params.shuffle_pairs(), params.seed(), at as u64),
-        miller_madow_bias: if pairs.is_empty() { 0.0 } else { miller_madow / pairs.len() as f64 },
+        entropy_neuron_nats: marginals.iter().map(|marginal| terms.entropy_nats(marginal.rows, marginal.sum)).collect(),
+        mutual_information: pairs.mutual,
+        normalised_mi: pairs.normalised,
+        class_information_nats: groups.filter(|groups| groups.rows() == rows).map(class_information),
+        shuffle_bias: shuffle_bias(&pairing, &binned, params.shuffle_pairs(), params.seed(), at as u64),
+        miller_madow_bias: pairs.miller_madow_nats,
     }
 }
 
-fn matrix_of(neurons: usize, pairs: &[PairInformation], value: impl Fn(&PairInformation) -> f64) -> PairMatrix {
-    PairMatrix::from_condensed(neurons, pairs.iter().map(value).collect())
+/// What binning one neuron tells.
+struct BinnedNeuron {
+    constant: bool,
+    network_nats: f64,
+    marginal: Marginal,
 }
 
 #[cfg(test)]

@@ -9,7 +9,10 @@
 //! | [`params`] | the choices (bins, edges, binning, shuffle, seed), checked once |
 //! | [`binning`] | which bin a value falls in |
 //! | [`entropy`] | how evenly one neuron uses its bins |
-//! | [`pairwise`] | what a pair of neurons shares, for all pairs of a layer |
+//! | [`terms`] | `n ln n` as integers, so that sums have no order |
+//! | [`bits`] | bins as bit planes, and the tail rule |
+//! | [`pairwise`] | what a pair of neurons shares; the plain definition |
+//! | [`all_pairs`] | the same for all pairs of a layer, at the speed of the machine |
 //! | [`class`] | what a neuron tells of the class that the network predicts |
 //! | [`shuffle`] | how much of the pairwise figure is there by chance |
 //! | [`distribution`] | mean and quantiles over neurons or pairs |
@@ -19,7 +22,9 @@
 //! Deliberately absent: smoothing and windows over epochs (the monitor's), thresholds (the detectors'), and any correction of
 //! a measure by its bias: the bias stands beside the value.
 
+pub mod all_pairs;
 pub mod binning;
+pub mod bits;
 pub mod class;
 pub mod distribution;
 pub mod entropy;
@@ -28,6 +33,7 @@ pub mod pairwise;
 pub mod params;
 pub mod samples;
 pub mod shuffle;
+pub mod terms;
 pub mod window;
 
 pub use distribution::Distribution;

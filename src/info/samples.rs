@@ -2,6 +2,8 @@
 //!
 //! Trainers hand over rows of neurons; every measure walks down one neuron at a time. The turn is made once, here.
 
+use crate::kernels::Kernel;
+
 /// A floating-point value that the measures take: `f32` or `f64`.
 ///
 /// Half-precision input is widened to `f32` before it comes here, which loses nothing.
@@ -10,6 +12,11 @@ pub trait Value: Copy + Default + PartialOrd + Send + Sync + 'static {
     fn widened(self) -> f64;
     /// Whether it is neither infinite nor NaN.
     fn finite(self) -> bool;
+    /// How many of the ascending `edges` are not above each value; anything for values that are not finite.
+    ///
+    /// # Panics
+    /// If `bins` is not as long as `values`.
+    fn count_edges(values: &[Self], edges: &[f64], bins: &mut [u16], kernel: Kernel);
 }
 
 impl Value for f32 {
@@ -18,6 +25,10 @@ impl Value for f32 {
     }
     fn finite(self) -> bool {
         self.is_finite()
+    }
+    fn count_edges(values: &[Self], edges: &[f64], bins: &mut [u16], kernel: Kernel) {
+        let thresholds: Vec<f32> = edges.iter().map(|&edge| smallest_f32_not_below(edge)).collect();
+        kernel.bins_of_f32(values, &thresholds, bins);
     }
 }
 
@@ -28,6 +39,18 @@ impl Value for f64 {
     fn finite(self) -> bool {
         self.is_finite()
     }
+    fn count_edges(values: &[Self], edges: &[f64], bins: &mut [u16], _kernel: Kernel) {
+        assert_eq!(values.len(), bins.len(), "a bin a value");
+        for (bin, value) in bins.iter_mut().zip(values) {
+            *bin = edges.partition_point(|edge| edge <= value) as u16;
+        }
+    }
+}
+
+/// The threshold that single-precision values pass exactly when they reach `edge`.
+fn smallest_f32_not_below(edge: f64) -> f32 {
+    let nearest = edge as f32;
+    if f64::from(nearest) < edge { nearest.next_up() } else { nearest }
 }
 
 /// Samples of one layer, neuron-major: column `j` holds neuron `j`, and row `r` of every column is the same example.
@@ -119,6 +142,17 @@ mod tests {
         for neuron in 0..neurons {
             for row in 0..rows {
                 assert_eq!(columns.column(neuron)[row], (row * neurons + neuron) as f32);
+            }
+        }
+    }
+
+    #[test]
+    fn a_single_precision_threshold_decides_as_the_double_precision_edge_does() {
+        let edges = [-1.0, -0.1, -1e-50, 0.0, 1e-46, 0.1, 1.0 / 3.0, 16_777_217.0, 3.0e38];
+        for edge in edges {
+            let threshold = smallest_f32_not_below(edge);
+            for value in [threshold.next_down(), threshold, threshold.next_up(), 0.0, -0.0] {
+                assert_eq!(value >= threshold, f64::from(value) >= edge, "{value} against {edge}");
             }
         }
     }
