@@ -6,17 +6,15 @@ use std::time::Duration;
 
 use tch::{Kind, Tensor};
 
+use super::models::Observe;
 use crate::event::{EpochMetrics, LayerActivations};
 use crate::run::{Run, Standing};
 use crate::tap::{FrameBuilder, Reduce, SamplingParams, Tap, chosen, derived_seed};
 use crate::units::Epoch;
 
-/// Receives a layer's activations during a forward pass: the layer's place in the declaration, and its output.
-pub type Record<'a> = dyn FnMut(usize, &Tensor) + 'a;
-
 /// A [`Tap`] for networks written with tch.
 ///
-/// The caller's forward pass hands every declared layer's output to the [`Record`] it is given. Outputs may be
+/// The caller's forward pass hands every declared layer's output to the [`Observe`] it is given. Outputs may be
 /// `[rows, neurons]`, sequences `[rows, positions, neurons]`, or maps `[rows, channels, height, width]`, which become
 /// rows x neurons as [`Reduce`] says.
 #[derive(Debug)]
@@ -54,7 +52,7 @@ impl TensorTap {
     /// Passes the probe through the network, without gradients, and sends what its layers give. The pass is left out
     /// where the channel has no room. The caller's closure must put the network into evaluation mode and returns the
     /// logits, `[rows, classes]`.
-    pub fn probe(&self, epoch: Epoch, inputs: &Tensor, forward: impl FnOnce(&Tensor, &mut Record<'_>) -> Tensor) {
+    pub fn probe(&self, epoch: Epoch, inputs: &Tensor, forward: impl FnOnce(&Tensor, Observe<'_>) -> Tensor) {
         let rows = length(inputs, 0);
         let Some(frame) = self.tap.offer(epoch, rows) else { return };
         tch::no_grad(|| {
