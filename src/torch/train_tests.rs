@@ -44,7 +44,7 @@ struct Every {
 
 impl StepObserver for Every {
     fn wants(&mut self, step: u64) -> bool {
-        step % self.nth == 0
+        step.is_multiple_of(self.nth)
     }
 
     fn layer(&mut self, layer: usize, values: &Tensor) {
