@@ -12,6 +12,7 @@ pub mod images;
 pub mod losses;
 pub mod models;
 mod seed;
+pub mod tap;
 pub mod tasks;
 pub mod train;
 

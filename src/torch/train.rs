@@ -23,8 +23,9 @@ const EVALUATION_ROWS: usize = 128;
 ///
 /// It can slow the training down, but not change it: what it is given is detached from what is learnt.
 pub trait StepObserver {
-    /// Whether this step, counted from 0 through the whole training, shall be observed; asked before its forward pass.
-    fn wants(&mut self, step: u64) -> bool;
+    /// Whether this step, counted from 0 through the whole training and with `rows` examples, shall be observed; asked before its
+    /// forward pass.
+    fn wants(&mut self, step: u64, rows: usize) -> bool;
 
     /// What a layer gave out for the step's batch, in forward order: rows x neurons, or rows x channels x height x width.
     fn layer(&mut self, layer: usize, values: &Tensor);
@@ -38,7 +39,7 @@ pub trait StepObserver {
 pub struct Unobserved;
 
 impl StepObserver for Unobserved {
-    fn wants(&mut self, _: u64) -> bool {
+    fn wants(&mut self, _: u64, _: usize) -> bool {
         false
     }
 
@@ -151,7 +152,7 @@ impl Trainer {
     }
 
     fn step_forward(&self, inputs: &Tensor, observer: &mut dyn StepObserver) -> Tensor {
-        if !observer.wants(self.step) {
+        if !observer.wants(self.step, batch_rows(inputs)) {
             return self.network.forward(inputs, true, &mut |_, _| ());
         }
         let logits = self.network.forward(inputs, true, &mut |layer, values| {
@@ -216,6 +217,10 @@ impl Trainer {
             }
         });
     }
+}
+
+fn batch_rows(inputs: &Tensor) -> usize {
+    inputs.size().first().and_then(|rows| usize::try_from(*rows).ok()).unwrap_or(0)
 }
 
 /// Why a training could not begin.

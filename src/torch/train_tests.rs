@@ -44,7 +44,7 @@ struct Every {
 }
 
 impl StepObserver for Every {
-    fn wants(&mut self, step: u64) -> bool {
+    fn wants(&mut self, step: u64, _: usize) -> bool {
         step.is_multiple_of(self.nth)
     }
 

@@ -1,0 +1,9 @@
+//! Activations in files: bytes in, checked tensors out.
+//!
+//! [`safetensors`] reads the one format that trainers speak over the wire; a [`Tensor`] is a view that knows its name, its
+//! element type and its shape, and becomes [`Columns`] on request. Sizes are checked before anything is allocated.
+
+pub mod safetensors;
+mod tensor;
+
+pub use tensor::{Element, Order, Tensor, TensorError};

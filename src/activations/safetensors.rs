@@ -1,0 +1,132 @@
+//! safetensors: a JSON header with names, types and shapes, then the values. Nothing in it can be executed.
+
+use std::borrow::Cow;
+
+use safetensors::tensor::{Dtype, SafeTensors};
+
+use super::tensor::{Element, Order, Tensor};
+
+/// The longest header that is read: 1 MiB names some ten thousand tensors.
+pub const HEADER_BYTES_LIMIT: u64 = 1 << 20;
+
+/// Why bytes are no safetensors file.
+#[derive(Debug, thiserror::Error)]
+pub enum SafetensorsError {
+    /// Shorter than the length field itself.
+    #[error("{found} bytes are too few for a safetensors file")]
+    TooShort {
+        /// How many bytes there are.
+        found: usize,
+    },
+    /// The length field asks for more than is allowed.
+    #[error("the header claims {found} bytes, more than the {limit} allowed; is this a safetensors file?")]
+    HeaderTooLong {
+        /// What the file says.
+        found: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+    /// The header ends beyond the file.
+    #[error("truncated: the header needs {needed} bytes, the file has {found}")]
+    HeaderTruncated {
+        /// How many bytes length field and header take.
+        needed: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// The header does not fit the format or the rest of the file; a truncated file ends here.
+    #[error("not a whole safetensors file: {0}")]
+    Format(#[from] safetensors::SafeTensorError),
+}
+
+/// The tensors of a file, in the order of their bytes.
+///
+/// # Errors
+/// If the header is too long or malformed, or if the sizes do not cover the bytes exactly (truncated, or with a tail).
+///
+/// # Cost
+/// Parses the header; values are borrowed, not copied.
+pub fn read(bytes: &[u8]) -> Result<Vec<Tensor<'_>>, SafetensorsError> {
+    let Some(length) = bytes.first_chunk::<8>() else {
+        return Err(SafetensorsError::TooShort { found: bytes.len() });
+    };
+    let header = u64::from_le_bytes(*length);
+    if header > HEADER_BYTES_LIMIT {
+        return Err(SafetensorsError::HeaderTooLong { found: header, limit: HEADER_BYTES_LIMIT });
+    }
+    let (needed, found) = (8 + header, bytes.len() as u64);
+    if needed > found {
+        return Err(SafetensorsError::HeaderTruncated { needed, found });
+    }
+    let file = SafeTensors::deserialize(bytes)?;
+    let mut views = file.tensors();
+    views.sort_by(|(name, view), (other_name, other)| {
+        view.data().as_ptr().cmp(&other.data().as_ptr()).then_with(|| name.cmp(other_name))
+    });
+    let tensor = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
+        let start = view.data().as_ptr().addr() - bytes.as_ptr().addr();
+        let data = &bytes[start..start + view.data().len()];
+        Tensor::new(name, element(view.dtype()), view.shape().to_vec(), Order::RowMajor, Cow::Borrowed(data))
+    };
+    Ok(views.into_iter().map(tensor).collect())
+}
+
+fn element(dtype: Dtype) -> Element {
+    match dtype {
+        Dtype::F16 => Element::F16,
+        Dtype::BF16 => Element::BF16,
+        Dtype::F32 => Element::F32,
+        Dtype::F64 => Element::F64,
+        Dtype::I64 => Element::I64,
+        Dtype::I32 => Element::I32,
+        other => Element::Other(format!("{other:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(header: &str, data: &[u8]) -> Vec<u8> {
+        [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat()
+    }
+
+    #[test]
+    fn halves_and_classes_are_read() {
+        let header = r#"{"h":{"dtype":"F16","shape":[2,1],"data_offsets":[0,4]},
+            "b":{"dtype":"BF16","shape":[1,2],"data_offsets":[4,8]},"predictions":{"dtype":"I64","shape":[1],"data_offsets":[8,16]}}"#;
+        let mut data = Vec::new();
+        data.extend([1.5_f32, -2.0].iter().flat_map(|&v| half::f16::from_f32(v).to_le_bytes()));
+        data.extend([0.5_f32, f32::INFINITY].iter().flat_map(|&v| half::bf16::from_f32(v).to_le_bytes()));
+        data.extend((-7_i64).to_le_bytes());
+        let bytes = file(header, &data);
+        let tensors = read(&bytes).unwrap();
+        assert_eq!(tensors.iter().map(Tensor::name).collect::<Vec<_>>(), ["h", "b", "predictions"]);
+        assert_eq!(tensors[0].columns_f32().unwrap().column(0), [1.5, -2.0]);
+        assert_eq!(tensors[1].columns_f32().unwrap().column(1), [f32::INFINITY]);
+        assert_eq!(tensors[2].classes().unwrap(), [-7]);
+        assert!(tensors[2].columns_f32().unwrap_err().to_string().contains("shape [1]"));
+        assert!(tensors[0].classes().is_err());
+    }
+
+    #[test]
+    fn a_truncated_file_is_refused_wherever_it_ends() {
+        let bytes = file(r#"{"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}"#, &[0; 8]);
+        assert!(read(&bytes).is_ok());
+        for end in 0..bytes.len() {
+            assert!(read(&bytes[..end]).is_err(), "{end} of {} bytes", bytes.len());
+        }
+    }
+
+    #[test]
+    fn a_long_header_is_refused_before_it_is_parsed() {
+        let bytes = [&u64::MAX.to_le_bytes()[..], &[b' '; 64]].concat();
+        assert!(matches!(read(&bytes), Err(SafetensorsError::HeaderTooLong { found: u64::MAX, .. })));
+    }
+
+    #[test]
+    fn sizes_that_disagree_are_refused() {
+        let header = r#"{"a":{"dtype":"F32","shape":[4611686018427387905,4],"data_offsets":[0,16]}}"#;
+        assert!(read(&file(header, &[0; 16])).is_err());
+    }
+}

@@ -1,0 +1,212 @@
+//! A tensor as a file holds it, and the ways out of it.
+
+use std::borrow::Cow;
+
+use crate::info::Columns;
+
+/// What a tensor is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Element {
+    /// IEEE half precision.
+    F16,
+    /// Brain floating point.
+    BF16,
+    /// IEEE single precision.
+    F32,
+    /// IEEE double precision.
+    F64,
+    /// Signed 64-bit integers, the type of predicted classes.
+    I64,
+    /// Signed 32-bit integers.
+    I32,
+    /// Anything else, by the name that the file uses.
+    Other(String),
+}
+
+impl Element {
+    /// Bytes a value, where this is one of the types that can be read.
+    #[must_use]
+    pub fn bytes(&self) -> Option<usize> {
+        match self {
+            Self::F16 | Self::BF16 => Some(2),
+            Self::F32 | Self::I32 => Some(4),
+            Self::F64 | Self::I64 => Some(8),
+            Self::Other(_) => None,
+        }
+    }
+
+    /// Whether its values are floating-point numbers that the measures take.
+    #[must_use]
+    pub fn floating(&self) -> bool {
+        matches!(self, Self::F16 | Self::BF16 | Self::F32 | Self::F64)
+    }
+}
+
+impl std::fmt::Display for Element {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Other(name) => f.write_str(name),
+            known => write!(f, "{known:?}"),
+        }
+    }
+}
+
+/// In which order a tensor's values lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The last axis runs fastest, as in C.
+    RowMajor,
+    /// The first axis runs fastest, as in Fortran.
+    ColumnMajor,
+}
+
+/// Why a tensor cannot be used as asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TensorError {
+    /// Not of a type that fits.
+    #[error("tensor {name} holds {found}, wanted {wanted}")]
+    Element {
+        /// The tensor's name.
+        name: String,
+        /// What it holds.
+        found: Element,
+        /// What would fit.
+        wanted: &'static str,
+    },
+    /// Not of a shape that fits.
+    #[error("tensor {name} has shape {shape:?}, wanted {wanted}")]
+    Shape {
+        /// The tensor's name.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// What would fit.
+        wanted: &'static str,
+    },
+}
+
+/// One tensor of a file. Its bytes are known to be as many as its shape needs.
+#[derive(Clone, Debug)]
+pub struct Tensor<'a> {
+    name: String,
+    element: Element,
+    shape: Vec<usize>,
+    order: Order,
+    bytes: Cow<'a, [u8]>,
+}
+
+impl<'a> Tensor<'a> {
+    /// Puts a tensor together; the caller has checked that `bytes` has the length that shape and element ask for.
+    pub(super) fn new(name: String, element: Element, shape: Vec<usize>, order: Order, bytes: Cow<'a, [u8]>) -> Self {
+        let values: usize = shape.iter().product();
+        debug_assert!(element.bytes().is_none_or(|each| each * values == bytes.len()), "size checked by the reader");
+        Self { name, element, shape, order, bytes }
+    }
+
+    /// The tensor's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it is made of.
+    #[must_use]
+    pub fn element(&self) -> &Element {
+        &self.element
+    }
+
+    /// Its extent along each axis.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Rows and neurons, if there are two axes.
+    ///
+    /// # Errors
+    /// [`TensorError::Shape`] otherwise.
+    pub fn rows_and_neurons(&self) -> Result<(usize, usize), TensorError> {
+        match self.shape[..] {
+            [rows, neurons] => Ok((rows, neurons)),
+            _ => Err(self.wrong_shape("two axes: rows x neurons")),
+        }
+    }
+
+    /// The samples in single precision. Half precision is widened, double precision is rounded to nearest.
+    ///
+    /// # Errors
+    /// If it does not have two axes or does not hold floating-point numbers.
+    pub fn columns_f32(&self) -> Result<Columns<f32>, TensorError> {
+        let (rows, neurons) = self.rows_and_neurons()?;
+        let values = match self.element {
+            Element::F16 => self.map(|bytes| half::f16::from_le_bytes(bytes).to_f32()),
+            Element::BF16 => self.map(|bytes| half::bf16::from_le_bytes(bytes).to_f32()),
+            Element::F32 => self.map(f32::from_le_bytes),
+            Element::F64 => self.map(|bytes| f64::from_le_bytes(bytes) as f32),
+            _ => return Err(self.wrong_element("floating-point numbers (F16, BF16, F32, F64)")),
+        };
+        Ok(self.columns(rows, neurons, values))
+    }
+
+    /// The samples in double precision, for files that hold it.
+    ///
+    /// # Errors
+    /// If it does not have two axes or does not hold F64.
+    pub fn columns_f64(&self) -> Result<Columns<f64>, TensorError> {
+        let (rows, neurons) = self.rows_and_neurons()?;
+        if self.element != Element::F64 {
+            return Err(self.wrong_element("F64"));
+        }
+        Ok(self.columns(rows, neurons, self.map(f64::from_le_bytes)))
+    }
+
+    /// All values of a floating-point tensor of any shape, in double precision and in the order of the file.
+    ///
+    /// # Errors
+    /// If it does not hold floating-point numbers.
+    pub fn values_f64(&self) -> Result<Vec<f64>, TensorError> {
+        match self.element {
+            Element::F16 => Ok(self.map(|bytes| half::f16::from_le_bytes(bytes).to_f64())),
+            Element::BF16 => Ok(self.map(|bytes| half::bf16::from_le_bytes(bytes).to_f64())),
+            Element::F32 => Ok(self.map(|bytes| f64::from(f32::from_le_bytes(bytes)))),
+            Element::F64 => Ok(self.map(f64::from_le_bytes)),
+            _ => Err(self.wrong_element("floating-point numbers (F16, BF16, F32, F64)")),
+        }
+    }
+
+    /// Predicted classes: one integer a row.
+    ///
+    /// # Errors
+    /// If it does not have one axis or does not hold I64 or I32.
+    pub fn classes(&self) -> Result<Vec<i64>, TensorError> {
+        if self.shape.len() != 1 {
+            return Err(self.wrong_shape("one axis: rows"));
+        }
+        match self.element {
+            Element::I64 => Ok(self.map(i64::from_le_bytes)),
+            Element::I32 => Ok(self.map(|bytes| i64::from(i32::from_le_bytes(bytes)))),
+            _ => Err(self.wrong_element("classes (I64 or I32)")),
+        }
+    }
+
+    fn columns<V: crate::info::Value>(&self, rows: usize, neurons: usize, values: Vec<V>) -> Columns<V> {
+        match self.order {
+            Order::RowMajor => Columns::from_row_major(rows, neurons, &values),
+            Order::ColumnMajor => Columns::from_neuron_major(rows, neurons, values),
+        }
+    }
+
+    fn map<const N: usize, T>(&self, read: impl Fn([u8; N]) -> T) -> Vec<T> {
+        let (values, rest) = self.bytes.as_chunks::<N>();
+        debug_assert!(rest.is_empty(), "size checked by the reader");
+        values.iter().map(|&bytes| read(bytes)).collect()
+    }
+
+    fn wrong_element(&self, wanted: &'static str) -> TensorError {
+        TensorError::Element { name: self.name.clone(), found: self.element.clone(), wanted }
+    }
+
+    fn wrong_shape(&self, wanted: &'static str) -> TensorError {
+        TensorError::Shape { name: self.name.clone(), shape: self.shape.clone(), wanted }
+    }
+}

@@ -1,0 +1,86 @@
+//! Mean and quantiles over the neurons or the pairs of a layer.
+
+/// What is reported of many values: their mean and four quantiles, in the unit of the values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Distribution {
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// 5 % of the values lie below.
+    pub p05: f64,
+    /// The median.
+    pub p50: f64,
+    /// 90 % lie below.
+    pub p90: f64,
+    /// 95 % lie below.
+    pub p95: f64,
+}
+
+impl Distribution {
+    /// Mean and quantiles of `values`, or nothing if there are none. The order of `values` changes.
+    ///
+    /// # Estimator
+    /// The quantile `q` of `n` values lies at position `q (n - 1)` of the sorted values, interpolated linearly between neighbours.
+    ///
+    /// # Source
+    /// Hyndman and Fan (1996), definition 7; what `numpy.quantile` does by default.
+    ///
+    /// # Cost
+    /// One selection a quantile: linear in the number of values. The mean is summed in the order given.
+    ///
+    /// # Panics
+    /// Never on numbers; NaN sorts last.
+    #[must_use]
+    pub fn of(values: &mut [f64]) -> Option<Self> {
+        if values.is_empty() {
+            return None;
+        }
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        Some(Self {
+            mean,
+            p05: quantile(values, 0.05),
+            p50: quantile(values, 0.50),
+            p90: quantile(values, 0.90),
+            p95: quantile(values, 0.95),
+        })
+    }
+
+    /// Each statistic under the name that labels and JSON give it.
+    #[must_use]
+    pub fn by_name(&self) -> [(&'static str, f64); 5] {
+        [("mean", self.mean), ("p05", self.p05), ("p50", self.p50), ("p90", self.p90), ("p95", self.p95)]
+    }
+}
+
+fn quantile(values: &mut [f64], share: f64) -> f64 {
+    let position = share * (values.len() - 1) as f64;
+    let below = position.floor() as usize;
+    let (_, &mut lower, above) = values.select_nth_unstable_by(below, f64::total_cmp);
+    let weight = position - below as f64;
+    match above.iter().copied().min_by(f64::total_cmp) {
+        Some(upper) if weight > 0.0 => lower + weight * (upper - lower),
+        _ => lower,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_interpolate_linearly() {
+        let mut values: Vec<f64> = (0..=10).rev().map(f64::from).collect();
+        let d = Distribution::of(&mut values).unwrap();
+        assert_eq!((d.mean, d.p05, d.p50, d.p90, d.p95), (5.0, 0.5, 5.0, 9.0, 9.5));
+    }
+
+    #[test]
+    fn one_value_is_its_own_quantiles() {
+        let d = Distribution::of(&mut [3.0]).unwrap();
+        assert_eq!((d.mean, d.p05, d.p95), (3.0, 3.0, 3.0));
+    }
+
+    #[test]
+    fn nothing_has_no_distribution() {
+        assert_eq!(Distribution::of(&mut []), None);
+    }
+}

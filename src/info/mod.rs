@@ -1,0 +1,44 @@
+//! The measures: how varied a layer's neurons are, and how much they repeat each other.
+//!
+//! Everything here is pure: samples in, numbers out, no clock, no files, and no failure on checked input. All information is in
+//! nats (natural logarithm); ratios are for people. [`measure_layers`] is the one entry point of the monitor.
+//!
+//! | module | what it answers |
+//! |---|---|
+//! | [`samples`] | how activations are laid out: one row-aligned column a neuron |
+//! | [`params`] | the choices (bins, edges, binning, shuffle, seed), checked once |
+//! | [`binning`] | which bin a value falls in |
+//! | [`entropy`] | how evenly one neuron uses its bins |
+//! | [`terms`] | `n ln n` as integers, so that sums have no order |
+//! | [`bits`] | bins as bit planes, and the tail rule |
+//! | [`pairwise`] | what a pair of neurons shares; the plain definition |
+//! | [`all_pairs`] | the same for all pairs of a layer, at the speed of the machine |
+//! | [`class`] | what a neuron tells of the class that the network predicts |
+//! | [`shuffle`] | how much of the pairwise figure is there by chance |
+//! | [`distribution`] | mean and quantiles over neurons or pairs |
+//! | [`window`] | which rows an epoch's figures are computed from |
+//! | [`layer`] | all of the above for the layers of one epoch |
+//!
+//! Deliberately absent: smoothing and windows over epochs (the monitor's), thresholds (the detectors'), and any correction of
+//! a measure by its bias: the bias stands beside the value.
+
+pub mod all_pairs;
+pub mod binning;
+pub mod bits;
+pub mod class;
+pub mod distribution;
+pub mod entropy;
+pub mod layer;
+pub mod pairwise;
+pub mod params;
+pub mod samples;
+pub mod shuffle;
+pub mod terms;
+pub mod window;
+
+pub use distribution::Distribution;
+pub use layer::{LayerMeasures, LayerSamples, Skipped, measure_layers};
+pub use pairwise::PairMatrix;
+pub use params::{BinEdges, Binning, MeasureParams, ParamsError};
+pub use samples::{Columns, Value};
+pub use shuffle::ShuffleBias;

@@ -1,0 +1,147 @@
+//! The choices that a measure depends on, checked once so that the mathematics need not fail.
+
+use std::ops::RangeInclusive;
+
+pub use crate::choices::{BinEdges, Binning};
+
+/// The numbers of bins that can be asked for.
+pub const BINS: RangeInclusive<usize> = 2..=256;
+
+/// The numbers of pairs that the shuffle null may be estimated on; 0 turns it off.
+pub const SHUFFLE_PAIRS: RangeInclusive<usize> = 0..=1_000_000;
+
+/// A layer's figures count as reliable from this many finite rows a bin on (DESIGN, section 3).
+pub const RELIABLE_ROWS_PER_BIN: usize = 5;
+
+impl BinEdges {
+    /// How many bins there are when `bins` were asked for.
+    #[must_use]
+    pub fn bin_count(self, bins: usize) -> usize {
+        match self {
+            Self::Closed => bins,
+            Self::HalfOpen => bins + 1,
+        }
+    }
+}
+
+/// What [`measure_layers`](super::measure_layers) is to compute. Every value that can be held is valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeasureParams {
+    bins: usize,
+    network_bins: usize,
+    edges: BinEdges,
+    binning: Binning,
+    shuffle_pairs: usize,
+    seed: u64,
+}
+
+/// A choice that is out of range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field} is {value}, which is outside {smallest} to {largest}")]
+pub struct ParamsError {
+    /// The name of the choice.
+    pub field: &'static str,
+    /// What was asked for.
+    pub value: usize,
+    /// The smallest value allowed.
+    pub smallest: usize,
+    /// The largest value allowed.
+    pub largest: usize,
+}
+
+impl Default for MeasureParams {
+    /// 10 bins a neuron, 100 over the network, closed equal-width bins, the shuffle null on 1,000 pairs, seed 0.
+    fn default() -> Self {
+        Self {
+            bins: 10,
+            network_bins: 100,
+            edges: BinEdges::default(),
+            binning: Binning::default(),
+            shuffle_pairs: 1_000,
+            seed: 0,
+        }
+    }
+}
+
+impl MeasureParams {
+    /// Checks all choices.
+    ///
+    /// # Errors
+    /// The first choice that is out of range, by the name it has here: `bins` and `network_bins` lie in [`BINS`],
+    /// `shuffle_pairs` in [`SHUFFLE_PAIRS`].
+    pub fn new(
+        bins: usize,
+        network_bins: usize,
+        edges: BinEdges,
+        binning: Binning,
+        shuffle_pairs: usize,
+        seed: u64,
+    ) -> Result<Self, ParamsError> {
+        within("bins", bins, &BINS)?;
+        within("network_bins", network_bins, &BINS)?;
+        within("shuffle_pairs", shuffle_pairs, &SHUFFLE_PAIRS)?;
+        Ok(Self { bins, network_bins, edges, binning, shuffle_pairs, seed })
+    }
+
+    /// Bins asked for in scope `neuron` (entropy, mutual information, class information).
+    #[must_use]
+    pub fn bins(&self) -> usize {
+        self.bins
+    }
+
+    /// Bins asked for in scope `network` (entropy).
+    #[must_use]
+    pub fn network_bins(&self) -> usize {
+        self.network_bins
+    }
+
+    /// Where the maximum goes.
+    #[must_use]
+    pub fn edges(&self) -> BinEdges {
+        self.edges
+    }
+
+    /// Where the edges lie.
+    #[must_use]
+    pub fn binning(&self) -> Binning {
+        self.binning
+    }
+
+    /// On how many pairs of a layer the shuffle null is estimated; 0: not at all.
+    #[must_use]
+    pub fn shuffle_pairs(&self) -> usize {
+        self.shuffle_pairs
+    }
+
+    /// Seed of the shuffle null.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+}
+
+fn within(field: &'static str, value: usize, range: &RangeInclusive<usize>) -> Result<(), ParamsError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(ParamsError { field, value, smallest: *range.start(), largest: *range.end() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_names_field_value_and_range() {
+        let error = MeasureParams::new(10, 257, BinEdges::Closed, Binning::EqualWidth, 0, 0).unwrap_err();
+        assert_eq!(error.to_string(), "network_bins is 257, which is outside 2 to 256");
+        assert_eq!(MeasureParams::new(1, 10, BinEdges::Closed, Binning::EqualWidth, 0, 0).unwrap_err().field, "bins");
+    }
+
+    #[test]
+    fn the_defaults_pass_their_own_check() {
+        let d = MeasureParams::default();
+        let checked = MeasureParams::new(d.bins, d.network_bins, d.edges, d.binning, d.shuffle_pairs, d.seed);
+        assert_eq!(checked, Ok(d));
+    }
+}

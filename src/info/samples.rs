@@ -1,0 +1,177 @@
+//! Activations as the measures want them: neuron by neuron, rows aligned.
+//!
+//! Trainers hand over rows of neurons; every measure walks down one neuron at a time. The turn is made once, here.
+
+use crate::kernels::Kernel;
+
+/// A floating-point value that the measures take: `f32` or `f64`.
+///
+/// Half-precision input is widened to `f32` before it comes here, which loses nothing.
+pub trait Value: Copy + Default + PartialOrd + Send + Sync + 'static {
+    /// The same number in double precision, in which every edge and distance is computed.
+    fn widened(self) -> f64;
+    /// Whether it is neither infinite nor NaN.
+    fn finite(self) -> bool;
+    /// How many of the ascending `edges` are not above each value; anything for values that are not finite.
+    ///
+    /// # Panics
+    /// If `bins` is not as long as `values`.
+    fn count_edges(values: &[Self], edges: &[f64], bins: &mut [u16], kernel: Kernel);
+}
+
+impl Value for f32 {
+    fn widened(self) -> f64 {
+        f64::from(self)
+    }
+    fn finite(self) -> bool {
+        self.is_finite()
+    }
+    fn count_edges(values: &[Self], edges: &[f64], bins: &mut [u16], kernel: Kernel) {
+        let thresholds: Vec<f32> = edges.iter().map(|&edge| smallest_f32_not_below(edge)).collect();
+        kernel.bins_of_f32(values, &thresholds, bins);
+    }
+}
+
+impl Value for f64 {
+    fn widened(self) -> f64 {
+        self
+    }
+    fn finite(self) -> bool {
+        self.is_finite()
+    }
+    fn count_edges(values: &[Self], edges: &[f64], bins: &mut [u16], _kernel: Kernel) {
+        assert_eq!(values.len(), bins.len(), "a bin a value");
+        for (bin, value) in bins.iter_mut().zip(values) {
+            *bin = edges.partition_point(|edge| edge <= value) as u16;
+        }
+    }
+}
+
+/// The threshold that single-precision values pass exactly when they reach `edge`.
+fn smallest_f32_not_below(edge: f64) -> f32 {
+    let nearest = edge as f32;
+    if f64::from(nearest) < edge { nearest.next_up() } else { nearest }
+}
+
+/// Samples of one layer, neuron-major: column `j` holds neuron `j`, and row `r` of every column is the same example.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Columns<V: Value = f32> {
+    rows: usize,
+    neurons: usize,
+    values: Vec<V>,
+}
+
+impl<V: Value> Columns<V> {
+    /// Turns `rows` x `neurons` values, row after row, into columns.
+    ///
+    /// # Cost
+    /// One pass and one copy, in square blocks so that both sides stay in the first-level cache.
+    ///
+    /// # Panics
+    /// If `values` does not hold exactly `rows * neurons` values.
+    #[must_use]
+    pub fn from_row_major(rows: usize, neurons: usize, values: &[V]) -> Self {
+        const BLOCK: usize = 32;
+        assert_eq!(Some(values.len()), rows.checked_mul(neurons), "rows x neurons values");
+        let mut turned = vec![V::default(); values.len()];
+        for first_row in (0..rows).step_by(BLOCK) {
+            for first_neuron in (0..neurons).step_by(BLOCK) {
+                for row in first_row..rows.min(first_row + BLOCK) {
+                    for neuron in first_neuron..neurons.min(first_neuron + BLOCK) {
+                        turned[neuron * rows + row] = values[row * neurons + neuron];
+                    }
+                }
+            }
+        }
+        Self { rows, neurons, values: turned }
+    }
+
+    /// Takes values that are neuron-major already: `rows` values of neuron 0, then of neuron 1, and so on.
+    ///
+    /// # Panics
+    /// If `values` does not hold exactly `rows * neurons` values.
+    #[must_use]
+    pub fn from_neuron_major(rows: usize, neurons: usize, values: Vec<V>) -> Self {
+        assert_eq!(Some(values.len()), rows.checked_mul(neurons), "rows x neurons values");
+        Self { rows, neurons, values }
+    }
+
+    /// How many examples.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// How many neurons.
+    #[must_use]
+    pub fn neurons(&self) -> usize {
+        self.neurons
+    }
+
+    /// The values of one neuron, one a row.
+    ///
+    /// # Panics
+    /// If there is no such neuron.
+    #[must_use]
+    pub fn column(&self, neuron: usize) -> &[V] {
+        assert!(neuron < self.neurons, "neuron {neuron} of {}", self.neurons);
+        &self.values[neuron * self.rows..(neuron + 1) * self.rows]
+    }
+
+    /// Every neuron's values in turn.
+    pub fn columns(&self) -> impl ExactSizeIterator<Item = &[V]> {
+        (0..self.neurons).map(|neuron| self.column(neuron))
+    }
+
+    /// How many values are infinite or NaN.
+    #[must_use]
+    pub fn nonfinite(&self) -> u64 {
+        self.values.iter().filter(|value| !value.finite()).count() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turning_keeps_rows_aligned() {
+        let (rows, neurons) = (67, 45);
+        let by_row: Vec<f32> = (0..rows * neurons).map(|at| at as f32).collect();
+        let columns = Columns::from_row_major(rows, neurons, &by_row);
+        for neuron in 0..neurons {
+            for row in 0..rows {
+                assert_eq!(columns.column(neuron)[row], (row * neurons + neuron) as f32);
+            }
+        }
+    }
+
+    #[test]
+    fn a_single_precision_threshold_decides_as_the_double_precision_edge_does() {
+        let edges = [-1.0, -0.1, -1e-50, 0.0, 1e-46, 0.1, 1.0 / 3.0, 16_777_217.0, 3.0e38];
+        for edge in edges {
+            let threshold = smallest_f32_not_below(edge);
+            for value in [threshold.next_down(), threshold, threshold.next_up(), 0.0, -0.0] {
+                assert_eq!(value >= threshold, f64::from(value) >= edge, "{value} against {edge}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_a_valid_layer() {
+        let columns = Columns::<f32>::from_row_major(0, 0, &[]);
+        assert_eq!((columns.rows(), columns.neurons(), columns.columns().len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn nonfinite_values_are_counted() {
+        let columns = Columns::from_row_major(2, 2, &[1.0, f32::NAN, f32::INFINITY, 2.0]);
+        assert_eq!(columns.nonfinite(), 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "rows x neurons values")]
+    fn a_wrong_number_of_values_is_refused() {
+        let _ = Columns::from_row_major(2, 2, &[1.0_f32]);
+    }
+}

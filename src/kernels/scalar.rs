@@ -1,0 +1,77 @@
+//! The definition of right, and what a processor without a variant of its own runs. Argument shapes: see [`Kernel`](super::Kernel).
+
+use super::{LANES, Lanes};
+
+/// Joint counts, word by word and plane by plane.
+pub(super) fn joint_counts(
+    left: &[u64],
+    left_planes: usize,
+    panel: &[Lanes],
+    right_planes: usize,
+    table: &mut [Lanes],
+    stride: usize,
+) {
+    for a in 0..left_planes {
+        table[a * stride..a * stride + right_planes].fill(Lanes::default());
+    }
+    for (left, right) in left.chunks_exact(left_planes).zip(panel.chunks_exact(right_planes)) {
+        for (a, &left) in left.iter().enumerate() {
+            for (cell, right) in table[a * stride..].iter_mut().zip(right) {
+                for lane in 0..LANES {
+                    cell.0[lane] += u64::from((left & right.0[lane]).count_ones());
+                }
+            }
+        }
+    }
+}
+
+/// Sum of the terms of all cells; a cell is the second difference of the cumulative counts.
+pub(super) fn sum_over_cells(cumulative: &[Lanes], left_bins: usize, right_bins: usize, terms: &[u64]) -> Lanes {
+    let mut sum = Lanes::default();
+    let at = |a: usize, b: usize, lane: usize| {
+        if a < left_bins && b < right_bins { cumulative[a * right_bins + b].0[lane] } else { 0 }
+    };
+    for a in 0..left_bins {
+        for b in 0..right_bins {
+            for lane in 0..LANES {
+                let above = at(a, b + 1, lane).wrapping_sub(at(a + 1, b + 1, lane));
+                let count = at(a, b, lane).wrapping_sub(at(a + 1, b, lane)).wrapping_sub(above);
+                sum.0[lane] = sum.0[lane].wrapping_add(terms[count as usize]);
+            }
+        }
+    }
+    sum
+}
+
+/// Thermometer planes, row by row.
+pub(super) fn thermometer(bins: &[u16], first: u16, planes: usize, planes_out: &mut [u64]) {
+    planes_out.fill(0);
+    for (rows, words) in bins.chunks(64).zip(planes_out.chunks_exact_mut(planes.max(1))) {
+        for (row, &bin) in rows.iter().enumerate() {
+            if bin == crate::info::binning::MASKED {
+                continue;
+            }
+            let set = usize::from((bin + 1).saturating_sub(first)).min(planes);
+            for word in &mut words[..set] {
+                *word |= 1 << row;
+            }
+        }
+    }
+}
+
+/// How many thresholds are not above each value.
+#[inline(always)]
+pub(super) fn bins_of_f32(values: &[f32], thresholds: &[f32], bins: &mut [u16]) {
+    const BLOCK: usize = 64;
+    for (values, bins) in values.chunks(BLOCK).zip(bins.chunks_mut(BLOCK)) {
+        let mut counts = [0_u32; BLOCK];
+        for &threshold in thresholds {
+            for (count, &value) in counts.iter_mut().zip(values) {
+                *count += u32::from(value >= threshold);
+            }
+        }
+        for (bin, count) in bins.iter_mut().zip(counts) {
+            *bin = count as u16;
+        }
+    }
+}

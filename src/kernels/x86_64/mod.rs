@@ -1,0 +1,4 @@
+//! Variants for x86-64, one instruction set a file.
+
+pub(super) mod avx2;
+pub(super) mod avx512;
