@@ -24,6 +24,9 @@ pub struct Split {
 
 impl Split {
     /// How many examples.
+    ///
+    /// # Panics
+    /// Never: a tensor has no negative length.
     #[must_use]
     pub fn rows(&self) -> usize {
         usize::try_from(self.labels.size()[0]).expect("a tensor has no negative length")
@@ -31,11 +34,11 @@ impl Split {
 }
 
 /// Where a picture is moved before it is read: to the right and downwards, in pixels of 28.
-pub(super) type Shift = [i32; 2];
+pub(super) type Shift = [isize; 2];
 
 /// One shift a row, each of the 25 as likely.
 pub(super) fn random_shifts(rows: usize, random: &mut ChaCha8Rng) -> Vec<Shift> {
-    let mut one = || random.random_range(-SHIFT_MAX..=SHIFT_MAX);
+    let mut one = || random.random_range(-SHIFT_MAX..=SHIFT_MAX) as isize;
     (0..rows).map(|_| [one(), one()]).collect()
 }
 
@@ -58,14 +61,13 @@ pub(super) fn pictures(images: &Images, colors: Option<&[u8]>, shifts: Option<&[
         let shift = shifts.map_or([0, 0], |shifts| shifts[row]);
         halve(images.picture(row), shift, &mut input[channel * INPUT_PIXELS..][..INPUT_PIXELS]);
     }
-    let side = INPUT_SIDE as i64;
-    Tensor::from_slice(&values).view([images.rows() as i64, channels as i64, side, side])
+    Tensor::from_slice(&values).view([-1, if colors.is_some() { 2 } else { 1 }, 14, 14])
 }
 
 /// The means of 2 x 2 pixels of a moved picture, 255 becoming 1; what moves in from outside is paper.
 fn halve(picture: &[u8], [right, down]: Shift, halved: &mut [f32]) {
     let pixel = |y: usize, x: usize| {
-        let moved = |at: usize, by: i32| usize::try_from(at as i32 - by).ok().filter(|&at| at < SIDE);
+        let moved = |at: usize, by: isize| at.checked_add_signed(-by).filter(|&at| at < SIDE);
         match (moved(y, down), moved(x, right)) {
             (Some(y), Some(x)) => u32::from(picture[y * SIDE + x]),
             _ => 0,
@@ -85,6 +87,7 @@ pub(super) fn label_tensor(labels: &[u8]) -> Tensor {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "means of a few whole numbers are exact")]
 mod tests {
     use super::*;
     use rand::SeedableRng;

@@ -36,6 +36,7 @@ pub fn render(rows: usize, random: &mut ChaCha8Rng) -> Images {
 }
 
 /// Appends the 784 pixels of one digit.
+#[expect(clippy::float_cmp, reason = "a corner is the same point written twice")]
 fn write_digit(digit: u8, random: &mut ChaCha8Rng, pixels: &mut Vec<u8>) {
     let forms = FORMS[usize::from(digit)];
     // The commonest form about half of the time.
@@ -63,8 +64,14 @@ fn write_digit(digit: u8, random: &mut ChaCha8Rng, pixels: &mut Vec<u8>) {
     pixels.extend(paper.darkness.iter().map(|&darkness| {
         // Ink is grainy, paper is clean, as in MNIST's scans.
         let grainy = if darkness > 0.0 { darkness * ink + grain * normal(random) } else { 0.0 };
-        (grainy.clamp(0.0, 1.0) * 255.0).round() as u8
+        to_byte(grainy)
     }));
+}
+
+/// 0 to 1 as 0 to 255.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
+fn to_byte(darkness: f32) -> u8 {
+    (darkness.clamp(0.0, 1.0) * 255.0).round() as u8
 }
 
 /// What one hand does to one digit.
@@ -141,7 +148,7 @@ mod tests {
         seen.dedup();
         assert_eq!(seen.len(), 500);
         for digit in 0..10 {
-            let count = images.labels.iter().filter(|&&label| label == digit).count();
+            let count = images.labels.iter().map(|&label| usize::from(label == digit)).sum::<usize>();
             assert!((25..=80).contains(&count), "{count} of 500 show a {digit}");
         }
     }

@@ -1,6 +1,6 @@
 //! MNIST's IDX files, gzipped or not.
 //!
-//! Layout (LeCun, Cortes, Burges): big-endian 32-bit words, first a magic number (2051 for pictures, 2049 for labels), then one
+//! Layout (`LeCun`, Cortes, Burges): big-endian 32-bit words, first a magic number (2051 for pictures, 2049 for labels), then one
 //! length an axis, then the bytes. The lengths are only believed as far as bytes follow them: nothing is allocated by a header.
 
 use std::fs::File;

@@ -38,7 +38,9 @@ impl Images {
     #[must_use]
     pub fn select(&self, rows: &[usize]) -> Images {
         let mut pixels = Vec::with_capacity(rows.len() * PICTURE_PIXELS);
-        rows.iter().for_each(|&row| pixels.extend_from_slice(self.picture(row)));
+        for &row in rows {
+            pixels.extend_from_slice(self.picture(row));
+        }
         Images { pixels, labels: rows.iter().map(|&row| self.labels[row]).collect() }
     }
 }

@@ -1,6 +1,6 @@
 //! The networks that the built-in trainer knows.
 //!
-//! What a Linear or Conv layer gives out, before normalisation and ReLU, is what can be observed: the pre-activations of the
+//! What a Linear or Conv layer gives out, before normalisation and `relu`, is what can be observed: the pre-activations of the
 //! paper. The output layer is not observed: its neurons are the classes.
 
 mod cnn;
@@ -37,7 +37,8 @@ pub struct Network {
 #[derive(Debug)]
 enum Kind {
     Mlp(mlp::Mlp),
-    Cnn(cnn::Cnn),
+    // Boxed for being so much larger than the other.
+    Cnn(Box<cnn::Cnn>),
 }
 
 impl Network {
@@ -57,7 +58,7 @@ impl Network {
         };
         let kind = match options.model {
             Model::Mlp => Kind::Mlp(mlp::Mlp::new(&mut maker, input_shape.iter().product(), classes)),
-            Model::Cnn => Kind::Cnn(cnn::Cnn::new(&mut maker, input_shape, classes)),
+            Model::Cnn => Kind::Cnn(Box::new(cnn::Cnn::new(&mut maker, input_shape, classes))),
         };
         Network { kind }
     }
@@ -78,7 +79,6 @@ impl Network {
     ///
     /// # Panics
     /// Where the batch is not of the shape that the network was made for.
-    #[must_use]
     pub fn forward(&self, input: &Tensor, train: bool, observe: Observe) -> Tensor {
         match &self.kind {
             Kind::Mlp(mlp) => mlp.forward(input, train, observe),

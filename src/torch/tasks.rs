@@ -188,6 +188,8 @@ pub(super) fn agreeing(labels: &[u8], share: f64, random: &mut ChaCha8Rng) -> Ve
     flipped(labels, 1.0 - share, random)
 }
 
+/// This share of the rows, to the nearest one.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length is a length")]
 fn chosen(rows: usize, share: f64, random: &mut ChaCha8Rng) -> Vec<usize> {
     let mut order: Vec<usize> = (0..rows).collect();
     order.shuffle(random);

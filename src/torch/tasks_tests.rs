@@ -1,3 +1,5 @@
+#![expect(clippy::float_cmp, reason = "shares are met to the row")]
+
 use super::*;
 use tch::Kind;
 

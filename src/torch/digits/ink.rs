@@ -42,10 +42,11 @@ impl Paper {
     /// Draws a straight piece with a round pen; points and radius in pixels. Where strokes cross, ink does not add up.
     ///
     /// Only pixels near the piece are looked at: a digit costs a few thousand distances.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the paper before")]
     pub(super) fn draw(&mut self, from: Point, to: Point, radius: f32) {
         let reach = radius + 1.0;
         let span = |a: f32, b: f32| {
-            let first = (a.min(b) - reach).floor().max(0.0) as usize;
+            let first = (a.min(b) - reach).floor().clamp(0.0, SIDE as f32) as usize;
             let end = ((a.max(b) + reach).ceil() + 1.0).clamp(0.0, SIDE as f32) as usize;
             first..end
         };
@@ -66,6 +67,7 @@ impl Paper {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "points that a curve goes through and full ink are exact")]
 mod tests {
     use super::*;
 

@@ -14,11 +14,8 @@ const WIDTH: i64 = 128;
 /// 14 pixels halved twice, rounded down.
 const POOLED_SIDE: i64 = 3;
 
-pub(super) const LAYERS: &[Layer] = &[
-    Layer { name: "conv1", neurons: CHANNELS[0] as usize },
-    Layer { name: "conv2", neurons: CHANNELS[1] as usize },
-    Layer { name: "hidden1", neurons: WIDTH as usize },
-];
+pub(super) const LAYERS: &[Layer] =
+    &[Layer { name: "conv1", neurons: 32 }, Layer { name: "conv2", neurons: 64 }, Layer { name: "hidden1", neurons: 128 }];
 
 /// A small convolutional network.
 #[derive(Debug)]

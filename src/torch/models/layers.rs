@@ -47,17 +47,16 @@ impl Maker<'_> {
         (path.var_copy("weight", &weight), path.var_copy("bias", &bias))
     }
 
-    /// What follows a hidden layer: normalisation where asked for, ReLU, dropout where asked for.
+    /// What follows a hidden layer: normalisation where asked for, `relu`, dropout where asked for.
     ///
     /// `maps` says whether it follows a convolution.
     pub(super) fn activation(&mut self, name: &str, neurons: i64, maps: bool) -> Activation {
         let path = self.store.root() / name / "norm";
         // tch would draw the scales at random, from the global generator; PyTorch starts at 1.
         let config = BatchNormConfig { ws_init: Init::Const(1.0), ..BatchNormConfig::default() };
-        let norm = self.batch_norm.then(|| match maps {
-            true => nn::batch_norm2d(path, neurons, config),
-            false => nn::batch_norm1d(path, neurons, config),
-        });
+        let norm = self
+            .batch_norm
+            .then(|| if maps { nn::batch_norm2d(path, neurons, config) } else { nn::batch_norm1d(path, neurons, config) });
         let dropout = (self.dropout_share > 0.0).then(|| {
             let own_stream = self.dropout.get_stream() + 256;
             self.dropout.set_stream(own_stream);
@@ -109,6 +108,7 @@ struct Dropout {
 
 impl Dropout {
     /// 0 for the silenced, 1 / (1 - share) for the others; the share is met to 1 / 65,536.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is in 0 to 1")]
     fn mask(&self, shape: &[i64]) -> Tensor {
         let count = usize::try_from(shape.iter().product::<i64>()).expect("a shape has no negative length");
         let mut random = self.random.borrow_mut();

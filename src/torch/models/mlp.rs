@@ -8,11 +8,8 @@ use super::{Layer, Observe};
 
 const WIDTH: i64 = 256;
 
-pub(super) const LAYERS: &[Layer] = &[
-    Layer { name: "hidden1", neurons: WIDTH as usize },
-    Layer { name: "hidden2", neurons: WIDTH as usize },
-    Layer { name: "hidden3", neurons: WIDTH as usize },
-];
+pub(super) const LAYERS: &[Layer] =
+    &[Layer { name: "hidden1", neurons: 256 }, Layer { name: "hidden2", neurons: 256 }, Layer { name: "hidden3", neurons: 256 }];
 
 /// A multi-layer perceptron.
 #[derive(Debug)]
