@@ -291,17 +291,14 @@ impl Sheet {
 
     fn put(&mut self, series: &'static Described, labels: &[&str], value: f64) {
         let mut metric = Metric::from_label(label_pairs(series, labels));
-        match series.kind {
-            MetricType::COUNTER => {
-                let mut counter = Counter::default();
-                counter.set_value(value);
-                metric.set_counter(counter);
-            }
-            _ => {
-                let mut gauge = Gauge::default();
-                gauge.set_value(value);
-                metric.set_gauge(gauge);
-            }
+        if series.kind == MetricType::COUNTER {
+            let mut counter = Counter::default();
+            counter.set_value(value);
+            metric.set_counter(counter);
+        } else {
+            let mut gauge = Gauge::default();
+            gauge.set_value(value);
+            metric.set_gauge(gauge);
         }
         self.add(series, metric);
     }

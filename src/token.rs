@@ -36,7 +36,7 @@ pub fn read_or_create(state: &Path) -> Result<String, TokenError> {
         Err(error) => return Err(failed("read")(error)),
     }
     fs::create_dir_all(state).map_err(failed("make the folder of"))?;
-    let token: String = rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let token = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
     // Written aside and renamed in, so that nobody ever reads half a token.
     let aside = state.join(format!(".token.{}", std::process::id()));
     let mut file =

@@ -58,6 +58,7 @@ pub enum Monitoring {
 
 /// The flags of `rotewatch train`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct TrainArgs {
     /// Configuration file [default: the built-in settings]
     #[arg(long, value_name = "FILE", env = "ROTEWATCH_CONFIG", help_heading = "Monitoring")]
@@ -68,7 +69,7 @@ pub struct TrainArgs {
     /// Where metrics and page are served; without this flag another port is taken if the configured one is in use
     #[arg(long, value_name = "ADDR|off", env = "ROTEWATCH_LISTEN", help_heading = "Monitoring")]
     pub listen: Option<Listen>,
-    /// State folder [default: $XDG_STATE_HOME/rotewatch]
+    /// State folder [default: the user's own, by the XDG rules]
     #[arg(long, value_name = "DIR", env = "ROTEWATCH_STATE", help_heading = "Monitoring")]
     pub state: Option<PathBuf>,
     /// Go on serving after the training, until Ctrl-C

@@ -196,7 +196,8 @@ mod tests {
         let one_bad_epoch =
             [(0.1, 0.5), (0.6, 0.15), (0.60, 0.15), (0.60, 0.15), (0.56, 0.13), (0.60, 0.15), (0.60, 0.15), (0.60, 0.15)];
         let dead = [(0.0, 0.0); 8];
-        let table: [(&str, &[(f64, f64)], Option<(usize, u32)>); 7] = [
+        type Case<'a> = (&'a str, &'a [(f64, f64)], Option<(usize, u32)>);
+        let table: [Case<'_>; 7] = [
             ("a clean run rises and holds", &clean, None),
             ("both fall once wrong labels are learnt", &noisy, Some((5, 4))),
             ("early convolution layers grow different without harm", &only_mutual_falls, None),

@@ -244,6 +244,7 @@ impl Segment {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "a frame holds options")]
     fn layer(neurons: usize, values: Vec<f32>) -> Option<LayerActivations> {
         Some(LayerActivations { neurons, neurons_offered: neurons, values })
     }

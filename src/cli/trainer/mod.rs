@@ -148,7 +148,7 @@ impl Training {
     }
 
     /// Probes the network, evaluates it, and ends the epoch.
-    fn end_epoch(&mut self, epoch: Epoch, trained: &[(&'static str, f64)], watched: Option<&Watched>) {
+    fn end_epoch(&mut self, epoch: Epoch, losses: &[(&'static str, f64)], watched: Option<&Watched>) {
         let trainer = &self.trainer;
         if let Some(watched) = watched
             && (watched.mode == Mode::Probe || epoch == Epoch::UNTRAINED)
@@ -156,7 +156,7 @@ impl Training {
             watched.tap.probe(epoch, trainer.probe_batch(), |inputs, record| trainer.observe(inputs, record));
         }
         let (test, held_out) = (trainer.evaluate(), trainer.evaluate_hold_out());
-        let mut metrics = trained.to_vec();
+        let mut metrics = losses.to_vec();
         metrics.extend([("val_loss", held_out.loss), ("val_accuracy", held_out.accuracy)]);
         metrics.extend([("test_loss", test.loss), ("test_accuracy", test.accuracy)]);
         metrics.extend(trainer.wrong_labels_fitted().map(|share| ("wrong_labels_fitted", share)));
