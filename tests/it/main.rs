@@ -3,4 +3,6 @@
 mod support;
 
 mod conservation;
+mod http;
+mod live_configuration;
 mod strange_values;
