@@ -222,7 +222,8 @@ impl Sheet {
         if let Some(coverage) = report.coverage {
             self.put(&RUN_COVERAGE, &[run], coverage);
         }
-        for (name, value) in report.metrics.iter() {
+        // A loss that diverged is absent: every rule and every picture would have to know what NaN does to it.
+        for (name, value) in report.metrics.iter().filter(|(_, value)| value.is_finite()) {
             self.put(&RUN_METRIC, &[run, name], value);
         }
         for (kind, answer) in &report.answers {

@@ -1,0 +1,8 @@
+//! The real binaries and the real library from outside: one file per behaviour.
+
+mod support;
+
+mod conservation;
+mod http;
+mod live_configuration;
+mod strange_values;
