@@ -352,7 +352,7 @@ fn thread_failed<E: std::fmt::Display>(part: &'static str) -> impl FnOnce(E) -> 
 
 fn listen(address: SocketAddr, any_port_will_do: bool) -> Result<TcpListener, ServeError> {
     match serve::listen(address) {
-        Err(ServeError::Listen { source, .. }) if any_port_will_do && source.kind() == std::io::ErrorKind::AddrInUse => {
+        Err(ServeError::Listen { reason, .. }) if any_port_will_do && reason.kind() == std::io::ErrorKind::AddrInUse => {
             serve::listen(SocketAddr::new(address.ip(), 0))
         }
         listened => listened,

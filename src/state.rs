@@ -22,12 +22,12 @@ pub enum StateError {
         path: PathBuf,
     },
     /// The folder cannot be written.
-    #[error("cannot use the state folder: {path}: {source}; name another with --state DIR")]
+    #[error("cannot use the state folder: {path}: {reason}; name another with --state DIR")]
     Folder {
         /// The file or folder that failed.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// Neither a folder was named nor does the environment say where it would be.
     #[error("no state folder: neither XDG_STATE_HOME nor HOME is set; name one with --state DIR")]
@@ -48,14 +48,14 @@ impl OwnedName {
     /// If another process owns the name, or the folder cannot be written.
     pub fn take(state: &Path, run: RunName) -> Result<Self, StateError> {
         let folder = state.join("runs");
-        fs::create_dir_all(&folder).map_err(|source| StateError::Folder { path: folder.clone(), source })?;
+        fs::create_dir_all(&folder).map_err(|reason| StateError::Folder { path: folder.clone(), reason })?;
         let path = folder.join(format!("{run}.lock"));
         let lock = File::options().create(true).truncate(false).write(true).open(&path);
-        let lock = lock.map_err(|source| StateError::Folder { path: path.clone(), source })?;
+        let lock = lock.map_err(|reason| StateError::Folder { path: path.clone(), reason })?;
         match lock.try_lock() {
             Ok(()) => Ok(OwnedName { run, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(StateError::NameOwned { run, path }),
-            Err(TryLockError::Error(source)) => Err(StateError::Folder { path, source }),
+            Err(TryLockError::Error(reason)) => Err(StateError::Folder { path, reason }),
         }
     }
 

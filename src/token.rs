@@ -9,14 +9,14 @@ use thiserror::Error;
 
 /// The token's file cannot be read or written.
 #[derive(Debug, Error)]
-#[error("cannot {action} the token file {path}: {source}")]
+#[error("cannot {action} the token file {path}: {reason}")]
 pub struct TokenError {
     /// What was tried.
     action: &'static str,
     /// The file.
     path: PathBuf,
     /// What the system said.
-    source: io::Error,
+    reason: io::Error,
 }
 
 /// Reads the token of a state folder, or draws one and writes it there with mode 0600.
@@ -27,7 +27,7 @@ pub fn read_or_create(state: &Path) -> Result<String, TokenError> {
     let path = state.join("token");
     let failed = |action| {
         let path = path.clone();
-        move |source| TokenError { action, path, source }
+        move |reason| TokenError { action, path, reason }
     };
     match fs::read_to_string(&path) {
         Ok(token) if !token.trim().is_empty() => return Ok(token.trim().to_owned()),

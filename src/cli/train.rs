@@ -50,7 +50,7 @@ impl FromStr for Listen {
 /// Whether the training is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Monitoring {
-    /// It is.
+    /// The network is probed every epoch and judged.
     On,
     /// No tap, no thread, no port.
     Off,

@@ -45,16 +45,25 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 #[derive(Debug, Error)]
 pub enum ServeError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}{}", if .source.kind() == io::ErrorKind::AddrInUse { "; another program has it: choose another with --listen ADDR, or --listen off" } else { "" })]
+    #[error("cannot listen on {address}: {reason}{}", listen_remedy(reason))]
     Listen {
         /// The address.
         address: SocketAddr,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The thread or its runtime cannot be made.
     #[error("cannot start the HTTP thread: {0}")]
     Thread(#[source] io::Error),
+}
+
+fn listen_remedy(reason: &io::Error) -> &'static str {
+    match reason.kind() {
+        io::ErrorKind::AddrInUse => "; another program has it: choose another with --listen ADDR, or --listen off",
+        io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 are the administrator's: choose another with --listen ADDR",
+        _ => "",
+    }
 }
 
 /// Reads the configuration file again, or says why it keeps the old one.
@@ -96,8 +105,8 @@ impl Readiness {
 /// # Errors
 /// The address and what the system said.
 pub fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    let listener = TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })?;
-    listener.set_nonblocking(true).map_err(|source| ServeError::Listen { address, source })?;
+    let listener = TcpListener::bind(address).map_err(|reason| ServeError::Listen { address, reason })?;
+    listener.set_nonblocking(true).map_err(|reason| ServeError::Listen { address, reason })?;
     Ok(listener)
 }
 

@@ -13,6 +13,9 @@ use crate::report::{EpochReport, LayerReport};
 use crate::units::Epoch;
 use crate::verdict::{Alarm, Verdict};
 
+/// Columns of a paragraph.
+const PARAGRAPH_WIDTH: usize = 100;
+
 /// An epoch as it is shown and summed up.
 #[derive(Clone, Debug)]
 pub(super) struct EpochLine {
@@ -151,8 +154,8 @@ impl Display {
             finding.kind.in_words(),
             finding.onset_epoch
         ));
-        self.line(&format!("  why:        {}", finding.why));
-        self.line(&format!("  what to do: {}", finding.remedy));
+        self.paragraph("  why:        ", &finding.why);
+        self.paragraph("  what to do: ", &finding.remedy);
         self.line("");
     }
 
@@ -171,6 +174,22 @@ impl Display {
     /// Says that the process stays.
     pub(super) fn keeps_serving(&self, address: SocketAddr) {
         self.line(&format!("serving http://{address}/ and http://{address}/metrics until Ctrl-C"));
+    }
+
+    /// Text behind a label, broken between words so that it stays readable on a terminal of 100 columns.
+    fn paragraph(&self, label: &str, text: &str) {
+        let mut line = label.to_owned();
+        for word in text.split(' ') {
+            if line.len() + 1 + word.len() > PARAGRAPH_WIDTH {
+                self.line(&line);
+                line = " ".repeat(label.len());
+            }
+            if line.len() > label.len() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        self.line(&line);
     }
 
     /// A line for people; none beside the JSON, but above the bar if there is one.
