@@ -38,3 +38,30 @@ impl Sums {
         Losses { loss: self.loss.double_value(&[]) / rows, accuracy: self.right.int64_value(&[]) as f64 / rows }
     }
 }
+
+/// Which examples are predicted otherwise than in the pass before: the quantity of Label Wave (Yuan, Feng, Liu, ICLR 2024).
+pub(super) struct Changes<'a> {
+    predicted: &'a Tensor,
+    changed: Tensor,
+}
+
+impl<'a> Changes<'a> {
+    /// `predicted` holds each example's predicted class, and is brought up to date.
+    pub(super) fn new(predicted: &'a Tensor) -> Self {
+        Changes { predicted, changed: Tensor::from(0_i64) }
+    }
+
+    /// Adds a batch: which examples it holds, and their logits.
+    pub(super) fn add(&mut self, rows: &Tensor, logits: &Tensor) {
+        no_grad(|| {
+            let newer = logits.argmax(-1, false);
+            self.changed += self.predicted.index_select(0, rows).ne_tensor(&newer).sum(Kind::Int64);
+            let _ = self.predicted.shallow_clone().index_copy_(0, rows, &newer);
+        });
+    }
+
+    /// The share of all examples.
+    pub(super) fn share(&self) -> f64 {
+        self.changed.int64_value(&[]) as f64 / self.predicted.size()[0] as f64
+    }
+}

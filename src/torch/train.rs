@@ -6,10 +6,10 @@
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use tch::nn::{self, OptimizerConfig, VarStore};
-use tch::{Device, TchError, Tensor, no_grad};
+use tch::{Device, Kind, TchError, Tensor, no_grad};
 
 use super::data::Split;
-use super::losses::{Losses, Sums};
+use super::losses::{Changes, Losses, Sums};
 use super::models::{Layer, Network, Observe};
 use super::seed::{Draw, generator};
 use super::tasks::{TaskData, TaskError};
@@ -54,6 +54,15 @@ pub struct Weights {
     by_name: Vec<(String, Tensor)>,
 }
 
+/// What a pass over the training examples came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pass {
+    /// On the batches as they were trained on.
+    pub losses: Losses,
+    /// The share of the examples that were predicted otherwise in the pass before; `None` for the first.
+    pub prediction_changes: Option<f64>,
+}
+
 /// A network, its examples and what moves its weights.
 #[derive(Debug)]
 pub struct Trainer {
@@ -64,6 +73,8 @@ pub struct Trainer {
     optimizer: nn::Optimizer,
     batch_draws: ChaCha8Rng,
     shift_draws: ChaCha8Rng,
+    /// The class that each training example was last predicted to be; -1 before the first pass.
+    predicted: Tensor,
     epoch: u32,
     step: u64,
 }
@@ -89,7 +100,8 @@ impl Trainer {
         let optimizer = optimizer.map_err(TrainError::Optimizer)?;
         let batch_draws = generator(options.seed, Draw::Batches);
         let shift_draws = generator(options.seed, Draw::Shifts);
-        Ok(Trainer { options, data, store, network, optimizer, batch_draws, shift_draws, epoch: 0, step: 0 })
+        let predicted = Tensor::full([data.train.labels.size()[0]], -1, (Kind::Int64, Device::Cpu));
+        Ok(Trainer { options, data, store, network, optimizer, batch_draws, shift_draws, predicted, epoch: 0, step: 0 })
     }
 
     /// What the training was asked to do.
@@ -131,7 +143,7 @@ impl Trainer {
     /// Trains one pass through the examples, in an order of its own, and gives the losses as the steps saw them.
     ///
     /// The accuracy is that on the training labels, wrong ones included, dropout and all.
-    pub fn train_epoch(&mut self, observer: &mut dyn StepObserver) -> Losses {
+    pub fn train_epoch(&mut self, observer: &mut dyn StepObserver) -> Pass {
         self.epoch += 1;
         self.optimizer.set_lr(self.options.learning_rate_at(self.epoch));
         let shifted = self.data.shifted(&mut self.shift_draws);
@@ -139,6 +151,7 @@ impl Trainer {
         order.shuffle(&mut self.batch_draws);
         let order = Tensor::from_slice(&order);
         let mut sums = Sums::new();
+        let mut changes = Changes::new(&self.predicted);
         for rows in order.split(i64::try_from(self.options.batch_size).unwrap_or(i64::MAX), 0) {
             let inputs = shifted.as_ref().unwrap_or(&self.data.train.inputs).index_select(0, &rows);
             let labels = self.data.train.labels.index_select(0, &rows);
@@ -146,9 +159,11 @@ impl Trainer {
             let loss = logits.cross_entropy_for_logits(&labels);
             self.optimizer.backward_step(&loss);
             sums.add(&loss, &logits, &labels);
+            changes.add(&rows, &logits);
             self.step += 1;
         }
-        sums.losses()
+        let prediction_changes = (self.epoch > 1).then(|| changes.share());
+        Pass { losses: sums.losses(), prediction_changes }
     }
 
     fn step_forward(&self, inputs: &Tensor, observer: &mut dyn StepObserver) -> Tensor {

@@ -15,7 +15,7 @@ fn train(options: &TrainOptions, mut after_epoch: impl FnMut(&Trainer)) -> Vec<[
     let mut trainer = Trainer::new(options.clone()).unwrap();
     let mut all = vec![bits(trainer.evaluate_hold_out())];
     for _ in 0..options.epochs {
-        all.push(bits(trainer.train_epoch(&mut Unobserved)));
+        all.push(bits(trainer.train_epoch(&mut Unobserved).losses));
         after_epoch(&trainer);
         all.push(bits(trainer.evaluate_hold_out()));
     }
@@ -91,7 +91,7 @@ fn observing_steps_changes_no_loss_and_shows_every_layer_of_the_steps_asked_for(
         let mut watched = Trainer::new(options.clone()).unwrap();
         let mut every = Every { nth: 2, ..Every::default() };
         for _ in 0..2 {
-            assert_eq!(bits(plain.train_epoch(&mut Unobserved)), bits(watched.train_epoch(&mut every)));
+            assert_eq!(bits(plain.train_epoch(&mut Unobserved).losses), bits(watched.train_epoch(&mut every).losses));
         }
         // 300 examples are two batches of 128 and one of 44; of six steps every other one.
         assert_eq!(watched.steps(), 6);
@@ -151,4 +151,14 @@ fn sgd_weight_decay_and_circles_train_too() {
     }
     assert!(trainer.evaluate().accuracy > 0.97, "{:?}", trainer.evaluate());
     assert_eq!(trainer.wrong_labels_fitted(), None);
+}
+
+#[test]
+fn prediction_changes_are_counted_from_the_second_pass_on() {
+    let mut trainer = Trainer::new(small()).unwrap();
+    assert_eq!(trainer.train_epoch(&mut Unobserved).prediction_changes, None);
+    let shares: Vec<f64> = (0..3).filter_map(|_| trainer.train_epoch(&mut Unobserved).prediction_changes).collect();
+    assert_eq!(shares.len(), 3);
+    assert!(shares.iter().all(|share| (0.0..1.0).contains(share)), "{shares:?}");
+    assert!(shares[0] > 0.0, "an untrained network changes its mind: {shares:?}");
 }

@@ -9,7 +9,7 @@ use super::super::train::TrainArgs;
 use super::summary::Summary;
 use crate::event::EpochMetrics;
 use crate::identity::RunName;
-use crate::report::{EpochReport, LayerReport};
+use crate::report::{EpochReport, LayerReport, LayerStatistics};
 use crate::units::Epoch;
 use crate::verdict::{Alarm, Verdict};
 
@@ -29,14 +29,14 @@ pub(super) struct EpochLine {
     pub(super) verdict: Option<Verdict>,
 }
 
-/// A layer's numbers in brief, in nats.
+/// A layer's numbers in brief.
 #[derive(Clone, Debug)]
 pub(super) struct LayerLine {
     pub(super) name: String,
-    pub(super) entropy_network_mean: Option<f64>,
-    pub(super) entropy_neuron_mean: Option<f64>,
-    pub(super) mutual_information_mean: Option<f64>,
-    pub(super) class_information_p90: Option<f64>,
+    /// `None` for a layer that could not be measured.
+    pub(super) statistics: Option<LayerStatistics>,
+    /// The shuffle null of the mean mutual information, in nats.
+    pub(super) shuffle_bias_nats: Option<f64>,
 }
 
 impl EpochLine {
@@ -47,15 +47,10 @@ impl EpochLine {
 
     /// What a report says.
     pub(super) fn of(report: &EpochReport) -> Self {
-        let of_layer = |layer: &LayerReport| {
-            let statistics = layer.statistics.as_ref();
-            LayerLine {
-                name: layer.layer.to_string(),
-                entropy_network_mean: statistics.map(|of| of.entropy_network_nats.mean),
-                entropy_neuron_mean: statistics.map(|of| of.entropy_neuron_nats.mean),
-                mutual_information_mean: statistics.and_then(|of| of.mutual_information_nats).map(|of| of.mean),
-                class_information_p90: statistics.and_then(|of| of.class_information_nats).map(|of| of.p90),
-            }
+        let of_layer = |layer: &LayerReport| LayerLine {
+            name: layer.layer.to_string(),
+            statistics: layer.statistics.clone(),
+            shuffle_bias_nats: layer.measures.shuffle_bias.as_ref().map(|bias| bias.mean_nats),
         };
         EpochLine {
             epoch: report.epoch,
@@ -67,15 +62,15 @@ impl EpochLine {
 
     /// The columns behind the epoch's number; those of the last hidden layer where there are several.
     fn columns(&self) -> String {
-        let last = self.layers.last();
+        let last = self.layers.last().and_then(|layer| layer.statistics.as_ref());
         let share = |name: &str| self.metrics.get(name).map(|value| 100.0 * value);
         let columns = [
             column("loss", self.metrics.get("train_loss"), 3, ""),
             column("accuracy", share("train_accuracy"), 1, " %"),
             column("test", share("test_accuracy"), 1, " %"),
-            column("entropy", last.and_then(|layer| layer.entropy_network_mean), 3, ""),
-            column("MI", last.and_then(|layer| layer.mutual_information_mean), 3, ""),
-            column("class", last.and_then(|layer| layer.class_information_p90), 3, ""),
+            column("entropy", last.map(|of| of.entropy_network_nats.mean), 3, ""),
+            column("MI", last.and_then(|of| of.mutual_information_nats).map(|of| of.mean), 3, ""),
+            column("class", last.and_then(|of| of.class_information_nats).map(|of| of.p90), 3, ""),
         ];
         let mut text = columns.into_iter().flatten().collect::<Vec<_>>().join("  ");
         if let Some(verdict) = &self.verdict {

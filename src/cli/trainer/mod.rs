@@ -23,7 +23,7 @@ use crate::run::Declaration;
 use crate::signals::Interrupt;
 use crate::state::{OwnedName, StateError};
 use crate::torch::tap::{StreamStep, TensorTap};
-use crate::torch::train::{StepObserver, Trainer, Unobserved};
+use crate::torch::train::{Pass, StepObserver, Trainer, Unobserved};
 use crate::units::Epoch;
 use display::{Display, EpochLine};
 use summary::Summary;
@@ -123,16 +123,16 @@ struct Training {
 impl Training {
     fn train(&mut self, watched: Option<&Watched>) {
         let epochs = self.trainer.options().epochs;
-        self.end_epoch(Epoch::UNTRAINED, &[], watched);
+        self.end_epoch(Epoch::UNTRAINED, None, watched);
         for epoch in (1..=epochs).map(Epoch) {
             if self.asked_to_stop(watched) {
                 break;
             }
-            let losses = match watched.filter(|watched| watched.mode == Mode::Stream) {
+            let pass = match watched.filter(|watched| watched.mode == Mode::Stream) {
                 Some(watched) => self.trainer.train_epoch(&mut Streaming { tap: &watched.tap, epoch, step: None }),
                 None => self.trainer.train_epoch(&mut Unobserved),
             };
-            self.end_epoch(epoch, &[("train_loss", losses.loss), ("train_accuracy", losses.accuracy)], watched);
+            self.end_epoch(epoch, Some(pass), watched);
         }
     }
 
@@ -148,7 +148,7 @@ impl Training {
     }
 
     /// Probes the network, evaluates it, and ends the epoch.
-    fn end_epoch(&mut self, epoch: Epoch, losses: &[(&'static str, f64)], watched: Option<&Watched>) {
+    fn end_epoch(&mut self, epoch: Epoch, pass: Option<Pass>, watched: Option<&Watched>) {
         let trainer = &self.trainer;
         if let Some(watched) = watched
             && (watched.mode == Mode::Probe || epoch == Epoch::UNTRAINED)
@@ -156,7 +156,11 @@ impl Training {
             watched.tap.probe(epoch, trainer.probe_batch(), |inputs, record| trainer.observe(inputs, record));
         }
         let (test, held_out) = (trainer.evaluate(), trainer.evaluate_hold_out());
-        let mut metrics = losses.to_vec();
+        let mut metrics = Vec::new();
+        if let Some(Pass { losses, prediction_changes }) = pass {
+            metrics.extend([("train_loss", losses.loss), ("train_accuracy", losses.accuracy)]);
+            metrics.extend(prediction_changes.map(|share| ("prediction_changes", share)));
+        }
         metrics.extend([("val_loss", held_out.loss), ("val_accuracy", held_out.accuracy)]);
         metrics.extend([("test_loss", test.loss), ("test_accuracy", test.accuracy)]);
         metrics.extend(trainer.wrong_labels_fitted().map(|share| ("wrong_labels_fitted", share)));

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::display::{EpochLine, LayerLine};
 use crate::identity::RunName;
+use crate::info::Distribution;
 use crate::stop::StopReason;
 use crate::tap::{DropReason, FlowCounts};
 use crate::verdict::Verdict;
@@ -130,13 +131,23 @@ fn epoch(line: &EpochLine) -> Value {
 }
 
 fn layer(layer: &LayerLine) -> Value {
-    json!({
-        "name": layer.name,
-        "entropy_network_mean_nats": layer.entropy_network_mean.map(finite),
-        "entropy_neuron_mean_nats": layer.entropy_neuron_mean.map(finite),
-        "mutual_information_mean_nats": layer.mutual_information_mean.map(finite),
-        "class_information_p90_nats": layer.class_information_p90.map(finite),
-    })
+    let mut document = json!({ "name": layer.name, "shuffle_bias_nats": layer.shuffle_bias_nats.map(finite) });
+    let Some(statistics) = &layer.statistics else { return document };
+    let measures = [
+        ("entropy_network_nats", Some(&statistics.entropy_network_nats)),
+        ("entropy_neuron_nats", Some(&statistics.entropy_neuron_nats)),
+        ("mutual_information_nats", statistics.mutual_information_nats.as_ref()),
+        ("mutual_information_ratio", statistics.mutual_information_ratio.as_ref()),
+        ("class_information_nats", statistics.class_information_nats.as_ref()),
+    ];
+    for (name, measure) in measures {
+        document[name] = measure.map_or(Value::Null, distribution);
+    }
+    document
+}
+
+fn distribution(of: &Distribution) -> Value {
+    of.by_name().into_iter().map(|(name, value)| (name.to_owned(), finite(value))).collect::<Map<_, _>>().into()
 }
 
 /// JSON has no NaN and no infinity: null says that there is no number.
