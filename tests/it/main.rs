@@ -6,3 +6,10 @@ mod conservation;
 mod http;
 mod live_configuration;
 mod strange_values;
+
+#[cfg(feature = "torch")]
+mod mnist;
+#[cfg(feature = "torch")]
+mod onset;
+#[cfg(feature = "torch")]
+mod training;
