@@ -8,8 +8,12 @@ mod live_configuration;
 mod strange_values;
 
 #[cfg(feature = "torch")]
+mod interrupted;
+#[cfg(feature = "torch")]
 mod mnist;
 #[cfg(feature = "torch")]
 mod onset;
 #[cfg(feature = "torch")]
 mod training;
+#[cfg(feature = "torch")]
+mod watched_training;

@@ -111,19 +111,13 @@ fn an_unwatched_training_has_no_thread_no_port_and_no_file() {
     let mut watched = Running::start(&mut trainings.train(&[long, &ANY_PORT].concat()));
     watched.address();
     let own = |process: &Running| -> BTreeSet<String> {
-        threads(process).into_iter().filter(|name| name.starts_with("rotewatch-") && name != "rotewatch-signa").collect()
+        process.threads().into_iter().filter(|name| name.starts_with("rotewatch-") && name != "rotewatch-signa").collect()
     };
     until("the threads of a watched training", || (own(&watched).len() >= 3).then_some(()));
     assert!(own(&watched).iter().any(|name| name.starts_with("rotewatch-mon")), "{:?}", own(&watched));
     let main_thread_alone = BTreeSet::from(["rotewatch-train".to_owned()]);
     assert_eq!(own(&unwatched), main_thread_alone);
     assert_eq!((listening(&watched), listening(&unwatched)), (1, 0));
-}
-
-/// The names of a process's threads, cut off after 15 bytes by Linux.
-fn threads(process: &Running) -> Vec<String> {
-    let tasks = fs::read_dir(format!("/proc/{}/task", process.id())).expect("the process runs");
-    tasks.filter_map(|task| Some(fs::read_to_string(task.ok()?.path().join("comm")).ok()?.trim().to_owned())).collect()
 }
 
 /// How many of a process's sockets listen for TCP connections.

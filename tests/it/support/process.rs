@@ -82,16 +82,19 @@ impl Running {
     /// If the process ends without it.
     pub fn says(&mut self, what: &str) {
         until(what, || {
-            let ended = self.child.try_wait().expect("a child of this process");
-            if ended.is_some() {
-                for reader in self.readers.drain(..) {
-                    reader.join().expect("the reader does not panic");
-                }
+            if self.has_ended() {
+                self.read_to_the_end();
             }
-            let said = self.stdout().contains(what);
-            assert!(said || ended.is_none(), "ended {ended:?} without {what:?}: {}{}", self.stdout(), self.stderr());
-            said.then_some(())
+            let there = self.stdout().contains(what);
+            assert!(there || !self.has_ended(), "ended without {what:?}: {}{}", self.stdout(), self.stderr());
+            there.then_some(())
         });
+    }
+
+    fn read_to_the_end(&mut self) {
+        for reader in self.readers.drain(..) {
+            reader.join().expect("the reader does not panic");
+        }
     }
 
     /// Waits for the address under which it can be watched.
@@ -106,6 +109,32 @@ impl Running {
             let (address, _) = rest.split_once('/')?;
             Some(address.parse().expect("an address stands between http:// and /"))
         })
+    }
+
+    /// The names of its threads, cut off after 15 bytes by Linux.
+    ///
+    /// # Panics
+    /// If it is gone.
+    pub fn threads(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id())).expect("the process runs");
+        let name = |task: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(task.ok()?.path().join("comm")).ok();
+        tasks.filter_map(|task| Some(name(task)?.trim().to_owned())).collect()
+    }
+
+    /// Waits until it has taken over its signals.
+    ///
+    /// # Panics
+    /// If it never does.
+    pub fn heeds_signals(&self) {
+        until("a thread for signals", || self.threads().contains(&"rotewatch-signa".to_owned()).then_some(()));
+    }
+
+    /// Whether it has ended.
+    ///
+    /// # Panics
+    /// If it is not a child of this process.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child of this process").is_some()
     }
 
     /// Sends it a signal by name, as `kill -INT` does.
@@ -123,9 +152,7 @@ impl Running {
     /// If it does not end.
     pub fn end(mut self) -> Ended {
         let status: ExitStatus = until("the end of the process", || self.child.try_wait().expect("a child of this process"));
-        for reader in self.readers.drain(..) {
-            reader.join().expect("the reader does not panic");
-        }
+        self.read_to_the_end();
         Ended { code: status.code(), stdout: self.stdout(), stderr: self.stderr() }
     }
 }
