@@ -2,6 +2,7 @@
 
 mod support;
 
+mod bad_input;
 mod conservation;
 mod http;
 mod live_configuration;

@@ -82,11 +82,12 @@ impl Running {
     /// If the process ends without it.
     pub fn says(&mut self, what: &str) {
         until(what, || {
-            if self.has_ended() {
+            let ended = self.has_ended();
+            if ended {
                 self.read_to_the_end();
             }
             let there = self.stdout().contains(what);
-            assert!(there || !self.has_ended(), "ended without {what:?}: {}{}", self.stdout(), self.stderr());
+            assert!(there || !ended, "ended without {what:?}: {}{}", self.stdout(), self.stderr());
             there.then_some(())
         });
     }
