@@ -96,8 +96,7 @@ fn epoch(criterion: &mut Criterion) {
     group.sample_size(10);
     for rows in [1_000, 2_048] {
         let columns: Vec<Columns> = (0..3).map(|layer| samples::layer(rows, 256, layer)).collect();
-        let layers: Vec<LayerSamples<'_>> =
-            columns.iter().map(|columns| LayerSamples { name: "hidden", columns }).collect();
+        let layers: Vec<LayerSamples<'_>> = columns.iter().map(|columns| LayerSamples { name: "hidden", columns }).collect();
         let predictions: Vec<i64> = (0..rows as i64).map(|row| row % 10).collect();
         for threads in [1, 2] {
             let pool = pool(threads);

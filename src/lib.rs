@@ -1,5 +1,52 @@
 //! rotewatch watches a neural network while it trains and says when it starts to learn by rote.
+//!
+//! A trainer offers the activations of its hidden layers through a [`tap::Tap`]; a monitoring thread computes, every epoch, the
+//! entropy of each neuron and the mutual information of each pair; detectors turn these into a verdict, which the trainer, a page
+//! and Prometheus can read. After Bansal, Pruthi, Belinkov, "Measures of Information Reflect Memorization Patterns" (NeurIPS 2022).
+//!
+//! A module imports what stands above it in this map, never what stands below.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`units`], [`identity`], [`choices`], [`clock`], [`stop`], [`verdict`] | the ground: plain values |
+//! | [`kernels`], [`info`] | the mathematics |
+//! | [`activations`] | files of tensors |
+//! | [`run`], [`event`], [`tap`] | the trainer's side of the channel |
+//! | [`detect`] | rules that find memorization |
+//! | [`report`], [`board`], [`monitor`] | the monitor's side of the channel |
+//! | [`metrics`], [`serve`], [`token`], [`state`] | how it is seen from outside |
+//! | [`torch`], [`training`] | the built-in trainer and the tap for tch (feature `torch`) |
+//! | [`config`], [`app`], [`signals`], [`logging`], [`cli`] | how it is put together |
 
 pub mod activations;
+pub mod app;
+pub mod board;
+pub mod choices;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod detect;
+pub mod event;
+pub mod identity;
 pub mod info;
 pub mod kernels;
+pub mod logging;
+pub mod metrics;
+pub mod monitor;
+pub mod report;
+pub mod run;
+pub mod serve;
+pub mod signals;
+pub mod state;
+pub mod stop;
+pub mod tap;
+pub mod token;
+#[cfg(feature = "torch")]
+pub mod torch;
+pub mod training;
+pub mod units;
+pub mod verdict;
+pub mod watch;
+pub mod yaml;
+
+pub use app::{Monitor, Setup};

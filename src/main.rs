@@ -1,1 +1,8 @@
-fn main(){}
+//! `rotewatch`: the daemon and its commands. It never links libtorch; `train` hands over to `rotewatch-trainer`.
+
+use clap::Parser;
+use rotewatch::cli::{self, Cli, exit::Exit};
+
+fn main() -> Exit {
+    cli::run(Cli::parse())
+}

@@ -18,8 +18,8 @@ fn tensor<'a>(tensors: &'a [Tensor<'_>], name: &str) -> &'a Tensor<'a> {
 }
 
 fn measured(columns: &Columns, bins: usize, edges: BinEdges) -> LayerMeasures {
-    let params = MeasureParams::new(bins, bins, edges, Binning::EqualWidth, 0, 0).unwrap();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let params = MeasureParams::new(bins, bins, edges, Binning::EqualWidth, 0, 0).expect("valid choices");
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");
     measure_layers(&[LayerSamples { name: "golden", columns }], None, &params, &pool).remove(0)
 }
 

@@ -43,6 +43,12 @@ impl Distribution {
             p95: quantile(values, 0.95),
         })
     }
+
+    /// Each statistic under the name that labels and JSON give it.
+    #[must_use]
+    pub fn by_name(&self) -> [(&'static str, f64); 5] {
+        [("mean", self.mean), ("p05", self.p05), ("p50", self.p50), ("p90", self.p90), ("p95", self.p95)]
+    }
 }
 
 fn quantile(values: &mut [f64], share: f64) -> f64 {

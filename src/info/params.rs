@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+pub use crate::choices::{BinEdges, Binning};
+
 /// The numbers of bins that can be asked for.
 pub const BINS: RangeInclusive<usize> = 2..=256;
 
@@ -10,17 +12,6 @@ pub const SHUFFLE_PAIRS: RangeInclusive<usize> = 0..=1_000_000;
 
 /// A layer's figures count as reliable from this many finite rows a bin on (DESIGN, section 3).
 pub const RELIABLE_ROWS_PER_BIN: usize = 5;
-
-/// Where the maximum goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BinEdges {
-    /// The last bin holds its upper edge, as `numpy.histogram` counts: `B` bins.
-    #[default]
-    Closed,
-    /// Every bin is half-open and the maximum is alone in one more, as `numpy.digitize` assigns and as the code published with
-    /// Bansal, Pruthi, Belinkov (2022) has it: `B + 1` bins.
-    HalfOpen,
-}
 
 impl BinEdges {
     /// How many bins there are when `bins` were asked for.
@@ -31,16 +22,6 @@ impl BinEdges {
             Self::HalfOpen => bins + 1,
         }
     }
-}
-
-/// Where the edges lie.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Binning {
-    /// Equal steps from the smallest to the largest finite value.
-    #[default]
-    EqualWidth,
-    /// Equal shares of the values; equal values always share a bin, so a monotone map of the values changes nothing.
-    EqualFrequency,
 }
 
 /// What [`measure_layers`](super::measure_layers) is to compute. Every value that can be held is valid.

@@ -9,6 +9,11 @@
 //! This is the only place with `unsafe` code. Each file under `x86_64` holds one instruction set; its functions may be called only
 //! where the processor has it, which having a [`Kernel`] of that variant proves: the type cannot be made otherwise.
 
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(unsafe_code, reason = "a call into an instruction set is unsafe; holding a Kernel of it is the proof")
+)]
+
 pub mod neighbours;
 pub mod scalar;
 #[cfg(target_arch = "x86_64")]

@@ -4,6 +4,11 @@
 //! its own lane: no horizontal operation, one unpredictable branch for eight points. The code is plain; it is compiled once
 //! for each instruction set, where the lanes become registers. Only subtractions and comparisons occur, so all variants agree.
 
+#![allow(
+    clippy::inline_always,
+    reason = "to be compiled for an instruction set, code must be part of the function that enables it"
+)]
+
 use super::LANES;
 
 /// How far a count strides along the axis before it looks closer.

@@ -1,5 +1,10 @@
 //! The definition of right, and what a processor without a variant of its own runs. Argument shapes: see [`Kernel`](super::Kernel).
 
+#![allow(
+    clippy::inline_always,
+    reason = "to be compiled for an instruction set, code must be part of the function that enables it"
+)]
+
 use super::neighbours;
 use super::{LANES, Lanes};
 

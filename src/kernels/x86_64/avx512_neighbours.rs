@@ -2,7 +2,8 @@
 //!
 //! The plain code in [`neighbours`](crate::kernels::neighbours) defines what is right. It is spelled out in
 //! intrinsics here because compilers take some of its minima apart into single lanes, which doubles the time.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "intrinsics that read memory are unsafe, and so are functions for one instruction set")]
+#![allow(clippy::wildcard_imports, reason = "intrinsics carry their module in their names")]
 
 use std::arch::x86_64::*;
 

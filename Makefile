@@ -1,0 +1,78 @@
+# Every target installs what it needs first; twice in a row changes nothing.
+#
+#   make run     build, train digits with 40 % label noise under observation, explain the alarm, serve until Ctrl-C
+#   make test    everything that `cargo test` tests, with and without libtorch
+#   make check   format, lints, documentation, licences, then test: what CI runs
+#   make build   target/release/rotewatch and target/release/rotewatch-trainer
+#   make bench   the benchmarks
+#   make doc     the library's documentation
+#   make fmt     format the code
+#   make clean   remove what was built and installed here
+#
+# An installed PyTorch 2.13.0 serves as well as the one that is fetched: LIBTORCH_USE_PYTORCH=1 make build, or
+# LIBTORCH=/path/to/torch make build.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+.PHONY: build run test check fmt doc bench clean licences promtool
+
+PYTHON ?= python3
+TORCH_VERSION := 2.13.0
+# What libtorch_cpu of that wheel is linked against; the rest of the wheel's dependencies serves Python and GPUs.
+TORCH_NEEDS := nvidia-cuda-runtime==13.0.* nvidia-cuda-cupti==13.0.*
+CARGO_DENY := 0.20.2
+
+ifneq ($(LIBTORCH)$(LIBTORCH_USE_PYTORCH),)
+  libtorch :=
+else
+  libtorch := .venv/torch-$(TORCH_VERSION).installed
+endif
+
+build: $(libtorch)
+	cargo build --release --locked --bins
+
+run: build
+	keep=; if [ -t 1 ]; then keep=--keep-serving; fi; \
+	  exec target/release/rotewatch train --task digits --label-noise 0.4 $$keep
+
+test: $(libtorch) promtool
+	cargo test --locked --no-default-features
+	cargo test --locked
+
+check: $(libtorch) licences
+	cargo fmt --check
+	cargo clippy --locked --all-targets --no-default-features -- -D warnings
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	$(MAKE) test
+
+licences:
+	cargo deny --version 2>/dev/null | grep -qF ' $(CARGO_DENY)' || cargo install --locked --version $(CARGO_DENY) cargo-deny
+	cargo deny --all-features check licenses bans sources
+
+fmt:
+	cargo fmt
+
+doc: $(libtorch)
+	cargo doc --locked --no-deps
+
+bench: $(libtorch)
+	cargo bench --locked
+
+clean:
+	rm -rf target .venv
+
+# `.venv/libtorch` is where .cargo/config.toml points torch-sys; the stamp comes last, so that half an installation is redone.
+.venv/torch-$(TORCH_VERSION).installed:
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --no-deps torch==$(TORCH_VERSION) $(foreach need,$(TORCH_NEEDS),'$(need)')
+	ln -sfn "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torch" .venv/libtorch
+	touch $@
+
+# Debian's package `prometheus`, for its promtool. Only root installs packages; everybody else is told how.
+promtool:
+	if command -v promtool >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >/dev/null; \
+	else echo "promtool is missing, so tests that need it will skip: sudo apt-get install prometheus"; fi

@@ -1,0 +1,392 @@
+//! The composition root: builds the parts, wires their channels, starts them in order and stops them in order.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use crossbeam_channel::{Sender, bounded};
+use thiserror::Error;
+
+use crate::board::Board;
+use crate::clock::{Stopwatch, wall_clock};
+use crate::config::{Config, ConfigWatcher, LiveConfig, Wiring};
+use crate::detect::{DetectParams, ExampleLevelParams};
+use crate::identity::RunName;
+use crate::info::window::WindowParams;
+use crate::info::{MeasureParams, ParamsError};
+use crate::kernels::{Kernel, KernelError};
+use crate::logging::LogLevelSwitch;
+use crate::metrics::{Metrics, ReloadStatus};
+use crate::monitor::{MonitorParams, MonitorThread};
+use crate::report::EpochReport;
+use crate::run::{Declaration, Run};
+use crate::serve::{self, AllowedHosts, Readiness, ServeError, Server, Site};
+use crate::state::StateError;
+use crate::stop::Part;
+use crate::tap::{Capacity, FlowCounts, Intake, SamplingParams, Tap};
+use crate::units::Epoch;
+
+/// Why a monitor did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The measures cannot be computed as asked.
+    #[error(transparent)]
+    Measures(#[from] ParamsError),
+    /// The kernel that the environment names cannot be had.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// HTTP cannot be served.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The token cannot be read or made.
+    #[error(transparent)]
+    Token(#[from] crate::token::TokenError),
+    /// There is no state folder.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A thread cannot be made.
+    #[error("cannot start the {part}: {reason}")]
+    Thread {
+        /// Which one.
+        part: &'static str,
+        /// What the system said.
+        reason: String,
+    },
+    /// A series was registered twice.
+    #[error("the metrics cannot be registered: {0}")]
+    Metrics(String),
+}
+
+/// Why a run was not declared.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum DeclareError {
+    /// Another run of this name is still open.
+    #[error("run {run} is still being trained here: finish it first, or choose another name")]
+    NameTaken {
+        /// The name.
+        run: RunName,
+    },
+    /// Too many runs are open.
+    #[error("{limit} runs are open, which is limits.runs: finish one, or raise the limit")]
+    TooManyRuns {
+        /// The limit.
+        limit: usize,
+    },
+    /// The run has more layers than allowed, or none.
+    #[error("run {run} declares {layers} layers; 1 to {limit} are allowed (limits.layers)")]
+    Layers {
+        /// The name.
+        run: RunName,
+        /// How many it declares.
+        layers: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// Two layers share a name.
+    #[error("run {run} declares layer {layer:?} twice")]
+    LayerTwice {
+        /// The run's name.
+        run: RunName,
+        /// The layer's name.
+        layer: String,
+    },
+}
+
+/// What a monitor is started with.
+#[derive(Default)]
+pub struct Setup {
+    /// The configuration.
+    pub config: Config,
+    /// The file that the configuration was read from, if it shall be followed.
+    pub file: Option<ConfigFile>,
+    /// Whether another port is taken where the configured one is in use.
+    pub any_port_will_do: bool,
+    /// Who gets every report. A subscriber that is full misses reports; one that is gone is forgotten.
+    pub subscribers: Vec<Sender<Arc<EpochReport>>>,
+}
+
+/// A configuration file that is read again when it changes.
+pub struct ConfigFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Lays flags and the environment over what the file says.
+    pub overlay: Box<dyn Fn(&mut Config) + Send + Sync>,
+    /// Where a changed `log.level` takes effect.
+    pub log_level: LogLevelSwitch,
+}
+
+/// A running monitor: its thread, the channel into it, and the HTTP server that shows what it finds.
+///
+/// Dropping it closes it, waiting at most `limits.shutdown_seconds`.
+pub struct Monitor {
+    config: Config,
+    intake: Intake,
+    board: Arc<Board>,
+    open_runs: Mutex<BTreeMap<RunName, Weak<Run>>>,
+    ready: Readiness,
+    server: Option<Server>,
+    closing: Option<Sender<()>>,
+    thread: Option<Part>,
+    watcher: Option<ConfigWatcher>,
+}
+
+impl Monitor {
+    /// Starts with a configuration and nothing else.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        Monitor::set_up(Setup { config, ..Setup::default() })
+    }
+
+    /// Starts everything: what can fail is tried before the first thread runs.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn set_up(setup: Setup) -> Result<Self, StartError> {
+        let Setup { config, file, any_port_will_do, subscribers } = setup;
+        let params = monitor_params(&config)?;
+        Kernel::from_environment()?;
+        let listener = config.listen.map(|address| listen(address, any_port_will_do)).transpose()?;
+        let capacity = Capacity { frames: config.limits.channel_frames, bytes: config.limits.channel_bytes };
+        let (intake, events) = Intake::new(capacity, config.limits.runs);
+        let board = Arc::new(Board::default());
+        let detect = Arc::new(ArcSwap::from_pointee(detect_params(&config)));
+        let watcher = file.map(|file| watch(file, &config, Arc::clone(&detect))).transpose()?;
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(config.measures.threads)
+            .thread_name(|place| format!("rotewatch-cpu-{place}"))
+            .build()
+            .map_err(thread_failed("measuring threads"))?;
+        let thread = MonitorThread::new(params, detect, pool, Arc::clone(intake.gate()), Arc::clone(&board), subscribers);
+        let (closing, closed) = bounded(0);
+        let mut monitor = Monitor {
+            intake,
+            board,
+            open_runs: Mutex::default(),
+            ready: Readiness::default(),
+            server: None,
+            closing: Some(closing),
+            thread: Some(Part::spawn("monitor", move || thread.run(&events, &closed)).map_err(thread_failed("monitor"))?),
+            watcher,
+            config,
+        };
+        if let Some(listener) = listener {
+            monitor.serve(listener)?;
+        }
+        tracing::info!(kernel = Kernel::get().name(), threads = monitor.config.measures.threads, "monitoring");
+        monitor.ready.set(true);
+        Ok(monitor)
+    }
+
+    fn serve(&mut self, listener: TcpListener) -> Result<(), StartError> {
+        let reload = match &self.watcher {
+            Some(watcher) if self.config.web.allow_reload => {
+                let token = crate::token::read_or_create(&state_folder(&self.config)?)?;
+                let reloader = watcher.reloader();
+                let reload: serve::Reload = Box::new(move || match reloader.reload_now() {
+                    Ok(_) => Ok(()),
+                    Err(error) => Err(error.to_string()),
+                });
+                Some((reload, token))
+            }
+            _ => None,
+        };
+        let status = self.watcher.as_ref().map(|watcher| watcher.live() as Arc<dyn ReloadStatus>);
+        let metrics = Metrics::new(Arc::clone(&self.board), Arc::clone(self.intake.gate()), status)
+            .map_err(|error| StartError::Metrics(error.to_string()))?;
+        let site = Site {
+            metrics,
+            board: Arc::clone(&self.board),
+            ready: self.ready.clone(),
+            hosts: AllowedHosts::new(&self.config.web.hosts),
+            reload,
+        };
+        let server = Server::start(listener, Arc::new(site))?;
+        if !server.address().ip().is_loopback() {
+            tracing::warn!(address = %server.address(), "HTTP is served beyond this machine, without encryption or passwords");
+        }
+        self.server = Some(server);
+        Ok(())
+    }
+
+    /// Opens a run and hands out its tap. Frames for which there is no room are dropped, unless `sampling.on_full` says
+    /// otherwise.
+    ///
+    /// # Errors
+    /// See [`DeclareError`].
+    pub fn declare(&self, declaration: Declaration) -> Result<Tap, DeclareError> {
+        let name = declaration.run.clone();
+        let limits = &self.config.limits;
+        let layers = declaration.layers.len();
+        if !(1..=limits.layers).contains(&layers) {
+            return Err(DeclareError::Layers { run: name, layers, limit: limits.layers });
+        }
+        for (place, layer) in declaration.layers.iter().enumerate() {
+            if declaration.layers[..place].contains(layer) {
+                return Err(DeclareError::LayerTwice { run: name, layer: layer.to_string() });
+            }
+        }
+        // A panic while the lock is held leaves a map of names, which is as good as before.
+        let mut open_runs = self.open_runs.lock().unwrap_or_else(PoisonError::into_inner);
+        open_runs.retain(|_, run| run.upgrade().is_some_and(|run| run.is_open()));
+        if open_runs.contains_key(&name) {
+            return Err(DeclareError::NameTaken { run: name });
+        }
+        if open_runs.len() >= limits.runs {
+            return Err(DeclareError::TooManyRuns { limit: limits.runs });
+        }
+        let run = Run::new(declaration);
+        open_runs.insert(name, Arc::downgrade(&run));
+        Ok(self.intake.open(run, self.config.sampling.on_full_for(false)))
+    }
+
+    /// What the configuration lets a tap look at.
+    #[must_use]
+    pub fn sampling(&self) -> SamplingParams {
+        let sampling = &self.config.sampling;
+        SamplingParams {
+            rows: sampling.rows,
+            every_steps: sampling.every_steps,
+            neurons_per_layer: sampling.neurons_per_layer,
+            reduce: sampling.reduce,
+            seed: sampling.seed,
+        }
+    }
+
+    /// Where HTTP is served, if it is.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.server.as_ref().map(Server::address)
+    }
+
+    /// What is known of every run.
+    #[must_use]
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// The counts of all frames.
+    #[must_use]
+    pub fn flow(&self) -> FlowCounts {
+        self.intake.gate().counts()
+    }
+
+    /// Reads the configuration file again, as SIGHUP asks for; the log tells what came of it. `None` without a file.
+    #[must_use]
+    pub fn reload(&self) -> Option<impl Fn() + Send + use<>> {
+        let reloader = self.watcher.as_ref()?.reloader();
+        Some(move || drop(reloader.reload_now()))
+    }
+
+    /// The configuration it was started with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Closes the intake, measures what is queued, and stops the parts in order. Returns the names of the parts that
+    /// were still busy when the time was over; they end with the process.
+    pub fn close(mut self) -> Vec<&'static str> {
+        self.stop_parts()
+    }
+
+    fn stop_parts(&mut self) -> Vec<&'static str> {
+        let patience = Duration::from_secs(self.config.limits.shutdown_seconds);
+        let since = Stopwatch::start();
+        self.ready.set(false);
+        self.closing.take();
+        let mut late = Vec::new();
+        // The monitor first: until it has ended, pages and scrapes show what it still finds.
+        if let Some(thread) = self.thread.take().filter(|thread| !thread.wait(since, patience)) {
+            late.push(thread.name());
+        }
+        if let Some(server) = self.server.take().map(Server::close).filter(|server| !server.wait(since, patience)) {
+            late.push(server.name());
+        }
+        self.watcher.take();
+        late
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        self.stop_parts();
+    }
+}
+
+/// Where the history and the token are kept.
+///
+/// # Errors
+/// If neither the configuration nor the environment says where.
+pub fn state_folder(config: &Config) -> Result<PathBuf, StateError> {
+    config.state_dir(|name| std::env::var_os(name).map(Into::into)).ok_or(StateError::Unknown)
+}
+
+fn watch(file: ConfigFile, config: &Config, detect: Arc<ArcSwap<DetectParams>>) -> Result<ConfigWatcher, StartError> {
+    let ConfigFile { path, overlay, log_level } = file;
+    let on_change = move |config: &Config| {
+        detect.store(Arc::new(detect_params(config)));
+        log_level.set(config.log.level);
+    };
+    let wiring = Wiring { overlay, on_change: Box::new(on_change), now: Box::new(wall_clock) };
+    ConfigWatcher::start(&path, config.clone(), wiring).map_err(thread_failed("watch over the configuration file"))
+}
+
+impl ReloadStatus for LiveConfig {
+    fn last_reload_successful(&self) -> bool {
+        self.last_reload().successful
+    }
+
+    fn last_success_unix_seconds(&self) -> f64 {
+        self.last_reload().success_timestamp_seconds()
+    }
+}
+
+fn thread_failed<E: std::fmt::Display>(part: &'static str) -> impl FnOnce(E) -> StartError {
+    move |reason| StartError::Thread { part, reason: reason.to_string() }
+}
+
+fn listen(address: SocketAddr, any_port_will_do: bool) -> Result<TcpListener, ServeError> {
+    match serve::listen(address) {
+        Err(ServeError::Listen { reason, .. }) if any_port_will_do && reason.kind() == std::io::ErrorKind::AddrInUse => {
+            serve::listen(SocketAddr::new(address.ip(), 0))
+        }
+        listened => listened,
+    }
+}
+
+fn monitor_params(config: &Config) -> Result<MonitorParams, ParamsError> {
+    let seed = config.sampling.seed;
+    let measures = &config.measures;
+    Ok(MonitorParams {
+        window: WindowParams { epochs: config.window_epochs(config.sampling.mode), rows: config.window.rows, seed },
+        measures: MeasureParams::new(
+            measures.bins,
+            measures.network_bins,
+            measures.bin_edges,
+            measures.binning,
+            measures.shuffle_pairs,
+            seed,
+        )?,
+        rolling: config.window.rolling,
+    })
+}
+
+/// The configuration's section as the detectors take it.
+fn detect_params(config: &Config) -> DetectParams {
+    let detect = &config.detect;
+    DetectParams {
+        smooth: detect.smooth,
+        quiet_epochs: detect.quiet_epochs,
+        example_level: ExampleLevelParams {
+            class_information_decline: detect.example_level.class_information_decline,
+            mutual_information_decline: detect.example_level.mutual_information_decline,
+            from_epoch: Epoch(detect.example_level.from_epoch),
+        },
+        stop_on: detect.stop_on.clone(),
+    }
+}

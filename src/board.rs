@@ -1,0 +1,108 @@
+//! What is known now of every run: written by the monitor after each report, read by pages and scrapes without a lock.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::identity::{LayerName, RunName};
+use crate::report::{BucketCounts, EpochReport};
+use crate::run::Run;
+
+/// Upper bounds in nats of the buckets of `neuron_entropy_nats`: up to the 4.6 nats of 100 bins.
+pub const ENTROPY_BOUNDS: [f64; 12] = [0.01, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0];
+/// Upper bounds in nats of the buckets of `pair_mutual_information_nats`: up to the 2.3 nats of 10 bins.
+pub const MUTUAL_INFORMATION_BOUNDS: [f64; 12] = [0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0];
+/// Upper bounds in seconds of the buckets of `epoch_compute_seconds`.
+pub const COMPUTE_BOUNDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// A run as readers see it.
+#[derive(Clone, Debug)]
+pub struct RunView {
+    /// The run.
+    pub run: Arc<Run>,
+    /// Whether it may still send something.
+    pub active: bool,
+    /// Its newest report.
+    pub report: Option<Arc<EpochReport>>,
+    /// All values of all epochs, by layer.
+    pub histograms: Arc<BTreeMap<LayerName, LayerHistograms>>,
+}
+
+/// Every value of a layer since the run began.
+#[derive(Clone, Debug)]
+pub struct LayerHistograms {
+    /// Entropies with the network's edges, one observation per neuron and epoch.
+    pub entropy_network: BucketCounts,
+    /// Entropies with each neuron's own edges.
+    pub entropy_neuron: BucketCounts,
+    /// Mutual information, one observation per pair and epoch.
+    pub mutual_information: BucketCounts,
+}
+
+impl Default for LayerHistograms {
+    fn default() -> Self {
+        LayerHistograms {
+            entropy_network: BucketCounts::new(&ENTROPY_BOUNDS),
+            entropy_neuron: BucketCounts::new(&ENTROPY_BOUNDS),
+            mutual_information: BucketCounts::new(&MUTUAL_INFORMATION_BOUNDS),
+        }
+    }
+}
+
+/// All runs, and how the monitor itself is doing.
+#[derive(Debug)]
+pub struct Board {
+    runs: ArcSwap<BTreeMap<RunName, Arc<RunView>>>,
+    compute: ArcSwap<BucketCounts>,
+    failing: AtomicBool,
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Board {
+            runs: ArcSwap::default(),
+            compute: ArcSwap::from_pointee(BucketCounts::new(&COMPUTE_BOUNDS)),
+            failing: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Board {
+    /// Every run by name, as it stands.
+    #[must_use]
+    pub fn runs(&self) -> Arc<BTreeMap<RunName, Arc<RunView>>> {
+        self.runs.load_full()
+    }
+
+    /// How long the measures of each epoch took, in seconds.
+    #[must_use]
+    pub fn compute_seconds(&self) -> Arc<BucketCounts> {
+        self.compute.load_full()
+    }
+
+    /// Whether the monitor has failed repeatedly, or ended.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Acquire)
+    }
+
+    /// Shows a run anew. Only the monitor's thread writes, so nothing can be lost between reading and storing.
+    pub(crate) fn show(&self, view: RunView) {
+        let mut runs = BTreeMap::clone(&self.runs.load());
+        runs.insert(view.run.name().clone(), Arc::new(view));
+        self.runs.store(Arc::new(runs));
+    }
+
+    pub(crate) fn count_compute(&self, took: Duration) {
+        let mut compute = BucketCounts::clone(&self.compute.load());
+        compute.observe([took.as_secs_f64()]);
+        self.compute.store(Arc::new(compute));
+    }
+
+    pub(crate) fn set_failing(&self, failing: bool) {
+        self.failing.store(failing, Ordering::Release);
+    }
+}

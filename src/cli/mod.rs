@@ -1,0 +1,38 @@
+//! The commands, one file each.
+
+pub mod check_config;
+pub mod exit;
+pub mod train;
+#[cfg(feature = "torch")]
+pub mod trainer;
+
+use clap::{Parser, Subcommand};
+
+use exit::{Exit, Failure};
+
+/// A smoke detector for rote learning: watches a neural network train, measures every epoch how diverse its neurons are, and says
+/// when memorization sets in.
+#[derive(Debug, Parser)]
+#[command(name = "rotewatch", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a small network under observation: rendered digits, or your copy of MNIST.
+    Train(Box<train::TrainArgs>),
+    /// Check a configuration file and name every mistake in it.
+    CheckConfig(check_config::CheckConfigArgs),
+}
+
+/// Runs the command that was asked for.
+#[must_use]
+pub fn run(cli: Cli) -> Exit {
+    let ended = match cli.command {
+        Command::Train(args) => train::launch(&args),
+        Command::CheckConfig(args) => check_config::run(&args),
+    };
+    ended.unwrap_or_else(Failure::report)
+}

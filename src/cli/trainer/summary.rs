@@ -1,0 +1,156 @@
+//! What came of a training: one JSON document, or a few lines.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value, json};
+
+use super::display::{EpochLine, LayerLine};
+use crate::identity::RunName;
+use crate::info::Distribution;
+use crate::stop::StopReason;
+use crate::tap::{DropReason, FlowCounts};
+use crate::verdict::Verdict;
+
+/// Gathers what the end will tell.
+#[derive(Debug, Default)]
+pub(super) struct Summary {
+    /// The run's name; `None` where nobody watched.
+    pub(super) run: Option<RunName>,
+    /// The verdict after the last epoch; `None` where nobody watched.
+    pub(super) verdict: Option<Verdict>,
+    /// Why training ended before its last epoch.
+    pub(super) stopped: Option<StopReason>,
+    /// What became of the frames.
+    pub(super) flow: Option<FlowCounts>,
+    history: Vec<EpochLine>,
+}
+
+impl Summary {
+    /// Adds an epoch.
+    pub(super) fn add(&mut self, line: EpochLine) {
+        self.history.push(line);
+    }
+
+    fn test_accuracy_at(&self, epoch: u32) -> Option<f64> {
+        self.history.iter().find(|line| line.epoch.0 == epoch)?.metrics.get("test_accuracy")
+    }
+
+    /// The best test accuracy and the first epoch that reached it.
+    fn best(&self) -> Option<(u32, f64)> {
+        let accuracies = self.history.iter().filter_map(|line| Some((line.epoch.0, line.metrics.get("test_accuracy")?)));
+        accuracies.reduce(|best, next| if next.1 > best.1 { next } else { best })
+    }
+
+    /// The document of `--json`, on one line.
+    pub(super) fn to_json(&self) -> String {
+        let alarm = self.verdict.as_ref().and_then(Verdict::alarm);
+        let last = self.history.last();
+        let best = self.best();
+        let alarm_epoch = alarm.map(|alarm| alarm.alarm_epoch.0);
+        let document = json!({
+            "run": self.run.as_ref().map(RunName::as_str),
+            "epochs": last.map(|line| line.epoch.0),
+            "verdict": self.verdict.as_ref().map(Verdict::as_str),
+            "kind": alarm.map(|alarm| alarm.finding.kind.as_str()),
+            "onset_epoch": alarm.map(|alarm| alarm.finding.onset_epoch.0),
+            "alarm_epoch": alarm_epoch,
+            "layers": alarm.map(|alarm| alarm.finding.layers.iter().map(ToString::to_string).collect::<Vec<_>>()),
+            "evidence": alarm.map(|alarm| alarm.finding.evidence.iter().map(|evidence| json!({
+                "signal": evidence.signal,
+                "value": finite(evidence.value),
+                "reference": finite(evidence.reference),
+                "reference_epoch": evidence.reference_epoch.0,
+                "decline": finite(evidence.decline),
+                "threshold": finite(evidence.threshold),
+            })).collect::<Vec<_>>()),
+            "why": alarm.map(|alarm| alarm.finding.why.as_str()),
+            "remedy": alarm.map(|alarm| alarm.finding.remedy.as_str()),
+            "stopped": self.stopped.as_ref().map(ToString::to_string),
+            "test_accuracy": last.and_then(|line| line.metrics.get("test_accuracy")),
+            "alarm_test_accuracy": alarm_epoch.and_then(|epoch| self.test_accuracy_at(epoch)),
+            "best_test_accuracy": best.map(|(_, accuracy)| accuracy),
+            "best_epoch": best.map(|(epoch, _)| epoch),
+            "frames": self.flow.as_ref().map(frames),
+            "history": self.history.iter().map(epoch).collect::<Vec<_>>(),
+        });
+        document.to_string()
+    }
+
+    /// The lines for people.
+    pub(super) fn to_lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(reason) = &self.stopped {
+            let epoch = self.history.last().map_or(0, |line| line.epoch.0);
+            lines.push(format!("stopped after epoch {epoch}: {reason}"));
+        }
+        if let Some(verdict) = &self.verdict {
+            lines.push(format!("verdict: {verdict}"));
+        }
+        if let Some((best_epoch, best)) = self.best() {
+            let mut line = format!("test accuracy: best {:.1} % at epoch {best_epoch}", 100.0 * best);
+            let alarm = self.verdict.as_ref().and_then(Verdict::alarm);
+            for (what, at) in
+                [("onset", alarm.map(|alarm| alarm.finding.onset_epoch)), ("alarm", alarm.map(|alarm| alarm.alarm_epoch))]
+            {
+                if let Some((epoch, accuracy)) = at.and_then(|epoch| Some((epoch, self.test_accuracy_at(epoch.0)?))) {
+                    let _ = write!(line, ", {:.1} % at the {what} (epoch {epoch})", 100.0 * accuracy);
+                }
+            }
+            if let Some(last) = self.history.last().and_then(|line| line.metrics.get("test_accuracy")) {
+                let _ = write!(line, ", {:.1} % at the end", 100.0 * last);
+            }
+            lines.push(line);
+        }
+        if let Some(flow) = self.flow.filter(|flow| flow.measured < flow.offered) {
+            lines.push(format!("frames: {} of {} measured", flow.measured, flow.offered));
+        }
+        lines
+    }
+}
+
+fn frames(flow: &FlowCounts) -> Value {
+    let dropped: Map<String, Value> =
+        DropReason::ALL.into_iter().map(|reason| (reason.to_string(), flow.dropped[reason as usize].into())).collect();
+    json!({
+        "offered": flow.offered,
+        "measured": flow.measured,
+        "dropped": dropped,
+        "queued": flow.queued,
+        "wait_seconds": flow.tap_wait.as_secs_f64(),
+    })
+}
+
+fn epoch(line: &EpochLine) -> Value {
+    let metrics: Map<String, Value> = line.metrics.iter().map(|(name, value)| (name.to_owned(), finite(value))).collect();
+    json!({
+        "epoch": line.epoch.0,
+        "metrics": metrics,
+        "verdict": line.verdict.as_ref().map(Verdict::as_str),
+        "layers": line.layers.iter().map(layer).collect::<Vec<_>>(),
+    })
+}
+
+fn layer(layer: &LayerLine) -> Value {
+    let mut document = json!({ "name": layer.name, "shuffle_bias_nats": layer.shuffle_bias_nats.map(finite) });
+    let Some(statistics) = &layer.statistics else { return document };
+    let measures = [
+        ("entropy_network_nats", Some(&statistics.entropy_network_nats)),
+        ("entropy_neuron_nats", Some(&statistics.entropy_neuron_nats)),
+        ("mutual_information_nats", statistics.mutual_information_nats.as_ref()),
+        ("mutual_information_ratio", statistics.mutual_information_ratio.as_ref()),
+        ("class_information_nats", statistics.class_information_nats.as_ref()),
+    ];
+    for (name, measure) in measures {
+        document[name] = measure.map_or(Value::Null, distribution);
+    }
+    document
+}
+
+fn distribution(of: &Distribution) -> Value {
+    of.by_name().into_iter().map(|(name, value)| (name.to_owned(), finite(value))).collect::<Map<_, _>>().into()
+}
+
+/// JSON has no NaN and no infinity: null says that there is no number.
+fn finite(value: f64) -> Value {
+    serde_json::Number::from_f64(value).map_or(Value::Null, Value::Number)
+}

@@ -1,0 +1,72 @@
+//! Keys that are right by themselves but not together.
+
+use std::fmt;
+
+use super::mistake::{Fault, Mistake};
+use super::{Config, size};
+
+/// Rows a bin below which a measure is marked unreliable and used for no verdict.
+pub const ROWS_PER_BIN: usize = 5;
+const BYTES_PER_ACTIVATION: u64 = 4;
+
+/// Something that is allowed, and probably not meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// The key that it is about, as `measures.network_bins`.
+    pub key: &'static str,
+    /// What will happen.
+    pub says: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.key, self.says)
+    }
+}
+
+/// What can never work, whatever the training does.
+pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    let mut add = |path: &str, fault| mistakes.push(Mistake { path: path.to_owned(), at: None, fault });
+
+    let rows = config.most_window_rows();
+    let bins = config.measures.bins;
+    let needed = ROWS_PER_BIN * bins;
+    if rows < needed {
+        let path = if config.window.rows < needed { "window.rows" } else { "sampling.rows" };
+        add(path, Fault::TooFewRows { rows, bins, needed });
+    }
+
+    let activations = config.sampling.rows.saturating_mul(config.sampling.neurons_per_layer);
+    let frame_bytes = u64::try_from(activations).unwrap_or(u64::MAX).saturating_mul(BYTES_PER_ACTIVATION);
+    if config.limits.channel_bytes < frame_bytes {
+        let needed = size::show(frame_bytes);
+        add("limits.channel_bytes", Fault::FrameTooLarge { needed });
+    }
+    mistakes
+}
+
+impl Config {
+    /// What is allowed but probably not meant; for the log at the start and for `check-config`.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        let rows = self.most_window_rows();
+        let needed = ROWS_PER_BIN * self.measures.network_bins;
+        if rows < needed {
+            let says = format!("a window of {rows} rows cannot fill them ({needed} can): that entropy is marked unreliable");
+            warnings.push(Warning { key: "measures.network_bins", says });
+        }
+        if self.window.rows < self.sampling.rows {
+            let says = format!("smaller than sampling.rows, so {} rows are thrown away", self.sampling.rows - self.window.rows);
+            warnings.push(Warning { key: "window.rows", says });
+        }
+        warnings
+    }
+
+    /// The most rows that a window can hold.
+    fn most_window_rows(&self) -> usize {
+        let epochs = usize::try_from(self.window_epochs(self.sampling.mode)).unwrap_or(usize::MAX);
+        self.sampling.rows.saturating_mul(epochs).min(self.window.rows)
+    }
+}

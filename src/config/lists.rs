@@ -1,0 +1,106 @@
+//! Rules made of other rules: a word that stands for "none", and lists.
+
+use super::mistake::Fault;
+use super::rules::{Rule, shape};
+use crate::yaml::{Node, Position, Scalar, Value};
+
+/// A word that means "none of these", or what the other rule reads.
+pub(super) struct Or<R>(pub &'static str, pub R);
+
+impl<T, R: Rule<T>> Rule<Option<T>> for Or<R> {
+    fn parse(&self, scalar: &Scalar) -> Result<Option<T>, Fault> {
+        if scalar.text == self.0 {
+            return Ok(None);
+        }
+        self.1.parse(scalar).map(Some).map_err(|fault| Fault::AlsoNot { word: self.0, fault: Box::new(fault) })
+    }
+
+    fn check(&self, value: &Option<T>) -> Result<(), Fault> {
+        value.as_ref().map_or(Ok(()), |value| self.1.check(value))
+    }
+
+    fn show(&self, value: &Option<T>) -> String {
+        value.as_ref().map_or_else(|| self.0.to_owned(), |value| self.1.show(value))
+    }
+
+    fn describe(&self) -> String {
+        format!("{} or {}", self.1.describe(), self.0)
+    }
+}
+
+/// A list without repetitions, each item by the same rule.
+pub(super) struct ListOf<R>(pub R);
+
+impl<T: PartialEq, R: Rule<T>> Rule<Vec<T>> for ListOf<R> {
+    fn parse(&self, _: &Scalar) -> Result<Vec<T>, Fault> {
+        Err(Fault::Shape { wanted: "a list, as in `[a, b]`", got: "one value" })
+    }
+
+    fn check(&self, items: &Vec<T>) -> Result<(), Fault> {
+        for (index, item) in items.iter().enumerate() {
+            self.0.check(item)?;
+            if items[..index].contains(item) {
+                return Err(Fault::Repeated { got: self.0.show(item) });
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&self, items: &Vec<T>) -> String {
+        let items: Vec<String> = items.iter().map(|item| self.0.show(item)).collect();
+        format!("[{}]", items.join(", "))
+    }
+
+    fn describe(&self) -> String {
+        format!("list of {}", self.0.describe())
+    }
+
+    fn read(&self, node: &Node, refuse: &mut dyn FnMut(Option<Position>, Fault)) -> Option<Vec<T>> {
+        let Value::Sequence(nodes) = &node.value else {
+            let got = shape(&node.value);
+            refuse(None, Fault::Shape { wanted: "a list, as in `[a, b]`", got });
+            return None;
+        };
+        let mut items = Vec::with_capacity(nodes.len());
+        let mut sound = true;
+        for node in nodes {
+            let read = self.0.read(node, &mut |_, fault| refuse(Some(node.at), fault));
+            match read {
+                Some(item) if items.contains(&item) => {
+                    refuse(Some(node.at), Fault::Repeated { got: self.0.show(&item) });
+                    sound = false;
+                }
+                Some(item) => items.push(item),
+                None => sound = false,
+            }
+        }
+        sound.then_some(items)
+    }
+}
+
+/// The name of a machine as a `Host` header carries it, its port left out.
+pub(super) struct HostName;
+
+impl Rule<String> for HostName {
+    fn parse(&self, scalar: &Scalar) -> Result<String, Fault> {
+        Ok(scalar.text.to_ascii_lowercase())
+    }
+
+    fn check(&self, name: &String) -> Result<(), Fault> {
+        let label = |label: &str| {
+            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        };
+        if name.len() <= 253 && name.split('.').all(label) {
+            return Ok(());
+        }
+        Err(Fault::NotHostName { got: name.clone() })
+    }
+
+    fn show(&self, name: &String) -> String {
+        name.clone()
+    }
+
+    fn describe(&self) -> String {
+        "host names".to_owned()
+    }
+}

@@ -1,0 +1,225 @@
+//! What a key's value may be: how it is read from text, what range it keeps to, how it is written and described.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+
+use super::mistake::Fault;
+use super::size;
+use crate::choices::{UnknownChoice, spellings};
+use crate::yaml::{Node, Position, Scalar, Value};
+
+/// The law of a key.
+pub(super) trait Rule<T> {
+    /// The value that a text stands for, its range not yet looked at.
+    fn parse(&self, scalar: &Scalar) -> Result<T, Fault>;
+    /// Whether a value is in range, wherever it comes from.
+    fn check(&self, value: &T) -> Result<(), Fault>;
+    /// The value as it would be written in the file.
+    fn show(&self, value: &T) -> String;
+    /// What may be written, for the manual.
+    fn describe(&self) -> String;
+
+    /// The value of a node; what is wrong goes to `refuse`, with its place where that is not the key's own.
+    fn read(&self, node: &Node, refuse: &mut dyn FnMut(Option<Position>, Fault)) -> Option<T> {
+        let read = match &node.value {
+            Value::Scalar(scalar) if scalar.is_null() => Err(Fault::NoValue),
+            Value::Scalar(scalar) => self.parse(scalar).and_then(|value| self.check(&value).map(|()| value)),
+            other => Err(Fault::Shape { wanted: "one value", got: shape(other) }),
+        };
+        read.map_err(|fault| refuse(None, fault)).ok()
+    }
+}
+
+/// What a value is, in words.
+pub(super) fn shape(value: &Value) -> &'static str {
+    match value {
+        Value::Scalar(scalar) if scalar.is_null() => "nothing",
+        Value::Scalar(_) => "one value",
+        Value::Sequence(_) => "a list",
+        Value::Mapping(_) => "a section",
+    }
+}
+
+/// A whole number in a range.
+pub(super) struct Whole(pub RangeInclusive<u64>);
+
+impl<T: TryFrom<u64> + TryInto<u64> + Copy + Display> Rule<T> for Whole {
+    fn parse(&self, scalar: &Scalar) -> Result<T, Fault> {
+        let got = || scalar.text.clone();
+        let digits = scalar.text.strip_prefix('-').unwrap_or(&scalar.text);
+        if scalar.quoted || digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Fault::NotWhole { got: got() });
+        }
+        // Digits that no `u64` holds, and numbers below zero, are whole but out of any range here.
+        let value = scalar.text.parse::<u64>().ok().filter(|value| self.0.contains(value));
+        value.and_then(|value| T::try_from(value).ok()).ok_or_else(|| out_of(&self.0, got(), ""))
+    }
+
+    fn check(&self, value: &T) -> Result<(), Fault> {
+        match (*value).try_into() {
+            Ok(whole) if self.0.contains(&whole) => Ok(()),
+            _ => Err(out_of(&self.0, value.to_string(), "")),
+        }
+    }
+
+    fn show(&self, value: &T) -> String {
+        value.to_string()
+    }
+
+    fn describe(&self) -> String {
+        format!("whole number in {}", range_text(&self.0))
+    }
+}
+
+/// A share of a whole, more than nothing and less than all of it.
+pub(super) struct Share;
+
+impl Rule<f64> for Share {
+    fn parse(&self, scalar: &Scalar) -> Result<f64, Fault> {
+        let number = scalar.text.parse().ok().filter(|_| !scalar.quoted);
+        number.ok_or_else(|| Fault::NotNumber { got: scalar.text.clone() })
+    }
+
+    fn check(&self, value: &f64) -> Result<(), Fault> {
+        // Written so that not-a-number fails.
+        if *value > 0.0 && *value < 1.0 {
+            return Ok(());
+        }
+        let (range, meaning) = ("0..1".to_owned(), " (a share, ends excluded: 0.05 means 5 %)");
+        Err(Fault::OutOfRange { got: value.to_string(), range, meaning })
+    }
+
+    fn show(&self, value: &f64) -> String {
+        value.to_string()
+    }
+
+    fn describe(&self) -> String {
+        "share in 0..1, ends excluded".to_owned()
+    }
+}
+
+/// A number of bytes, with or without a unit.
+pub(super) struct Bytes(pub RangeInclusive<u64>);
+
+impl Rule<u64> for Bytes {
+    fn parse(&self, scalar: &Scalar) -> Result<u64, Fault> {
+        size::parse(&scalar.text).ok_or_else(|| Fault::NotSize { got: scalar.text.clone() })
+    }
+
+    fn check(&self, value: &u64) -> Result<(), Fault> {
+        if self.0.contains(value) {
+            return Ok(());
+        }
+        let range = format!("{}..{}", size::show(*self.0.start()), size::show(*self.0.end()));
+        Err(Fault::OutOfRange { got: size::show(*value), range, meaning: "" })
+    }
+
+    fn show(&self, value: &u64) -> String {
+        size::show(*value)
+    }
+
+    fn describe(&self) -> String {
+        format!("bytes in {}..{}", size::show(*self.0.start()), size::show(*self.0.end()))
+    }
+}
+
+/// `true` or `false`.
+pub(super) struct Switch;
+
+impl Rule<bool> for Switch {
+    fn parse(&self, scalar: &Scalar) -> Result<bool, Fault> {
+        match scalar.text.as_str() {
+            "true" | "True" | "TRUE" if !scalar.quoted => Ok(true),
+            "false" | "False" | "FALSE" if !scalar.quoted => Ok(false),
+            _ => Err(Fault::NotSwitch { got: scalar.text.clone() }),
+        }
+    }
+
+    fn check(&self, _: &bool) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn show(&self, value: &bool) -> String {
+        value.to_string()
+    }
+
+    fn describe(&self) -> String {
+        "true or false".to_owned()
+    }
+}
+
+/// One of a few words.
+pub(super) struct Word;
+
+impl<T: ValueEnum + FromStr<Err = UnknownChoice> + Display> Rule<T> for Word {
+    fn parse(&self, scalar: &Scalar) -> Result<T, Fault> {
+        Ok(scalar.text.parse::<T>()?)
+    }
+
+    fn check(&self, _: &T) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn show(&self, value: &T) -> String {
+        value.to_string()
+    }
+
+    fn describe(&self) -> String {
+        spellings::<T>().join(" or ")
+    }
+}
+
+/// An address to serve at.
+pub(super) struct Address;
+
+impl Rule<SocketAddr> for Address {
+    fn parse(&self, scalar: &Scalar) -> Result<SocketAddr, Fault> {
+        scalar.text.parse().map_err(|_| Fault::NotAddress { got: scalar.text.clone() })
+    }
+
+    fn check(&self, _: &SocketAddr) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn show(&self, value: &SocketAddr) -> String {
+        value.to_string()
+    }
+
+    fn describe(&self) -> String {
+        "IP:PORT".to_owned()
+    }
+}
+
+/// The path of a folder, which need not exist yet.
+pub(super) struct Folder;
+
+impl Rule<PathBuf> for Folder {
+    fn parse(&self, scalar: &Scalar) -> Result<PathBuf, Fault> {
+        Ok(PathBuf::from(&scalar.text))
+    }
+
+    fn check(&self, value: &PathBuf) -> Result<(), Fault> {
+        if value.as_os_str().is_empty() { Err(Fault::NoValue) } else { Ok(()) }
+    }
+
+    fn show(&self, value: &PathBuf) -> String {
+        value.display().to_string()
+    }
+
+    fn describe(&self) -> String {
+        "path of a folder".to_owned()
+    }
+}
+
+fn out_of(range: &RangeInclusive<u64>, got: String, meaning: &'static str) -> Fault {
+    Fault::OutOfRange { got, range: range_text(range), meaning }
+}
+
+fn range_text(range: &RangeInclusive<u64>) -> String {
+    format!("{}..{}", range.start(), range.end())
+}

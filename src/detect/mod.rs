@@ -1,0 +1,98 @@
+//! Detectors: from an epoch's numbers to too early, quiet, or a finding with its reasons.
+//!
+//! Each rule has a file of its own and names the source of its thresholds. [`Judge`] runs all of them for one run and
+//! holds an alarm until several quiet epochs have passed, so that a score around the threshold does not flap.
+
+mod example_level;
+mod judge;
+
+pub use example_level::ExampleLevel;
+pub use judge::{Judge, Judgement};
+
+use crate::identity::LayerName;
+use crate::units::Epoch;
+use crate::verdict::{Answer, Kind};
+
+/// What a detector may know of an epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The tapped layers in forward order.
+    pub layers: Vec<LayerObservation>,
+}
+
+/// What a detector may know of a layer after an epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerObservation {
+    /// The layer.
+    pub layer: LayerName,
+    /// Mean mutual information over the layer's pairs of neurons, in nats; `None` where too few rows made it
+    /// unreliable.
+    pub mutual_information_mean_nats: Option<f64>,
+    /// The 90th percentile over the layer's neurons of the information about the predicted class, in nats; `None`
+    /// without predictions, and where too few rows made it unreliable.
+    pub class_information_p90_nats: Option<f64>,
+}
+
+/// The thresholds of all detectors: the section `detect` of the configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetectParams {
+    /// Observations in a trailing mean.
+    pub smooth: usize,
+    /// Quiet epochs in a row after which an alarm counts as ended.
+    pub quiet_epochs: u32,
+    /// The rule for example-level memorization.
+    pub example_level: ExampleLevelParams,
+    /// The kinds that ask the trainer to stop.
+    pub stop_on: Vec<Kind>,
+}
+
+/// The thresholds of [`ExampleLevel`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExampleLevelParams {
+    /// The share of its maximum that class information must have lost.
+    pub class_information_decline: f64,
+    /// The share of its maximum that mutual information must have lost.
+    pub mutual_information_decline: f64,
+    /// The first epoch that may raise an alarm.
+    pub from_epoch: Epoch,
+}
+
+/// A rule that judges one run, epoch by epoch.
+pub trait Detector: Send {
+    /// The kind of memorization it looks for.
+    fn kind(&self) -> Kind;
+
+    /// Takes in an epoch and answers for the run so far. Observations come in the order of their epochs.
+    fn judge(&mut self, observation: &Observation, params: &DetectParams) -> Answer;
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The thresholds the configuration comes with.
+    pub(crate) fn params() -> DetectParams {
+        DetectParams {
+            smooth: 2,
+            quiet_epochs: 3,
+            example_level: ExampleLevelParams {
+                class_information_decline: 0.05,
+                mutual_information_decline: 0.10,
+                from_epoch: Epoch(2),
+            },
+            stop_on: vec![Kind::ExampleLevel],
+        }
+    }
+
+    /// An epoch of a network with one layer.
+    pub(crate) fn observation(epoch: usize, class: Option<f64>, mutual: Option<f64>) -> Observation {
+        let layer = LayerObservation {
+            layer: "fc3".parse().expect("a good name"),
+            mutual_information_mean_nats: mutual,
+            class_information_p90_nats: class,
+        };
+        Observation { epoch: Epoch(u32::try_from(epoch).expect("a small epoch")), layers: vec![layer] }
+    }
+}

@@ -1,0 +1,390 @@
+//! The monitoring thread: events in, reports and verdicts out.
+//!
+//! ```text
+//! frame     -> its run's window (a frame of a later epoch ends the open one)
+//! epoch end -> the window's rows -> measures -> detectors -> verdict
+//!              -> the run (the trainer reads it), the board (pages and scrapes), subscribers
+//! closing   -> what is queued is still measured, then the gate is shut
+//! ```
+//!
+//! One plain loop over one closed enum; nothing here waits for anybody downstream.
+
+use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use crossbeam_channel::{Receiver, Sender, select};
+
+use crate::board::{Board, LayerHistograms, RunView};
+use crate::clock::{Stopwatch, unix_seconds};
+use crate::detect::{DetectParams, Judge, LayerObservation, Observation};
+use crate::event::{EpochEnd, EpochMetrics, Event, Frame};
+use crate::identity::LayerName;
+use crate::info::window::{Window, WindowParams};
+use crate::info::{LayerMeasures, LayerSamples, MeasureParams, measure_layers};
+use crate::report::{EpochReport, LayerReport, LayerStatistics, Rolling};
+use crate::run::{Attempt, Run, Standing};
+use crate::stop::StopReason;
+use crate::tap::{DropReason, Gate};
+use crate::units::Epoch;
+use crate::verdict::Verdict;
+
+/// After how many failed computations in a row the monitor counts as failing.
+const FAILURES_IN_A_ROW: u32 = 3;
+
+/// What the monitor needs to know and does not change while it runs.
+#[derive(Clone, Debug)]
+pub struct MonitorParams {
+    /// The rows that an epoch's numbers are computed from.
+    pub window: WindowParams,
+    /// How the numbers are computed.
+    pub measures: MeasureParams,
+    /// Reports in a rolling mean.
+    pub rolling: usize,
+}
+
+/// The state of the monitoring thread.
+pub struct MonitorThread {
+    params: MonitorParams,
+    detect: Arc<ArcSwap<DetectParams>>,
+    pool: rayon::ThreadPool,
+    gate: Arc<Gate>,
+    board: Arc<Board>,
+    subscribers: Vec<Sender<Arc<EpochReport>>>,
+    runs: HashMap<Attempt, RunState>,
+    failures_in_a_row: u32,
+}
+
+/// What the monitor remembers of one attempt of one run.
+struct RunState {
+    run: Arc<Run>,
+    active: bool,
+    window: Window,
+    judge: Judge,
+    rolling: Vec<Rolling>,
+    histograms: BTreeMap<LayerName, LayerHistograms>,
+    /// The epoch that frames have come for and that has not ended.
+    open_epoch: Option<Epoch>,
+    last_reported: Option<Epoch>,
+    since_last_report: Option<Stopwatch>,
+    newest: Option<Arc<EpochReport>>,
+    /// Rows measured since an end of an epoch last said how many were offered.
+    rows_taken: u64,
+    rows_offered_before: u64,
+}
+
+/// How an epoch came to its end.
+struct EndOfEpoch {
+    epoch: Epoch,
+    inferred: bool,
+    metrics: EpochMetrics,
+    /// Rows offered by the run so far, where the trainer said so.
+    rows_offered: Option<u64>,
+}
+
+impl MonitorThread {
+    /// A monitor that has heard nothing yet.
+    #[must_use]
+    pub fn new(
+        params: MonitorParams,
+        detect: Arc<ArcSwap<DetectParams>>,
+        pool: rayon::ThreadPool,
+        gate: Arc<Gate>,
+        board: Arc<Board>,
+        subscribers: Vec<Sender<Arc<EpochReport>>>,
+    ) -> Self {
+        MonitorThread { params, detect, pool, gate, board, subscribers, runs: HashMap::new(), failures_in_a_row: 0 }
+    }
+
+    /// Works until `closing` is disconnected, or no tap is left; what is queued then is still measured.
+    pub fn run(mut self, events: &Receiver<Event>, closing: &Receiver<()>) {
+        let _shut = ShutAtEnd { gate: Arc::clone(&self.gate), board: Arc::clone(&self.board) };
+        loop {
+            select! {
+                recv(events) -> event => match event {
+                    Ok(event) => self.take_in(event),
+                    Err(_) => break,
+                },
+                recv(closing) -> _ => break,
+            }
+        }
+        self.gate.close();
+        for event in events.try_iter() {
+            self.take_in(event);
+        }
+        let unfinished: Vec<Arc<Run>> =
+            self.runs.values().filter(|state| state.active).map(|state| Arc::clone(&state.run)).collect();
+        for run in unfinished {
+            self.finish(&run);
+        }
+    }
+
+    fn take_in(&mut self, event: Event) {
+        match event {
+            Event::Declared(run) => {
+                let state = self.state_of(&run);
+                let view = state.view();
+                self.board.show(view);
+            }
+            Event::Frame(frame) => self.take_in_frame(frame),
+            Event::EpochEnd(end) => self.end_epoch(end),
+            Event::Finished(run) => self.finish(&run),
+        }
+    }
+
+    fn take_in_frame(&mut self, frame: Frame) {
+        let run = Arc::clone(&frame.run);
+        let state = self.state_of(&run);
+        if state.last_reported.is_some_and(|reported| frame.epoch <= reported)
+            || state.open_epoch.is_some_and(|open| frame.epoch < open)
+        {
+            frame.permit.dropped(DropReason::Late);
+            return;
+        }
+        if let Some(open) = state.open_epoch.filter(|open| *open < frame.epoch) {
+            self.report(
+                &run,
+                EndOfEpoch { epoch: open, inferred: true, metrics: EpochMetrics::default(), rows_offered: None },
+                None,
+            );
+        }
+        let gate = Arc::clone(&self.gate);
+        let state = self.state_of(&run);
+        let taken_in = state.window.take_in(frame.epoch, frame.rows, &frame.layers, frame.predictions.as_deref());
+        gate.count_nonfinite(taken_in.nonfinite_values);
+        for rejected in &taken_in.rejected {
+            let layer = run.declaration().layers.get(rejected.place).map_or("?", LayerName::as_str);
+            tracing::warn!(
+                run = %run.name(), layer, epoch = %frame.epoch,
+                "layer left out of this frame: it has {} neurons and had {}", rejected.neurons_got, rejected.neurons_expected
+            );
+        }
+        let usable = frame.layers.iter().flatten().count() > taken_in.rejected.len();
+        state.open_epoch = Some(frame.epoch);
+        if usable {
+            state.rows_taken += frame.rows as u64;
+            frame.permit.measured(frame.rows);
+        } else {
+            frame.permit.dropped(DropReason::Rejected);
+        }
+    }
+
+    fn end_epoch(&mut self, end: EpochEnd) {
+        let EpochEnd { run, epoch, metrics, rows_offered, reply } = end;
+        run.free_epoch_end_place();
+        let state = self.state_of(&run);
+        if let Some(reported) = state.last_reported.filter(|reported| epoch <= *reported) {
+            tracing::warn!(run = %run.name(), %epoch, "end of an epoch ignored: epoch {reported} was reported already");
+            return;
+        }
+        if let Some(open) = state.open_epoch.filter(|open| *open < epoch) {
+            self.report(
+                &run,
+                EndOfEpoch { epoch: open, inferred: true, metrics: EpochMetrics::default(), rows_offered: None },
+                None,
+            );
+        }
+        self.report(&run, EndOfEpoch { epoch, inferred: false, metrics, rows_offered: Some(rows_offered) }, reply);
+    }
+
+    fn finish(&mut self, run: &Arc<Run>) {
+        let state = self.state_of(run);
+        state.active = false;
+        if let Some(open) = state.open_epoch {
+            self.report(
+                run,
+                EndOfEpoch { epoch: open, inferred: true, metrics: EpochMetrics::default(), rows_offered: None },
+                None,
+            );
+        }
+        let view = self.state_of(run).view();
+        self.board.show(view);
+    }
+
+    fn report(&mut self, run: &Arc<Run>, end: EndOfEpoch, reply: Option<Sender<Arc<Standing>>>) {
+        let detect = self.detect.load_full();
+        let epoch = end.epoch;
+        let watch = Stopwatch::start();
+        let samples = self.state_of(run).window.samples(epoch);
+        let named: Vec<(usize, LayerSamples<'_>)> = samples
+            .layers
+            .iter()
+            .enumerate()
+            .filter_map(|(place, columns)| {
+                let name = run.declaration().layers.get(place)?.as_str();
+                columns.as_ref().map(|columns| (place, LayerSamples { name, columns }))
+            })
+            .collect();
+        let places: Vec<usize> = named.iter().map(|(place, _)| *place).collect();
+        let layers: Vec<LayerSamples<'_>> = named.into_iter().map(|(_, layer)| layer).collect();
+        let measured = catch_unwind(AssertUnwindSafe(|| {
+            measure_layers(&layers, samples.predictions.as_deref(), &self.params.measures, &self.pool)
+        }));
+        let compute = watch.elapsed();
+        let measured = self.survive(run, epoch, measured);
+        let state = self.state_of(run);
+        let layers: Vec<LayerReport> =
+            places.into_iter().zip(measured).filter_map(|(place, measures)| state.layer_report(place, measures)).collect();
+        let judgement = state.judge.judge(&observation(epoch, &layers), &detect);
+        let report = Arc::new(EpochReport {
+            run: Arc::clone(run),
+            epoch,
+            end_inferred: end.inferred,
+            metrics: end.metrics,
+            rows: samples.rows,
+            coverage: state.coverage(end.rows_offered),
+            layers,
+            answers: judgement.answers,
+            verdict: judgement.verdict,
+            raised: judgement.raised,
+            compute,
+            made_at_unix_seconds: unix_seconds(),
+            interval: state.since_last_report.map(|since| since.elapsed()),
+        });
+        state.remember(&report);
+        let view = state.view();
+        self.board.count_compute(compute);
+        self.board.show(view);
+        self.subscribers.retain(|subscriber| match subscriber.try_send(Arc::clone(&report)) {
+            Ok(()) => true,
+            Err(refused) => refused.is_full(),
+        });
+        // Last: a trainer that has its verdict finds the report everywhere else as well.
+        publish_verdict(&report, &detect, reply);
+    }
+
+    /// The measures, or none at all where computing them failed; the run then goes on without this epoch's.
+    fn survive(&mut self, run: &Run, epoch: Epoch, measured: std::thread::Result<Vec<LayerMeasures>>) -> Vec<LayerMeasures> {
+        self.failures_in_a_row = if measured.is_ok() { 0 } else { self.failures_in_a_row + 1 };
+        self.board.set_failing(self.failures_in_a_row >= FAILURES_IN_A_ROW);
+        measured.unwrap_or_else(|_| {
+            tracing::error!(run = %run.name(), %epoch, "the measures of this epoch failed; its report has none");
+            Vec::new()
+        })
+    }
+
+    fn state_of(&mut self, run: &Arc<Run>) -> &mut RunState {
+        let params = &self.params;
+        self.runs.entry(run.attempt()).or_insert_with(|| RunState::new(run, params))
+    }
+}
+
+impl RunState {
+    fn new(run: &Arc<Run>, params: &MonitorParams) -> Self {
+        let layers = run.declaration().layers.len();
+        RunState {
+            run: Arc::clone(run),
+            active: true,
+            window: Window::new(params.window, layers),
+            judge: Judge::default(),
+            rolling: (0..layers).map(|_| Rolling::new(params.rolling)).collect(),
+            histograms: BTreeMap::new(),
+            open_epoch: None,
+            last_reported: None,
+            since_last_report: None,
+            newest: None,
+            rows_taken: 0,
+            rows_offered_before: 0,
+        }
+    }
+
+    /// Names a layer's measures, sums them up and adds them to what is kept over epochs.
+    fn layer_report(&mut self, place: usize, measures: LayerMeasures) -> Option<LayerReport> {
+        let layer = self.run.declaration().layers.get(place)?.clone();
+        let neurons_offered = self.window.widths().get(place).copied().flatten()?.neurons_offered;
+        let statistics = LayerStatistics::of(&measures);
+        let rolling = match &statistics {
+            Some(statistics) => self.rolling[place].push(statistics.clone()),
+            None => self.rolling[place].means(),
+        };
+        if statistics.is_some() {
+            let histograms = self.histograms.entry(layer.clone()).or_default();
+            histograms.entropy_network.observe(measures.entropy_network_nats.iter().copied());
+            histograms.entropy_neuron.observe(measures.entropy_neuron_nats.iter().copied());
+            histograms.mutual_information.observe(measures.mutual_information.condensed().iter().copied());
+        }
+        Some(LayerReport { layer, neurons_offered, measures, statistics, rolling })
+    }
+
+    /// Rows measured / offered. Where the trainer's count was lost, its rows go into the next epoch's share.
+    fn coverage(&mut self, rows_offered: Option<u64>) -> Option<f64> {
+        let rows_offered = rows_offered?;
+        let offered = rows_offered.saturating_sub(self.rows_offered_before);
+        let taken = std::mem::take(&mut self.rows_taken);
+        self.rows_offered_before = rows_offered;
+        (offered > 0).then(|| taken as f64 / offered as f64)
+    }
+
+    fn remember(&mut self, report: &Arc<EpochReport>) {
+        self.open_epoch = self.open_epoch.filter(|open| *open > report.epoch);
+        self.last_reported = Some(report.epoch);
+        self.since_last_report = Some(Stopwatch::start());
+        self.newest = Some(Arc::clone(report));
+    }
+
+    fn view(&self) -> RunView {
+        RunView {
+            run: Arc::clone(&self.run),
+            active: self.active,
+            report: self.newest.clone(),
+            histograms: Arc::new(self.histograms.clone()),
+        }
+    }
+}
+
+/// Hands the verdict to the trainer, and asks it to stop where the configuration says so.
+fn publish_verdict(report: &EpochReport, detect: &DetectParams, reply: Option<Sender<Arc<Standing>>>) {
+    let run = &report.run;
+    if let Verdict::Memorizing { alarms } = &report.verdict
+        && let Some(alarm) = alarms.iter().find(|alarm| detect.stop_on.contains(&alarm.finding.kind))
+    {
+        let reason = StopReason::Onset {
+            kind: alarm.finding.kind.as_str(),
+            alarm_epoch: alarm.alarm_epoch,
+            onset_epoch: alarm.finding.onset_epoch,
+        };
+        run.stop().request(reason);
+    }
+    for alarm in &report.raised {
+        let finding = &alarm.finding;
+        tracing::info!(
+            run = %run.name(), epoch = %report.epoch, kind = %finding.kind, onset_epoch = %finding.onset_epoch,
+            "memorization: {}; {}", finding.why, finding.remedy
+        );
+    }
+    let standing = Standing { epoch: Some(report.epoch), verdict: report.verdict.clone() };
+    run.set_standing(standing);
+    if let Some(reply) = reply {
+        // A trainer that has lost patience reads the verdict from the run.
+        let _ = reply.try_send(run.standing());
+    }
+}
+
+/// What the detectors may know of an epoch.
+fn observation(epoch: Epoch, layers: &[LayerReport]) -> Observation {
+    let of_layer = |report: &LayerReport| {
+        let statistics = report.statistics.as_ref().filter(|_| report.measures.reliable);
+        LayerObservation {
+            layer: report.layer.clone(),
+            mutual_information_mean_nats: statistics
+                .and_then(|statistics| statistics.mutual_information_nats)
+                .map(|all| all.mean),
+            class_information_p90_nats: statistics.and_then(|statistics| statistics.class_information_nats).map(|all| all.p90),
+        }
+    };
+    Observation { epoch, layers: layers.iter().map(of_layer).collect() }
+}
+
+/// Whatever ends the thread, nobody waits at its gate afterwards, and readiness says so.
+struct ShutAtEnd {
+    gate: Arc<Gate>,
+    board: Arc<Board>,
+}
+
+impl Drop for ShutAtEnd {
+    fn drop(&mut self) {
+        self.gate.close();
+        self.board.set_failing(true);
+    }
+}

@@ -1,0 +1,191 @@
+//! The HTTP server: one thread of its own, HTTP/1.1, reading what the monitor has published.
+//!
+//! ```text
+//! GET  /metrics      Prometheus text 0.0.4
+//! GET  /             every run and its verdict, for people
+//! GET  /-/healthy    200 while the process lives
+//! GET  /-/ready      200; 503 until everything is up, while stopping, and while the monitor fails
+//! POST /-/reload     reads the configuration file again; 403 unless web.allow_reload, 401 without the token
+//! ```
+//!
+//! A request must name this machine in its `Host` header, so that no foreign web page can reach the daemon through a
+//! name that its owner points here. The only user of hyper.
+
+mod host;
+mod page;
+mod routes;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+pub use host::AllowedHosts;
+
+use crate::board::Board;
+use crate::metrics::Metrics;
+use crate::stop::Part;
+
+/// How long a client may take to send its request's head.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long requests in flight may take to end once the server closes.
+const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the accept loop rests after it could not accept, for want of file descriptors as a rule.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+
+/// Why the server did not start.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {reason}{}", listen_remedy(reason))]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// The thread or its runtime cannot be made.
+    #[error("cannot start the HTTP thread: {0}")]
+    Thread(#[source] io::Error),
+}
+
+fn listen_remedy(reason: &io::Error) -> &'static str {
+    match reason.kind() {
+        io::ErrorKind::AddrInUse => "; another program has it: choose another with --listen ADDR, or --listen off",
+        io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 are the administrator's: choose another with --listen ADDR",
+        _ => "",
+    }
+}
+
+/// Reads the configuration file again, or says why it keeps the old one.
+pub type Reload = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// What requests are answered from.
+pub struct Site {
+    /// Every series.
+    pub metrics: Metrics,
+    /// Every run.
+    pub board: Arc<Board>,
+    /// Whether everything is up.
+    pub ready: Readiness,
+    /// The names under which this machine may be called.
+    pub hosts: AllowedHosts,
+    /// What `POST /-/reload` does and the token it asks for; `None` where that is not allowed.
+    pub reload: Option<(Reload, String)>,
+}
+
+/// A latch that the composition root opens once everything is up and closes when it stops.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    /// Opens or closes it.
+    pub fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Release);
+    }
+
+    /// Whether it is open.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Takes an address, so that a port in use is known before anything else starts.
+///
+/// # Errors
+/// The address and what the system said.
+pub fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    let listener = TcpListener::bind(address).map_err(|reason| ServeError::Listen { address, reason })?;
+    listener.set_nonblocking(true).map_err(|reason| ServeError::Listen { address, reason })?;
+    Ok(listener)
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    close: oneshot::Sender<()>,
+    thread: Part,
+}
+
+impl Server {
+    /// Serves on a listener made by [`listen`].
+    ///
+    /// # Errors
+    /// If the thread or its runtime cannot be made.
+    pub fn start(listener: TcpListener, site: Arc<Site>) -> Result<Self, ServeError> {
+        let address = listener.local_addr().map_err(ServeError::Thread)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(ServeError::Thread)?;
+        let (close, closing) = oneshot::channel();
+        let thread =
+            Part::spawn("http", move || runtime.block_on(accept(listener, site, closing))).map_err(ServeError::Thread)?;
+        Ok(Server { address, close, thread })
+    }
+
+    /// Where it serves; the port that was taken, where port 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts nothing more; requests in flight go on for a short while. Returns the thread, to be waited for.
+    #[must_use]
+    pub fn close(self) -> Part {
+        drop(self.close);
+        self.thread
+    }
+}
+
+async fn accept(listener: TcpListener, site: Arc<Site>, mut closing: oneshot::Receiver<()>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!("HTTP is not served: {error}");
+            return;
+        }
+    };
+    let connections = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = &mut closing => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!("a connection was not accepted: {error}");
+                tokio::time::sleep(ACCEPT_BACKOFF).await;
+                continue;
+            }
+        };
+        let site = Arc::clone(&site);
+        let service = service_fn(move |request| {
+            let site = Arc::clone(&site);
+            async move { Ok::<_, std::convert::Infallible>(routes::answer(&site, &request)) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service);
+        let watched = connections.watch(connection);
+        tokio::spawn(async move {
+            // What a client does to its own connection is no news.
+            if let Err(error) = watched.await {
+                tracing::debug!("a connection ended early: {error}");
+            }
+        });
+    }
+    drop(listener);
+    let _ = tokio::time::timeout(CLOSING_TIMEOUT, connections.shutdown()).await;
+}

@@ -1,0 +1,359 @@
+//! Admission to the channel: room is asked for before anything is copied, and every loss is counted by its reason.
+//!
+//! A [`Permit`] is a frame's place in the channel from the moment the trainer asks until the monitor has measured the
+//! frame. It is settled exactly once, by value or by being dropped, so that at rest
+//! `offered = measured + dropped + queued` holds by construction.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::choices::OnFull;
+use crate::clock::Stopwatch;
+
+/// Why a frame was not measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// As many frames as the channel holds were queued.
+    ChannelFull,
+    /// The queued frames held as many bytes as they may.
+    ByteBudget,
+    /// The monitor has ended.
+    MonitorGone,
+    /// The trainer began the frame and never sent it.
+    Abandoned,
+    /// The monitor could not use the frame: no layer of it was as declared.
+    Rejected,
+    /// The frame came after its epoch had been reported.
+    Late,
+}
+
+impl DropReason {
+    /// Every reason, in the order of [`FlowCounts::dropped`].
+    pub const ALL: [DropReason; 6] = [
+        DropReason::ChannelFull,
+        DropReason::ByteBudget,
+        DropReason::MonitorGone,
+        DropReason::Abandoned,
+        DropReason::Rejected,
+        DropReason::Late,
+    ];
+
+    /// The spelling of the label `reason`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DropReason::ChannelFull => "channel_full",
+            DropReason::ByteBudget => "byte_budget",
+            DropReason::MonitorGone => "monitor_gone",
+            DropReason::Abandoned => "abandoned",
+            DropReason::Rejected => "rejected",
+            DropReason::Late => "late",
+        }
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The most that may be queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// In frames.
+    pub frames: usize,
+    /// In bytes of activations.
+    pub bytes: u64,
+}
+
+/// The counts of all frames since the start.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FlowCounts {
+    /// Frames that a trainer asked room for.
+    pub offered: u64,
+    /// Frames that the monitor took into a window.
+    pub measured: u64,
+    /// Frames that were lost, by reason, in the order of [`DropReason::ALL`].
+    pub dropped: [u64; DropReason::ALL.len()],
+    /// Frames that hold a place now.
+    pub queued: u64,
+    /// Rows of the frames taken into a window.
+    pub rows_received: u64,
+    /// Activations that were NaN or infinite.
+    pub nonfinite_values: u64,
+    /// How long trainers have waited for room.
+    pub tap_wait: Duration,
+}
+
+/// The channel's doorkeeper, shared by all taps and the monitor.
+#[derive(Debug)]
+pub struct Gate {
+    capacity: Capacity,
+    closed: AtomicBool,
+    queued_frames: AtomicUsize,
+    queued_bytes: AtomicU64,
+    offered: AtomicU64,
+    measured: AtomicU64,
+    dropped: [AtomicU64; DropReason::ALL.len()],
+    rows_received: AtomicU64,
+    nonfinite_values: AtomicU64,
+    tap_wait_nanoseconds: AtomicU64,
+    /// One message for whoever waits: a place became free, or the gate closed.
+    freed: (Sender<()>, Receiver<()>),
+}
+
+/// How long a waiting tap sleeps at most before it looks again: two taps may wait for the one message in `freed`.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+impl Gate {
+    /// An open gate with nothing queued.
+    #[must_use]
+    pub fn new(capacity: Capacity) -> Arc<Self> {
+        Arc::new(Gate {
+            capacity,
+            closed: AtomicBool::new(false),
+            queued_frames: AtomicUsize::new(0),
+            queued_bytes: AtomicU64::new(0),
+            offered: AtomicU64::new(0),
+            measured: AtomicU64::new(0),
+            dropped: std::array::from_fn(|_| AtomicU64::new(0)),
+            rows_received: AtomicU64::new(0),
+            nonfinite_values: AtomicU64::new(0),
+            tap_wait_nanoseconds: AtomicU64::new(0),
+            freed: bounded(1),
+        })
+    }
+
+    /// The most that may be queued.
+    #[must_use]
+    pub fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    /// Counts an offered frame and takes a place for it, or counts it as dropped.
+    ///
+    /// # Errors
+    /// The reason why there is no place.
+    pub fn admit(self: &Arc<Self>, on_full: OnFull) -> Result<Permit, DropReason> {
+        self.offered.fetch_add(1, Ordering::Relaxed);
+        match self.take(on_full, || self.take_place()) {
+            Ok(()) => Ok(Permit { gate: Arc::clone(self), on_full, bytes: 0, settled: false }),
+            Err(reason) => {
+                self.count_dropped(reason);
+                Err(reason)
+            }
+        }
+    }
+
+    /// Lets nobody in any more, and wakes who waits.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Counts activations that were NaN or infinite.
+    pub fn count_nonfinite(&self, values: u64) {
+        self.nonfinite_values.fetch_add(values, Ordering::Relaxed);
+    }
+
+    /// The counts as they stand. While frames move the parts are read one after the other, `offered` last, so that
+    /// their sum never exceeds it.
+    #[must_use]
+    pub fn counts(&self) -> FlowCounts {
+        let read = |count: &AtomicU64| count.load(Ordering::Acquire);
+        FlowCounts {
+            measured: read(&self.measured),
+            dropped: std::array::from_fn(|reason| read(&self.dropped[reason])),
+            queued: self.queued_frames.load(Ordering::Acquire) as u64,
+            rows_received: read(&self.rows_received),
+            nonfinite_values: read(&self.nonfinite_values),
+            tap_wait: Duration::from_nanos(read(&self.tap_wait_nanoseconds)),
+            offered: read(&self.offered),
+        }
+    }
+
+    fn take_place(&self) -> Result<(), DropReason> {
+        let room_for_one = |queued: usize| (queued < self.capacity.frames).then_some(queued + 1);
+        self.queued_frames
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, room_for_one)
+            .map(|_| ())
+            .map_err(|_| DropReason::ChannelFull)
+    }
+
+    fn take_bytes(&self, bytes: u64) -> Result<(), DropReason> {
+        let room = |queued: u64| queued.checked_add(bytes).filter(|sum| *sum <= self.capacity.bytes);
+        self.queued_bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).map(|_| ()).map_err(|_| DropReason::ByteBudget)
+    }
+
+    fn take(&self, on_full: OnFull, take: impl Fn() -> Result<(), DropReason>) -> Result<(), DropReason> {
+        let take_if_open = || if self.closed.load(Ordering::Acquire) { Err(DropReason::MonitorGone) } else { take() };
+        let is_full = |taken: &Result<(), DropReason>| matches!(taken, Err(DropReason::ChannelFull | DropReason::ByteBudget));
+        let mut taken = take_if_open();
+        if on_full == OnFull::Wait && is_full(&taken) {
+            let waited = Stopwatch::start();
+            while is_full(&taken) {
+                // A time-out is as good as a message: either way it is time to look again.
+                let _ = self.freed.1.recv_timeout(LOOK_AGAIN);
+                taken = take_if_open();
+            }
+            let nanoseconds = u64::try_from(waited.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            self.tap_wait_nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        }
+        taken
+    }
+
+    fn wake(&self) {
+        // A message that is already there serves as well.
+        let _ = self.freed.0.try_send(());
+    }
+
+    fn count_dropped(&self, reason: DropReason) {
+        self.dropped[reason as usize].fetch_add(1, Ordering::Release);
+    }
+
+    fn leave(&self, bytes: u64) {
+        self.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        self.queued_frames.fetch_sub(1, Ordering::AcqRel);
+        self.wake();
+    }
+}
+
+/// A frame's place in the channel. Dropping it unsettled counts the frame as [`DropReason::Abandoned`].
+#[derive(Debug)]
+pub struct Permit {
+    gate: Arc<Gate>,
+    on_full: OnFull,
+    bytes: u64,
+    settled: bool,
+}
+
+impl Permit {
+    /// Asks for room for the frame's `bytes`, all of them and before they are copied: two frames that wait while each
+    /// holds a part of the budget would wait for each other.
+    ///
+    /// # Errors
+    /// [`DropReason::ByteBudget`] or [`DropReason::MonitorGone`]; the permit should then be settled with it. A frame
+    /// larger than the whole budget never waits.
+    pub fn claim_bytes(&mut self, bytes: u64) -> Result<(), DropReason> {
+        let fits_at_all = bytes <= self.gate.capacity.bytes;
+        let on_full = if fits_at_all { self.on_full } else { OnFull::Drop };
+        self.gate.take(on_full, || self.gate.take_bytes(bytes))?;
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// The frame's rows are in a window.
+    pub fn measured(mut self, rows: usize) {
+        self.gate.rows_received.fetch_add(rows as u64, Ordering::Relaxed);
+        self.gate.leave(self.bytes);
+        self.gate.measured.fetch_add(1, Ordering::Release);
+        self.settled = true;
+    }
+
+    /// The frame is lost.
+    pub fn dropped(mut self, reason: DropReason) {
+        self.settle_as_dropped(reason);
+    }
+
+    fn settle_as_dropped(&mut self, reason: DropReason) {
+        self.gate.leave(self.bytes);
+        self.gate.count_dropped(reason);
+        self.settled = true;
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.settle_as_dropped(DropReason::Abandoned);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dropped(gate: &Gate, reason: DropReason) -> u64 {
+        gate.counts().dropped[reason as usize]
+    }
+
+    fn assert_conserved(gate: &Gate) {
+        let counts = gate.counts();
+        assert_eq!(counts.offered, counts.measured + counts.dropped.iter().sum::<u64>() + counts.queued, "{counts:?}");
+    }
+
+    #[test]
+    fn every_reason_has_its_own_counter() {
+        for (place, reason) in DropReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, place);
+        }
+    }
+
+    #[test]
+    fn a_full_gate_drops_at_once_and_counts_it() {
+        let gate = Gate::new(Capacity { frames: 2, bytes: 100 });
+        let first = gate.admit(OnFull::Drop).expect("room for the first");
+        let second = gate.admit(OnFull::Drop).expect("room for the second");
+        assert_eq!(gate.admit(OnFull::Drop).err(), Some(DropReason::ChannelFull));
+        assert_conserved(&gate);
+        first.measured(10);
+        drop(second);
+        assert_conserved(&gate);
+        assert_eq!(gate.counts().queued, 0);
+        assert_eq!(gate.counts().rows_received, 10);
+        assert_eq!(dropped(&gate, DropReason::Abandoned), 1);
+        assert_eq!(gate.counts().tap_wait, Duration::ZERO);
+    }
+
+    #[test]
+    fn bytes_are_bounded_apart_from_frames_and_come_back() {
+        let gate = Gate::new(Capacity { frames: 4, bytes: 100 });
+        let mut large = gate.admit(OnFull::Drop).expect("a place");
+        large.claim_bytes(90).expect("room for 90 bytes");
+        let mut small = gate.admit(OnFull::Drop).expect("a place");
+        assert_eq!(small.claim_bytes(11), Err(DropReason::ByteBudget));
+        small.dropped(DropReason::ByteBudget);
+        large.measured(1);
+        let mut next = gate.admit(OnFull::Wait).expect("a place");
+        assert_eq!(next.claim_bytes(u64::MAX), Err(DropReason::ByteBudget), "a sum that overflows does not fit");
+        next.claim_bytes(100).expect("all bytes are free again");
+        assert_eq!(dropped(&gate, DropReason::ByteBudget), 1);
+    }
+
+    #[test]
+    fn a_waiting_tap_gets_the_next_free_place_and_its_waiting_is_counted() {
+        let gate = Gate::new(Capacity { frames: 1, bytes: 100 });
+        let occupant = gate.admit(OnFull::Wait).expect("a place");
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| gate.admit(OnFull::Wait).map(|permit| permit.measured(1)));
+            while gate.counts().offered < 2 {
+                std::thread::yield_now();
+            }
+            occupant.measured(1);
+            waiting.join().expect("the waiting thread ends").expect("it got the place");
+        });
+        assert_eq!(gate.counts().measured, 2);
+        assert_conserved(&gate);
+    }
+
+    #[test]
+    fn closing_the_gate_sends_the_waiting_away() {
+        let gate = Gate::new(Capacity { frames: 1, bytes: 100 });
+        let _occupant = gate.admit(OnFull::Wait).expect("a place");
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| gate.admit(OnFull::Wait).err());
+            while gate.counts().offered < 2 {
+                std::thread::yield_now();
+            }
+            gate.close();
+            assert_eq!(waiting.join().expect("the waiting thread ends"), Some(DropReason::MonitorGone));
+        });
+        assert_conserved(&gate);
+    }
+}

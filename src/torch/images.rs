@@ -1,0 +1,46 @@
+//! Grey pictures of digits with their labels, before any task has touched them.
+
+/// Pixels along each edge of a picture, as in MNIST.
+pub const SIDE: usize = 28;
+
+/// Pixels of a picture.
+pub const PICTURE_PIXELS: usize = SIDE * SIDE;
+
+/// Pictures and what they show.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Images {
+    /// Rows x 784, row by row from the top left; 0 is paper, 255 is ink.
+    pub pixels: Vec<u8>,
+    /// Rows; 0 to 9.
+    pub labels: Vec<u8>,
+}
+
+impl Images {
+    /// How many pictures.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// The pixels of one picture.
+    ///
+    /// # Panics
+    /// Where there is no such row.
+    #[must_use]
+    pub fn picture(&self, row: usize) -> &[u8] {
+        &self.pixels[row * PICTURE_PIXELS..(row + 1) * PICTURE_PIXELS]
+    }
+
+    /// The pictures at these rows, in this order.
+    ///
+    /// # Panics
+    /// Where there is no such row.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Images {
+        let mut pixels = Vec::with_capacity(rows.len() * PICTURE_PIXELS);
+        for &row in rows {
+            pixels.extend_from_slice(self.picture(row));
+        }
+        Images { pixels, labels: rows.iter().map(|&row| self.labels[row]).collect() }
+    }
+}

@@ -1,0 +1,241 @@
+//! The tasks of the paper (Bansal, Pruthi, Belinkov 2022) on examples that are read or rendered, split and spoilt on purpose.
+//!
+//! Every task yields the same four sets: training examples, a probe and a hold-out that follow the training distribution but
+//! are not trained on, and a clean test set. Wrong labels and shortcuts are drawn after the examples and from generators of
+//! their own, so that a noisy and a clean run of one seed see the same pictures.
+
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use tch::Tensor;
+
+use super::data::{self, Split};
+use super::idx::{self, IdxError, Part};
+use super::images::Images;
+use super::seed::{Draw, generator};
+use super::{circles, digits};
+use crate::training::{COLORED_LABEL_NOISE, OptionsError, Task, TaskOptions};
+
+/// Test examples of a task that renders its own; MNIST has 10,000.
+const RENDERED_TEST_ROWS: usize = 5_000;
+
+/// The hold-out has one example for this many trained on.
+const TRAINED_PER_HELD_OUT: usize = 10;
+
+/// The examples of one training, ready for a network.
+#[derive(Debug)]
+pub struct TaskData {
+    /// How many classes there are.
+    pub classes: i64,
+    /// The shape of one input: channels x 14 x 14, or the number of features.
+    pub input_shape: Vec<i64>,
+    /// What is trained on, wrong labels included.
+    pub train: Split,
+    /// Training rows whose label is wrong, i64; `None` where there are none.
+    pub mislabelled: Option<Tensor>,
+    /// Unlabelled inputs like those trained on, and not among them.
+    pub probe: Tensor,
+    /// Examples like those trained on, with labels as noisy, and not among them.
+    pub hold_out: Split,
+    /// Clean examples: true labels, shortcuts that say nothing.
+    pub test: Split,
+    /// What augmentation shifts, epoch by epoch; `None` without it.
+    source: Option<Pictures>,
+}
+
+/// Training pictures before they became inputs.
+#[derive(Debug)]
+struct Pictures {
+    images: Images,
+    colors: Option<Vec<u8>>,
+}
+
+impl TaskData {
+    /// Reads or renders the examples of a task and draws what is wrong with them.
+    ///
+    /// # Errors
+    /// Options that do not go together, a task on MNIST without its folder, files that cannot be read, more examples than
+    /// there are.
+    pub fn load(options: &TaskOptions, seed: u64) -> Result<Self, TaskError> {
+        options.check()?;
+        match options.task {
+            Task::Circles => Ok(circles::load(options, seed)),
+            Task::Digits => {
+                let rows = row_counts(options).iter().sum();
+                let pool = digits::render(rows, &mut generator(seed, Draw::Examples));
+                let test = digits::render(RENDERED_TEST_ROWS, &mut generator(seed, Draw::TestExamples));
+                Ok(from_pictures(options, seed, &pool, test, &(0..rows).collect::<Vec<_>>()))
+            }
+            Task::ShuffledMnist | Task::ColoredMnist => {
+                let folder = options.data.as_deref().ok_or(TaskError::NoData { task: options.task })?;
+                let pool = idx::read(folder, Part::Train)?;
+                let wanted: usize = row_counts(options).iter().sum();
+                if wanted > pool.rows() {
+                    return Err(too_many(options, wanted, pool.rows()));
+                }
+                let mut order: Vec<usize> = (0..pool.rows()).collect();
+                order.shuffle(&mut generator(seed, Draw::Examples));
+                let test = idx::read(folder, Part::Test)?;
+                Ok(from_pictures(options, seed, &pool, test, &order[..wanted]))
+            }
+        }
+    }
+
+    /// The training inputs moved anew, each row by its own shift; `None` where the task does not augment.
+    pub(super) fn shifted(&self, random: &mut ChaCha8Rng) -> Option<Tensor> {
+        let source = self.source.as_ref()?;
+        let shifts = data::random_shifts(source.images.rows(), random);
+        Some(data::pictures(&source.images, source.colors.as_deref(), Some(&shifts)))
+    }
+
+    /// A task from its splits, where no picture is shifted.
+    pub(super) fn unshifted(classes: i64, [train, probe, hold_out, test]: [Split; 4], wrong: &[i64]) -> Self {
+        let input_shape = train.inputs.size()[1..].to_vec();
+        let mislabelled = (!wrong.is_empty()).then(|| Tensor::from_slice(wrong));
+        TaskData { classes, input_shape, train, mislabelled, probe: probe.inputs, hold_out, test, source: None }
+    }
+}
+
+/// Rows to train on, to probe and to hold out.
+pub(super) fn row_counts(options: &TaskOptions) -> [usize; 3] {
+    [options.examples, options.probe_rows, options.examples.div_ceil(TRAINED_PER_HELD_OUT)]
+}
+
+fn too_many(options: &TaskOptions, wanted: usize, has: usize) -> TaskError {
+    let left = has.saturating_sub(options.probe_rows);
+    // The most examples that leave room for their own hold-out.
+    let most = left * TRAINED_PER_HELD_OUT / (TRAINED_PER_HELD_OUT + 1);
+    TaskError::TooManyExamples { task: options.task, wanted, examples: options.examples, has, most }
+}
+
+/// Splits a pool of pictures in the order of `rows` and spoils all but the test set as the options say.
+fn from_pictures(options: &TaskOptions, seed: u64, pool: &Images, test: Images, rows: &[usize]) -> TaskData {
+    let [train_rows, probe_rows, _] = row_counts(options);
+    let (train_part, rest) = rows.split_at(train_rows);
+    let (probe_part, hold_out_part) = rest.split_at(probe_rows);
+    let mut label_draws = generator(seed, Draw::Labels);
+    let mut color_draws = generator(seed, Draw::Shortcuts);
+    let mut spoilt = |images: Images, noise: f64, agreement: f64| {
+        Spoilt::draw(options, images, noise, agreement, &mut label_draws, &mut color_draws)
+    };
+    let noise = if options.color_agreement().is_some() { COLORED_LABEL_NOISE } else { options.label_noise };
+    let agreement = options.color_agreement().unwrap_or(0.5);
+    let train = spoilt(pool.select(train_part), noise, agreement);
+    let probe = spoilt(pool.select(probe_part), noise, agreement).split();
+    let hold_out = spoilt(pool.select(hold_out_part), noise, agreement).split();
+    let test = spoilt(test, 0.0, 0.5).split();
+    let classes = if options.color_agreement().is_some() { 2 } else { 10 };
+    let mut task = TaskData::unshifted(classes, [train.split(), probe, hold_out, test], &train.wrong);
+    task.source = options.augment.then_some(Pictures { images: train.images, colors: train.colors });
+    task
+}
+
+/// Pictures with the labels and colours that a task gives them.
+struct Spoilt {
+    images: Images,
+    labels: Vec<u8>,
+    colors: Option<Vec<u8>>,
+    wrong: Vec<i64>,
+}
+
+impl Spoilt {
+    fn draw(
+        options: &TaskOptions,
+        images: Images,
+        noise: f64,
+        agreement: f64,
+        label_draws: &mut ChaCha8Rng,
+        color_draws: &mut ChaCha8Rng,
+    ) -> Self {
+        if options.color_agreement().is_none() {
+            let labels = redrawn(&images.labels, noise, 10, label_draws);
+            let wrong = differing(&images.labels, &labels);
+            return Spoilt { images, labels, colors: None, wrong };
+        }
+        let truth: Vec<u8> = images.labels.iter().map(|&digit| u8::from(digit < 5)).collect();
+        let labels = flipped(&truth, noise, label_draws);
+        let colors = agreeing(&labels, agreement, color_draws);
+        let wrong = differing(&truth, &labels);
+        Spoilt { images, labels, colors: Some(colors), wrong }
+    }
+
+    fn split(&self) -> Split {
+        let inputs = data::pictures(&self.images, self.colors.as_deref(), None);
+        Split { inputs, labels: data::label_tensor(&self.labels) }
+    }
+}
+
+/// Labels of which this share, to the nearest row, is drawn anew, uniformly over all classes: one in `classes` stays right.
+pub(super) fn redrawn(truth: &[u8], share: f64, classes: u8, random: &mut ChaCha8Rng) -> Vec<u8> {
+    let mut labels = truth.to_vec();
+    for row in chosen(truth.len(), share, random) {
+        labels[row] = random.random_range(0..classes);
+    }
+    labels
+}
+
+/// Two-class labels of which this share, to the nearest row, is turned into the other.
+fn flipped(truth: &[u8], share: f64, random: &mut ChaCha8Rng) -> Vec<u8> {
+    let mut labels = truth.to_vec();
+    for row in chosen(truth.len(), share, random) {
+        labels[row] = 1 - labels[row];
+    }
+    labels
+}
+
+/// A two-valued shortcut that agrees with this share of the two-class labels, to the nearest row.
+pub(super) fn agreeing(labels: &[u8], share: f64, random: &mut ChaCha8Rng) -> Vec<u8> {
+    flipped(labels, 1.0 - share, random)
+}
+
+/// This share of the rows, to the nearest one.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length is a length")]
+fn chosen(rows: usize, share: f64, random: &mut ChaCha8Rng) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..rows).collect();
+    order.shuffle(random);
+    order.truncate((share * rows as f64).round() as usize);
+    order
+}
+
+pub(super) fn differing(truth: &[u8], labels: &[u8]) -> Vec<i64> {
+    let rows = truth.iter().zip(labels).zip(0_i64..);
+    rows.filter(|((truth, label), _)| truth != label).map(|(_, row)| row).collect()
+}
+
+/// Why the examples of a task could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// Options that do not go together.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// MNIST could not be read.
+    #[error(transparent)]
+    Idx(#[from] IdxError),
+    /// MNIST was asked for, and nobody said where it is.
+    #[error("--task {task} needs MNIST's files: name their folder with --data DIR or ROTEWATCH_DATA (--task digits needs none)")]
+    NoData {
+        /// What was to be learnt.
+        task: Task,
+    },
+    /// The source is too small.
+    #[error(
+        "--task {task} with {examples} examples needs {wanted} rows, probe and hold-out included, but there are {has}; \
+         use --examples {most} or fewer"
+    )]
+    TooManyExamples {
+        /// What was to be learnt.
+        task: Task,
+        /// Rows needed in all.
+        wanted: usize,
+        /// Training examples asked for.
+        examples: usize,
+        /// Rows there are.
+        has: usize,
+        /// What could be asked for.
+        most: usize,
+    },
+}
+
+#[cfg(test)]
+#[path = "tasks_tests.rs"]
+mod tests;

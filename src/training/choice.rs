@@ -1,0 +1,125 @@
+//! The words of the command line for what is learnt, by which network and by which rule.
+
+use std::fmt;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+
+use super::OptionsError;
+
+/// What is learnt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum)]
+pub enum Task {
+    /// Ten classes of handwritten-looking digits rendered by the program itself; nothing to download.
+    #[default]
+    Digits,
+    /// MNIST, ten classes, a share of the labels redrawn at random (`label_noise`).
+    ShuffledMnist,
+    /// MNIST, digits below 5 against the rest, with a colour that agrees with the label more often than not (`spurious`).
+    ColoredMnist,
+    /// Two concentric circles in the plane, and a third feature that can be made a shortcut (`spurious`).
+    Circles,
+}
+
+/// Which network learns it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum)]
+pub enum Model {
+    /// Three hidden layers of 256 neurons.
+    #[default]
+    Mlp,
+    /// Two convolutions and a hidden linear layer.
+    Cnn,
+}
+
+/// Which rule moves the weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum)]
+pub enum Optimizer {
+    /// Adam with the usual moments, 0.9 and 0.999.
+    #[default]
+    Adam,
+    /// Stochastic gradient descent with momentum 0.9.
+    Sgd,
+}
+
+/// Names as on the command line, from the one list that `clap` parses by.
+macro_rules! named_as_on_the_command_line {
+    ($($kind:ty),*) => {$(
+        impl fmt::Display for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let value = self.to_possible_value().expect("no variant is hidden from the command line");
+                f.write_str(value.get_name())
+            }
+        }
+
+        impl FromStr for $kind {
+            type Err = OptionsError;
+
+            fn from_str(text: &str) -> Result<Self, OptionsError> {
+                <$kind as ValueEnum>::from_str(text, false).map_err(|_| OptionsError::UnknownName {
+                    kind: stringify!($kind),
+                    got: text.to_owned(),
+                    known: <$kind>::value_variants().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                })
+            }
+        }
+    )*};
+}
+named_as_on_the_command_line!(Task, Model, Optimizer);
+
+/// One step of the learning rate: from epoch `epoch` on (the first is 1) it is multiplied by `factor`. Written `EPOCH:FACTOR`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LrStep {
+    /// The first epoch trained at the new rate.
+    pub epoch: u32,
+    /// What the rate is multiplied by; above 0.
+    pub factor: f64,
+}
+
+impl FromStr for LrStep {
+    type Err = OptionsError;
+
+    fn from_str(text: &str) -> Result<Self, OptionsError> {
+        let unreadable = || OptionsError::LrStep { got: text.to_owned() };
+        let (epoch, factor) = text.split_once(':').ok_or_else(unreadable)?;
+        let step = LrStep {
+            epoch: epoch.trim().parse().map_err(|_| unreadable())?,
+            factor: factor.trim().parse().map_err(|_| unreadable())?,
+        };
+        if step.epoch == 0 || !step.factor.is_finite() || step.factor <= 0.0 {
+            return Err(unreadable());
+        }
+        Ok(step)
+    }
+}
+
+impl fmt::Display for LrStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.epoch, self.factor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for task in Task::value_variants() {
+            assert_eq!(task.to_string().parse::<Task>(), Ok(*task));
+        }
+        assert_eq!("shuffled-mnist".parse(), Ok(Task::ShuffledMnist));
+        assert_eq!("sgd".parse(), Ok(Optimizer::Sgd));
+        let error = "resnet".parse::<Model>().unwrap_err();
+        assert_eq!(error.to_string(), "unknown Model `resnet`; known are mlp, cnn");
+    }
+
+    #[test]
+    fn a_learning_rate_step_is_an_epoch_and_a_factor() {
+        let step: LrStep = "20:0.1".parse().unwrap();
+        assert_eq!(step, LrStep { epoch: 20, factor: 0.1 });
+        assert_eq!(step.to_string(), "20:0.1");
+        for wrong in ["20", "0:0.1", "20:0", "20:-1", "20:nan", "x:0.1", "20:", "1.5:0.1"] {
+            assert!(wrong.parse::<LrStep>().is_err(), "{wrong} was accepted");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Quantities that would be mistaken for one another as bare numbers.
+
+use std::fmt;
+
+/// The number of passes over the training data that the network has seen.
+///
+/// Epoch 0 is the untrained network, probed before the first step; epoch n follows the n-th pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u32);
+
+impl Epoch {
+    /// The network before its first training step.
+    pub const UNTRAINED: Epoch = Epoch(0);
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

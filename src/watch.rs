@@ -1,0 +1,215 @@
+//! Notice of changes to a file that other programs write as they please: in place, by renaming another file over it, by
+//! swapping a symbolic link on the way to it (as Kubernetes does), or by deleting it and coming back.
+//!
+//! So it is not the file that is watched but the folder of every step on the way to it. What happened is not told, only that
+//! something may have: whoever wants to know reads the file.
+//! Deliberately absent: folders above those. Swapping one of them goes unnoticed here, so a reader should also look by
+//! itself now and then, as network file systems make necessary anyway.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use notify::event::{AccessKind, AccessMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+
+/// Links that are followed, as many as Linux does before it calls them a loop.
+const MAX_LINKS: usize = 40;
+
+/// Why changes to a file are not noticed.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// The system gives no notices at all: its number of watches is used up, say.
+    #[error("the system gives no notice of changed files: {source}")]
+    NoNotices {
+        /// Why.
+        source: notify::Error,
+    },
+    /// A folder cannot be watched: it is missing, say.
+    #[error("{}: cannot be watched: {source}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: notify::Error,
+    },
+}
+
+/// The watch over one file; it ends when this is dropped.
+pub struct FileWatch {
+    file: PathBuf,
+    notices: RecommendedWatcher,
+    folders: BTreeSet<PathBuf>,
+    /// Whether links lead to the file, so that any name in a folder may matter.
+    linked: Arc<AtomicBool>,
+}
+
+impl FileWatch {
+    /// Prepares the watch; [`FileWatch::arm`] starts it. `changed` is called on the notifier's thread, often several times
+    /// for one change, and must not wait.
+    ///
+    /// # Errors
+    /// If the system gives no notices.
+    pub fn new(file: &Path, changed: impl Fn() + Send + 'static) -> Result<Self, WatchError> {
+        let linked = Arc::new(AtomicBool::new(true));
+        let any_name_matters = Arc::clone(&linked);
+        let name = file.file_name().map(ToOwned::to_owned);
+        let notices = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            let matters = event.map_or(true, |event| {
+                let named = |path: &PathBuf| path.file_name() == name.as_deref();
+                // A folder's own end comes under the folder's name, so only files of other names can be passed over.
+                let elsewhere = !event.paths.is_empty() && !event.paths.iter().any(named) && !is_about_a_folder(&event);
+                is_change(event.kind) && (any_name_matters.load(Ordering::Relaxed) || !elsewhere)
+            });
+            if matters {
+                changed();
+            }
+        })
+        .map_err(|source| WatchError::NoNotices { source })?;
+        Ok(Self { file: file.to_owned(), notices, folders: BTreeSet::new(), linked })
+    }
+
+    /// Watches the folders on the way to the file as it is now. To be called before each reading of the file: then
+    /// whatever happens after the reading is noticed, even where a folder was replaced.
+    ///
+    /// # Errors
+    /// If one of the folders cannot be watched; the others are.
+    pub fn arm(&mut self) -> Result<(), WatchError> {
+        let (folders, linked) = folders_on_the_way(&self.file);
+        self.linked.store(linked, Ordering::Relaxed);
+        for gone in self.folders.difference(&folders) {
+            // It fails for a folder that is deleted, whose watch has ended with it.
+            let _ = self.notices.unwatch(gone);
+        }
+        let mut failed = None;
+        for folder in &folders {
+            // Also those that were watched before: under the same name there may be another folder now.
+            if let Err(source) = self.notices.watch(folder, RecursiveMode::NonRecursive) {
+                failed.get_or_insert(WatchError::Folder { folder: folder.clone(), source });
+            }
+        }
+        self.folders = folders;
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// Whether the event can mean other contents. Reading is an event too: answering it with reading would never end.
+fn is_change(kind: EventKind) -> bool {
+    !matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
+}
+
+fn is_about_a_folder(event: &Event) -> bool {
+    use notify::event::{ModifyKind, RemoveKind};
+    matches!(event.kind, EventKind::Remove(RemoveKind::Folder | RemoveKind::Other) | EventKind::Modify(ModifyKind::Name(_)))
+}
+
+/// The folders whose entries lead to the file, link by link, and whether there are links.
+fn folders_on_the_way(file: &Path) -> (BTreeSet<PathBuf>, bool) {
+    let mut folders = BTreeSet::new();
+    let mut step = file.to_owned();
+    for links in 0..=MAX_LINKS {
+        let folder = match step.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        folders.insert(folder.clone());
+        match fs::read_link(&step) {
+            Ok(target) => step = folder.join(target),
+            Err(_) => return (folders, links > 0),
+        }
+    }
+    (folders, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossbeam_channel::{Receiver, bounded};
+    use std::time::Duration;
+
+    const SOON: Duration = Duration::from_secs(10);
+    const QUIET: Duration = Duration::from_millis(150);
+
+    fn watch(file: &Path) -> (FileWatch, Receiver<()>) {
+        let (sender, notices) = bounded(1);
+        let mut watch = FileWatch::new(file, move || _ = sender.try_send(())).unwrap();
+        watch.arm().unwrap();
+        (watch, notices)
+    }
+
+    fn settle(notices: &Receiver<()>) {
+        while notices.recv_timeout(QUIET).is_ok() {}
+    }
+
+    #[test]
+    fn writing_renaming_and_deleting_are_noticed_and_reading_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.yaml");
+        let (_watch, notices) = watch(&file);
+        fs::write(&file, "1").unwrap();
+        notices.recv_timeout(SOON).expect("created");
+        settle(&notices);
+        let other = folder.path().join("a.yaml~");
+        fs::write(&other, "2").unwrap();
+        settle(&notices);
+        fs::rename(&other, &file).unwrap();
+        notices.recv_timeout(SOON).expect("renamed over");
+        settle(&notices);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "2");
+        assert!(notices.recv_timeout(QUIET).is_err(), "reading counted as a change");
+        fs::remove_file(&file).unwrap();
+        notices.recv_timeout(SOON).expect("deleted");
+    }
+
+    #[test]
+    fn other_files_of_the_folder_do_not_matter() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_watch, notices) = watch(&folder.path().join("a.yaml"));
+        fs::write(folder.path().join("history.sqlite"), "1").unwrap();
+        assert!(notices.recv_timeout(QUIET).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn every_link_on_the_way_is_watched() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("data")).unwrap();
+        fs::create_dir(at("links")).unwrap();
+        fs::write(at("data/real.yaml"), "1").unwrap();
+        std::os::unix::fs::symlink("../data/real.yaml", at("links/a.yaml")).unwrap();
+        let (_watch, notices) = watch(&at("links/a.yaml"));
+        settle(&notices);
+        fs::write(at("data/real.yaml"), "2").unwrap();
+        notices.recv_timeout(SOON).expect("the file behind the link");
+        settle(&notices);
+        fs::remove_file(at("links/a.yaml")).unwrap();
+        notices.recv_timeout(SOON).expect("the link itself");
+    }
+
+    #[test]
+    fn a_folder_that_comes_back_is_watched_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("conf");
+        fs::create_dir(&inner).unwrap();
+        let file = inner.join("a.yaml");
+        let (mut watch, notices) = watch(&file);
+        fs::remove_dir(&inner).unwrap();
+        notices.recv_timeout(SOON).expect("the folder is gone");
+        settle(&notices);
+        assert!(matches!(watch.arm(), Err(WatchError::Folder { .. })));
+        fs::create_dir(&inner).unwrap();
+        watch.arm().unwrap();
+        settle(&notices);
+        fs::write(&file, "1").unwrap();
+        notices.recv_timeout(SOON).expect("watched again");
+    }
+
+    #[test]
+    fn a_bare_name_is_in_the_current_folder() {
+        let (folders, linked) = folders_on_the_way(Path::new("no-such-file.yaml"));
+        assert_eq!((folders, linked), (BTreeSet::from([PathBuf::from(".")]), false));
+    }
+}

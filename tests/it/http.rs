@@ -1,0 +1,249 @@
+//! What can be read over HTTP, by whom, and what it looks like to Prometheus.
+
+use std::collections::BTreeSet;
+
+use rotewatch::Monitor;
+use rotewatch::tap::Tap;
+
+use crate::support::activations::{declaration, judged, layer, send};
+use crate::support::exposition::Exposition;
+use crate::support::http::{get, request};
+use crate::support::monitored::{config, monitor, scrape};
+use crate::support::need::promtool_is_content;
+
+const ROWS: usize = 600;
+
+/// Every series that this program exports, its type, and its labels in alphabetical order; those of the design that have
+/// no part behind them yet are left out.
+const CATALOGUE: &[(&str, &str, &[&str])] = &[
+    ("layer_entropy_nats", "gauge", &["layer", "run", "scope", "stat"]),
+    ("layer_entropy_ratio", "gauge", &["layer", "run", "scope", "stat"]),
+    ("layer_entropy_rolling_nats", "gauge", &["layer", "run", "scope", "stat"]),
+    ("layer_mutual_information_nats", "gauge", &["layer", "run", "stat"]),
+    ("layer_mutual_information_ratio", "gauge", &["layer", "run", "stat"]),
+    ("layer_mutual_information_rolling_nats", "gauge", &["layer", "run", "stat"]),
+    ("layer_mutual_information_bias_nats", "gauge", &["layer", "method", "run"]),
+    ("layer_class_information_nats", "gauge", &["layer", "run", "stat"]),
+    ("layer_class_information_rolling_nats", "gauge", &["layer", "run", "stat"]),
+    ("layer_constant_neurons", "gauge", &["layer", "run"]),
+    ("layer_neurons", "gauge", &["layer", "run"]),
+    ("neuron_entropy_nats", "histogram", &[]),
+    ("pair_mutual_information_nats", "histogram", &[]),
+    ("run_epoch", "gauge", &["run"]),
+    ("run_last_epoch_timestamp_seconds", "gauge", &["run"]),
+    ("run_epoch_interval_seconds", "gauge", &["run"]),
+    ("run_active", "gauge", &["run"]),
+    ("run_metric", "gauge", &["name", "run"]),
+    ("run_info", "gauge", &["attempt", "framework", "run", "source"]),
+    ("run_coverage_ratio", "gauge", &["run"]),
+    ("memorization_score_ratio", "gauge", &["kind", "run"]),
+    ("memorization_onset", "gauge", &["kind", "run"]),
+    ("memorization_onset_epoch", "gauge", &["kind", "run"]),
+    ("run_verdict", "gauge", &["run", "verdict"]),
+    ("stop_requested", "gauge", &["run"]),
+    ("frames_offered_total", "counter", &[]),
+    ("frames_measured_total", "counter", &[]),
+    ("frames_dropped_total", "counter", &["reason"]),
+    ("rows_received_total", "counter", &[]),
+    ("nonfinite_values_total", "counter", &[]),
+    ("tap_wait_seconds_total", "counter", &[]),
+    ("channel_frames", "gauge", &[]),
+    ("channel_capacity_frames", "gauge", &[]),
+    ("epoch_compute_seconds", "histogram", &[]),
+    ("build_info", "gauge", &["kernel", "version"]),
+];
+
+/// A run in which memorization was found: both signals were high at epoch 2 and have fallen since.
+fn alarmed(monitor: &Monitor) -> Tap {
+    let tap = monitor.declare(declaration("alarmed", &["hidden1", "hidden2"])).expect("the name is free");
+    for (epoch, signal) in (0..).zip([0.2, 3.0, 4.0, 4.0, 1.5, 1.0]) {
+        assert!(send(&tap, epoch, ROWS, &[layer(ROWS, 12, 2.0), layer(ROWS, 12, signal)]));
+        let losses = rotewatch::event::EpochMetrics::new([("train_loss", 0.5)]).expect("a good name");
+        tap.end_epoch_and_await(rotewatch::units::Epoch(epoch), losses, crate::support::until::DEADLINE);
+    }
+    tap
+}
+
+#[test]
+fn the_catalogue_is_complete_and_every_series_has_its_labels() {
+    let monitor = monitor(config());
+    let _tap = alarmed(&monitor);
+    let seen = scrape(&monitor);
+    let expected: BTreeSet<(&str, &str)> = CATALOGUE.iter().map(|(name, kind, _)| (*name, *kind)).collect();
+    assert_eq!(seen.catalogue(), expected);
+    for (name, _, labels) in CATALOGUE.iter().filter(|(_, kind, _)| *kind != "histogram") {
+        assert_eq!(seen.labels(name), *labels, "{name}");
+    }
+    assert_eq!(seen.labels("neuron_entropy_nats_bucket"), ["layer", "le", "run", "scope"]);
+    assert_eq!(seen.labels("pair_mutual_information_nats_count"), ["layer", "run"]);
+    assert!(seen.values().any(|(sample, _)| sample.starts_with("process_resident_memory_bytes")));
+    let stats: BTreeSet<&str> = seen
+        .series("layer_mutual_information_nats")
+        .filter_map(|(sample, _)| sample.rsplit_once("stat=\"").map(|(_, stat)| stat.trim_end_matches("\"}")))
+        .collect();
+    assert_eq!(stats, BTreeSet::from(["mean", "p05", "p50", "p90", "p95"]));
+}
+
+#[test]
+fn histograms_hold_one_observation_per_neuron_or_pair_and_epoch() {
+    let monitor = monitor(config());
+    let _tap = alarmed(&monitor);
+    let seen = scrape(&monitor);
+    let epochs = 6.0;
+    assert_eq!(seen.value(r#"neuron_entropy_nats_count{layer="hidden2",run="alarmed",scope="network"}"#), epochs * 12.0);
+    assert_eq!(seen.value(r#"neuron_entropy_nats_count{layer="hidden2",run="alarmed",scope="neuron"}"#), epochs * 12.0);
+    assert_eq!(seen.value(r#"pair_mutual_information_nats_count{layer="hidden2",run="alarmed"}"#), epochs * 66.0);
+    assert_eq!(seen.value("epoch_compute_seconds_count"), epochs);
+    let buckets: Vec<f64> = seen.series("epoch_compute_seconds_bucket").map(|(_, count)| count).collect();
+    assert!(!buckets.is_empty() && buckets.contains(&epochs), "{buckets:?}");
+}
+
+#[test]
+fn what_it_is_too_early_to_say_is_absent_and_an_alarm_is_told_in_every_series_of_it() {
+    let monitor = monitor(config());
+    let tap = monitor.declare(declaration("young", &["a"])).expect("the name is free");
+    let score = r#"memorization_score_ratio{kind="example_level",run="young"}"#;
+    let onset = r#"memorization_onset{kind="example_level",run="young"}"#;
+    for epoch in 0..2 {
+        assert!(send(&tap, epoch, ROWS, &[layer(ROWS, 12, 3.0)]));
+        judged(&tap, epoch);
+        let seen = scrape(&monitor);
+        assert_eq!((seen.get(score), seen.get(onset)), (None, None), "epoch {epoch}");
+        assert_eq!(seen.value(r#"run_verdict{run="young",verdict="too_early"}"#), 1.0);
+    }
+    assert!(send(&tap, 2, ROWS, &[layer(ROWS, 12, 3.0)]));
+    judged(&tap, 2);
+    let seen = scrape(&monitor);
+    assert!(seen.value(score) < 1.0);
+    assert_eq!(seen.value(onset), 0.0);
+    assert_eq!(seen.get(r#"memorization_onset_epoch{kind="example_level",run="young"}"#), None);
+    assert_eq!(seen.value(r#"run_verdict{run="young",verdict="learning"}"#), 1.0);
+
+    let tap = alarmed(&monitor);
+    let seen = scrape(&monitor);
+    assert!(seen.value(r#"memorization_score_ratio{kind="example_level",run="alarmed"}"#) > 1.0);
+    assert_eq!(seen.value(r#"memorization_onset{kind="example_level",run="alarmed"}"#), 1.0);
+    assert_eq!(seen.value(r#"memorization_onset_epoch{kind="example_level",run="alarmed"}"#), 3.0);
+    assert_eq!(seen.value(r#"run_verdict{run="alarmed",verdict="memorizing"}"#), 1.0);
+    assert_eq!(seen.sum("run_verdict"), 2.0, "each of the two runs has one verdict");
+    assert_eq!(seen.value(r#"stop_requested{run="alarmed"}"#), 1.0);
+    assert_eq!(seen.value(r#"stop_requested{run="young"}"#), 0.0);
+    assert!(tap.run().stop().is_requested());
+}
+
+#[test]
+fn promtool_has_nothing_to_say_of_an_idle_monitor_nor_of_an_alarm() {
+    let monitor = monitor(config());
+    promtool_is_content(&get(monitor.address().expect("HTTP is on"), "/metrics").body);
+    let _tap = alarmed(&monitor);
+    promtool_is_content(&get(monitor.address().expect("HTTP is on"), "/metrics").body);
+}
+
+#[test]
+fn routes_answer_in_their_own_type_and_refuse_what_they_do_not_take() {
+    let monitor = monitor(config());
+    let address = monitor.address().expect("HTTP is on");
+    let table = [
+        ("GET", "/-/healthy", 200, "text/plain; charset=utf-8"),
+        ("GET", "/-/ready", 200, "text/plain; charset=utf-8"),
+        ("GET", "/metrics", 200, "text/plain; version=0.0.4; charset=utf-8"),
+        ("GET", "/metrics?name=run", 200, "text/plain; version=0.0.4; charset=utf-8"),
+        ("GET", "/", 200, "text/html; charset=utf-8"),
+        ("GET", "/metrics/", 404, "text/plain; charset=utf-8"),
+        ("GET", "/no/such/page", 404, "text/plain; charset=utf-8"),
+        ("GET", "/../etc/passwd", 404, "text/plain; charset=utf-8"),
+        ("POST", "/metrics", 405, "text/plain; charset=utf-8"),
+        ("DELETE", "/", 405, "text/plain; charset=utf-8"),
+        ("PUT", "/-/ready", 405, "text/plain; charset=utf-8"),
+        ("GET", "/-/reload", 405, "text/plain; charset=utf-8"),
+        ("POST", "/-/reload", 403, "text/plain; charset=utf-8"),
+    ];
+    for (method, path, status, content_type) in table {
+        let answer = request(address, method, path, &[("Host", "localhost"), ("Content-Length", "0")]);
+        assert_eq!((answer.status, answer.header("content-type")), (status, Some(content_type)), "{method} {path}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{method} {path}");
+        assert_eq!(answer.header("allow").is_some(), status == 405, "{method} {path}");
+    }
+    let head = request(address, "HEAD", "/metrics", &[("Host", "localhost")]);
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+}
+
+#[test]
+fn a_foreign_host_reaches_nothing() {
+    let monitor = monitor(config());
+    let address = monitor.address().expect("HTTP is on");
+    for path in ["/", "/metrics", "/-/healthy", "/-/ready", "/-/reload", "/no/such/page"] {
+        for method in ["GET", "POST"] {
+            for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", ""] {
+                let answer = request(address, method, path, &[("Host", host), ("Content-Length", "0")]);
+                assert_eq!(answer.status, 403, "{method} {path} for {host:?}");
+                assert!(!answer.body.contains("rotewatch_"), "{method} {path} for {host:?}");
+            }
+        }
+    }
+    let nameless = request(address, "GET", "/metrics", &[]);
+    assert!(matches!(nameless.status, 400 | 403), "{}", nameless.status);
+    for host in ["127.0.0.1", "localhost:1", "[::1]:19787"] {
+        assert_eq!(request(address, "GET", "/metrics", &[("Host", host)]).status, 200, "{host}");
+    }
+}
+
+#[test]
+fn the_landing_page_tells_the_verdict_with_its_reason_and_runs_no_script() {
+    let monitor = monitor(config());
+    let address = monitor.address().expect("HTTP is on");
+    assert!(get(address, "/").body.contains("No run was declared yet"));
+    let _alarmed = alarmed(&monitor);
+    let hostile = monitor.declare(declaration("hostile", &["<script>alert(1)</script>"])).expect("the name is free");
+    assert!(send(&hostile, 0, ROWS, &[layer(ROWS, 12, 3.0)]));
+    judged(&hostile, 0);
+    let page = get(address, "/");
+    for words in
+        ["alarmed", "example-level memorization since epoch 3 (found at epoch", "Why: ", "What to do: ", "too early to tell"]
+    {
+        assert!(page.body.contains(words), "{words:?} is missing of {}", page.body);
+    }
+    assert!(!page.body.contains("<script"), "{}", page.body);
+    assert!(page.header("content-security-policy").is_some_and(|policy| policy.starts_with("default-src 'none'")));
+}
+
+#[test]
+fn names_are_escaped_in_the_exposition() {
+    let monitor = monitor(config());
+    let strange = r#"a"b\c,d}=é 1"#;
+    let tap = monitor.declare(declaration("escaped", &[strange])).expect("layer names may hold anything but control characters");
+    assert!(send(&tap, 1, ROWS, &[layer(ROWS, 12, 3.0)]));
+    judged(&tap, 1);
+    let seen = scrape(&monitor);
+    assert_eq!(seen.value(r#"layer_neurons{layer="a\"b\\c,d}=é 1",run="escaped"}"#), 12.0);
+}
+
+#[test]
+fn reloading_over_http_needs_permission_and_the_token() {
+    use rotewatch::app::ConfigFile;
+    use rotewatch::{Setup, config::Config};
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("rotewatch.yaml");
+    let state = folder.path().join("state");
+    let text = format!("listen: 127.0.0.1:0\nstate: {}\nweb:\n  allow_reload: true\n", state.display());
+    std::fs::write(&path, &text).expect("the folder is writable");
+    let file = ConfigFile { path: path.clone(), overlay: Box::new(|_| ()), log_level: crate::support::log::switch() };
+    let config = Config::read(&path).expect("the file is in order");
+    let monitor = Monitor::set_up(Setup { config, file: Some(file), ..Setup::default() }).expect("the monitor starts");
+    let address = monitor.address().expect("HTTP is on");
+    let reload = |headers: &[(&str, &str)]| {
+        let always = [("Host", "localhost"), ("Content-Length", "0")];
+        request(address, "POST", "/-/reload", &[&always, headers].concat())
+    };
+    assert_eq!(reload(&[]).status, 401);
+    assert_eq!(reload(&[("Authorization", "Bearer wrong")]).status, 401);
+    let token = std::fs::read_to_string(state.join("token")).expect("the daemon wrote its token");
+    let bearer = format!("Bearer {token}");
+    assert_eq!(reload(&[("Authorization", &bearer)]).status, 200);
+    std::fs::write(&path, format!("{text}nonsense: 1\n")).expect("the folder is writable");
+    let refused = reload(&[("Authorization", &bearer)]);
+    assert_eq!(refused.status, 500);
+    assert!(refused.body.contains("the old configuration stays") && refused.body.contains("nonsense"), "{}", refused.body);
+    assert_eq!(Exposition::scrape(address).value("config_last_reload_successful"), 0.0);
+}

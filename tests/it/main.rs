@@ -1,0 +1,20 @@
+//! The real binaries and the real library from outside: one file per behaviour.
+
+mod support;
+
+mod bad_input;
+mod conservation;
+mod http;
+mod live_configuration;
+mod strange_values;
+
+#[cfg(feature = "torch")]
+mod interrupted;
+#[cfg(feature = "torch")]
+mod mnist;
+#[cfg(feature = "torch")]
+mod onset;
+#[cfg(feature = "torch")]
+mod training;
+#[cfg(feature = "torch")]
+mod watched_training;

@@ -1,0 +1,165 @@
+//! Activations that no formula likes: the numbers stay numbers, and what was masked is counted.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, bounded};
+use rotewatch::event::{EpochMetrics, LayerActivations};
+use rotewatch::report::EpochReport;
+use rotewatch::units::Epoch;
+use rotewatch::verdict::Verdict;
+use rotewatch::{Monitor, Setup};
+
+use crate::support::activations::{declaration, judged, layer, send};
+use crate::support::exposition::Exposition;
+use crate::support::monitored::{config, scrape};
+use crate::support::until::DEADLINE;
+
+const ROWS: usize = 500;
+
+fn started() -> (Monitor, Receiver<Arc<EpochReport>>) {
+    let (subscriber, reports) = bounded(64);
+    let setup = Setup { config: config(), subscribers: vec![subscriber], ..Setup::default() };
+    (Monitor::set_up(setup).expect("the monitor starts"), reports)
+}
+
+fn all(value: f32, neurons: usize) -> LayerActivations {
+    LayerActivations { neurons, neurons_offered: neurons, values: vec![value; ROWS * neurons] }
+}
+
+fn assert_numbers(seen: &Exposition) {
+    for (sample, value) in seen.values() {
+        let is_bound = sample.contains(r#"le="+Inf""#);
+        assert!(value.is_finite() || is_bound, "{sample} {value}");
+    }
+}
+
+#[test]
+fn values_that_are_not_numbers_are_masked_one_by_one_and_counted() {
+    let (monitor, reports) = started();
+    let tap = monitor.declare(declaration("holes", &["a"])).expect("the name is free");
+    let whole = layer(ROWS, 16, 3.0);
+    let mut holes = whole.clone();
+    for (row, value) in [(0, f32::NAN), (1, f32::INFINITY), (2, f32::NEG_INFINITY), (499, f32::NAN)] {
+        holes.values[row * 16 + 3] = value;
+    }
+    assert!(send(&tap, 1, ROWS, &[whole]));
+    judged(&tap, 1);
+    assert!(send(&tap, 2, ROWS, &[holes]));
+    judged(&tap, 2);
+    let seen = scrape(&monitor);
+    assert_eq!(seen.value("nonfinite_values_total"), 4.0);
+    assert_numbers(&seen);
+    let reports: Vec<_> = reports.try_iter().collect();
+    let entropies = |report: &EpochReport| report.layers[0].measures.entropy_neuron_nats.clone();
+    let (whole, holes) = (entropies(&reports[0]), entropies(&reports[1]));
+    for (neuron, (whole, holes)) in whole.iter().zip(&holes).enumerate() {
+        assert_eq!(whole.to_bits() == holes.to_bits(), neuron != 3, "neuron {neuron}: {whole} {holes}");
+        assert!((whole - holes).abs() < 0.1, "four rows of 500 change little: {whole} {holes}");
+    }
+}
+
+#[test]
+fn a_layer_of_nothing_but_nan_is_skipped_and_frees_no_alarm() {
+    let (monitor, reports) = started();
+    let tap = monitor.declare(declaration("diverged", &["sound", "diverged"])).expect("the name is free");
+    for epoch in 0..4 {
+        assert!(send(&tap, epoch, ROWS, &[layer(ROWS, 16, 1.0), layer(ROWS, 16, 8.0)]));
+        judged(&tap, epoch);
+    }
+    for epoch in 4..8 {
+        assert!(send(&tap, epoch, ROWS, &[layer(ROWS, 16, 1.0), all(f32::NAN, 16)]));
+        let standing = judged(&tap, epoch);
+        assert!(matches!(standing.verdict, Verdict::Learning { .. }), "epoch {epoch}: {}", standing.verdict);
+    }
+    let seen = scrape(&monitor);
+    assert_numbers(&seen);
+    assert_eq!(seen.value("nonfinite_values_total"), (4 * ROWS * 16) as f64);
+    assert_eq!(seen.value(r#"layer_neurons{layer="diverged",run="diverged"}"#), 16.0);
+    let skipped = seen.series("layer_entropy_nats").find(|(sample, _)| sample.contains(r#"layer="diverged""#));
+    assert_eq!(skipped, None, "a layer without a finite row has no numbers");
+    let last = reports.try_iter().last().expect("eight epochs were judged");
+    assert!(last.layers[0].statistics.is_some() && last.layers[1].statistics.is_none());
+}
+
+#[test]
+fn a_layer_that_is_missing_from_an_epoch_does_not_lend_its_judgement_to_another() {
+    let (monitor, _reports) = started();
+    let tap = monitor.declare(declaration("gap", &["early", "last"])).expect("the name is free");
+    for epoch in 0..4 {
+        assert!(send(&tap, epoch, ROWS, &[layer(ROWS, 16, 1.0), layer(ROWS, 16, 8.0)]));
+        judged(&tap, epoch);
+    }
+    for epoch in 4..8 {
+        assert!(send(&tap, epoch, ROWS, &[layer(ROWS, 16, 1.0)]));
+        let standing = judged(&tap, epoch);
+        assert!(matches!(standing.verdict, Verdict::Learning { .. }), "epoch {epoch}: {}", standing.verdict);
+    }
+}
+
+#[test]
+fn a_layer_of_constants_has_no_entropy_no_information_and_is_counted() {
+    let (monitor, reports) = started();
+    let tap = monitor.declare(declaration("dead", &["dead", "half"])).expect("the name is free");
+    let mut half = layer(ROWS, 16, 3.0);
+    half.values.iter_mut().enumerate().filter(|(place, _)| place % 16 < 8).for_each(|(_, value)| *value = -2.5);
+    for epoch in 0..6 {
+        assert!(send(&tap, epoch, ROWS, &[all(0.0, 16), half.clone()]));
+        judged(&tap, epoch);
+    }
+    let report = reports.try_iter().last().expect("six epochs were judged");
+    let dead = &report.layers[0].measures;
+    assert_eq!(dead.constant_neurons, 16);
+    assert!(dead.entropy_neuron_nats.iter().chain(&dead.entropy_network_nats).all(|nats| *nats == 0.0));
+    assert!(dead.mutual_information.condensed().iter().chain(dead.normalised_mi.condensed()).all(|nats| *nats == 0.0));
+    assert!(dead.class_information_nats.as_ref().is_some_and(|of| of.iter().all(|nats| *nats == 0.0)));
+    assert_eq!(report.layers[1].measures.constant_neurons, 8);
+    let seen = scrape(&monitor);
+    assert_numbers(&seen);
+    assert_eq!(seen.value(r#"layer_constant_neurons{layer="dead",run="dead"}"#), 16.0);
+    assert_eq!(seen.value(r#"layer_mutual_information_ratio{layer="dead",run="dead",stat="mean"}"#), 0.0);
+    assert_eq!(seen.value(r#"run_verdict{run="dead",verdict="memorizing"}"#), 0.0);
+}
+
+#[test]
+fn denormals_and_the_largest_floats_stay_within_the_bounds_of_entropy() {
+    let (monitor, reports) = started();
+    let tap = monitor.declare(declaration("extreme", &["a"])).expect("the name is free");
+    let extremes = [f32::MIN_POSITIVE / 4.0, f32::MAX, f32::MIN, -0.0, 1e38, -1e-45, 1.0];
+    let values = (0..ROWS * 16).map(|place| extremes[(place * place + place / 16) % extremes.len()]).collect();
+    assert!(send(&tap, 1, ROWS, &[LayerActivations { neurons: 16, neurons_offered: 16, values }]));
+    judged(&tap, 1);
+    let report = reports.try_iter().last().expect("an epoch was judged");
+    let measures = &report.layers[0].measures;
+    let most = 10_f64.ln() + 1e-9;
+    assert!(measures.entropy_neuron_nats.iter().all(|nats| (0.0..=most).contains(nats)), "{:?}", measures.entropy_neuron_nats);
+    let pairs = measures.mutual_information.condensed();
+    assert!(pairs.iter().all(|nats| (-1e-9..=most).contains(nats)), "{pairs:?}");
+    assert_eq!(monitor.flow().nonfinite_values, 0, "all of these are numbers");
+    assert_numbers(&scrape(&monitor));
+}
+
+#[test]
+fn too_few_rows_for_the_bins_are_used_for_no_verdict() {
+    let (monitor, reports) = started();
+    let tap = monitor.declare(declaration("few", &["a"])).expect("the name is free");
+    for (epoch, signal) in (0..).zip([1.0, 8.0, 8.0, 8.0, 0.5, 0.5, 0.5]) {
+        assert!(send(&tap, epoch, 40, &[layer(40, 16, signal)]));
+        let standing = judged(&tap, epoch);
+        assert!(matches!(standing.verdict, Verdict::TooEarly { .. }), "epoch {epoch}: {}", standing.verdict);
+    }
+    assert!(reports.try_iter().all(|report| !report.layers[0].measures.reliable));
+    let seen = scrape(&monitor);
+    assert_eq!(seen.get(r#"memorization_score_ratio{kind="example_level",run="few"}"#), None);
+}
+
+#[test]
+fn a_loss_that_diverged_leaves_no_nan_in_the_metrics() {
+    let (monitor, _reports) = started();
+    let tap = monitor.declare(declaration("loss", &["a"])).expect("the name is free");
+    assert!(send(&tap, 1, ROWS, &[layer(ROWS, 16, 3.0)]));
+    let losses = [("train_loss", f64::NAN), ("val_loss", f64::INFINITY), ("train_accuracy", 0.1)];
+    tap.end_epoch_and_await(Epoch(1), EpochMetrics::new(losses).expect("good names"), DEADLINE);
+    let seen = scrape(&monitor);
+    assert_eq!(seen.value(r#"run_metric{name="train_accuracy",run="loss"}"#), 0.1);
+    assert_numbers(&seen);
+}

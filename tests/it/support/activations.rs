@@ -1,0 +1,67 @@
+//! Activations whose answer is known, made by seed.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rotewatch::event::{EpochMetrics, LayerActivations};
+use rotewatch::run::{Declaration, Standing};
+use rotewatch::tap::Tap;
+use rotewatch::units::Epoch;
+use std::sync::Arc;
+
+use super::until::DEADLINE;
+
+/// Classes that the rows take in turns.
+const CLASSES: usize = 10;
+
+/// A run with these layers.
+///
+/// # Panics
+/// If a name is malformed.
+pub fn declaration(run: &str, layers: &[&str]) -> Declaration {
+    Declaration {
+        run: run.parse().expect("a good name"),
+        layers: layers.iter().map(|layer| layer.parse().expect("a good name")).collect(),
+        source: rotewatch::choices::Mode::Probe,
+        framework: "test".into(),
+    }
+}
+
+/// A layer in which every neuron tells the class as loudly as `signal` above noise that is the same for every call: louder
+/// makes more class information and more mutual information.
+pub fn layer(rows: usize, neurons: usize, signal: f32) -> LayerActivations {
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let value = |place: usize| {
+        let (row, neuron) = (place / neurons, place % neurons);
+        let of_class = ((row % CLASSES) * (2 * neuron + 1) % CLASSES) as f32 / CLASSES as f32;
+        signal * of_class + random.random_range(-1.0..1.0_f32)
+    };
+    LayerActivations { neurons, neurons_offered: neurons, values: (0..rows * neurons).map(value).collect() }
+}
+
+/// The class of each row.
+pub fn predictions(rows: usize) -> Vec<i64> {
+    (0..rows).map(|row| i64::try_from(row % CLASSES).expect("a small number")).collect()
+}
+
+/// Offers a frame with these layers; whether there was room.
+pub fn send(tap: &Tap, epoch: u32, rows: usize, layers: &[LayerActivations]) -> bool {
+    let Some(frame) = tap.offer(Epoch(epoch), rows) else { return false };
+    let bytes: usize = layers.iter().map(|layer| size_of_val(layer.values.as_slice())).sum();
+    let Some(mut frame) = frame.claim_bytes(bytes as u64) else { return false };
+    for (place, layer) in layers.iter().enumerate() {
+        frame.layer(place, layer.clone());
+    }
+    frame.predictions(predictions(rows));
+    frame.send();
+    true
+}
+
+/// Ends an epoch and returns the verdict on it.
+///
+/// # Panics
+/// If the monitor does not judge it.
+pub fn judged(tap: &Tap, epoch: u32) -> Arc<Standing> {
+    let standing = tap.end_epoch_and_await(Epoch(epoch), EpochMetrics::default(), DEADLINE);
+    assert_eq!(standing.epoch, Some(Epoch(epoch)), "the verdict follows this epoch");
+    standing
+}

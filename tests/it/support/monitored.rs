@@ -1,0 +1,44 @@
+//! A monitor of this process: the library as somebody else's trainer uses it, with real HTTP.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use rotewatch::config::Config;
+use rotewatch::tap::{DropReason, FlowCounts};
+use rotewatch::{Monitor, Setup};
+
+use super::exposition::Exposition;
+
+/// The defaults, on a port of its own.
+pub fn config() -> Config {
+    Config { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), ..Config::default() }
+}
+
+/// Starts a monitor.
+///
+/// # Panics
+/// If it does not start.
+pub fn monitor(config: Config) -> Monitor {
+    super::log::switch();
+    Monitor::set_up(Setup { config, ..Setup::default() }).expect("the monitor starts")
+}
+
+/// What it exports now.
+///
+/// # Panics
+/// If it serves nothing.
+pub fn scrape(monitor: &Monitor) -> Exposition {
+    Exposition::scrape(monitor.address().expect("HTTP is on"))
+}
+
+/// Frames dropped for one reason.
+pub fn dropped(counts: &FlowCounts, reason: DropReason) -> u64 {
+    counts.dropped[reason as usize]
+}
+
+/// offered = measured + dropped + queued.
+///
+/// # Panics
+/// If it does not hold.
+pub fn assert_conserved(counts: &FlowCounts) {
+    assert_eq!(counts.offered, counts.measured + counts.dropped.iter().sum::<u64>() + counts.queued, "{counts:?}");
+}

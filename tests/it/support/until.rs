@@ -1,0 +1,24 @@
+//! Waiting for a condition. The deadline is generous: it only ends a test that has failed already.
+
+use std::time::Duration;
+
+use rotewatch::clock::Stopwatch;
+
+/// Longer than anything here takes, on a machine that is busy with other things.
+pub const DEADLINE: Duration = Duration::from_secs(120);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Asks again and again until there is an answer.
+///
+/// # Panics
+/// When the deadline has passed; `what` names what was waited for.
+pub fn until<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
+    let watch = Stopwatch::start();
+    loop {
+        if let Some(answer) = answer() {
+            return answer;
+        }
+        assert!(watch.elapsed() < DEADLINE, "waited in vain for {what}");
+        std::thread::sleep(LOOK_AGAIN);
+    }
+}
