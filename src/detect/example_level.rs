@@ -160,6 +160,10 @@ impl Detector for ExampleLevel {
             ],
         })
     }
+
+    fn onset_if_now(&self, params: &DetectParams) -> Option<Epoch> {
+        self.decline(params.smooth, |point| point.class_information).map(|decline| decline.maximum_epoch)
+    }
 }
 
 #[cfg(test)]

@@ -66,6 +66,10 @@ pub trait Detector: Send {
 
     /// Takes in an epoch and answers for the run so far. Observations come in the order of their epochs.
     fn judge(&mut self, observation: &Observation, params: &DetectParams) -> Answer;
+
+    /// The epoch that a finding would name as the onset if it came now; `None` where that is too early to tell, or would be
+    /// the epoch of the finding itself.
+    fn onset_if_now(&self, params: &DetectParams) -> Option<Epoch>;
 }
 
 #[cfg(test)]
