@@ -15,7 +15,6 @@ use crate::clock::{Stopwatch, wall_clock};
 use crate::config::{Config, ConfigWatcher, LiveConfig, Wiring};
 use crate::detect::{DetectParams, ExampleLevelParams};
 use crate::identity::RunName;
-use crate::info::window::WindowParams;
 use crate::info::{MeasureParams, ParamsError};
 use crate::kernels::{Kernel, KernelError};
 use crate::logging::LogLevelSwitch;
@@ -28,6 +27,7 @@ use crate::state::StateError;
 use crate::stop::Part;
 use crate::tap::{Capacity, FlowCounts, Intake, SamplingParams, Tap};
 use crate::units::Epoch;
+use crate::window::WindowParams;
 
 /// Why a monitor did not start.
 #[derive(Debug, Error)]

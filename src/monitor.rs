@@ -21,7 +21,6 @@ use crate::clock::{Stopwatch, unix_seconds};
 use crate::detect::{DetectParams, Judge, LayerObservation, Observation};
 use crate::event::{EpochEnd, EpochMetrics, Event, Frame};
 use crate::identity::LayerName;
-use crate::info::window::{Window, WindowParams};
 use crate::info::{LayerMeasures, LayerSamples, MeasureParams, measure_layers};
 use crate::report::{EpochReport, LayerReport, LayerStatistics, Rolling};
 use crate::run::{Attempt, Run, Standing};
@@ -29,6 +28,7 @@ use crate::stop::StopReason;
 use crate::tap::{DropReason, Gate};
 use crate::units::Epoch;
 use crate::verdict::Verdict;
+use crate::window::{Window, WindowParams};
 
 /// After how many failed computations in a row the monitor counts as failing.
 const FAILURES_IN_A_ROW: u32 = 3;

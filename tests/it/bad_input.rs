@@ -209,7 +209,7 @@ mod training {
             ("packed, itself truncated", packed[..packed.len() / 2].to_vec(), "ends"),
             ("packed, its check sum missing", packed[..packed.len() - 8].to_vec(), ""),
             ("too long", [&pictures[..], &[0; 9]].concat(), "goes on after"),
-            ("another kind of file", wrong_magic, "magic"),
+            ("another kind of file", wrong_magic, "2051"),
             ("announces a billion", idx(true, 1_000_000_000, 10), "1000000000"),
             ("pictures and labels disagree", idx(true, 2999, 2999), "2999"),
         ];
