@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::board::Board;
 use crate::clock::{Stopwatch, wall_clock};
 use crate::config::{Config, ConfigWatcher, LiveConfig, Wiring};
-use crate::detect::{DetectParams, ExampleLevelParams};
+use crate::detect::{DetectParams, ExampleLevelParams, HeuristicParams};
 use crate::identity::RunName;
 use crate::info::{MeasureParams, ParamsError};
 use crate::kernels::{Kernel, KernelError};
@@ -386,6 +386,10 @@ fn detect_params(config: &Config) -> DetectParams {
             class_information_decline: detect.example_level.class_information_decline,
             mutual_information_decline: detect.example_level.mutual_information_decline,
             from_epoch: Epoch(detect.example_level.from_epoch),
+        },
+        heuristic: HeuristicParams {
+            class_information_share: detect.heuristic.class_information_share,
+            amplification: detect.heuristic.amplification,
         },
         stop_on: detect.stop_on.clone(),
     }

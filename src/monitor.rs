@@ -21,6 +21,7 @@ use crate::clock::{Stopwatch, unix_seconds};
 use crate::detect::{DetectParams, Judge, LayerObservation, Observation};
 use crate::event::{EpochEnd, EpochMetrics, Event, Frame};
 use crate::identity::LayerName;
+use crate::info::class::ClassGroups;
 use crate::info::{LayerMeasures, LayerSamples, MeasureParams, measure_layers};
 use crate::report::{EpochReport, LayerReport, LayerStatistics, Rolling};
 use crate::run::{Attempt, Run, Standing};
@@ -226,7 +227,9 @@ impl MonitorThread {
         let state = self.state_of(run);
         let layers: Vec<LayerReport> =
             places.into_iter().zip(measured).filter_map(|(place, measures)| state.layer_report(place, measures)).collect();
-        let judgement = state.judge.judge(&observation(epoch, &layers), &detect);
+        let prediction_entropy_nats =
+            samples.predictions.as_deref().filter(|all| !all.is_empty()).map(|all| ClassGroups::of(all).entropy_nats());
+        let judgement = state.judge.judge(&observation(epoch, prediction_entropy_nats, &layers), &detect);
         let report = Arc::new(EpochReport {
             run: Arc::clone(run),
             epoch,
@@ -234,6 +237,7 @@ impl MonitorThread {
             metrics: end.metrics,
             rows: samples.rows,
             coverage: state.coverage(end.rows_offered),
+            prediction_entropy_nats,
             layers,
             answers: judgement.answers,
             verdict: judgement.verdict,
@@ -361,7 +365,7 @@ fn publish_verdict(report: &EpochReport, detect: &DetectParams, onset_if_now: Ve
 }
 
 /// What the detectors may know of an epoch.
-fn observation(epoch: Epoch, layers: &[LayerReport]) -> Observation {
+fn observation(epoch: Epoch, prediction_entropy_nats: Option<f64>, layers: &[LayerReport]) -> Observation {
     let of_layer = |report: &LayerReport| {
         let statistics = report.statistics.as_ref().filter(|_| report.measures.reliable);
         LayerObservation {
@@ -372,7 +376,7 @@ fn observation(epoch: Epoch, layers: &[LayerReport]) -> Observation {
             class_information_p90_nats: statistics.and_then(|statistics| statistics.class_information_nats).map(|all| all.p90),
         }
     };
-    Observation { epoch, layers: layers.iter().map(of_layer).collect() }
+    Observation { epoch, prediction_entropy_nats, layers: layers.iter().map(of_layer).collect() }
 }
 
 /// Whatever ends the thread, nobody waits at its gate afterwards, and readiness says so.

@@ -1,6 +1,6 @@
 //! One run's detectors and the alarms that stand.
 
-use super::{DetectParams, Detector, ExampleLevel, Observation};
+use super::{DetectParams, Detector, ExampleLevel, Heuristic, Observation};
 use crate::units::Epoch;
 use crate::verdict::{Alarm, Answer, Kind, Verdict};
 
@@ -32,7 +32,7 @@ pub struct Judgement {
 
 impl Default for Judge {
     fn default() -> Self {
-        Judge::of(vec![Box::new(ExampleLevel::default())])
+        Judge::of(vec![Box::new(ExampleLevel::default()), Box::new(Heuristic::default())])
     }
 }
 

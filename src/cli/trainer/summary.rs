@@ -81,7 +81,7 @@ impl Summary {
                 "value": finite(evidence.value),
                 "reference": finite(evidence.reference),
                 "reference_epoch": evidence.reference_epoch.0,
-                "decline": finite(evidence.decline),
+                "ratio": finite(evidence.ratio),
                 "threshold": finite(evidence.threshold),
             })).collect::<Vec<_>>()),
             "why": alarm.map(|alarm| alarm.finding.why.as_str()),
@@ -152,6 +152,7 @@ fn epoch(line: &EpochLine) -> Value {
     json!({
         "epoch": line.epoch.0,
         "metrics": metrics,
+        "prediction_entropy_nats": line.prediction_entropy_nats.map(finite),
         "verdict": line.verdict.as_ref().map(Verdict::as_str),
         "layers": line.layers.iter().map(layer).collect::<Vec<_>>(),
     })
