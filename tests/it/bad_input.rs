@@ -123,7 +123,7 @@ mod training {
     use flate2::write::GzEncoder;
 
     use super::*;
-    use crate::support::process::Running;
+    use crate::support::running::Running;
     use crate::support::training::{NOWHERE, Trainings};
 
     const TINY: [&str; 6] = ["--examples", "500", "--epochs", "1", "--probe-rows", "100"];
