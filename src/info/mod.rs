@@ -13,6 +13,8 @@
 //! | [`bits`] | bins as bit planes, and the tail rule |
 //! | [`pairwise`] | what a pair of neurons shares; the plain definition |
 //! | [`all_pairs`] | the same for all pairs of a layer, at the speed of the machine |
+//! | [`knn`] | entropy and mutual information without bins, from nearest neighbours |
+//! | [`digamma`] | the function that they need |
 //! | [`class`] | what a neuron tells of the class that the network predicts |
 //! | [`shuffle`] | how much of the pairwise figure is there by chance |
 //! | [`distribution`] | mean and quantiles over neurons or pairs |
@@ -25,8 +27,10 @@ pub mod all_pairs;
 pub mod binning;
 pub mod bits;
 pub mod class;
+pub mod digamma;
 pub mod distribution;
 pub mod entropy;
+pub mod knn;
 pub mod layer;
 pub mod pairwise;
 pub mod params;
