@@ -9,6 +9,7 @@
 //! | [`params`] | the choices (bins, edges, binning, shuffle, seed), checked once |
 //! | [`binning`] | which bin a value falls in |
 //! | [`entropy`] | how evenly one neuron uses its bins |
+//! | [`neurons`] | a layer binned, and its entropies |
 //! | [`terms`] | `n ln n` as integers, so that sums have no order |
 //! | [`bits`] | bins as bit planes, and the tail rule |
 //! | [`pairwise`] | what a pair of neurons shares; the plain definition |
@@ -32,6 +33,7 @@ pub mod distribution;
 pub mod entropy;
 pub mod knn;
 pub mod layer;
+pub mod neurons;
 pub mod pairwise;
 pub mod params;
 pub mod samples;
