@@ -178,10 +178,13 @@ mod tests {
         answers.last().expect("a series has an epoch")
     }
 
+    /// What it is, the mutual information of both layers and the class information of the first, and whether it is a finding.
+    type Case = (&'static str, ([f64; 2], f64), bool);
+
     #[test]
     fn runs_are_told_apart() {
         let untrained = ([0.09, 0.07], 0.02);
-        let table: [(&str, ([f64; 2], f64), bool); 5] = [
+        let table: [Case; 5] = [
             ("a colour decides", ([0.46, 1.07], 0.688), true),
             ("a convolution network's first layer was redundant before", ([0.10, 0.60], 0.690), true),
             ("a binary task without a shortcut amplifies the last layer alone", ([0.13, 0.67], 0.11), false),
