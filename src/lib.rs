@@ -16,6 +16,7 @@
 //! | [`report`], [`board`], [`monitor`] | the monitor's side of the channel |
 //! | [`metrics`], [`serve`], [`token`], [`state`] | how it is seen from outside |
 //! | [`torch`], [`training`] | the built-in trainer and the tap for tch (feature `torch`) |
+//! | [`experiment`] | grids of trainings, judged |
 //! | [`config`], [`app`], [`signals`], [`logging`], [`cli`] | how it is put together |
 
 pub mod activations;
@@ -27,6 +28,7 @@ pub mod clock;
 pub mod config;
 pub mod detect;
 pub mod event;
+pub mod experiment;
 pub mod identity;
 pub mod info;
 pub mod kernels;
