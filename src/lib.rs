@@ -17,6 +17,7 @@
 //! | [`metrics`], [`serve`], [`token`], [`state`] | how it is seen from outside |
 //! | [`torch`], [`training`] | the built-in trainer and the tap for tch (feature `torch`) |
 //! | [`yaml`], [`watch`], [`config`] | the configuration and its file |
+//! | [`experiment`] | grids of trainings, judged |
 //! | [`app`], [`signals`], [`logging`], [`cli`] | how it is put together |
 
 pub mod activations;
@@ -28,6 +29,7 @@ pub mod clock;
 pub mod config;
 pub mod detect;
 pub mod event;
+pub mod experiment;
 pub mod gate;
 pub mod identity;
 pub mod info;
