@@ -13,7 +13,7 @@
 //! | [`activations`] | files of tensors |
 //! | [`run`], [`event`], [`tap`] | the trainer's side of the channel |
 //! | [`detect`] | rules that find memorization |
-//! | [`report`], [`board`], [`monitor`] | the monitor's side of the channel |
+//! | [`report`], [`board`], [`hooks`], [`monitor`] | the monitor's side of the channel, and who is told of alarms |
 //! | [`metrics`], [`serve`], [`token`], [`state`] | how it is seen from outside |
 //! | [`torch`], [`training`] | the built-in trainer and the tap for tch (feature `torch`) |
 //! | [`config`], [`app`], [`signals`], [`logging`], [`cli`] | how it is put together |
@@ -27,6 +27,7 @@ pub mod clock;
 pub mod config;
 pub mod detect;
 pub mod event;
+pub mod hooks;
 pub mod identity;
 pub mod info;
 pub mod kernels;
