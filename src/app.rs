@@ -13,10 +13,9 @@ use thiserror::Error;
 use crate::board::Board;
 use crate::clock::{Stopwatch, wall_clock};
 use crate::config::{Config, ConfigWatcher, LiveConfig, Wiring};
-use crate::detect::{DetectParams, ExampleLevelParams};
+use crate::detect::{DetectParams, ExampleLevelParams, HeuristicParams};
 use crate::hooks::{HookOutcome, HookSwitch, Hooks};
 use crate::identity::RunName;
-use crate::info::window::WindowParams;
 use crate::info::{MeasureParams, ParamsError};
 use crate::kernels::{Kernel, KernelError};
 use crate::logging::LogLevelSwitch;
@@ -29,6 +28,7 @@ use crate::state::StateError;
 use crate::stop::Part;
 use crate::tap::{Capacity, FlowCounts, Intake, SamplingParams, Tap};
 use crate::units::Epoch;
+use crate::window::WindowParams;
 
 /// What the hooks leave of `limits.shutdown_seconds` for the server, which needs a moment only.
 const SERVER_RESERVE: Duration = Duration::from_millis(500);
@@ -415,6 +415,10 @@ fn detect_params(config: &Config) -> DetectParams {
             class_information_decline: detect.example_level.class_information_decline,
             mutual_information_decline: detect.example_level.mutual_information_decline,
             from_epoch: Epoch(detect.example_level.from_epoch),
+        },
+        heuristic: HeuristicParams {
+            class_information_share: detect.heuristic.class_information_share,
+            amplification: detect.heuristic.amplification,
         },
         stop_on: detect.stop_on.clone(),
     }

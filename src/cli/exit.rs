@@ -47,10 +47,16 @@ impl Failure {
         Failure { exit: Exit::Usage, error: error.into() }
     }
 
-    /// Prints the error with its causes to stderr.
+    /// Prints the error to stderr, with the causes that its message does not tell already.
     #[must_use]
     pub fn report(self) -> Exit {
-        eprintln!("error: {:#}", self.error);
+        let mut message = self.error.to_string();
+        for cause in self.error.chain().skip(1).map(ToString::to_string) {
+            if !message.contains(&cause) {
+                message = format!("{message}: {cause}");
+            }
+        }
+        eprintln!("error: {message}");
         self.exit
     }
 }

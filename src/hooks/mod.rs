@@ -19,7 +19,7 @@
 //! | `onset_epoch`, `alarm_epoch`, `epoch` | when it set in, when it was found, the newest reported epoch |
 //! | `layers` | names of the layers that show it |
 //! | `score` | 1 or more: how far over the threshold |
-//! | `evidence` | a list of `{signal, value, reference, reference_epoch, decline, threshold}` |
+//! | `evidence` | a list of `{signal, value, reference, reference_epoch, ratio, threshold}` |
 //! | `why`, `remedy` | a sentence each |
 //! | `time`, `version` | seconds since 1970 (UTC), and this program's version |
 //!

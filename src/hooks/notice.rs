@@ -117,7 +117,7 @@ fn evidence(evidence: &Evidence) -> Value {
         "value": evidence.value,
         "reference": evidence.reference,
         "reference_epoch": evidence.reference_epoch.0,
-        "decline": evidence.decline,
+        "ratio": evidence.ratio,
         "threshold": evidence.threshold,
     })
 }
@@ -134,7 +134,7 @@ pub(super) mod tests {
             value: 0.5,
             reference: f64::NAN,
             reference_epoch: Epoch(4),
-            decline: 0.25,
+            ratio: 0.25,
             threshold: 0.05,
         };
         let finding = Finding {
@@ -164,7 +164,7 @@ pub(super) mod tests {
             "run": "digits", "attempt": attempt.to_string(), "verdict": "memorizing", "kind": "heuristic",
             "onset_epoch": 7, "alarm_epoch": 8, "epoch": 9, "layers": ["blocks.3/\"up\""], "score": 1.5,
             "evidence": [{"signal": "class_information_p90_nats", "value": 0.5, "reference": null, "reference_epoch": 4,
-                          "decline": 0.25, "threshold": 0.05}],
+                          "ratio": 0.25, "threshold": 0.05}],
             "why": "it fell", "remedy": "go back", "time": 1.5e9, "version": env!("CARGO_PKG_VERSION"),
         });
         assert_eq!(body, expected);

@@ -42,9 +42,9 @@ fn a_monitor_that_is_too_slow_drops_frames_counts_each_and_never_makes_the_tap_w
         let mut refused_in_epoch = 0;
         while refused_in_epoch < 20 {
             if send(&tap, epoch, ROWS, &layers) {
-                accepted += 1
+                accepted += 1;
             } else {
-                refused_in_epoch += 1
+                refused_in_epoch += 1;
             }
             let counts = monitor.flow();
             let accounted = counts.measured + counts.dropped.iter().sum::<u64>();

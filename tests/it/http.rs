@@ -1,8 +1,6 @@
 //! What can be read over HTTP, by whom, and what it looks like to Prometheus.
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::process::{Command, Stdio};
 
 use rotewatch::Monitor;
 use rotewatch::tap::Tap;
@@ -11,7 +9,7 @@ use crate::support::activations::{declaration, judged, layer, send};
 use crate::support::exposition::Exposition;
 use crate::support::http::{get, request};
 use crate::support::monitored::{config, monitor, scrape};
-use crate::support::need::or_skip;
+use crate::support::need::promtool_is_content;
 
 const ROWS: usize = 600;
 
@@ -134,27 +132,11 @@ fn what_it_is_too_early_to_say_is_absent_and_an_alarm_is_told_in_every_series_of
 }
 
 #[test]
-fn promtool_has_nothing_to_say() {
-    let Some(mut promtool) = or_skip(promtool(), "promtool is not in PATH (Debian: apt-get install prometheus)") else { return };
+fn promtool_has_nothing_to_say_of_an_idle_monitor_nor_of_an_alarm() {
     let monitor = monitor(config());
-    let empty = get(monitor.address().expect("HTTP is on"), "/metrics").body;
+    promtool_is_content(&get(monitor.address().expect("HTTP is on"), "/metrics").body);
     let _tap = alarmed(&monitor);
-    let full = get(monitor.address().expect("HTTP is on"), "/metrics").body;
-    for text in [empty, full] {
-        Exposition::parse(&text);
-        let mut child = promtool.spawn().expect("promtool starts");
-        child.stdin.take().expect("stdin is a pipe").write_all(text.as_bytes()).expect("promtool reads");
-        let checked = child.wait_with_output().expect("promtool ends");
-        let said = [checked.stdout, checked.stderr].concat();
-        assert!(checked.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
-    }
-}
-
-fn promtool() -> Option<Command> {
-    let version = Command::new("promtool").arg("--version").output().ok()?;
-    let mut command = Command::new("promtool");
-    command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    version.status.success().then_some(command)
+    promtool_is_content(&get(monitor.address().expect("HTTP is on"), "/metrics").body);
 }
 
 #[test]

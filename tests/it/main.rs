@@ -2,7 +2,20 @@
 
 mod support;
 
+mod bad_input;
 mod conservation;
 mod http;
 mod live_configuration;
 mod strange_values;
+mod tidy;
+
+#[cfg(feature = "torch")]
+mod interrupted;
+#[cfg(feature = "torch")]
+mod mnist;
+#[cfg(feature = "torch")]
+mod onset;
+#[cfg(feature = "torch")]
+mod training;
+#[cfg(feature = "torch")]
+mod watched_training;

@@ -23,6 +23,8 @@ pub(super) struct EpochLine {
     pub(super) epoch: Epoch,
     /// The trainer's own numbers.
     pub(super) metrics: EpochMetrics,
+    /// Entropy in nats of the predicted classes.
+    pub(super) prediction_entropy_nats: Option<f64>,
     /// The monitor's, layer by layer.
     pub(super) layers: Vec<LayerLine>,
     /// What they add up to; `None` where nobody watches.
@@ -42,7 +44,7 @@ pub(super) struct LayerLine {
 impl EpochLine {
     /// An epoch that nobody watched.
     pub(super) fn unwatched(epoch: Epoch, metrics: EpochMetrics) -> Self {
-        EpochLine { epoch, metrics, layers: Vec::new(), verdict: None }
+        EpochLine { epoch, metrics, prediction_entropy_nats: None, layers: Vec::new(), verdict: None }
     }
 
     /// What a report says.
@@ -55,6 +57,7 @@ impl EpochLine {
         EpochLine {
             epoch: report.epoch,
             metrics: report.metrics.clone(),
+            prediction_entropy_nats: report.prediction_entropy_nats,
             layers: report.layers.iter().map(of_layer).collect(),
             verdict: Some(report.verdict.clone()),
         }

@@ -7,4 +7,8 @@ pub mod log;
 pub mod monitored;
 pub mod need;
 pub mod process;
+#[cfg(feature = "torch")]
+pub mod running;
+#[cfg(feature = "torch")]
+pub mod training;
 pub mod until;

@@ -1,5 +1,8 @@
 //! What some tests need and not every machine has. A test that lacks it says so, and fails where nothing may be skipped.
 
+use std::io::Write;
+use std::process::{Command, Stdio};
+
 /// The thing, or nothing where the test is to be skipped.
 ///
 /// # Panics
@@ -10,4 +13,25 @@ pub fn or_skip<T>(found: Option<T>, what: &str) -> Option<T> {
         eprintln!("SKIPPED: {what}");
     }
     found
+}
+
+/// `promtool check metrics`, reading from a pipe, where it is in PATH.
+fn promtool() -> Option<Command> {
+    let version = Command::new("promtool").arg("--version").output().ok()?;
+    let mut command = Command::new("promtool");
+    command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    version.status.success().then_some(command)
+}
+
+/// Asserts that promtool has nothing to say about an exposition. Skips aloud where there is no promtool.
+///
+/// # Panics
+/// If it says anything.
+pub fn promtool_is_content(exposition: &str) {
+    let Some(mut promtool) = or_skip(promtool(), "promtool is not in PATH (Debian: apt-get install prometheus)") else { return };
+    let mut child = promtool.spawn().expect("promtool starts");
+    child.stdin.take().expect("stdin is a pipe").write_all(exposition.as_bytes()).expect("promtool reads");
+    let checked = child.wait_with_output().expect("promtool ends");
+    let said = [checked.stdout, checked.stderr].concat();
+    assert!(checked.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
 }

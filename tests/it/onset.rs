@@ -1,0 +1,52 @@
+//! Stopping at the onset: at the alarm, always at the same epoch, however the monitor is set up.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::process::text;
+use crate::support::training::{LONG_ENOUGH, NOISY, NOWHERE, SMALL, Trainings};
+
+/// An epoch without the estimate of the bias, which depends on how many pairs are shuffled.
+fn without_bias(epoch: &Value) -> Value {
+    let mut epoch = epoch.clone();
+    for layer in epoch["layers"].as_array_mut().expect("layers") {
+        layer["shuffle_bias_nats"] = Value::Null;
+    }
+    epoch
+}
+
+#[test]
+fn stopping_at_the_onset_ends_the_training_at_the_alarm_whatever_the_monitor_costs() {
+    let trainings = Trainings::new();
+    let to_the_end = trainings.document(&[&SMALL, &LONG_ENOUGH, &NOISY, &NOWHERE]);
+    let alarm = to_the_end["alarm_epoch"].as_u64().expect("an alarm");
+    assert!(alarm < 12, "an alarm in the last epoch would stop nothing");
+
+    let settings = [
+        ("plain", ""),
+        ("two_threads", "measures:\n  threads: 2\n"),
+        ("slow", "measures:\n  shuffle_pairs: 20000\nlimits:\n  channel_frames: 1\n"),
+        ("dropping", "sampling:\n  on_full: drop\nlimits:\n  channel_frames: 1\n"),
+    ];
+    for (name, text_of_file) in settings {
+        let file = trainings.folder().join(format!("{name}.yaml"));
+        fs::write(&file, format!("log:\n  level: error\n{text_of_file}")).expect("the folder is writable");
+        let told = trainings.document(&[&SMALL, &LONG_ENOUGH, &NOISY, &NOWHERE, &["--stop-on-onset", "--config", text(&file)]]);
+        assert_eq!((told["epochs"].as_u64(), told["alarm_epoch"].as_u64()), (Some(alarm), Some(alarm)), "{name}");
+        assert_eq!(told["onset_epoch"], to_the_end["onset_epoch"], "{name}");
+        let stopped = told["stopped"].as_str().unwrap_or_default();
+        assert_eq!(stopped, format!("example_level memorization since epoch {}, found at epoch {alarm}", told["onset_epoch"]));
+        let same_epochs =
+            &to_the_end["history"].as_array().expect("a history")[..=usize::try_from(alarm).expect("a small number")];
+        for (stopped, to_the_end) in told["history"].as_array().expect("a history").iter().zip(same_epochs) {
+            assert_eq!(without_bias(stopped), without_bias(to_the_end), "{name}");
+        }
+    }
+}
+
+#[test]
+fn without_an_onset_nothing_is_stopped() {
+    let told = Trainings::new().document(&[&SMALL, &["--epochs", "6", "--stop-on-onset"], &NOWHERE]);
+    assert_eq!((told["epochs"].as_u64(), told["stopped"].as_str()), (Some(6), None));
+}

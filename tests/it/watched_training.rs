@@ -1,0 +1,100 @@
+//! A training of the built-in trainer as Prometheus and a person with an editor see it while it runs.
+
+use std::fs;
+
+use crate::support::exposition::Exposition;
+use crate::support::http::get;
+use crate::support::need::promtool_is_content;
+use crate::support::process::text;
+use crate::support::running::Running;
+use crate::support::training::{ANY_PORT, Trainings};
+use crate::support::until::until;
+
+const ENDLESS: [&str; 8] = ["--examples", "1000", "--epochs", "100000", "--probe-rows", "300", "--run", "endless"];
+
+#[test]
+fn metrics_are_served_while_it_trains_and_promtool_has_nothing_to_say() {
+    let trainings = Trainings::new();
+    let mut process = Running::start(&mut trainings.train(&[&ENDLESS[..], &ANY_PORT].concat()));
+    let address = process.address();
+    let epoch = || Exposition::scrape(address).get(r#"run_epoch{run="endless"}"#);
+    let first = until("the first report", epoch);
+    until("a later report", || epoch().filter(|later| *later > first + 1.0));
+    let text = get(address, "/metrics").body;
+    let seen = Exposition::parse(&text);
+    assert_eq!(seen.value(r#"run_active{run="endless"}"#), 1.0);
+    assert!(seen.value(r#"layer_entropy_nats{layer="hidden3",run="endless",scope="network",stat="mean"}"#) > 0.0);
+    assert!(seen.value(r#"layer_mutual_information_nats{layer="hidden3",run="endless",stat="mean"}"#) > 0.0);
+    for metric in ["train_loss", "train_accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy"] {
+        assert!(seen.get(&format!(r#"run_metric{{name="{metric}",run="endless"}}"#)).is_some(), "{metric}");
+    }
+    assert!(
+        seen.values().any(|(sample, value)| sample.starts_with("rotewatch_run_info{") && sample.contains("tch") && value == 1.0)
+    );
+    assert!(get(address, "/").body.contains("endless"));
+    assert_eq!(get(address, "/-/ready").status, 200);
+    promtool_is_content(&text);
+}
+
+#[test]
+fn thresholds_edited_while_it_trains_raise_the_alarm_and_a_wrong_edit_is_told_once() {
+    let trainings = Trainings::new();
+    let file = trainings.folder().join("rotewatch.yaml");
+    let write = |detect: &str| fs::write(&file, format!("log:\n  level: info\n{detect}")).expect("the folder is writable");
+    write("detect:\n  example_level:\n    class_information_decline: 0.99\n    mutual_information_decline: 0.99\n");
+    let mut process = Running::start(&mut trainings.train(&[&ENDLESS[..], &ANY_PORT, &["--config", text(&file)]].concat()));
+    let address = process.address();
+    let seen = || Exposition::scrape(address);
+    until("epoch 4", || seen().get(r#"run_epoch{run="endless"}"#).filter(|epoch| *epoch >= 4.0));
+    assert_eq!(seen().value(r#"run_verdict{run="endless",verdict="learning"}"#), 1.0);
+
+    let tiny = "detect:\n  smooth: 1\n  example_level:\n    class_information_decline: 0.000001\n    mutual_information_decline: 0.000001\n";
+    write(&format!("{tiny}    from: 3\n"));
+    until("the wrong edit", || (seen().value("config_last_reload_successful") == 0.0).then_some(()));
+    let at = seen().value(r#"run_epoch{run="endless"}"#);
+    until("two more epochs", || seen().get(r#"run_epoch{run="endless"}"#).filter(|epoch| *epoch >= at + 2.0));
+    assert_eq!(seen().value(r#"run_verdict{run="endless",verdict="learning"}"#), 1.0);
+    let complaints = || process.stderr().lines().filter(|line| line.contains("the old configuration stays")).count();
+    until("the complaint", || (complaints() > 0).then_some(()));
+    assert!(process.stderr().contains("detect.example_level.from: unknown key"), "{}", process.stderr());
+
+    write(tiny);
+    until("the good edit", || (seen().value("config_last_reload_successful") == 1.0).then_some(()));
+    until("the alarm", || (seen().value(r#"run_verdict{run="endless",verdict="memorizing"}"#) == 1.0).then_some(()));
+    assert_eq!(complaints(), 1, "{}", process.stderr());
+
+    let reloads = || process.stderr().lines().filter(|line| line.contains("the old configuration stays")).count();
+    write("measures:\n  bins: 12\n");
+    until("the refusal", || (reloads() == 2).then_some(()));
+    assert!(process.stderr().contains("measures.bins (10 -> 12)"), "{}", process.stderr());
+}
+
+#[test]
+fn sighup_reads_the_file_again_and_ends_nothing() {
+    let trainings = Trainings::new();
+    let file = trainings.folder().join("rotewatch.yaml");
+    fs::write(&file, "log:\n  level: info\n").expect("the folder is writable");
+    let mut process = Running::start(&mut trainings.train(&[&ENDLESS[..], &ANY_PORT, &["--config", text(&file)]].concat()));
+    let address = process.address();
+    let when = || Exposition::scrape(address).value("config_last_reload_success_timestamp_seconds");
+    process.says("epoch      1/100000");
+    let before = when();
+    process.signal("HUP");
+    until("the file to be read again", || (when() > before).then_some(()));
+}
+
+#[test]
+fn after_the_end_it_keeps_serving_until_it_is_interrupted() {
+    let trainings = Trainings::new();
+    let small: &[&str] = &["--examples", "500", "--epochs", "2", "--probe-rows", "100", "--run", "kept", "--keep-serving"];
+    let mut process = Running::start(&mut trainings.train(&[small, &ANY_PORT].concat()));
+    let address = process.address();
+    process.says("until Ctrl-C");
+    let seen = Exposition::scrape(address);
+    assert_eq!(seen.value(r#"run_epoch{run="kept"}"#), 2.0);
+    until("the run's end to be known", || (Exposition::scrape(address).value(r#"run_active{run="kept"}"#) == 0.0).then_some(()));
+    assert_eq!(get(address, "/-/ready").status, 200);
+    process.signal("INT");
+    let ended = process.end();
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "what was asked for is done");
+}
