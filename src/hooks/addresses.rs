@@ -59,13 +59,10 @@ fn is_link_local_or_metadata(address: IpAddr) -> bool {
 
 /// The IPv4 address that an IPv6 address stands for: mapped (RFC 4291), translated (RFC 6052), or tunnelled (RFC 3056).
 fn embedded(v6: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = v6.segments();
     let of = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
-    match (a, b) {
-        (0, 0) => v6.to_ipv4_mapped(),
-        (0x64, 0xff9b) if (c, d, e, f) == (0, 0, 0, 0) => Some(of(g, h)),
-        (0x2002, _) => Some(of(b, c)),
-        _ => None,
+    match v6.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => Some(of(high, low)),
+        _ => v6.to_ipv4_mapped(),
     }
 }
 
@@ -100,7 +97,8 @@ mod tests {
 
     #[test]
     fn receivers_may_live_anywhere_but_where_credentials_are_handed_out() {
-        let allowed = ["127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.1", "100.64.0.1", "8.8.8.8", "::1", "fd00::1", "2001:db8::1"];
+        let allowed =
+            ["127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.1", "100.64.0.1", "8.8.8.8", "::1", "fd00::1", "2001:db8::1"];
         for address in allowed {
             assert_eq!(check(address.parse().expect("an address"), false), Ok(()), "{address}");
         }

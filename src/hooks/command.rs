@@ -84,7 +84,7 @@ impl CommandHook {
         group.ask_to_end()?;
         // Also when it ended by itself: something of its group may still be there, perhaps holding the output.
         let asked = Stopwatch::start();
-        while !(group.has_ended()? && output.has_ended()) && !asked.left_of(closing.cap(GRACE)).is_zero() {
+        while !(asked.left_of(closing.cap(GRACE)).is_zero() || group.has_ended()? && output.has_ended()) {
             group::attend(&mut output, None)?;
         }
         group.end()?;

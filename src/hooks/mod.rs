@@ -35,6 +35,7 @@ mod addresses;
 mod closing;
 mod command;
 mod counts;
+mod feed;
 mod notice;
 mod outcome;
 mod params;
@@ -50,13 +51,14 @@ use std::time::Duration;
 pub use closing::Closing;
 pub use command::CommandHook;
 pub use counts::{HookCounts, ResultCounts};
+pub use feed::{HookFeed, HookSwitch};
 pub use notice::Notice;
 pub use outcome::{Attempted, HookOutcome, HookResult};
 pub use params::{
     Action, Argv, ArgvError, COMMAND_TIMEOUT_SECONDS, CommandParams, HOOKS_MAX, HookName, HookNameError, HookParams,
     WEBHOOK_RETRIES, WEBHOOK_TIMEOUT_SECONDS, WebhookParams,
 };
-pub use runner::{HookFeed, HookSwitch, Hooks};
+pub use runner::Hooks;
 pub use url::{WebhookUrl, WebhookUrlError};
 pub use webhook::WebhookHook;
 

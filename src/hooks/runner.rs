@@ -1,4 +1,4 @@
-//! The hooks' thread, and the handles of those who feed it, change it and end it.
+//! The hooks' thread, and the handle of the one who starts and ends it.
 //!
 //! ```text
 //! an alarm comes     -> one firing for each hook that listens, unless the onset was told before
@@ -8,17 +8,16 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never};
 
+use super::feed::{HookFeed, HookSwitch, Raised, Shared};
 use super::queue::{Firing, Queue, Told};
-use super::{Attempted, Closing, Hook, HookCounts, HookOutcome, HookParams, HookResult, Notice, build};
+use super::{Attempted, HookCounts, HookOutcome, HookParams, HookResult};
 use crate::clock::Stopwatch;
-use crate::report::EpochReport;
 use crate::stop::Part;
 
 /// Alarms that may wait for the hooks' thread.
@@ -26,40 +25,11 @@ const ALARMS_QUEUED: usize = 64;
 /// Firings that may be pending; while there are more, alarms stay in the channel.
 const FIRINGS_PENDING: usize = 256;
 
-/// An alarm with the hooks that were to be told when it was raised.
-struct Raised {
-    notice: Arc<Notice>,
-    hooks: Vec<Arc<dyn Hook>>,
-}
-
-/// What the handles share with the thread.
-#[derive(Default)]
-struct Shared {
-    armed: ArcSwap<Vec<Arc<dyn Hook>>>,
-    counts: Arc<HookCounts>,
-    closing: Closing,
-    /// What is not told yet, by name. The lock is held for a copy.
-    unfinished: Mutex<Vec<String>>,
-}
-
 /// The hooks' thread, running.
 pub struct Hooks {
     part: Part,
     shared: Arc<Shared>,
     switch: HookSwitch,
-}
-
-/// Puts other hooks in place of the present ones; clones do the same.
-#[derive(Clone)]
-pub struct HookSwitch {
-    shared: Arc<Shared>,
-    state: Option<PathBuf>,
-}
-
-/// Where alarms go in. The thread ends when the last feed is dropped.
-pub struct HookFeed {
-    alarms: Sender<Raised>,
-    shared: Arc<Shared>,
 }
 
 impl Hooks {
@@ -74,12 +44,12 @@ impl Hooks {
         subscribers: Vec<Sender<HookOutcome>>,
     ) -> io::Result<(Hooks, HookFeed)> {
         let shared = Arc::<Shared>::default();
-        let switch = HookSwitch { shared: Arc::clone(&shared), state: state.map(Path::to_owned) };
+        let switch = HookSwitch::new(&shared, state);
         switch.set(params);
         let (alarms, raised) = bounded(ALARMS_QUEUED);
         let runner = Runner { shared: Arc::clone(&shared), queue: Queue::default(), told: Told::default(), subscribers };
         let part = Part::spawn("hooks", move || runner.run(raised))?;
-        Ok((Hooks { part, shared: Arc::clone(&shared), switch }, HookFeed { alarms, shared }))
+        Ok((Hooks { part, shared: Arc::clone(&shared), switch }, HookFeed::new(alarms, shared)))
     }
 
     /// What changes the hooks while the program runs; acts on the next alarm.
@@ -110,46 +80,16 @@ impl Hooks {
     #[must_use]
     pub fn wait(self, since: Stopwatch, patience: Duration) -> bool {
         let ended = self.part.wait(since, patience);
-        for firing in self.shared.unfinished.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(|_| !ended) {
+        for firing in self.unfinished().iter().filter(|_| !ended) {
             tracing::warn!("left behind: {firing}");
         }
         ended
     }
-}
 
-impl HookSwitch {
-    /// Arms these hooks; those that are firing go on as they are.
-    pub fn set(&self, params: &[HookParams]) {
-        self.arm(params.iter().map(|params| build(params, self.state.as_deref())).collect());
-    }
-
-    fn arm(&self, hooks: Vec<Arc<dyn Hook>>) {
-        self.shared.counts.configure(hooks.iter().map(|hook| hook.name()));
-        self.shared.armed.store(Arc::new(hooks));
-    }
-}
-
-impl HookFeed {
-    /// Hands on the alarms that a report raised. Never waits: without room an alarm is dropped, counted and logged.
-    pub fn offer(&self, report: &EpochReport) {
-        for notice in Notice::of(report) {
-            self.offer_notice(notice);
-        }
-    }
-
-    fn offer_notice(&self, notice: Notice) {
-        let kind = notice.alarm().finding.kind;
-        let hooks: Vec<_> = self.shared.armed.load().iter().filter(|hook| hook.listens_to(kind)).map(Arc::clone).collect();
-        if hooks.is_empty() {
-            return;
-        }
-        if let Err(refused) = self.alarms.try_send(Raised { notice: Arc::new(notice), hooks }) {
-            let Raised { notice, hooks } = refused.into_inner();
-            for hook in hooks {
-                self.shared.counts.count(hook.name(), HookResult::Dropped);
-                tracing::warn!(hook = %hook.name(), run = %notice.run(), "the hooks are too far behind: this alarm is not told");
-            }
-        }
+    /// What is not told yet, in words; alarms that the thread has not taken in are not among them.
+    #[must_use]
+    pub fn unfinished(&self) -> Vec<String> {
+        self.shared.unfinished.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -165,7 +105,9 @@ impl Runner {
     fn run(mut self, mut alarms: Receiver<Raised>) {
         let mut fed = true;
         loop {
-            if self.queue.len() < FIRINGS_PENDING && let Ok(raised) = alarms.try_recv() {
+            if self.queue.len() < FIRINGS_PENDING
+                && let Ok(raised) = alarms.try_recv()
+            {
                 self.take_in(raised);
                 continue;
             }

@@ -55,17 +55,8 @@ impl WebhookHook {
     /// Made with the first attempt: the system's certificates take a while to read.
     fn agent(&self) -> &Agent {
         self.agent.get_or_init(|| {
-            let config = Agent::config_builder()
-                .http_status_as_error(false)
-                .max_redirects(0)
-                .max_redirects_will_error(false)
-                .proxy(None)
-                .max_idle_connections(0)
-                .max_response_header_size(REPLY_HEAD_BYTES)
-                .user_agent(concat!("rotewatch/", env!("CARGO_PKG_VERSION")));
-            let config = if self.params.url.is_encrypted() { config.tls_config(encryption()) } else { config };
-            let resolver = BoundedResolver { allow_link_local: self.params.allow_link_local };
-            Agent::with_parts(config.build(), DefaultConnector::default(), resolver)
+            let trusted = if self.params.url.is_encrypted() { system_certificates() } else { Vec::new() };
+            agent(&self.params, trusted)
         })
     }
 
@@ -153,17 +144,30 @@ fn token(path: &Path) -> Result<String, TokenFileError> {
     if fits && token.bytes().all(|byte| byte.is_ascii_graphic()) { Ok(token.to_owned()) } else { Err(TokenFileError::NoToken) }
 }
 
-/// TLS as this program does it everywhere: rustls with ring; the certificates are the system's.
-fn encryption() -> TlsConfig {
+fn agent(params: &WebhookParams, trusted: Vec<Certificate<'static>>) -> Agent {
+    // TLS as this program does it everywhere: rustls with ring.
+    let encryption = TlsConfig::builder()
+        .root_certs(RootCerts::from(trusted))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .max_idle_connections(0)
+        .max_response_header_size(REPLY_HEAD_BYTES)
+        .user_agent(concat!("rotewatch/", env!("CARGO_PKG_VERSION")))
+        .tls_config(encryption.build());
+    let resolver = BoundedResolver { allow_link_local: params.allow_link_local };
+    Agent::with_parts(config.build(), DefaultConnector::default(), resolver)
+}
+
+fn system_certificates() -> Vec<Certificate<'static>> {
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
         tracing::warn!("some of the system's certificates cannot be read: {error}");
     }
-    let roots = found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned());
-    TlsConfig::builder()
-        .root_certs(RootCerts::from(roots.collect::<Vec<_>>()))
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .build()
+    found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect()
 }
 
 #[cfg(test)]

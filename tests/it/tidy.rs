@@ -23,7 +23,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif", &["src/cli/trainer/display.rs"]),
     ("serde_json", &["src/cli/", "src/hooks/notice.rs"]),
     ("ureq", &["src/hooks/"]),
-    ("rustls", &["src/hooks/webhook.rs"]),
+    ("rustls", &["src/hooks/webhook.rs", "src/hooks/webhook/"]),
     ("rustls_native_certs", &["src/hooks/webhook.rs"]),
     ("rustix", &["src/hooks/command/group.rs"]),
     ("flate2", &["src/torch/idx.rs", "src/torch/idx_tests.rs"]),

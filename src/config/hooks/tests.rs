@@ -29,7 +29,8 @@ fn the_example_of_the_manual_holds_every_key_with_its_default() {
         panic!("a webhook and a command: {found:?}")
     };
     let defaults = hooks("hooks: [{name: a, webhook: {url: 'http://x/'}}, {name: b, command: {argv: [x]}}]");
-    let [HookParams { on, action: Action::Webhook(plain), .. }, HookParams { action: Action::Command(short), .. }] = &defaults[..]
+    let [HookParams { on, action: Action::Webhook(plain), .. }, HookParams { action: Action::Command(short), .. }] =
+        &defaults[..]
     else {
         panic!("a webhook and a command: {defaults:?}")
     };
@@ -39,7 +40,8 @@ fn the_example_of_the_manual_holds_every_key_with_its_default() {
     assert!(webhook.token_file.is_some(), "the example shows where a token comes from");
     assert_eq!(command.timeout_seconds, short.timeout_seconds);
     let mentions = |key: &str| example.lines().any(|line| line.trim_start_matches(['-', ' ']).starts_with(&format!("{key}:")));
-    let keys = ["name", "on", "webhook", "url", "timeout_seconds", "retries", "token_file", "allow_link_local", "command", "argv"];
+    let keys =
+        ["name", "on", "webhook", "url", "timeout_seconds", "retries", "token_file", "allow_link_local", "command", "argv"];
     for key in keys {
         assert!(mentions(key), "{key} is not in the example:\n{example}");
     }
@@ -89,8 +91,11 @@ fn everything_that_is_wrong_in_the_list_is_reported_at_once_with_its_place() {
     assert_eq!(messages("hooks: a\n"), ["f:1:1: hooks: must be a list of hooks, not one value"]);
     let one = "{name: a, command: {argv: [a]}}";
     assert_eq!(messages(&format!("hooks: [{one}, {one}]\n")), ["f:1:42: hooks[1].name: `a` is listed twice"]);
-    let many: String = (0..17).map(|place| format!("- {{name: h{place}, command: {{argv: [a]}}}}\n")).collect();
-    assert_eq!(messages(&format!("hooks:\n{many}")), ["f:1:1: hooks: 17 hooks are more than the 16 that there may be"]);
+    let many: Vec<String> = (0..17).map(|place| format!("- {{name: h{place}, command: {{argv: [a]}}}}\n")).collect();
+    assert_eq!(
+        messages(&format!("hooks:\n{}", many.concat())),
+        ["f:1:1: hooks: 17 hooks are more than the 16 that there may be"]
+    );
 }
 
 #[test]
