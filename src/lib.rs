@@ -13,7 +13,7 @@
 //! | [`activations`] | files of tensors |
 //! | [`run`], [`gate`], [`event`], [`tap`] | the trainer's side of the channel |
 //! | [`detect`] | rules that find memorization |
-//! | [`window`], [`report`], [`board`], [`monitor`] | the monitor's side of the channel |
+//! | [`window`], [`report`], [`board`], [`hooks`], [`monitor`] | the monitor's side of the channel, and who is told of alarms |
 //! | [`metrics`], [`serve`], [`token`], [`state`] | how it is seen from outside |
 //! | [`torch`], [`training`] | the built-in trainer and the tap for tch (feature `torch`) |
 //! | [`yaml`], [`watch`], [`config`] | the configuration and its file |
@@ -31,6 +31,7 @@ pub mod detect;
 pub mod event;
 pub mod experiment;
 pub mod gate;
+pub mod hooks;
 pub mod identity;
 pub mod info;
 pub mod kernels;

@@ -4,6 +4,7 @@ mod support;
 
 mod bad_input;
 mod conservation;
+mod hooks;
 mod http;
 mod live_configuration;
 mod strange_values;

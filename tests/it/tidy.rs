@@ -21,7 +21,11 @@ const HOMES: &[(&str, &[&str])] = &[
     // A test of the configuration reads its own log.
     ("tracing_subscriber", &["src/logging.rs", "src/config/reload/tests.rs"]),
     ("indicatif", &["src/cli/trainer/display.rs"]),
-    ("serde_json", &["src/cli/"]),
+    ("serde_json", &["src/cli/", "src/hooks/notice.rs"]),
+    ("ureq", &["src/hooks/"]),
+    ("rustls", &["src/hooks/webhook.rs", "src/hooks/webhook/"]),
+    ("rustls_native_certs", &["src/hooks/webhook.rs"]),
+    ("rustix", &["src/hooks/command/group.rs"]),
     ("flate2", &["src/torch/idx.rs", "src/torch/idx_tests.rs"]),
     ("safetensors", &["src/activations/"]),
     ("half", &["src/activations/"]),
