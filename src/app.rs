@@ -13,9 +13,9 @@ use thiserror::Error;
 use crate::board::Board;
 use crate::clock::{Stopwatch, wall_clock};
 use crate::config::{Config, ConfigWatcher, LiveConfig, Wiring};
-use crate::detect::{DetectParams, ExampleLevelParams};
+use crate::detect::{DetectParams, ExampleLevelParams, HeuristicParams};
+use crate::gate::{Capacity, FlowCounts};
 use crate::identity::RunName;
-use crate::info::window::WindowParams;
 use crate::info::{MeasureParams, ParamsError};
 use crate::kernels::{Kernel, KernelError};
 use crate::logging::LogLevelSwitch;
@@ -26,8 +26,9 @@ use crate::run::{Declaration, Run};
 use crate::serve::{self, AllowedHosts, Readiness, ServeError, Server, Site};
 use crate::state::StateError;
 use crate::stop::Part;
-use crate::tap::{Capacity, FlowCounts, Intake, SamplingParams, Tap};
+use crate::tap::{Intake, SamplingParams, Tap};
 use crate::units::Epoch;
+use crate::window::WindowParams;
 
 /// Why a monitor did not start.
 #[derive(Debug, Error)]
@@ -387,6 +388,10 @@ pub fn detect_params(config: &Config) -> DetectParams {
             class_information_decline: detect.example_level.class_information_decline,
             mutual_information_decline: detect.example_level.mutual_information_decline,
             from_epoch: Epoch(detect.example_level.from_epoch),
+        },
+        heuristic: HeuristicParams {
+            class_information_share: detect.heuristic.class_information_share,
+            amplification: detect.heuristic.amplification,
         },
         stop_on: detect.stop_on.clone(),
     }

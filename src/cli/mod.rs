@@ -3,6 +3,7 @@
 pub mod check_config;
 pub mod exit;
 pub mod experiment;
+pub mod measure;
 pub mod train;
 #[cfg(feature = "torch")]
 pub mod trainer;
@@ -26,6 +27,8 @@ enum Command {
     Train(Box<train::TrainArgs>),
     /// Train a grid of networks and judge the alarm on them: tables, pictures, files for programs.
     Experiment(experiment::ExperimentArgs),
+    /// Measure files of activations: entropy, mutual information, redundant pairs.
+    Measure(Box<measure::MeasureArgs>),
     /// Check a configuration file and name every mistake in it.
     CheckConfig(check_config::CheckConfigArgs),
 }
@@ -36,6 +39,7 @@ pub fn run(cli: Cli) -> Exit {
     let ended = match cli.command {
         Command::Train(args) => train::launch(&args),
         Command::Experiment(args) => experiment::run(&args),
+        Command::Measure(args) => measure::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
     };
     ended.unwrap_or_else(Failure::report)

@@ -81,7 +81,7 @@ pub struct TrainArgs {
     /// Whether the training is watched at all
     #[arg(long, value_name = "WHETHER", default_value = "on", help_heading = "Monitoring")]
     pub monitor: Monitoring,
-    /// Stop when the alarm comes; each epoch then waits for its verdict
+    /// Stop when the alarm comes, and restore the weights of the onset; each epoch then waits for its verdict
     #[arg(long, help_heading = "Monitoring")]
     pub stop_on_onset: bool,
     /// Where the measured rows come from [default: the configuration's sampling.mode]

@@ -31,7 +31,7 @@ pub use section::Acts;
 pub use watch::ConfigWatcher;
 
 use lists::{HostName, ListOf, Or};
-use rules::{Address, Bytes, Folder, Share, Switch, Whole, Word};
+use rules::{Address, Bytes, Folder, Multiple, Share, Switch, Whole, Word};
 use section::section;
 
 section! {
@@ -123,6 +123,8 @@ section! {
     sections {
         /// The rule for single examples learnt by rote.
         example_level: ExampleLevel;
+        /// The rule for shortcuts.
+        heuristic: Heuristic;
     }
 }
 
@@ -135,6 +137,16 @@ section! {
         mutual_information_decline: f64 = 0.10, Share, Live;
         /// The first epoch that may raise an alarm.
         from_epoch: u32 = 2, Whole(1..=1_000_000), Live;
+    }
+}
+
+section! {
+    /// The rule for shortcuts: both signals must have risen above their thresholds.
+    Heuristic {
+        /// The share of the predicted class that single neurons of the first tapped layer must tell.
+        class_information_share: f64 = 0.6, Share, Live;
+        /// How many times that of the untrained network mutual information must be.
+        amplification: f64 = 1.7, Multiple, Live;
     }
 }
 

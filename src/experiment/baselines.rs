@@ -129,13 +129,14 @@ mod tests {
         let epoch = |(epoch, value): (u32, &f64)| EpochRecord {
             epoch,
             metrics: [(metric.to_owned(), Some(*value)), ("train_loss".to_owned(), Some(0.0))].into(),
+            prediction_entropy_nats: None,
             layers: vec![LayerRecord {
                 name: "fc".into(),
                 class_information_nats: Some(Spread { p90: Some(*value), ..Spread::default() }),
                 ..LayerRecord::default()
             }],
         };
-        History { epochs: (1..).zip(values).map(epoch).collect(), final_layers: Vec::new() }
+        History { epochs: (1..).zip(values).map(epoch).collect(), final_layers: None }
     }
 
     fn stop(alarm: impl Into<Option<u32>>, kept: u32) -> Stop {

@@ -43,7 +43,11 @@ pub fn replay(history: &History, params: &DetectParams) -> Alarms {
 
 /// What the monitor told the detectors after this epoch.
 fn observation(epoch: &EpochRecord) -> Observation {
-    Observation { epoch: Epoch(epoch.epoch), layers: epoch.layers.iter().filter_map(layer).collect() }
+    Observation {
+        epoch: Epoch(epoch.epoch),
+        prediction_entropy_nats: epoch.prediction_entropy_nats,
+        layers: epoch.layers.iter().filter_map(layer).collect(),
+    }
 }
 
 fn layer(record: &LayerRecord) -> Option<LayerObservation> {

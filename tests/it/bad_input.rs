@@ -123,7 +123,7 @@ mod training {
     use flate2::write::GzEncoder;
 
     use super::*;
-    use crate::support::process::Running;
+    use crate::support::running::Running;
     use crate::support::training::{NOWHERE, Trainings};
 
     const TINY: [&str; 6] = ["--examples", "500", "--epochs", "1", "--probe-rows", "100"];
@@ -209,7 +209,7 @@ mod training {
             ("packed, itself truncated", packed[..packed.len() / 2].to_vec(), "ends"),
             ("packed, its check sum missing", packed[..packed.len() - 8].to_vec(), ""),
             ("too long", [&pictures[..], &[0; 9]].concat(), "goes on after"),
-            ("another kind of file", wrong_magic, "magic"),
+            ("another kind of file", wrong_magic, "2051"),
             ("announces a billion", idx(true, 1_000_000_000, 10), "1000000000"),
             ("pictures and labels disagree", idx(true, 2999, 2999), "2999"),
         ];

@@ -7,6 +7,7 @@ mod conservation;
 mod http;
 mod live_configuration;
 mod strange_values;
+mod tidy;
 
 #[cfg(feature = "torch")]
 mod interrupted;
