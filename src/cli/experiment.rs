@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::experiment::capture::{Captures, Record};
 use crate::experiment::cost::estimate;
 use crate::experiment::folder::OutFolder;
-use crate::experiment::grid::{Grid, PlannedRun, ReportKind};
+use crate::experiment::grid::{Grid, PlannedRun};
 use crate::experiment::report::{self, Head};
 use crate::experiment::runner::Runner;
 use crate::experiment::score::Judged;
@@ -82,10 +82,8 @@ pub fn run(args: &ExperimentArgs) -> Result<Exit, Failure> {
     }
     let captures = Captures::read(&folder, &grid.runs)?;
     let judged = Judged::of(&captures.done, &detect_params(&config));
-    let written = match &grid.report {
-        ReportKind::Onset | ReportKind::Sweep { .. } => report::write_onset(&folder, &args.head(), &captures, &judged)?,
-    };
-    println!("{}", written.markdown.trim_end());
+    let markdown = report::write(&folder, &args.head(), &grid.report, &captures, &judged)?;
+    println!("{}", markdown.trim_end());
     for (run, failure) in &captures.failed {
         eprintln!("failed: {}: {}", run.name, failure.stderr);
     }

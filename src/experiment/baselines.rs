@@ -136,7 +136,7 @@ mod tests {
                 ..LayerRecord::default()
             }],
         };
-        History { epochs: (1..).zip(values).map(epoch).collect(), final_layers: Vec::new() }
+        History { epochs: (1..).zip(values).map(epoch).collect(), final_layers: None }
     }
 
     fn stop(alarm: impl Into<Option<u32>>, kept: u32) -> Stop {

@@ -22,6 +22,7 @@ pub mod report;
 pub mod runner;
 pub mod score;
 pub mod statistics;
+pub mod sweep;
 pub mod truth;
 
 use std::fmt;

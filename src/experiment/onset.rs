@@ -7,12 +7,14 @@ use super::truth::Outcome;
 
 /// All tables of a role, runs on probes and on streams apart.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct Part<'a> {
     /// What its runs are for.
     pub role: Role,
     /// Whether their rows come from the training batches.
     pub stream: bool,
-    /// Runs without a shortcut of each outcome: memorizes, undecided, clean.
+    /// The runs without a shortcut, which are judged for example-level memorization.
+    pub plain: Vec<&'a JudgedRun>,
+    /// How many of them there are of each outcome: memorizes, undecided, clean.
     pub outcomes: [usize; 3],
     /// One row a method, over the runs without a shortcut.
     pub methods: Vec<MethodRow>,
@@ -95,7 +97,7 @@ pub struct CellRow {
 
 /// The parts that have runs: tuning before judging, probes before streams.
 #[must_use]
-pub fn parts(judged: &Judged) -> Vec<Part> {
+pub fn parts(judged: &Judged) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     for role in Role::ALL {
         for stream in [false, true] {
@@ -109,9 +111,9 @@ pub fn parts(judged: &Judged) -> Vec<Part> {
     parts
 }
 
-impl Part {
-    fn of(role: Role, stream: bool, runs: &[&JudgedRun]) -> Self {
-        let plain: Vec<&JudgedRun> = runs.iter().copied().filter(|run| run.has_no_shortcut()).collect();
+impl<'a> Part<'a> {
+    fn of(role: Role, stream: bool, runs: &[&'a JudgedRun]) -> Self {
+        let plain: Vec<&'a JudgedRun> = runs.iter().copied().filter(|run| run.has_no_shortcut()).collect();
         let mut variations: Vec<&str> = runs.iter().map(|run| run.run.variation.as_str()).collect();
         variations.dedup();
         let cell = |variation: &str| {
@@ -125,6 +127,7 @@ impl Part {
             methods: Method::ALL.into_iter().map(|method| MethodRow::of(method, &plain)).collect(),
             naming: Naming::of(runs),
             cells: variations.into_iter().map(cell).collect(),
+            plain,
         }
     }
 }

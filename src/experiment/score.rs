@@ -58,7 +58,7 @@ impl Method {
     #[must_use]
     pub fn in_words(self) -> &'static str {
         match self {
-            Method::Rotewatch => "**rotewatch**",
+            Method::Rotewatch => "rotewatch",
             Method::TrainToEnd => "train to the end",
             Method::HoldOut => "noisy hold-out, patience 5 (needs labels)",
             Method::LabelWave => "Label Wave",

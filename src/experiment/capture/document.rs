@@ -10,9 +10,9 @@ pub struct History {
     /// The epochs in their order, the untrained network first.
     #[serde(rename = "history")]
     pub epochs: Vec<EpochRecord>,
-    /// The last epoch's layers, value by value; empty where the trainer did not say.
+    /// The last epoch's layers, value by value; `None` where nobody watched.
     #[serde(default)]
-    pub final_layers: Vec<FinalLayer>,
+    pub final_layers: Option<Vec<FinalLayer>>,
 }
 
 /// An epoch.

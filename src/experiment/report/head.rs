@@ -1,10 +1,9 @@
 //! Where, when and how a report was made, and what is missing in it.
 
-use std::fmt::Write;
 use std::fs;
 
 use super::super::capture::Captures;
-use super::super::score::Judged;
+use super::blocks::Block;
 
 /// The lines above every report.
 #[derive(Clone, Debug)]
@@ -28,45 +27,32 @@ impl Head {
         Head { title, command, date: date(unix_seconds), machine: machine(), thresholds }
     }
 
-    /// Each line with its name.
-    #[must_use]
-    pub fn lines(&self) -> [(&'static str, String); 5] {
-        [
+    /// What a reader must know to make the report again.
+    pub(super) fn facts(&self) -> Block {
+        Block::Facts(vec![
             ("command", self.command.clone()),
             ("date", self.date.clone()),
             ("machine", self.machine.clone()),
             ("rotewatch", env!("CARGO_PKG_VERSION").to_owned()),
             ("thresholds", self.thresholds.clone()),
-        ]
-    }
-
-    pub(super) fn markdown(&self) -> String {
-        let mut text = format!("# {}\n\n", self.title);
-        for (name, value) in self.lines() {
-            let _ = writeln!(text, "* {name}: `{value}`");
-        }
-        text.push('\n');
-        text
+        ])
     }
 }
 
 /// What is not in the tables; nothing if all of it is.
-pub(super) fn gaps(captures: &Captures, judged: &Judged) -> String {
-    let mut text = String::new();
+pub(super) fn gaps(captures: &Captures, without_truth: &[String]) -> Block {
+    let mut remarks = Vec::new();
     if !captures.missing.is_empty() {
-        let _ = writeln!(text, "**{} runs of the grid are not recorded yet and not in this report.**\n", captures.missing.len());
+        remarks.push(format!("{} runs of the grid are not recorded yet and not in this report", captures.missing.len()));
     }
     for (run, failure) in &captures.failed {
         let first = failure.stderr.lines().next().unwrap_or_default();
-        let _ = writeln!(text, "* failed: {} ({first})", run.name);
+        remarks.push(format!("failed: {} ({first})", run.name));
     }
-    for name in &judged.without_truth {
-        let _ = writeln!(text, "* without truth: {name} (fewer than three epochs, or an accuracy is missing)");
+    for name in without_truth {
+        remarks.push(format!("without truth: {name} (fewer than three epochs, or an accuracy is missing)"));
     }
-    if !captures.failed.is_empty() || !judged.without_truth.is_empty() {
-        text.push('\n');
-    }
-    text
+    Block::Remarks(remarks)
 }
 
 /// The processor's name and the number of its cores that this process may use.

@@ -1,10 +1,10 @@
-//! The judged tables as Markdown.
-
-use std::fmt::Write;
+//! The judged tables.
 
 use super::super::onset::{CellRow, MethodRow, Naming, Part};
 use super::super::score::Shortcut;
 use super::super::statistics::{CountedShare, Interval, Summary};
+use super::blocks::{Block, Table};
+use super::onset_figures;
 
 /// How the tables are to be read.
 const LEGEND: &str = "Truth is the accuracy on clean test labels, a mean over three epochs: a run *memorizes* if it ends at least 1.0 \
@@ -12,37 +12,50 @@ point below its best, between 0.3 and 1.0 it is *undecided*, else *clean*. Found
 epoch. Regret, in points of accuracy: what is lost against the best epoch with the weights at the alarm, and with those that are \
 kept (rotewatch: the onset epoch's); a run without an alarm is trained to the end. Shares have exact (Clopper-Pearson) 95 % intervals, \
 one-sided at 0 and at all; differences are rotewatch minus the other, with the 95 % interval of 10,000 seeded resamples of the pairs, so \
-that less than 0 is better.\n\n";
+that less than 0 is better. Only runs without a shortcut are judged for wrong labels learnt by heart.";
 
-/// All parts, one below the other.
-pub(super) fn markdown(parts: &[Part], loss_gap_rise: f64) -> String {
-    let mut text = LEGEND.to_owned();
-    let _ = writeln!(
-        text,
-        "The loss gap counts from a rise of {loss_gap_rise} nats, which did best on the tuning runs; every other way to stop has no \
-         threshold of its own.\n"
-    );
+/// All parts, one below the other, each with its pictures.
+pub(super) fn blocks(parts: &[Part<'_>], loss_gap_rise: f64) -> Vec<Block> {
+    let mut blocks = vec![
+        Block::Text(LEGEND.to_owned()),
+        Block::Text(format!(
+            "The loss gap counts from a rise of {loss_gap_rise} nats, which did best on the tuning runs; the other ways to stop have no \
+             threshold of their own."
+        )),
+    ];
     for part in parts {
         let rows = if part.stream { "rows of training batches (stream)" } else { "a probe of unseen examples" };
-        let _ = writeln!(text, "## {}: {rows}\n", part.role);
+        blocks.push(Block::Heading(format!("{}: {rows}", part.role)));
         let [memorizing, undecided, clean] = part.outcomes;
-        let _ = writeln!(text, "Without a shortcut: {memorizing} runs memorize, {undecided} are undecided, {clean} are clean.\n");
+        blocks.push(Block::Text(format!(
+            "Without a shortcut: {memorizing} runs memorize, {undecided} are undecided, {clean} are clean."
+        )));
         if memorizing + undecided + clean > 0 {
-            text.push_str(&methods(&part.methods));
+            blocks.push(Block::Table(methods(&part.methods)));
         }
-        text.push_str(&naming(&part.naming));
-        text.push_str(&cells(&part.cells));
+        blocks.extend(onset_figures::figures(part).into_iter().map(Block::Figure));
+        blocks.push(Block::Table(naming(&part.naming)));
+        blocks.push(Block::Table(cells(&part.cells)));
     }
-    text
+    blocks
 }
 
-fn methods(rows: &[MethodRow]) -> String {
-    let mut text = "| | found | early | false alarms (clean) | alarms (undecided) | delay, epochs: median, p90 | regret at the alarm: mean, \
-                    median, p90, max | regret of the weights kept: mean, median, p90, max | difference at the alarm | difference kept | regret kept in clean \
-                    runs: mean |\n|---|---|---|---|---|---|---|---|---|---|---|\n"
-        .to_owned();
-    for row in rows {
-        let cells = [
+fn methods(rows: &[MethodRow]) -> Table {
+    let head = vec![
+        "way to stop",
+        "found",
+        "early",
+        "false alarms (clean)",
+        "alarms (undecided)",
+        "delay, epochs: median, p90",
+        "regret at the alarm: mean, median, p90, max",
+        "regret of the weights kept: mean, median, p90, max",
+        "difference at the alarm",
+        "difference kept",
+        "regret kept in clean runs: mean",
+    ];
+    let row = |row: &MethodRow| {
+        vec![
             row.method.in_words().to_owned(),
             share(row.found),
             share(row.early),
@@ -54,41 +67,45 @@ fn methods(rows: &[MethodRow]) -> String {
             row.at_alarm_difference.map_or(String::new(), difference),
             row.kept_difference.map_or(String::new(), difference),
             row.kept_in_clean.map_or(String::new(), |summary| points(summary.mean)),
-        ];
-        let _ = writeln!(text, "| {} |", cells.join(" | "));
-    }
-    text.push('\n');
-    text
+        ]
+    };
+    Table { head, rows: rows.iter().map(row).collect() }
 }
 
-fn naming(naming: &Naming) -> String {
-    let mut text = String::new();
+fn naming(naming: &Naming) -> Table {
     let rows = [
-        ("shortcut that agrees with 90 % of the labels or more: named heuristic within 10 epochs", naming.strong_in_time),
+        ("shortcut that agrees with 90 % of the labels or more: named within 10 epochs", naming.strong_in_time),
         ("the same: named at any epoch", naming.strong),
         ("weaker shortcut: named", naming.weak),
         ("no shortcut: named nevertheless", naming.without),
     ];
-    text.push_str("| heuristic memorization | runs |\n|---|---|\n");
-    for (words, runs) in rows.into_iter().filter(|(_, runs)| runs.of > 0) {
-        let _ = writeln!(text, "| {words} | {runs} |");
-    }
-    text.push('\n');
-    text
+    let rows = rows.into_iter().filter(|(_, runs)| runs.of > 0).map(|(words, runs)| vec![words.to_owned(), runs.to_string()]);
+    Table { head: vec!["heuristic memorization", "runs"], rows: rows.collect() }
 }
 
-fn cells(rows: &[CellRow]) -> String {
-    let mut text = "| cell | memorizes / undecided / clean | found | early | false alarms | undecided | delay | regret at the alarm | \
-                    kept | to the end | named heuristic | wrong labels fitted |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n"
-        .to_owned();
-    for row in rows {
+fn cells(rows: &[CellRow]) -> Table {
+    let head = vec![
+        "cell",
+        "memorizes / undecided / clean",
+        "found",
+        "early",
+        "false alarms",
+        "undecided",
+        "delay",
+        "regret at the alarm",
+        "kept",
+        "to the end",
+        "named heuristic",
+        "wrong labels fitted",
+    ];
+    let row = |row: &CellRow| {
         let [memorizing, undecided, clean] = row.outcomes;
         let shortcut = match row.shortcut {
             Shortcut::None => "",
             Shortcut::Weak => " (weak shortcut)",
             Shortcut::Strong => " (shortcut)",
         };
-        let cells = [
+        vec![
             format!("{}{shortcut}", row.variation),
             format!("{memorizing} / {undecided} / {clean}"),
             count(row.found),
@@ -101,11 +118,9 @@ fn cells(rows: &[CellRow]) -> String {
             row.to_end.map_or(String::new(), points),
             count(row.named),
             row.wrong_labels_fitted.map_or(String::new(), |share| format!("{:.0} %", 100.0 * share)),
-        ];
-        let _ = writeln!(text, "| {} |", cells.join(" | "));
-    }
-    text.push('\n');
-    text
+        ]
+    };
+    Table { head, rows: rows.iter().map(row).collect() }
 }
 
 /// Empty where there is nothing to count.
