@@ -13,11 +13,11 @@
 //! | [`activations`] | files of tensors |
 //! | [`run`], [`gate`], [`event`], [`tap`] | the trainer's side of the channel |
 //! | [`detect`] | rules that find memorization |
-//! | [`window`], [`report`], [`board`], [`monitor`] | the monitor's side of the channel |
+//! | [`window`], [`report`], [`board`], [`hooks`], [`monitor`] | the monitor's side of the channel, and who is told of alarms |
 //! | [`metrics`], [`serve`], [`token`], [`state`] | how it is seen from outside |
 //! | [`torch`], [`training`] | the built-in trainer and the tap for tch (feature `torch`) |
-//! | [`charts`], [`experiment`] | pictures; grids of trainings, judged |
 //! | [`yaml`], [`watch`], [`config`] | the configuration and its file |
+//! | [`charts`], [`experiment`] | pictures; grids of trainings, judged |
 //! | [`app`], [`signals`], [`logging`], [`cli`] | how it is put together |
 
 pub mod activations;

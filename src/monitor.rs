@@ -3,7 +3,7 @@
 //! ```text
 //! frame     -> its run's window (a frame of a later epoch ends the open one)
 //! epoch end -> the window's rows -> measures -> detectors -> verdict
-//!              -> the run (the trainer reads it), the board (pages and scrapes), subscribers
+//!              -> the run (the trainer reads it), the board (pages and scrapes), subscribers, hooks
 //! closing   -> what is queued is still measured, then the gate is shut
 //! ```
 //!
@@ -21,6 +21,7 @@ use crate::clock::{Stopwatch, unix_seconds};
 use crate::detect::{DetectParams, Judge, LayerObservation, Observation};
 use crate::event::{EpochEnd, EpochMetrics, Event, Frame};
 use crate::gate::{DropReason, Gate};
+use crate::hooks::HookFeed;
 use crate::identity::LayerName;
 use crate::info::class::ClassGroups;
 use crate::info::{LayerMeasures, LayerSamples, MeasureParams, measure_layers};
@@ -53,6 +54,7 @@ pub struct MonitorThread {
     gate: Arc<Gate>,
     board: Arc<Board>,
     subscribers: Vec<Sender<Arc<EpochReport>>>,
+    hooks: HookFeed,
     runs: HashMap<Attempt, RunState>,
     failures_in_a_row: u32,
 }
@@ -94,8 +96,9 @@ impl MonitorThread {
         gate: Arc<Gate>,
         board: Arc<Board>,
         subscribers: Vec<Sender<Arc<EpochReport>>>,
+        hooks: HookFeed,
     ) -> Self {
-        MonitorThread { params, detect, pool, gate, board, subscribers, runs: HashMap::new(), failures_in_a_row: 0 }
+        MonitorThread { params, detect, pool, gate, board, subscribers, hooks, runs: HashMap::new(), failures_in_a_row: 0 }
     }
 
     /// Works until `closing` is disconnected, or no tap is left; what is queued then is still measured.
@@ -201,6 +204,8 @@ impl MonitorThread {
         }
         let view = self.state_of(run).view();
         self.board.show(view);
+        // Its window and its detectors are of no more use; the board goes on showing what they found.
+        self.runs.remove(&run.attempt());
     }
 
     fn report(&mut self, run: &Arc<Run>, end: EndOfEpoch, reply: Option<Sender<Arc<Standing>>>) {
@@ -254,6 +259,7 @@ impl MonitorThread {
             Ok(()) => true,
             Err(refused) => refused.is_full(),
         });
+        self.hooks.offer(&report);
         // Last: a trainer that has its verdict finds the report everywhere else as well.
         publish_verdict(&report, &detect, judgement.onset_if_now, reply);
     }

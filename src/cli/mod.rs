@@ -25,10 +25,10 @@ pub struct Cli {
 enum Command {
     /// Train a small network under observation: rendered digits, or your copy of MNIST.
     Train(Box<train::TrainArgs>),
-    /// Train a grid of networks and judge the alarm on them: tables, pictures, files for programs.
-    Experiment(experiment::ExperimentArgs),
     /// Measure files of activations: entropy, mutual information, redundant pairs.
     Measure(Box<measure::MeasureArgs>),
+    /// Train a grid of networks and judge the alarm on them: tables, pictures, files for programs.
+    Experiment(experiment::ExperimentArgs),
     /// Check a configuration file and name every mistake in it.
     CheckConfig(check_config::CheckConfigArgs),
 }
@@ -38,8 +38,8 @@ enum Command {
 pub fn run(cli: Cli) -> Exit {
     let ended = match cli.command {
         Command::Train(args) => train::launch(&args),
-        Command::Experiment(args) => experiment::run(&args),
         Command::Measure(args) => measure::run(&args),
+        Command::Experiment(args) => experiment::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
     };
     ended.unwrap_or_else(Failure::report)

@@ -6,6 +6,7 @@
 
 mod cross;
 mod diff;
+mod hooks;
 mod lists;
 mod live;
 mod mistake;
@@ -22,6 +23,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 pub use crate::choices::{BinEdges, Binning, Kind, LogLevel, Mode, OnFull, Reduce, UnknownChoice, spellings};
+pub use crate::hooks::HookParams;
 pub use cross::{ROWS_PER_BIN, Warning};
 pub use diff::{Change, Setting};
 pub use live::{LastReload, LiveConfig};
@@ -30,6 +32,7 @@ pub use reload::{Reloaded, Reloader, Wiring};
 pub use section::Acts;
 pub use watch::ConfigWatcher;
 
+use hooks::HookList;
 use lists::{HostName, ListOf, Or};
 use rules::{Address, Bytes, Folder, Multiple, Share, Switch, Whole, Word};
 use section::section;
@@ -41,6 +44,8 @@ section! {
         listen: Option<SocketAddr> = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 19787))), Or("off", Address), AfterRestart;
         /// The folder for the history and the token; none for the user's own, see [`Config::state_dir`].
         state: Option<PathBuf> = None, Or("auto", Folder), AfterRestart;
+        /// What is told of alarms.
+        hooks: Vec<HookParams> = Vec::new(), HookList, Live;
     }
     sections {
         /// Which rows and neurons are looked at.

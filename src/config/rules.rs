@@ -24,6 +24,11 @@ pub(super) trait Rule<T> {
     /// What may be written, for the manual.
     fn describe(&self) -> String;
 
+    /// A text that differs where values differ, for values that `show` does not show in full.
+    fn told_apart_by(&self, value: &T) -> String {
+        self.show(value)
+    }
+
     /// The value of a node; what is wrong goes to `refuse`, with its place where that is not the key's own.
     fn read(&self, node: &Node, refuse: &mut dyn FnMut(Option<Position>, Fault)) -> Option<T> {
         let read = match &node.value {

@@ -89,8 +89,13 @@ impl Watched {
         let (subscriber, reports) = bounded(REPORTS_KEPT);
         let overlay = args.overlay();
         let file = args.config.clone().map(|path| ConfigFile { path, overlay: Box::new(overlay), log_level });
-        let setup =
-            Setup { config: config.clone(), file, any_port_will_do: args.listen.is_none(), subscribers: vec![subscriber] };
+        let setup = Setup {
+            config: config.clone(),
+            file,
+            any_port_will_do: args.listen.is_none(),
+            subscribers: vec![subscriber],
+            ..Setup::default()
+        };
         let monitor = Monitor::set_up(setup).map_err(Failure::usage)?;
         let layers = trainer.layers().iter().map(|layer| layer.name.parse()).collect::<Result<_, _>>()?;
         let mode = config.sampling.mode;

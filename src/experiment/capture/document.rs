@@ -22,10 +22,10 @@ pub struct EpochRecord {
     pub epoch: u32,
     /// The trainer's own numbers.
     pub metrics: BTreeMap<String, Option<f64>>,
-    /// Entropy in nats of the predicted classes.
+    /// Entropy in nats of the predicted classes; `None` where the trainer did not say.
     #[serde(default)]
     pub prediction_entropy_nats: Option<f64>,
-    /// The monitor's, layer by layer.
+    /// The monitor's.
     pub layers: Vec<LayerRecord>,
 }
 
