@@ -56,6 +56,19 @@ impl Quartiles {
     }
 }
 
+/// A height with its interval at a label of the x axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IntervalBar {
+    /// The label.
+    pub label: String,
+    /// The height.
+    pub height: f64,
+    /// The lower end of the interval.
+    pub lower: f64,
+    /// The upper end of the interval.
+    pub upper: f64,
+}
+
 /// A named series of points.
 #[derive(Clone, Debug)]
 pub struct Series {
@@ -128,14 +141,14 @@ impl Figure {
         self
     }
 
-    /// Bars with intervals, in one group a name: label, height, lower end, upper end.
+    /// Bars with intervals, one group a name.
     #[must_use]
-    pub fn bars(title: &str, axes: Axes<'_>, groups: &[(String, Vec<(String, f64, f64, f64)>)]) -> Self {
-        let trace = |(name, bars): &(String, Vec<(String, f64, f64, f64)>)| {
-            let labels: Vec<String> = bars.iter().map(|bar| bar.0.clone()).collect();
-            let heights: Vec<f64> = bars.iter().map(|bar| bar.1).collect();
-            let above: Vec<f64> = bars.iter().map(|bar| bar.3 - bar.1).collect();
-            let below: Vec<f64> = bars.iter().map(|bar| bar.1 - bar.2).collect();
+    pub fn bars(title: &str, axes: Axes<'_>, groups: &[(String, Vec<IntervalBar>)]) -> Self {
+        let trace = |(name, bars): &(String, Vec<IntervalBar>)| {
+            let labels: Vec<String> = bars.iter().map(|bar| bar.label.clone()).collect();
+            let heights: Vec<f64> = bars.iter().map(|bar| bar.height).collect();
+            let above: Vec<f64> = bars.iter().map(|bar| bar.upper - bar.height).collect();
+            let below: Vec<f64> = bars.iter().map(|bar| bar.height - bar.lower).collect();
             let interval = ErrorData::new(ErrorType::Data).symmetric(false).array(above).array_minus(below);
             let trace: Box<dyn plotly::Trace> = Bar::new(labels, heights).name(name).error_y(interval);
             trace

@@ -3,6 +3,7 @@
 mod progress;
 mod trainer_flags;
 
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
@@ -143,15 +144,15 @@ impl ExperimentArgs {
         let name = |path: &PathBuf| path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let mut command = format!("rotewatch experiment {} --out DIR", name(&self.grid));
         for only in &self.only {
-            command.push_str(&format!(" --only {only}"));
+            let _ = write!(command, " --only {only}");
         }
         if !self.seeds.is_empty() {
             let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
-            command.push_str(&format!(" --seeds {}", seeds.join(",")));
+            let _ = write!(command, " --seeds {}", seeds.join(","));
         }
         let thresholds = match &self.config {
             Some(file) => {
-                command.push_str(&format!(" --config {}", name(file)));
+                let _ = write!(command, " --config {}", name(file));
                 format!("section detect of {}", name(file))
             }
             None => "built in".to_owned(),

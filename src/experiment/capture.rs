@@ -100,6 +100,9 @@ impl Record {
     ///
     /// # Errors
     /// If it cannot be written.
+    ///
+    /// # Panics
+    /// Never: its maps have text keys.
     pub fn write(&self, folder: &OutFolder, run: &PlannedRun) -> Result<(), FolderError> {
         let text = serde_json::to_string(self).expect("maps with text keys have a JSON form");
         folder.write(&folder.record(&run.name), &text)
@@ -148,5 +151,75 @@ impl Captures {
             }
         }
         Ok(captures)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::Role;
+    use crate::training::TrainOptions;
+
+    fn planned(seed: u64, options: &[(&str, &str)]) -> PlannedRun {
+        PlannedRun {
+            name: format!("cell-s{seed}").parse().unwrap(),
+            cell: "cell".into(),
+            variation: "cell".into(),
+            role: Role::Judge,
+            seed,
+            options: options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            arguments: Vec::new(),
+            training: TrainOptions::default(),
+        }
+    }
+
+    fn trained(run: &PlannedRun) -> Record {
+        Record { document: Some(serde_json::json!({ "history": [] })), seconds: 1.5, ..Record::of(run) }
+    }
+
+    fn counts(captures: &Captures) -> [usize; 3] {
+        [captures.done.len(), captures.failed.len(), captures.missing.len()]
+    }
+
+    #[test]
+    fn an_experiment_goes_on_where_it_was_killed() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = OutFolder::open(place.path()).unwrap();
+        let runs: Vec<PlannedRun> = (1..=3).map(|seed| planned(seed, &[("dropout", "0.4")])).collect();
+        trained(&runs[0]).write(&folder, &runs[0]).unwrap();
+        // A record that was being written when the machine stopped has another name.
+        fs::write(place.path().join("runs/cell-s2.json.unfinished"), "{\"run\": \"cel").unwrap();
+        let failure = FailedRun { exit_code: Some(1), stderr: "out of memory".into() };
+        let failed = Record { failure: Some(failure.clone()), ..Record::of(&runs[2]) };
+        failed.write(&folder, &runs[2]).unwrap();
+        let captures = Captures::read(&folder, &runs).unwrap();
+        assert_eq!(counts(&captures), [1, 1, 1]);
+        assert_eq!(captures.done[0].seconds, 1.5);
+        assert_eq!(captures.failed[0].1, failure);
+        assert_eq!(captures.missing[0].name.as_str(), "cell-s2");
+        assert_eq!(Record::read(&folder.record(&runs[0].name)).unwrap(), Some(trained(&runs[0])));
+    }
+
+    #[test]
+    fn a_run_with_other_options_is_done_again_and_one_of_another_role_is_not() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = OutFolder::open(place.path()).unwrap();
+        let before = planned(1, &[("dropout", "0.4")]);
+        trained(&before).write(&folder, &before).unwrap();
+        let tuning = PlannedRun { role: Role::Tune, ..before.clone() };
+        assert_eq!(counts(&Captures::read(&folder, &[tuning]).unwrap()), [1, 0, 0]);
+        for other in [&[("dropout", "0.5")][..], &[], &[("dropout", "0.4"), ("augment", "true")]] {
+            assert_eq!(counts(&Captures::read(&folder, &[planned(1, other)]).unwrap()), [0, 0, 1], "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_broken_record_is_named() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = OutFolder::open(place.path()).unwrap();
+        let run = planned(1, &[]);
+        fs::write(folder.record(&run.name), "{}").unwrap();
+        let error = Captures::read(&folder, &[run]).unwrap_err().to_string();
+        assert!(error.contains("cell-s1.json") && error.contains("delete it"), "{error}");
     }
 }

@@ -164,9 +164,9 @@ impl Naming {
         let in_time = |run: &&JudgedRun| run.alarms.heuristic.is_some_and(|alarm| alarm.alarm_epoch <= NAMED_WITHIN_EPOCHS);
         Naming {
             strong_in_time: CountedShare::count(offering(Shortcut::Strong), in_time),
-            strong: CountedShare::count(offering(Shortcut::Strong), named),
-            weak: CountedShare::count(offering(Shortcut::Weak), named),
-            without: CountedShare::count(offering(Shortcut::None), named),
+            strong: CountedShare::count(offering(Shortcut::Strong), |run| named(run)),
+            weak: CountedShare::count(offering(Shortcut::Weak), |run| named(run)),
+            without: CountedShare::count(offering(Shortcut::None), |run| named(run)),
         }
     }
 }
@@ -189,13 +189,13 @@ impl CellRow {
             at_alarm: mean(Method::Rotewatch, |score| score.regret_at_alarm),
             kept: mean(Method::Rotewatch, |score| score.regret_kept),
             to_end: mean(Method::TrainToEnd, |score| score.regret_kept),
-            named: CountedShare::count(runs.iter().copied(), named),
+            named: CountedShare::count(runs, |run| named(run)),
             wrong_labels_fitted: Summary::of(&fitted).map(|summary| summary.mean),
         }
     }
 }
 
-fn named(run: &&JudgedRun) -> bool {
+fn named(run: &JudgedRun) -> bool {
     run.alarms.heuristic.is_some()
 }
 

@@ -11,6 +11,8 @@ mod strange_values;
 mod tidy;
 
 #[cfg(feature = "torch")]
+mod experiment;
+#[cfg(feature = "torch")]
 mod interrupted;
 #[cfg(feature = "torch")]
 mod mnist;

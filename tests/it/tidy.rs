@@ -15,12 +15,14 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hostname", &["src/serve/"]),
     ("notify", &["src/watch.rs"]),
     ("serde_yaml", &["src/yaml.rs", "src/yaml/"]),
-    ("strsim", &["src/config/"]),
+    ("strsim", &["src/config/", "src/experiment/grid/reader.rs"]),
+    ("plotly", &["src/charts.rs"]),
     ("prometheus", &["src/metrics.rs"]),
     ("signal_hook", &["src/signals.rs"]),
     // A test of the configuration reads its own log.
     ("tracing_subscriber", &["src/logging.rs", "src/config/reload/tests.rs"]),
-    ("serde_json", &["src/cli/", "src/experiment/", "src/hooks/notice.rs"]),
+    // The figures' JSON is read back by their test.
+    ("serde_json", &["src/charts.rs", "src/cli/", "src/experiment/", "src/hooks/notice.rs"]),
     ("ureq", &["src/hooks/"]),
     ("rustls", &["src/hooks/webhook.rs", "src/hooks/webhook/"]),
     ("rustls_native_certs", &["src/hooks/webhook.rs"]),

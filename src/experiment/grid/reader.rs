@@ -256,13 +256,11 @@ impl Reader<'_> {
     }
 
     fn mapping<'node>(&mut self, node: &'node Node, path: &str, wanted: &'static str) -> Option<&'node [Entry]> {
-        match &node.value {
-            Value::Mapping(entries) => Some(entries),
-            _ => {
-                self.mistake(node.at, path, GridFault::Shape { wanted });
-                None
-            }
+        if let Value::Mapping(entries) = &node.value {
+            return Some(entries);
         }
+        self.mistake(node.at, path, GridFault::Shape { wanted });
+        None
     }
 
     fn word(&mut self, node: &Node, path: &str) -> Option<String> {

@@ -17,7 +17,7 @@ pub enum Block {
     /// A table.
     Table(Table),
     /// A picture; Markdown has none.
-    Figure(Figure),
+    Figure(Box<Figure>),
 }
 
 /// Cells of text; the first column names the row.

@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::super::onset::Part;
+use super::super::onset::{MethodRow, Part};
 use super::super::score::{JudgedRun, Method};
+use super::super::statistics::CountedShare;
 use super::super::truth::Outcome;
-use crate::charts::{Axes, Figure, Quartiles, Series};
+use crate::charts::{Axes, Figure, IntervalBar, Quartiles, Series};
 
 /// The pictures of a part; none of those that would be empty.
 pub(super) fn figures(part: &Part<'_>) -> Vec<Figure> {
-    [regrets(part), alarm_shares(part), alarms_against_onsets(part)].into_iter().flatten().collect()
+    let mut figures = Vec::new();
+    figures.extend(regrets(part));
+    figures.extend(alarm_shares(part));
+    figures.extend(alarms_against_onsets(part));
+    figures
 }
 
 /// What is lost with the weights that are kept, a box a way to stop.
@@ -30,11 +35,12 @@ fn regrets(part: &Part<'_>) -> Option<Figure> {
 
 /// Runs found and false alarms, with their intervals.
 fn alarm_shares(part: &Part<'_>) -> Option<Figure> {
-    let bars = |name: &str, share: fn(&super::super::onset::MethodRow) -> super::super::statistics::CountedShare| {
+    let bars = |name: &str, share: fn(&MethodRow) -> CountedShare| {
         let bars = part.methods.iter().filter_map(|row| {
             let (lower, upper) = share(row).interval()?;
             let percent = |share: f64| 100.0 * share;
-            Some((row.method.in_words().to_owned(), percent(share(row).value()?), percent(lower), percent(upper)))
+            let (label, height) = (row.method.in_words().to_owned(), percent(share(row).value()?));
+            Some(IntervalBar { label, height, lower: percent(lower), upper: percent(upper) })
         });
         (name.to_owned(), bars.collect::<Vec<_>>())
     };

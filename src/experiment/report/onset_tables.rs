@@ -33,7 +33,7 @@ pub(super) fn blocks(parts: &[Part<'_>], loss_gap_rise: f64) -> Vec<Block> {
         if memorizing + undecided + clean > 0 {
             blocks.push(Block::Table(methods(&part.methods)));
         }
-        blocks.extend(onset_figures::figures(part).into_iter().map(Block::Figure));
+        blocks.extend(onset_figures::figures(part).into_iter().map(|figure| Block::Figure(Box::new(figure))));
         blocks.push(Block::Table(naming(&part.naming)));
         blocks.push(Block::Table(cells(&part.cells)));
     }

@@ -39,7 +39,8 @@ pub(super) fn row(judged: &JudgedRun) -> Row {
 
 /// JSON lines.
 pub(super) fn jsonl(rows: &[Row]) -> String {
-    rows.iter().map(|row| format!("{}\n", Value::Object(row.iter().cloned().collect::<Map<_, _>>()))).collect()
+    let line = |row: &Row| Value::Object(row.iter().cloned().collect::<Map<_, _>>()).to_string() + "\n";
+    rows.iter().map(line).collect()
 }
 
 /// A table with a head line; what is absent is empty.

@@ -12,7 +12,7 @@ pub(super) fn blocks(sweeps: &[Sweep], over: &str) -> Vec<Block> {
     for sweep in sweeps {
         blocks.push(Block::Heading(sweep.name.clone()));
         blocks.push(Block::Table(along(sweep)));
-        blocks.extend(figures(sweep, over).into_iter().map(Block::Figure));
+        blocks.extend(figures(sweep, over).into_iter().map(|figure| Block::Figure(Box::new(figure))));
     }
     blocks
 }
