@@ -13,9 +13,10 @@ use thiserror::Error;
 use crate::board::Board;
 use crate::clock::{Stopwatch, wall_clock};
 use crate::config::{Config, ConfigWatcher, LiveConfig, Wiring};
-use crate::detect::{DetectParams, ExampleLevelParams};
+use crate::detect::{DetectParams, ExampleLevelParams, HeuristicParams};
+use crate::gate::{Capacity, FlowCounts};
+use crate::hooks::{HookOutcome, HookSwitch, Hooks};
 use crate::identity::RunName;
-use crate::info::window::WindowParams;
 use crate::info::{MeasureParams, ParamsError};
 use crate::kernels::{Kernel, KernelError};
 use crate::logging::LogLevelSwitch;
@@ -26,8 +27,12 @@ use crate::run::{Declaration, Run};
 use crate::serve::{self, AllowedHosts, Readiness, ServeError, Server, Site};
 use crate::state::StateError;
 use crate::stop::Part;
-use crate::tap::{Capacity, FlowCounts, Intake, SamplingParams, Tap};
+use crate::tap::{Intake, SamplingParams, Tap};
 use crate::units::Epoch;
+use crate::window::WindowParams;
+
+/// What the hooks leave of `limits.shutdown_seconds` for the server, which needs a moment only.
+const SERVER_RESERVE: Duration = Duration::from_millis(500);
 
 /// Why a monitor did not start.
 #[derive(Debug, Error)]
@@ -106,6 +111,8 @@ pub struct Setup {
     pub any_port_will_do: bool,
     /// Who gets every report. A subscriber that is full misses reports; one that is gone is forgotten.
     pub subscribers: Vec<Sender<Arc<EpochReport>>>,
+    /// Who is told what came of each hook's firing, on the same terms.
+    pub hook_subscribers: Vec<Sender<HookOutcome>>,
 }
 
 /// A configuration file that is read again when it changes.
@@ -130,6 +137,7 @@ pub struct Monitor {
     server: Option<Server>,
     closing: Option<Sender<()>>,
     thread: Option<Part>,
+    hooks: Option<Hooks>,
     watcher: Option<ConfigWatcher>,
 }
 
@@ -147,7 +155,7 @@ impl Monitor {
     /// # Errors
     /// See [`StartError`].
     pub fn set_up(setup: Setup) -> Result<Self, StartError> {
-        let Setup { config, file, any_port_will_do, subscribers } = setup;
+        let Setup { config, file, any_port_will_do, subscribers, hook_subscribers } = setup;
         let params = monitor_params(&config)?;
         Kernel::from_environment()?;
         let listener = config.listen.map(|address| listen(address, any_port_will_do)).transpose()?;
@@ -155,13 +163,16 @@ impl Monitor {
         let (intake, events) = Intake::new(capacity, config.limits.runs);
         let board = Arc::new(Board::default());
         let detect = Arc::new(ArcSwap::from_pointee(detect_params(&config)));
-        let watcher = file.map(|file| watch(file, &config, Arc::clone(&detect))).transpose()?;
+        // Without a state folder commands work elsewhere; that is no reason not to start.
+        let state = state_folder(&config).ok();
+        let (hooks, feed) = Hooks::start(&config.hooks, state.as_deref(), hook_subscribers).map_err(thread_failed("hooks"))?;
+        let watcher = file.map(|file| watch(file, &config, Arc::clone(&detect), hooks.switch())).transpose()?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(config.measures.threads)
             .thread_name(|place| format!("rotewatch-cpu-{place}"))
             .build()
             .map_err(thread_failed("measuring threads"))?;
-        let thread = MonitorThread::new(params, detect, pool, Arc::clone(intake.gate()), Arc::clone(&board), subscribers);
+        let thread = MonitorThread::new(params, detect, pool, Arc::clone(intake.gate()), Arc::clone(&board), subscribers, feed);
         let (closing, closed) = bounded(0);
         let mut monitor = Monitor {
             intake,
@@ -171,6 +182,7 @@ impl Monitor {
             server: None,
             closing: Some(closing),
             thread: Some(Part::spawn("monitor", move || thread.run(&events, &closed)).map_err(thread_failed("monitor"))?),
+            hooks: Some(hooks),
             watcher,
             config,
         };
@@ -196,7 +208,8 @@ impl Monitor {
             _ => None,
         };
         let status = self.watcher.as_ref().map(|watcher| watcher.live() as Arc<dyn ReloadStatus>);
-        let metrics = Metrics::new(Arc::clone(&self.board), Arc::clone(self.intake.gate()), status)
+        let hooks = self.hooks.as_ref().map(Hooks::counts).unwrap_or_default();
+        let metrics = Metrics::new(Arc::clone(&self.board), Arc::clone(self.intake.gate()), hooks, status)
             .map_err(|error| StartError::Metrics(error.to_string()))?;
         let site = Site {
             metrics,
@@ -298,11 +311,22 @@ impl Monitor {
         let patience = Duration::from_secs(self.config.limits.shutdown_seconds);
         let since = Stopwatch::start();
         self.ready.set(false);
+        let for_hooks = patience.saturating_sub(SERVER_RESERVE.min(patience / 10));
+        if let Some(hooks) = &self.hooks {
+            hooks.announce_end(since, for_hooks);
+        }
         self.closing.take();
         let mut late = Vec::new();
         // The monitor first: until it has ended, pages and scrapes show what it still finds.
         if let Some(thread) = self.thread.take().filter(|thread| !thread.wait(since, patience)) {
             late.push(thread.name());
+        }
+        // Then the hooks, which the monitor's end lets drain.
+        if let Some(hooks) = self.hooks.take() {
+            let name = hooks.name();
+            if !hooks.wait(since, for_hooks) {
+                late.push(name);
+            }
         }
         if let Some(server) = self.server.take().map(Server::close).filter(|server| !server.wait(since, patience)) {
             late.push(server.name());
@@ -326,10 +350,16 @@ pub fn state_folder(config: &Config) -> Result<PathBuf, StateError> {
     config.state_dir(|name| std::env::var_os(name).map(Into::into)).ok_or(StateError::Unknown)
 }
 
-fn watch(file: ConfigFile, config: &Config, detect: Arc<ArcSwap<DetectParams>>) -> Result<ConfigWatcher, StartError> {
+fn watch(
+    file: ConfigFile,
+    config: &Config,
+    detect: Arc<ArcSwap<DetectParams>>,
+    hooks: HookSwitch,
+) -> Result<ConfigWatcher, StartError> {
     let ConfigFile { path, overlay, log_level } = file;
     let on_change = move |config: &Config| {
         detect.store(Arc::new(detect_params(config)));
+        hooks.set(&config.hooks);
         log_level.set(config.log.level);
     };
     let wiring = Wiring { overlay, on_change: Box::new(on_change), now: Box::new(wall_clock) };
@@ -377,7 +407,8 @@ fn monitor_params(config: &Config) -> Result<MonitorParams, ParamsError> {
 }
 
 /// The configuration's section as the detectors take it.
-fn detect_params(config: &Config) -> DetectParams {
+#[must_use]
+pub fn detect_params(config: &Config) -> DetectParams {
     let detect = &config.detect;
     DetectParams {
         smooth: detect.smooth,
@@ -386,6 +417,10 @@ fn detect_params(config: &Config) -> DetectParams {
             class_information_decline: detect.example_level.class_information_decline,
             mutual_information_decline: detect.example_level.mutual_information_decline,
             from_epoch: Epoch(detect.example_level.from_epoch),
+        },
+        heuristic: HeuristicParams {
+            class_information_share: detect.heuristic.class_information_share,
+            amplification: detect.heuristic.amplification,
         },
         stop_on: detect.stop_on.clone(),
     }

@@ -4,29 +4,35 @@
 //! entropy of each neuron and the mutual information of each pair; detectors turn these into a verdict, which the trainer, a page
 //! and Prometheus can read. After Bansal, Pruthi, Belinkov, "Measures of Information Reflect Memorization Patterns" (NeurIPS 2022).
 //!
-//! A module imports what stands above it in this map, never what stands below.
+//! A module imports what stands above it in this map or beside it, never what stands below.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`units`], [`identity`], [`choices`], [`clock`], [`stop`], [`verdict`] | the ground: plain values |
 //! | [`kernels`], [`info`] | the mathematics |
 //! | [`activations`] | files of tensors |
-//! | [`run`], [`event`], [`tap`] | the trainer's side of the channel |
+//! | [`run`], [`gate`], [`event`], [`tap`] | the trainer's side of the channel |
 //! | [`detect`] | rules that find memorization |
-//! | [`report`], [`board`], [`monitor`] | the monitor's side of the channel |
+//! | [`window`], [`report`], [`board`], [`hooks`], [`monitor`] | the monitor's side of the channel, and who is told of alarms |
 //! | [`metrics`], [`serve`], [`token`], [`state`] | how it is seen from outside |
 //! | [`torch`], [`training`] | the built-in trainer and the tap for tch (feature `torch`) |
-//! | [`config`], [`app`], [`signals`], [`logging`], [`cli`] | how it is put together |
+//! | [`yaml`], [`watch`], [`config`] | the configuration and its file |
+//! | [`charts`], [`experiment`] | pictures; grids of trainings, judged |
+//! | [`app`], [`signals`], [`logging`], [`cli`] | how it is put together |
 
 pub mod activations;
 pub mod app;
 pub mod board;
+pub mod charts;
 pub mod choices;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod detect;
 pub mod event;
+pub mod experiment;
+pub mod gate;
+pub mod hooks;
 pub mod identity;
 pub mod info;
 pub mod kernels;
@@ -47,6 +53,7 @@ pub mod training;
 pub mod units;
 pub mod verdict;
 pub mod watch;
+pub mod window;
 pub mod yaml;
 
 pub use app::{Monitor, Setup};

@@ -12,10 +12,11 @@ use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, Me
 use prometheus::{Registry, TextEncoder};
 
 use crate::board::{Board, RunView};
+use crate::gate::{DropReason, Gate};
+use crate::hooks::{HookCounts, HookResult};
 use crate::info::Distribution;
 use crate::kernels::Kernel;
 use crate::report::{BucketCounts, EpochReport, LayerReport};
-use crate::tap::{DropReason, Gate};
 use crate::verdict::{Answer, Kind, Verdict};
 
 /// What the daemon knows of its own configuration file.
@@ -45,9 +46,14 @@ impl Metrics {
     ///
     /// # Errors
     /// If two series share a name, which is a defect of this module.
-    pub fn new(board: Arc<Board>, gate: Arc<Gate>, reload: Option<Arc<dyn ReloadStatus>>) -> Result<Self, prometheus::Error> {
+    pub fn new(
+        board: Arc<Board>,
+        gate: Arc<Gate>,
+        hooks: Arc<HookCounts>,
+        reload: Option<Arc<dyn ReloadStatus>>,
+    ) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
-        registry.register(Box::new(Series { board, gate, reload, descs: descriptions()? }))?;
+        registry.register(Box::new(Series { board, gate, hooks, reload, descs: descriptions()? }))?;
         registry.register(Box::new(ProcessCollector::for_self()))?;
         Ok(Metrics { registry })
     }
@@ -138,6 +144,8 @@ series! {
     CHANNEL = gauge("channel_frames", [], "Frames that hold a place in the channel.");
     CHANNEL_CAPACITY = gauge("channel_capacity_frames", [], "Frames that the channel holds at most.");
     COMPUTE = histogram("epoch_compute_seconds", [], "Time that the measures of an epoch took.");
+    HOOK_ATTEMPTS = counter("hook_attempts_total", ["hook", "result"],
+        "Attempts to tell a hook of an alarm, and alarms that it was not told of, by what came of them.");
     RELOAD_OK = gauge("config_last_reload_successful", [], "1 if the newest attempt to read the configuration file succeeded.");
     RELOAD_TIME = gauge("config_last_reload_success_timestamp_seconds", [],
         "When the configuration file was last read successfully, in seconds since 1970.");
@@ -156,6 +164,7 @@ fn descriptions() -> Result<Vec<Desc>, prometheus::Error> {
 struct Series {
     board: Arc<Board>,
     gate: Arc<Gate>,
+    hooks: Arc<HookCounts>,
     reload: Option<Arc<dyn ReloadStatus>>,
     descs: Vec<Desc>,
 }
@@ -172,6 +181,7 @@ impl Collector for Series {
         }
         sheet.flow(&self.gate);
         sheet.histogram(&COMPUTE, &[], &self.board.compute_seconds());
+        sheet.hooks(&self.hooks);
         if let Some(reload) = &self.reload {
             sheet.put(&RELOAD_OK, &[], f64::from(u8::from(reload.last_reload_successful())));
             sheet.put(&RELOAD_TIME, &[], reload.last_success_unix_seconds());
@@ -279,6 +289,14 @@ impl Sheet {
         self.put(&TAP_WAIT, &[], counts.tap_wait.as_secs_f64());
         self.put(&CHANNEL, &[], whole(counts.queued));
         self.put(&CHANNEL_CAPACITY, &[], whole(gate.capacity().frames as u64));
+    }
+
+    fn hooks(&mut self, counts: &HookCounts) {
+        for (hook, counts) in counts.snapshot() {
+            for (result, count) in HookResult::ALL.into_iter().zip(counts) {
+                self.put(&HOOK_ATTEMPTS, &[hook.as_str(), result.as_str()], whole(count));
+            }
+        }
     }
 
     /// One sample per statistic, the last label being its name.

@@ -3,7 +3,7 @@
 //! ```text
 //! frame     -> its run's window (a frame of a later epoch ends the open one)
 //! epoch end -> the window's rows -> measures -> detectors -> verdict
-//!              -> the run (the trainer reads it), the board (pages and scrapes), subscribers
+//!              -> the run (the trainer reads it), the board (pages and scrapes), subscribers, hooks
 //! closing   -> what is queued is still measured, then the gate is shut
 //! ```
 //!
@@ -20,15 +20,17 @@ use crate::board::{Board, LayerHistograms, RunView};
 use crate::clock::{Stopwatch, unix_seconds};
 use crate::detect::{DetectParams, Judge, LayerObservation, Observation};
 use crate::event::{EpochEnd, EpochMetrics, Event, Frame};
+use crate::gate::{DropReason, Gate};
+use crate::hooks::HookFeed;
 use crate::identity::LayerName;
-use crate::info::window::{Window, WindowParams};
+use crate::info::class::ClassGroups;
 use crate::info::{LayerMeasures, LayerSamples, MeasureParams, measure_layers};
 use crate::report::{EpochReport, LayerReport, LayerStatistics, Rolling};
 use crate::run::{Attempt, Run, Standing};
 use crate::stop::StopReason;
-use crate::tap::{DropReason, Gate};
 use crate::units::Epoch;
 use crate::verdict::Verdict;
+use crate::window::{Window, WindowParams};
 
 /// After how many failed computations in a row the monitor counts as failing.
 const FAILURES_IN_A_ROW: u32 = 3;
@@ -52,6 +54,7 @@ pub struct MonitorThread {
     gate: Arc<Gate>,
     board: Arc<Board>,
     subscribers: Vec<Sender<Arc<EpochReport>>>,
+    hooks: HookFeed,
     runs: HashMap<Attempt, RunState>,
     failures_in_a_row: u32,
 }
@@ -93,8 +96,9 @@ impl MonitorThread {
         gate: Arc<Gate>,
         board: Arc<Board>,
         subscribers: Vec<Sender<Arc<EpochReport>>>,
+        hooks: HookFeed,
     ) -> Self {
-        MonitorThread { params, detect, pool, gate, board, subscribers, runs: HashMap::new(), failures_in_a_row: 0 }
+        MonitorThread { params, detect, pool, gate, board, subscribers, hooks, runs: HashMap::new(), failures_in_a_row: 0 }
     }
 
     /// Works until `closing` is disconnected, or no tap is left; what is queued then is still measured.
@@ -200,6 +204,8 @@ impl MonitorThread {
         }
         let view = self.state_of(run).view();
         self.board.show(view);
+        // Its window and its detectors are of no more use; the board goes on showing what they found.
+        self.runs.remove(&run.attempt());
     }
 
     fn report(&mut self, run: &Arc<Run>, end: EndOfEpoch, reply: Option<Sender<Arc<Standing>>>) {
@@ -226,7 +232,9 @@ impl MonitorThread {
         let state = self.state_of(run);
         let layers: Vec<LayerReport> =
             places.into_iter().zip(measured).filter_map(|(place, measures)| state.layer_report(place, measures)).collect();
-        let judgement = state.judge.judge(&observation(epoch, &layers), &detect);
+        let prediction_entropy_nats =
+            samples.predictions.as_deref().filter(|all| !all.is_empty()).map(|all| ClassGroups::of(all).entropy_nats());
+        let judgement = state.judge.judge(&observation(epoch, prediction_entropy_nats, &layers), &detect);
         let report = Arc::new(EpochReport {
             run: Arc::clone(run),
             epoch,
@@ -234,6 +242,7 @@ impl MonitorThread {
             metrics: end.metrics,
             rows: samples.rows,
             coverage: state.coverage(end.rows_offered),
+            prediction_entropy_nats,
             layers,
             answers: judgement.answers,
             verdict: judgement.verdict,
@@ -250,8 +259,9 @@ impl MonitorThread {
             Ok(()) => true,
             Err(refused) => refused.is_full(),
         });
+        self.hooks.offer(&report);
         // Last: a trainer that has its verdict finds the report everywhere else as well.
-        publish_verdict(&report, &detect, reply);
+        publish_verdict(&report, &detect, judgement.onset_if_now, reply);
     }
 
     /// The measures, or none at all where computing them failed; the run then goes on without this epoch's.
@@ -334,7 +344,7 @@ impl RunState {
 }
 
 /// Hands the verdict to the trainer, and asks it to stop where the configuration says so.
-fn publish_verdict(report: &EpochReport, detect: &DetectParams, reply: Option<Sender<Arc<Standing>>>) {
+fn publish_verdict(report: &EpochReport, detect: &DetectParams, onset_if_now: Vec<Epoch>, reply: Option<Sender<Arc<Standing>>>) {
     let run = &report.run;
     if let Verdict::Memorizing { alarms } = &report.verdict
         && let Some(alarm) = alarms.iter().find(|alarm| detect.stop_on.contains(&alarm.finding.kind))
@@ -353,8 +363,7 @@ fn publish_verdict(report: &EpochReport, detect: &DetectParams, reply: Option<Se
             "memorization: {}; {}", finding.why, finding.remedy
         );
     }
-    let standing = Standing { epoch: Some(report.epoch), verdict: report.verdict.clone() };
-    run.set_standing(standing);
+    run.set_standing(Standing { epoch: Some(report.epoch), verdict: report.verdict.clone(), onset_if_now });
     if let Some(reply) = reply {
         // A trainer that has lost patience reads the verdict from the run.
         let _ = reply.try_send(run.standing());
@@ -362,7 +371,7 @@ fn publish_verdict(report: &EpochReport, detect: &DetectParams, reply: Option<Se
 }
 
 /// What the detectors may know of an epoch.
-fn observation(epoch: Epoch, layers: &[LayerReport]) -> Observation {
+fn observation(epoch: Epoch, prediction_entropy_nats: Option<f64>, layers: &[LayerReport]) -> Observation {
     let of_layer = |report: &LayerReport| {
         let statistics = report.statistics.as_ref().filter(|_| report.measures.reliable);
         LayerObservation {
@@ -373,7 +382,7 @@ fn observation(epoch: Epoch, layers: &[LayerReport]) -> Observation {
             class_information_p90_nats: statistics.and_then(|statistics| statistics.class_information_nats).map(|all| all.p90),
         }
     };
-    Observation { epoch, layers: layers.iter().map(of_layer).collect() }
+    Observation { epoch, prediction_entropy_nats, layers: layers.iter().map(of_layer).collect() }
 }
 
 /// Whatever ends the thread, nobody waits at its gate afterwards, and readiness says so.

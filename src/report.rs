@@ -26,6 +26,8 @@ pub struct EpochReport {
     pub rows: usize,
     /// Rows measured / rows offered in this epoch; `None` where none was offered.
     pub coverage: Option<f64>,
+    /// Entropy in nats of the classes that the network predicts; `None` without predictions.
+    pub prediction_entropy_nats: Option<f64>,
     /// The layers that were measured, in forward order.
     pub layers: Vec<LayerReport>,
     /// What each detector says.

@@ -50,6 +50,8 @@ pub struct Standing {
     pub epoch: Option<Epoch>,
     /// What the reports so far add up to.
     pub verdict: Verdict,
+    /// The epochs that an alarm would name as the onset if it came now: their weights are worth keeping.
+    pub onset_if_now: Vec<Epoch>,
 }
 
 /// A declared run: written to by its trainer (counts) and by the monitor (standing, stop), read by both.
@@ -68,7 +70,8 @@ impl Run {
     /// A run that nothing has been heard from yet.
     #[must_use]
     pub fn new(declaration: Declaration) -> Arc<Self> {
-        let standing = Standing { epoch: None, verdict: Verdict::TooEarly { reason: "no epoch was reported yet".into() } };
+        let verdict = Verdict::TooEarly { reason: "no epoch was reported yet".into() };
+        let standing = Standing { epoch: None, verdict, onset_if_now: Vec::new() };
         Arc::new(Run {
             declaration,
             attempt: Attempt::draw(),

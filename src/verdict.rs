@@ -37,15 +37,15 @@ impl Kind {
 pub struct Evidence {
     /// What was measured, with its unit: `class_information_p90_nats`.
     pub signal: &'static str,
-    /// The smoothed value at the epoch of the finding.
+    /// The value at the epoch of the finding.
     pub value: f64,
-    /// What it is compared with: the smoothed running maximum.
+    /// What it is compared with.
     pub reference: f64,
     /// The epoch of `reference`.
     pub reference_epoch: Epoch,
-    /// How far `value` lies below `reference`, as a share of it.
-    pub decline: f64,
-    /// The decline that counts.
+    /// The comparison: how far `value` lies below `reference` as a share of it, or how many times `reference` it is.
+    pub ratio: f64,
+    /// The ratio above which it counts.
     pub threshold: f64,
 }
 

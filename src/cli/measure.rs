@@ -135,11 +135,8 @@ fn measure(path: &Path, args: &MeasureArgs, choices: &Choices) -> anyhow::Result
     if chosen.is_empty() {
         bail!("{shown} holds nothing to measure, which would be a 2-d floating-point tensor; it holds {}", contents(&tensors));
     }
-    let predictions = if choices.asked.contains(&Measure::Class) {
-        Some(predictions(&tensors).with_context(|| shown.to_string())?)
-    } else {
-        None
-    };
+    let class_asked = choices.asked.contains(&Measure::Class);
+    let predictions = class_asked.then(|| predictions(&tensors).with_context(|| shown.to_string())).transpose()?;
     let tensors = figures::measure(&chosen, predictions.as_deref(), choices).with_context(|| shown.to_string())?;
     Ok(FileFigures { path: path.to_owned(), tensors, skipped })
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::mistake::{Fault, Mistake};
 use super::{Config, size};
+use crate::hooks::Action;
 
 /// Rows a bin below which a measure is marked unreliable and used for no verdict.
 pub const ROWS_PER_BIN: usize = 5;
@@ -60,6 +61,15 @@ impl Config {
         if self.window.rows < self.sampling.rows {
             let says = format!("smaller than sampling.rows, so {} rows are thrown away", self.sampling.rows - self.window.rows);
             warnings.push(Warning { key: "window.rows", says });
+        }
+        for hook in &self.hooks {
+            if let Action::Webhook(webhook) = &hook.action
+                && webhook.token_file.is_some()
+                && !(webhook.url.is_encrypted() || webhook.url.is_loopback())
+            {
+                let says = format!("the token of {} goes over the network unencrypted: use an https URL", hook.name);
+                warnings.push(Warning { key: "hooks", says });
+            }
         }
         warnings
     }

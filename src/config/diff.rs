@@ -37,10 +37,12 @@ pub struct Setting {
     pub takes: String,
     /// When a change of it acts.
     pub acts: Acts,
+    /// Differs where values differ, also those that are not shown in full.
+    told_apart_by: String,
 }
 
 impl Config {
-    /// Every key with its value, in the order of the manual.
+    /// Every key with its value: those outside of any section, then section by section.
     #[must_use]
     pub fn settings(&self) -> Vec<Setting> {
         let mut lister = Lister { prefix: String::new(), settings: Vec::new() };
@@ -54,7 +56,7 @@ impl Config {
     pub fn changes(&self, newer: &Self) -> Vec<Change> {
         let pairs = self.settings().into_iter().zip(newer.settings());
         pairs
-            .filter(|(old, new)| old.value != new.value)
+            .filter(|(old, new)| old.told_apart_by != new.told_apart_by)
             .map(|(old, new)| Change { key: old.key, before: old.value, after: new.value, acts: old.acts })
             .collect()
     }
@@ -68,7 +70,8 @@ struct Lister {
 impl Visitor for Lister {
     fn key<T>(&mut self, name: &'static str, value: &mut T, rule: &impl Rule<T>, acts: Acts) {
         let key = format!("{}{name}", self.prefix);
-        self.settings.push(Setting { key, value: rule.show(value), takes: rule.describe(), acts });
+        let (value, told_apart_by) = (rule.show(value), rule.told_apart_by(value));
+        self.settings.push(Setting { key, value, takes: rule.describe(), acts, told_apart_by });
     }
 
     fn section(&mut self, name: &'static str, section: &mut impl Section) {

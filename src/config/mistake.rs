@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::diff::Change;
 use crate::choices::UnknownChoice;
+use crate::hooks::{ArgvError, HookNameError, WebhookUrlError};
 use crate::yaml::{Position, YamlError};
 
 /// Why there is no configuration, or no new one.
@@ -171,6 +172,41 @@ pub enum Fault {
     #[error("`{got}` is listed twice")]
     Repeated {
         /// The item.
+        got: String,
+    },
+    /// What is wrong inside of a list's item.
+    #[error("{fault}")]
+    Inside {
+        /// The item and the key inside of it, as `[0].webhook.url`.
+        path: String,
+        /// What is wrong with it.
+        fault: Box<Fault>,
+    },
+    /// A key without which the rest means nothing.
+    #[error("needs {what}")]
+    Needs {
+        /// The key, or keys.
+        what: &'static str,
+    },
+    /// More hooks than there may be.
+    #[error("{hooks} hooks are more than the {} that there may be", crate::hooks::HOOKS_MAX)]
+    TooManyHooks {
+        /// How many there are.
+        hooks: usize,
+    },
+    /// Not a hook's name.
+    #[error(transparent)]
+    HookName(#[from] HookNameError),
+    /// Not a webhook's URL.
+    #[error(transparent)]
+    WebhookUrl(#[from] WebhookUrlError),
+    /// Not a command.
+    #[error(transparent)]
+    Argv(#[from] ArgvError),
+    /// The path of a file that depends on where the program was started.
+    #[error("`{got}` is not an absolute path")]
+    NotAbsolute {
+        /// What is there.
         got: String,
     },
     /// So few rows a bin that every report would be marked unreliable.

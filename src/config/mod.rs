@@ -6,6 +6,7 @@
 
 mod cross;
 mod diff;
+mod hooks;
 mod lists;
 mod live;
 mod mistake;
@@ -22,6 +23,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 pub use crate::choices::{BinEdges, Binning, Kind, LogLevel, Mode, OnFull, Reduce, UnknownChoice, spellings};
+pub use crate::hooks::HookParams;
 pub use cross::{ROWS_PER_BIN, Warning};
 pub use diff::{Change, Setting};
 pub use live::{LastReload, LiveConfig};
@@ -30,8 +32,9 @@ pub use reload::{Reloaded, Reloader, Wiring};
 pub use section::Acts;
 pub use watch::ConfigWatcher;
 
+use hooks::HookList;
 use lists::{HostName, ListOf, Or};
-use rules::{Address, Bytes, Folder, Share, Switch, Whole, Word};
+use rules::{Address, Bytes, Folder, Multiple, Share, Switch, Whole, Word};
 use section::section;
 
 section! {
@@ -41,6 +44,8 @@ section! {
         listen: Option<SocketAddr> = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 19787))), Or("off", Address), AfterRestart;
         /// The folder for the history and the token; none for the user's own, see [`Config::state_dir`].
         state: Option<PathBuf> = None, Or("auto", Folder), AfterRestart;
+        /// What is told of alarms.
+        hooks: Vec<HookParams> = Vec::new(), HookList, Live;
     }
     sections {
         /// Which rows and neurons are looked at.
@@ -123,6 +128,8 @@ section! {
     sections {
         /// The rule for single examples learnt by rote.
         example_level: ExampleLevel;
+        /// The rule for shortcuts.
+        heuristic: Heuristic;
     }
 }
 
@@ -135,6 +142,16 @@ section! {
         mutual_information_decline: f64 = 0.10, Share, Live;
         /// The first epoch that may raise an alarm.
         from_epoch: u32 = 2, Whole(1..=1_000_000), Live;
+    }
+}
+
+section! {
+    /// The rule for shortcuts: both signals must have risen above their thresholds.
+    Heuristic {
+        /// The share of the predicted class that single neurons of the first tapped layer must tell.
+        class_information_share: f64 = 0.6, Share, Live;
+        /// How many times that of the untrained network mutual information must be.
+        amplification: f64 = 1.7, Multiple, Live;
     }
 }
 

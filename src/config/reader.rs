@@ -108,6 +108,22 @@ fn read_section(section: &mut impl Section, node: &Node, key_at: Option<Position
     reader.report_unknown();
 }
 
+/// Reads a list's item that is a section, by the same rules; `inside` names it for what is wrong in it.
+pub(super) fn read_item(
+    item: &mut impl Section,
+    node: &Node,
+    inside: &str,
+    refuse: &mut dyn FnMut(Option<Position>, Fault),
+) -> bool {
+    let mut findings = Findings::default();
+    read_section(item, node, None, &format!("{inside}."), &mut findings);
+    let sound = findings.mistakes.is_empty();
+    for Mistake { path, at, fault } in findings.mistakes {
+        refuse(at, Fault::Inside { path, fault: Box::new(fault) });
+    }
+    sound
+}
+
 /// Fills a section from the entries of a mapping.
 struct Reader<'file, 'findings> {
     entries: &'file [Entry],
@@ -145,7 +161,11 @@ impl Visitor for Reader<'_, '_> {
         let Some((entry, path)) = self.entry(name) else { return };
         let mut refuse = |at: Option<Position>, fault| {
             let at = Some(at.unwrap_or(entry.at));
-            self.findings.mistakes.push(Mistake { path: path.clone(), at, fault });
+            let (path, fault) = match fault {
+                Fault::Inside { path: inside, fault } => (format!("{path}{inside}"), *fault),
+                fault => (path.clone(), fault),
+            };
+            self.findings.mistakes.push(Mistake { path, at, fault });
         };
         if let Some(read) = rule.read(&entry.node, &mut refuse) {
             *value = read;

@@ -24,6 +24,11 @@ pub(super) trait Rule<T> {
     /// What may be written, for the manual.
     fn describe(&self) -> String;
 
+    /// A text that differs where values differ, for values that `show` does not show in full.
+    fn told_apart_by(&self, value: &T) -> String {
+        self.show(value)
+    }
+
     /// The value of a node; what is wrong goes to `refuse`, with its place where that is not the key's own.
     fn read(&self, node: &Node, refuse: &mut dyn FnMut(Option<Position>, Fault)) -> Option<T> {
         let read = match &node.value {
@@ -81,8 +86,7 @@ pub(super) struct Share;
 
 impl Rule<f64> for Share {
     fn parse(&self, scalar: &Scalar) -> Result<f64, Fault> {
-        let number = scalar.text.parse().ok().filter(|_| !scalar.quoted);
-        number.ok_or_else(|| Fault::NotNumber { got: scalar.text.clone() })
+        number(scalar)
     }
 
     fn check(&self, value: &f64) -> Result<(), Fault> {
@@ -101,6 +105,37 @@ impl Rule<f64> for Share {
     fn describe(&self) -> String {
         "share in 0..1, ends excluded".to_owned()
     }
+}
+
+/// How many times something must be of something else: above 1, up to 1,000.
+pub(super) struct Multiple;
+
+impl Rule<f64> for Multiple {
+    fn parse(&self, scalar: &Scalar) -> Result<f64, Fault> {
+        number(scalar)
+    }
+
+    fn check(&self, value: &f64) -> Result<(), Fault> {
+        // Written so that not-a-number fails.
+        if *value > 1.0 && *value <= 1_000.0 {
+            return Ok(());
+        }
+        let meaning = " (how many times as much, 1 excluded: 1.7 means 1.7 times)";
+        Err(Fault::OutOfRange { got: value.to_string(), range: "1..1000".to_owned(), meaning })
+    }
+
+    fn show(&self, value: &f64) -> String {
+        value.to_string()
+    }
+
+    fn describe(&self) -> String {
+        "multiple in 1..1000, 1 excluded".to_owned()
+    }
+}
+
+fn number(scalar: &Scalar) -> Result<f64, Fault> {
+    let number = scalar.text.parse().ok().filter(|_| !scalar.quoted);
+    number.ok_or_else(|| Fault::NotNumber { got: scalar.text.clone() })
 }
 
 /// A number of bytes, with or without a unit.

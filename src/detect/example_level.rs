@@ -18,8 +18,8 @@ const SERIES_MAX: usize = 65_536;
 /// Judges the last tapped layer that can be measured.
 ///
 /// # Estimator
-/// Both signals are smoothed by a trailing mean over `detect.smooth` observations, the untrained network included.
-/// Running maxima start at epoch 1. From `from_epoch` on it is a finding when class information (90th percentile over
+/// Both signals are smoothed by a trailing mean over `detect.smooth` observations. Smoothing and running maxima start at epoch 1:
+/// the untrained network's mutual information can be higher than any that training reaches. From `from_epoch` on it is a finding when class information (90th percentile over
 /// neurons) and mean mutual information lie below their maxima by more than their thresholds. The onset is the epoch of
 /// the maximum of class information.
 ///
@@ -59,7 +59,7 @@ impl Decline {
             value: self.now,
             reference: self.maximum,
             reference_epoch: self.maximum_epoch,
-            decline: self.share(),
+            ratio: self.share(),
             threshold,
         }
     }
@@ -68,6 +68,9 @@ impl Decline {
 impl ExampleLevel {
     /// Adds the epoch to the series, or says what keeps it out.
     fn take_in(&mut self, observation: &Observation) -> Result<(), String> {
+        if observation.epoch == Epoch::UNTRAINED {
+            return Err("the network is untrained".into());
+        }
         let Some(last) = observation.layers.last() else {
             return Err("no layer was measured".into());
         };
@@ -85,17 +88,14 @@ impl ExampleLevel {
         Ok(())
     }
 
-    /// The smoothed signal now and at its maximum from epoch 1 on; `None` before epoch 1.
+    /// The smoothed signal now and at its maximum; `None` before epoch 1.
     fn decline(&self, smooth: usize, signal: impl Fn(&Point) -> f64) -> Option<Decline> {
-        let smoothed = |place: usize| {
+        let mut decline: Option<Decline> = None;
+        for (place, point) in self.series.iter().enumerate() {
             let first = (place + 1).saturating_sub(smooth.max(1));
             let points = self.series.range(first..=place);
             let count = points.len() as f64;
-            points.map(&signal).sum::<f64>() / count
-        };
-        let mut decline: Option<Decline> = None;
-        for (place, point) in self.series.iter().enumerate().filter(|(_, point)| point.epoch > Epoch::UNTRAINED) {
-            let now = smoothed(place);
+            let now = points.map(&signal).sum::<f64>() / count;
             match &mut decline {
                 Some(decline) if now <= decline.maximum => decline.now = now,
                 _ => decline = Some(Decline { now, maximum: now, maximum_epoch: point.epoch }),
@@ -160,6 +160,10 @@ impl Detector for ExampleLevel {
             ],
         })
     }
+
+    fn onset_if_now(&self, params: &DetectParams) -> Option<Epoch> {
+        self.decline(params.smooth, |point| point.class_information).map(|decline| decline.maximum_epoch)
+    }
 }
 
 #[cfg(test)]
@@ -183,10 +187,13 @@ mod tests {
         })
     }
 
+    /// What it is, its class and mutual information by epoch, and the epochs of the first finding and of its onset.
+    type Case<'a> = (&'a str, &'a [(f64, f64)], Option<(usize, u32)>);
+
     #[test]
     fn runs_are_told_apart() {
         let clean = [(0.1, 0.5), (0.5, 0.15), (0.58, 0.20), (0.62, 0.19), (0.65, 0.18), (0.68, 0.17), (0.70, 0.17), (0.70, 0.17)];
-        let noisy = [(0.1, 0.5), (0.5, 0.15), (0.60, 0.18), (0.64, 0.17), (0.60, 0.15), (0.55, 0.13), (0.50, 0.11), (0.48, 0.10)];
+        let noisy = [(0.1, 0.5), (0.5, 0.15), (0.60, 0.18), (0.64, 0.17), (0.61, 0.15), (0.55, 0.13), (0.50, 0.11), (0.48, 0.10)];
         let only_mutual_falls =
             [(0.1, 0.5), (0.5, 0.82), (0.58, 0.70), (0.62, 0.60), (0.65, 0.50), (0.68, 0.45), (0.70, 0.42), (0.70, 0.42)];
         let only_class_falls =
@@ -196,7 +203,6 @@ mod tests {
         let one_bad_epoch =
             [(0.1, 0.5), (0.6, 0.15), (0.60, 0.15), (0.60, 0.15), (0.56, 0.13), (0.60, 0.15), (0.60, 0.15), (0.60, 0.15)];
         let dead = [(0.0, 0.0); 8];
-        type Case<'a> = (&'a str, &'a [(f64, f64)], Option<(usize, u32)>);
         let table: [Case<'_>; 7] = [
             ("a clean run rises and holds", &clean, None),
             ("both fall once wrong labels are learnt", &noisy, Some((5, 4))),

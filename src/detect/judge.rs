@@ -1,6 +1,6 @@
 //! One run's detectors and the alarms that stand.
 
-use super::{DetectParams, Detector, ExampleLevel, Observation};
+use super::{DetectParams, Detector, ExampleLevel, Heuristic, Observation};
 use crate::units::Epoch;
 use crate::verdict::{Alarm, Answer, Kind, Verdict};
 
@@ -26,11 +26,13 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// The alarms that this epoch raised.
     pub raised: Vec<Alarm>,
+    /// The epochs that alarms would name as their onset if they came now.
+    pub onset_if_now: Vec<Epoch>,
 }
 
 impl Default for Judge {
     fn default() -> Self {
-        Judge::of(vec![Box::new(ExampleLevel::default())])
+        Judge::of(vec![Box::new(ExampleLevel::default()), Box::new(Heuristic::default())])
     }
 }
 
@@ -69,7 +71,8 @@ impl Judge {
             answers.push((bench.detector.kind(), answer));
         }
         let verdict = self.verdict(&answers);
-        Judgement { answers, verdict, raised }
+        let onset_if_now = self.benches.iter().filter_map(|bench| bench.detector.onset_if_now(params)).collect();
+        Judgement { answers, verdict, raised, onset_if_now }
     }
 
     fn verdict(&self, answers: &[(Kind, Answer)]) -> Verdict {
@@ -119,6 +122,10 @@ mod tests {
                 }),
                 Some(_) => Answer::Quiet { score: 0.5 },
             }
+        }
+
+        fn onset_if_now(&self, _: &DetectParams) -> Option<Epoch> {
+            None
         }
     }
 

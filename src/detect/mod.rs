@@ -4,9 +4,11 @@
 //! holds an alarm until several quiet epochs have passed, so that a score around the threshold does not flap.
 
 mod example_level;
+mod heuristic;
 mod judge;
 
 pub use example_level::ExampleLevel;
+pub use heuristic::Heuristic;
 pub use judge::{Judge, Judgement};
 
 use crate::identity::LayerName;
@@ -18,6 +20,8 @@ use crate::verdict::{Answer, Kind};
 pub struct Observation {
     /// The epoch.
     pub epoch: Epoch,
+    /// Entropy in nats of the classes that the network predicts; `None` without predictions.
+    pub prediction_entropy_nats: Option<f64>,
     /// The tapped layers in forward order.
     pub layers: Vec<LayerObservation>,
 }
@@ -44,6 +48,8 @@ pub struct DetectParams {
     pub quiet_epochs: u32,
     /// The rule for example-level memorization.
     pub example_level: ExampleLevelParams,
+    /// The rule for heuristic memorization.
+    pub heuristic: HeuristicParams,
     /// The kinds that ask the trainer to stop.
     pub stop_on: Vec<Kind>,
 }
@@ -59,6 +65,15 @@ pub struct ExampleLevelParams {
     pub from_epoch: Epoch,
 }
 
+/// The thresholds of [`Heuristic`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeuristicParams {
+    /// The share of the predictions' entropy that single neurons of the first layer must tell.
+    pub class_information_share: f64,
+    /// How many times its value in the untrained network mutual information must reach.
+    pub amplification: f64,
+}
+
 /// A rule that judges one run, epoch by epoch.
 pub trait Detector: Send {
     /// The kind of memorization it looks for.
@@ -66,6 +81,10 @@ pub trait Detector: Send {
 
     /// Takes in an epoch and answers for the run so far. Observations come in the order of their epochs.
     fn judge(&mut self, observation: &Observation, params: &DetectParams) -> Answer;
+
+    /// The epoch that a finding would name as the onset if it came now; `None` where that is too early to tell, or would be
+    /// the epoch of the finding itself.
+    fn onset_if_now(&self, params: &DetectParams) -> Option<Epoch>;
 }
 
 #[cfg(test)]
@@ -82,6 +101,7 @@ pub(crate) mod tests {
                 mutual_information_decline: 0.10,
                 from_epoch: Epoch(2),
             },
+            heuristic: HeuristicParams { class_information_share: 0.6, amplification: 1.7 },
             stop_on: vec![Kind::ExampleLevel],
         }
     }
@@ -93,6 +113,10 @@ pub(crate) mod tests {
             mutual_information_mean_nats: mutual,
             class_information_p90_nats: class,
         };
-        Observation { epoch: Epoch(u32::try_from(epoch).expect("a small epoch")), layers: vec![layer] }
+        Observation {
+            epoch: Epoch(u32::try_from(epoch).expect("a small epoch")),
+            prediction_entropy_nats: Some(2.3),
+            layers: vec![layer],
+        }
     }
 }

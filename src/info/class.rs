@@ -44,6 +44,15 @@ impl ClassGroups {
         self.rows.len()
     }
 
+    /// Entropy of the predicted class in nats: what a neuron could tell at most. Plug-in, not corrected; 0 for no rows.
+    #[must_use]
+    pub fn entropy_nats(&self) -> f64 {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let of_classes: f64 = starts.zip(&self.ends).map(|(start, end)| x_ln_x((end - start) as f64)).sum();
+        let rows = self.rows.len() as f64;
+        if rows == 0.0 { 0.0 } else { (x_ln_x(rows) - of_classes) / rows }
+    }
+
     /// Mutual information between a binned neuron and the predicted class, in nats.
     ///
     /// # Shape

@@ -21,10 +21,9 @@
 //! | [`shuffle`] | how much of the pairwise figure is there by chance |
 //! | [`draw`] | seeded numbers |
 //! | [`distribution`] | mean and quantiles over neurons or pairs |
-//! | [`window`] | which rows an epoch's figures are computed from |
 //! | [`layer`] | all of the above for the layers of one epoch |
 //!
-//! Deliberately absent: smoothing and windows over epochs (the monitor's), thresholds (the detectors'), and any correction of
+//! Deliberately absent: smoothing and windows over epochs (`window`, the monitor's), thresholds (the detectors'), and any correction of
 //! a measure by its bias: the bias stands beside the value.
 
 pub mod all_pairs;
@@ -44,7 +43,6 @@ pub mod params;
 pub mod samples;
 pub mod shuffle;
 pub mod terms;
-pub mod window;
 
 pub use distribution::Distribution;
 pub use ksg_sample::KsgSample;

@@ -4,6 +4,7 @@
 //! generators of its own, seeded by [`TrainOptions::seed`](crate::training::TrainOptions), never from libtorch's global one.
 //! So nothing that runs beside it in the process, the monitoring included, can change a loss.
 
+pub mod checkpoints;
 mod circles;
 pub mod data;
 pub mod digits;

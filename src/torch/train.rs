@@ -48,12 +48,6 @@ impl StepObserver for Unobserved {
     fn logits(&mut self, _: &Tensor) {}
 }
 
-/// A copy of all weights and running statistics, to return to.
-#[derive(Debug)]
-pub struct Weights {
-    by_name: Vec<(String, Tensor)>,
-}
-
 /// What a pass over the training examples came to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pass {
@@ -210,27 +204,15 @@ impl Trainer {
         sums.losses()
     }
 
-    /// A copy of the weights as they are now.
+    /// The weights and running statistics, to be saved.
     #[must_use]
-    pub fn weights(&self) -> Weights {
-        let variables = self.store.variables();
-        Weights { by_name: variables.into_iter().map(|(name, tensor)| (name, tensor.detach().copy())).collect() }
+    pub fn variables(&self) -> &VarStore {
+        &self.store
     }
 
-    /// Returns to weights copied from this trainer. The optimizer's moments stay as they are: it is for ending with, not for
-    /// training on.
-    ///
-    /// # Panics
-    /// Where the weights are of another network.
-    pub fn restore(&mut self, weights: &Weights) {
-        let mut variables = self.store.variables();
-        assert_eq!(variables.len(), weights.by_name.len(), "weights of another network");
-        no_grad(|| {
-            for (name, kept) in &weights.by_name {
-                let tensor = variables.get_mut(name);
-                tensor.expect("the weights are of this network").copy_(kept);
-            }
-        });
+    /// The same, to be restored. The optimizer's moments stay as they are: restoring is for ending with, not for training on.
+    pub fn variables_mut(&mut self) -> &mut VarStore {
+        &mut self.store
     }
 }
 

@@ -1,5 +1,9 @@
 use super::*;
+use crate::run::Standing;
+use crate::torch::checkpoints::Checkpoints;
 use crate::training::{LrStep, Model, TaskOptions};
+use crate::units::Epoch;
+use crate::verdict::Verdict;
 
 fn small() -> TrainOptions {
     let task = TaskOptions { examples: 600, probe_rows: 100, label_noise: 0.4, ..TaskOptions::default() };
@@ -121,14 +125,18 @@ fn a_network_learns_and_in_the_end_fits_wrong_labels() {
 }
 
 #[test]
-fn restored_weights_are_those_that_were_copied() {
+fn restored_weights_are_those_that_were_saved_running_statistics_included() {
     let options = TrainOptions { batch_norm: true, ..small() };
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path().to_owned()).unwrap();
     let mut trainer = Trainer::new(options).unwrap();
     trainer.train_epoch(&mut Unobserved);
-    let (weights, before) = (trainer.weights(), trainer.evaluate());
+    let before = trainer.evaluate();
+    let unjudged = Standing { epoch: None, verdict: Verdict::Learning { ended: None }, onset_if_now: Vec::new() };
+    checkpoints.keep(trainer.variables(), Epoch(1), &unjudged).unwrap();
     trainer.train_epoch(&mut Unobserved);
     assert_ne!(trainer.evaluate(), before);
-    trainer.restore(&weights);
+    checkpoints.restore(trainer.variables_mut(), Epoch(1)).unwrap();
     assert_eq!(trainer.evaluate(), before);
 }
 

@@ -7,8 +7,9 @@ use rotewatch::choices::OnFull;
 use rotewatch::clock::Stopwatch;
 use rotewatch::config::Config;
 use rotewatch::event::EpochMetrics;
+use rotewatch::gate::{Capacity, DropReason};
 use rotewatch::run::Run;
-use rotewatch::tap::{Capacity, DropReason, Intake};
+use rotewatch::tap::Intake;
 use rotewatch::units::Epoch;
 use rotewatch::{Monitor, Setup};
 
@@ -42,9 +43,9 @@ fn a_monitor_that_is_too_slow_drops_frames_counts_each_and_never_makes_the_tap_w
         let mut refused_in_epoch = 0;
         while refused_in_epoch < 20 {
             if send(&tap, epoch, ROWS, &layers) {
-                accepted += 1
+                accepted += 1;
             } else {
-                refused_in_epoch += 1
+                refused_in_epoch += 1;
             }
             let counts = monitor.flow();
             let accounted = counts.measured + counts.dropped.iter().sum::<u64>();

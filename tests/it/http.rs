@@ -50,6 +50,7 @@ const CATALOGUE: &[(&str, &str, &[&str])] = &[
     ("channel_frames", "gauge", &[]),
     ("channel_capacity_frames", "gauge", &[]),
     ("epoch_compute_seconds", "histogram", &[]),
+    ("hook_attempts_total", "counter", &["hook", "result"]),
     ("build_info", "gauge", &["kernel", "version"]),
 ];
 
@@ -66,7 +67,9 @@ fn alarmed(monitor: &Monitor) -> Tap {
 
 #[test]
 fn the_catalogue_is_complete_and_every_series_has_its_labels() {
-    let monitor = monitor(config());
+    let hook =
+        rotewatch::config::Config::parse("hooks: [{name: 'true', command: {argv: ['true']}}]", "test").expect("a good hook");
+    let monitor = monitor(rotewatch::config::Config { hooks: hook.hooks, ..config() });
     let _tap = alarmed(&monitor);
     let seen = scrape(&monitor);
     let expected: BTreeSet<(&str, &str)> = CATALOGUE.iter().map(|(name, kind, _)| (*name, *kind)).collect();

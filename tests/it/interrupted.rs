@@ -1,6 +1,7 @@
 //! Ctrl-C: the first ends everything in order, the second at once.
 
-use crate::support::process::{Running, ended, rotewatch};
+use crate::support::process::{ended, rotewatch};
+use crate::support::running::Running;
 use crate::support::training::{ANY_PORT, NOWHERE, Trainings, document};
 use crate::support::until::until;
 

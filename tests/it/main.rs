@@ -4,10 +4,14 @@ mod support;
 
 mod bad_input;
 mod conservation;
+mod hooks;
 mod http;
 mod live_configuration;
 mod strange_values;
+mod tidy;
 
+#[cfg(feature = "torch")]
+mod experiment;
 #[cfg(feature = "torch")]
 mod interrupted;
 #[cfg(feature = "torch")]

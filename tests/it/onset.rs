@@ -2,8 +2,19 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::support::process::text;
 use crate::support::training::{LONG_ENOUGH, NOISY, NOWHERE, SMALL, Trainings};
+
+/// An epoch without the estimate of the bias, which depends on how many pairs are shuffled.
+fn without_bias(epoch: &Value) -> Value {
+    let mut epoch = epoch.clone();
+    for layer in epoch["layers"].as_array_mut().expect("layers") {
+        layer["shuffle_bias_nats"] = Value::Null;
+    }
+    epoch
+}
 
 #[test]
 fn stopping_at_the_onset_ends_the_training_at_the_alarm_whatever_the_monitor_costs() {
@@ -26,12 +37,11 @@ fn stopping_at_the_onset_ends_the_training_at_the_alarm_whatever_the_monitor_cos
         assert_eq!(told["onset_epoch"], to_the_end["onset_epoch"], "{name}");
         let stopped = told["stopped"].as_str().unwrap_or_default();
         assert_eq!(stopped, format!("example_level memorization since epoch {}, found at epoch {alarm}", told["onset_epoch"]));
-        let epochs = usize::try_from(alarm).expect("a small number") + 1;
-        assert_eq!(
-            told["history"].as_array().map(|all| &all[..]),
-            to_the_end["history"].as_array().map(|all| &all[..epochs]),
-            "{name}"
-        );
+        let same_epochs =
+            &to_the_end["history"].as_array().expect("a history")[..=usize::try_from(alarm).expect("a small number")];
+        for (stopped, to_the_end) in told["history"].as_array().expect("a history").iter().zip(same_epochs) {
+            assert_eq!(without_bias(stopped), without_bias(to_the_end), "{name}");
+        }
     }
 }
 

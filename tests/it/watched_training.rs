@@ -5,7 +5,8 @@ use std::fs;
 use crate::support::exposition::Exposition;
 use crate::support::http::get;
 use crate::support::need::promtool_is_content;
-use crate::support::process::{Running, text};
+use crate::support::process::text;
+use crate::support::running::Running;
 use crate::support::training::{ANY_PORT, Trainings};
 use crate::support::until::until;
 

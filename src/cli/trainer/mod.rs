@@ -1,6 +1,8 @@
 //! What `rotewatch-trainer` does: trains, offers the network's activations to the monitor, and tells people what comes of it.
 
 mod display;
+mod final_layers;
+mod line;
 mod summary;
 
 use std::sync::Arc;
@@ -22,11 +24,14 @@ use crate::report::EpochReport;
 use crate::run::Declaration;
 use crate::signals::Interrupt;
 use crate::state::{OwnedName, StateError};
+use crate::stop::StopReason;
+use crate::torch::checkpoints::Checkpoints;
 use crate::torch::tap::{StreamStep, TensorTap};
 use crate::torch::train::{Pass, StepObserver, Trainer, Unobserved};
 use crate::units::Epoch;
-use display::{Display, EpochLine};
-use summary::Summary;
+use display::Display;
+use line::EpochLine;
+use summary::{Restored, Summary};
 
 /// Reports that wait to be shown; the trainer shows them after every epoch.
 const REPORTS_KEPT: usize = 64;
@@ -51,9 +56,11 @@ pub fn run(args: &TrainArgs) -> Result<Exit, Failure> {
     let reload = watched.as_ref().and_then(|watched| watched.monitor.reload());
     let on_hangup = reload.map(|reload| Box::new(reload) as Box<dyn Fn() + Send>);
     let interrupt = Interrupt::install(on_hangup).context("cannot take over the signals")?;
-    let mut training = Training { trainer, display, interrupt, stop_on_onset: args.stop_on_onset, summary: Summary::default() };
+    let rollback = watched.as_ref().filter(|_| args.stop_on_onset).map(|watched| watched.checkpoints(&config)).transpose()?;
+    let mut training = Training { trainer, display, interrupt, rollback, summary: Summary::default() };
     training.display.begin(args, watched.as_ref().map(|watched| (watched.name.run(), watched.monitor.address())));
-    training.train(watched.as_ref());
+    training.train(watched.as_ref())?;
+    training.roll_back()?;
     training.end(args, watched)
 }
 
@@ -82,14 +89,27 @@ impl Watched {
         let (subscriber, reports) = bounded(REPORTS_KEPT);
         let overlay = args.overlay();
         let file = args.config.clone().map(|path| ConfigFile { path, overlay: Box::new(overlay), log_level });
-        let setup =
-            Setup { config: config.clone(), file, any_port_will_do: args.listen.is_none(), subscribers: vec![subscriber] };
+        let setup = Setup {
+            config: config.clone(),
+            file,
+            any_port_will_do: args.listen.is_none(),
+            subscribers: vec![subscriber],
+            ..Setup::default()
+        };
         let monitor = Monitor::set_up(setup).map_err(Failure::usage)?;
         let layers = trainer.layers().iter().map(|layer| layer.name.parse()).collect::<Result<_, _>>()?;
         let mode = config.sampling.mode;
         let declaration = Declaration { run: name.run().clone(), layers, source: mode, framework: "tch".into() };
         let tap = TensorTap::new(monitor.declare(declaration)?, monitor.sampling());
         Ok(Watched { name, monitor, tap, mode, reports })
+    }
+}
+
+impl Watched {
+    /// A folder for the run's weights beside its lock.
+    fn checkpoints(&self, config: &Config) -> Result<Checkpoints, Failure> {
+        let folder = state_folder(config)?.join("runs").join(format!("{}.checkpoints", self.name.run()));
+        Ok(Checkpoints::new(folder)?)
     }
 }
 
@@ -116,14 +136,15 @@ struct Training {
     trainer: Trainer,
     display: Display,
     interrupt: Interrupt,
-    stop_on_onset: bool,
+    /// Where `--stop-on-onset` keeps the weights to return to; `None` without that flag.
+    rollback: Option<Checkpoints>,
     summary: Summary,
 }
 
 impl Training {
-    fn train(&mut self, watched: Option<&Watched>) {
+    fn train(&mut self, watched: Option<&Watched>) -> Result<(), Failure> {
         let epochs = self.trainer.options().epochs;
-        self.end_epoch(Epoch::UNTRAINED, None, watched);
+        self.end_epoch(Epoch::UNTRAINED, None, watched)?;
         for epoch in (1..=epochs).map(Epoch) {
             if self.asked_to_stop(watched) {
                 break;
@@ -132,15 +153,27 @@ impl Training {
                 Some(watched) => self.trainer.train_epoch(&mut Streaming { tap: &watched.tap, epoch, step: None }),
                 None => self.trainer.train_epoch(&mut Unobserved),
             };
-            self.end_epoch(epoch, Some(pass), watched);
+            self.end_epoch(epoch, Some(pass), watched)?;
         }
+        Ok(())
+    }
+
+    /// Returns to the weights of the onset, where an alarm ended the training.
+    fn roll_back(&mut self) -> Result<(), Failure> {
+        if let (Some(checkpoints), Some(StopReason::Onset { onset_epoch, .. })) = (&self.rollback, &self.summary.stopped) {
+            checkpoints.restore(self.trainer.variables_mut(), *onset_epoch)?;
+            let test_accuracy = self.trainer.evaluate().accuracy;
+            self.summary.restored = Some(Restored { epoch: *onset_epoch, test_accuracy, path: checkpoints.path(*onset_epoch) });
+        }
+        Ok(())
     }
 
     fn asked_to_stop(&mut self, watched: Option<&Watched>) -> bool {
-        let reason = match watched.filter(|_| self.stop_on_onset).and_then(|watched| watched.tap.run().stop().reason().cloned()) {
-            Some(reason) => Some(reason),
-            None => self.interrupt.token().reason().cloned(),
-        };
+        let reason =
+            match watched.filter(|_| self.rollback.is_some()).and_then(|watched| watched.tap.run().stop().reason().cloned()) {
+                Some(reason) => Some(reason),
+                None => self.interrupt.token().reason().cloned(),
+            };
         if let Some(reason) = reason {
             self.summary.stopped = Some(reason);
         }
@@ -148,7 +181,7 @@ impl Training {
     }
 
     /// Probes the network, evaluates it, and ends the epoch.
-    fn end_epoch(&mut self, epoch: Epoch, pass: Option<Pass>, watched: Option<&Watched>) {
+    fn end_epoch(&mut self, epoch: Epoch, pass: Option<Pass>, watched: Option<&Watched>) -> Result<(), Failure> {
         let trainer = &self.trainer;
         if let Some(watched) = watched
             && (watched.mode == Mode::Probe || epoch == Epoch::UNTRAINED)
@@ -166,15 +199,20 @@ impl Training {
         metrics.extend(trainer.wrong_labels_fitted().map(|share| ("wrong_labels_fitted", share)));
         let metrics = EpochMetrics::new(metrics).expect("a few well-formed names");
         let Some(watched) = watched else {
-            return self.show(EpochLine::unwatched(epoch, metrics));
+            self.show(EpochLine::unwatched(epoch, metrics));
+            return Ok(());
         };
         let is_last = epoch.0 == trainer.options().epochs || self.interrupt.token().is_requested();
-        if self.stop_on_onset || is_last {
+        if self.rollback.is_some() || is_last {
             watched.tap.end_epoch_and_await(epoch, metrics, Duration::MAX);
         } else {
             watched.tap.end_epoch(epoch, metrics);
         }
+        if let Some(checkpoints) = &mut self.rollback {
+            checkpoints.keep(self.trainer.variables(), epoch, &watched.tap.run().standing())?;
+        }
         self.show_reports(watched);
+        Ok(())
     }
 
     fn show_reports(&mut self, watched: &Watched) {
@@ -183,6 +221,7 @@ impl Training {
             for alarm in &report.raised {
                 self.display.alarm(alarm);
             }
+            self.summary.last_report = Some(report);
         }
     }
 
@@ -201,6 +240,7 @@ impl Training {
             drop(tap);
             for report in reports.try_iter() {
                 self.show(EpochLine::of(&report));
+                self.summary.last_report = Some(report);
             }
             self.summary.verdict = Some(run.standing().verdict.clone());
             self.summary.run = Some(name.run().clone());

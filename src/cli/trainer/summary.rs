@@ -1,14 +1,19 @@
 //! What came of a training: one JSON document, or a few lines.
 
 use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::display::{EpochLine, LayerLine};
+use super::final_layers;
+use super::line::{EpochLine, LayerLine};
+use crate::gate::{DropReason, FlowCounts};
 use crate::identity::RunName;
 use crate::info::Distribution;
+use crate::report::EpochReport;
 use crate::stop::StopReason;
-use crate::tap::{DropReason, FlowCounts};
+use crate::units::Epoch;
 use crate::verdict::Verdict;
 
 /// Gathers what the end will tell.
@@ -20,9 +25,24 @@ pub(super) struct Summary {
     pub(super) verdict: Option<Verdict>,
     /// Why training ended before its last epoch.
     pub(super) stopped: Option<StopReason>,
+    /// The weights that were restored at the end.
+    pub(super) restored: Option<Restored>,
     /// What became of the frames.
     pub(super) flow: Option<FlowCounts>,
+    /// The newest report, for what is told of the last epoch alone.
+    pub(super) last_report: Option<Arc<EpochReport>>,
     history: Vec<EpochLine>,
+}
+
+/// Weights of an earlier epoch that a training ends with.
+#[derive(Debug)]
+pub(super) struct Restored {
+    /// Whose weights they are.
+    pub(super) epoch: Epoch,
+    /// What they reach on the clean test set.
+    pub(super) test_accuracy: f64,
+    /// Their file.
+    pub(super) path: PathBuf,
 }
 
 impl Summary {
@@ -33,6 +53,12 @@ impl Summary {
 
     fn test_accuracy_at(&self, epoch: u32) -> Option<f64> {
         self.history.iter().find(|line| line.epoch.0 == epoch)?.metrics.get("test_accuracy")
+    }
+
+    /// That of the weights the training ends with.
+    fn last_test_accuracy(&self) -> Option<f64> {
+        let trained = || self.history.last()?.metrics.get("test_accuracy");
+        self.restored.as_ref().map(|restored| restored.test_accuracy).or_else(trained)
     }
 
     /// The best test accuracy and the first epoch that reached it.
@@ -60,17 +86,20 @@ impl Summary {
                 "value": finite(evidence.value),
                 "reference": finite(evidence.reference),
                 "reference_epoch": evidence.reference_epoch.0,
-                "decline": finite(evidence.decline),
+                "ratio": finite(evidence.ratio),
                 "threshold": finite(evidence.threshold),
             })).collect::<Vec<_>>()),
             "why": alarm.map(|alarm| alarm.finding.why.as_str()),
             "remedy": alarm.map(|alarm| alarm.finding.remedy.as_str()),
             "stopped": self.stopped.as_ref().map(ToString::to_string),
-            "test_accuracy": last.and_then(|line| line.metrics.get("test_accuracy")),
+            "restored_epoch": self.restored.as_ref().map(|restored| restored.epoch.0),
+            "restored_from": self.restored.as_ref().map(|restored| restored.path.display().to_string()),
+            "test_accuracy": self.last_test_accuracy(),
             "alarm_test_accuracy": alarm_epoch.and_then(|epoch| self.test_accuracy_at(epoch)),
             "best_test_accuracy": best.map(|(_, accuracy)| accuracy),
             "best_epoch": best.map(|(epoch, _)| epoch),
             "frames": self.flow.as_ref().map(frames),
+            "final_layers": self.last_report.as_deref().map(final_layers::document),
             "history": self.history.iter().map(epoch).collect::<Vec<_>>(),
         });
         document.to_string()
@@ -96,10 +125,14 @@ impl Summary {
                     let _ = write!(line, ", {:.1} % at the {what} (epoch {epoch})", 100.0 * accuracy);
                 }
             }
-            if let Some(last) = self.history.last().and_then(|line| line.metrics.get("test_accuracy")) {
-                let _ = write!(line, ", {:.1} % at the end", 100.0 * last);
+            if let Some(last) = self.last_test_accuracy() {
+                let whose = if self.restored.is_some() { "with the restored weights" } else { "at the end" };
+                let _ = write!(line, ", {:.1} % {whose}", 100.0 * last);
             }
             lines.push(line);
+        }
+        if let Some(Restored { epoch, path, .. }) = &self.restored {
+            lines.push(format!("the weights of epoch {epoch} are in {}", path.display()));
         }
         if let Some(flow) = self.flow.filter(|flow| flow.measured < flow.offered) {
             lines.push(format!("frames: {} of {} measured", flow.measured, flow.offered));
@@ -125,6 +158,7 @@ fn epoch(line: &EpochLine) -> Value {
     json!({
         "epoch": line.epoch.0,
         "metrics": metrics,
+        "prediction_entropy_nats": line.prediction_entropy_nats.map(finite),
         "verdict": line.verdict.as_ref().map(Verdict::as_str),
         "layers": line.layers.iter().map(layer).collect::<Vec<_>>(),
     })

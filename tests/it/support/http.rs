@@ -25,11 +25,8 @@ impl Answer {
 /// # Panics
 /// If nobody answers, or not in HTTP.
 pub fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-    let mut text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
-    for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
-    }
-    text.push_str("\r\n");
+    let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n{}\r\n", headers.concat());
     let mut stream = TcpStream::connect(address).expect("somebody listens");
     stream.set_read_timeout(Some(DEADLINE)).expect("a time-out above zero");
     stream.write_all(text.as_bytes()).expect("the request is taken");

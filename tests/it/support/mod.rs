@@ -8,5 +8,7 @@ pub mod monitored;
 pub mod need;
 pub mod process;
 #[cfg(feature = "torch")]
+pub mod running;
+#[cfg(feature = "torch")]
 pub mod training;
 pub mod until;

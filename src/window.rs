@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::samples::Columns;
 use crate::event::LayerActivations;
+use crate::info::Columns;
 use crate::tap::{chosen, derived_seed};
 use crate::units::Epoch;
 

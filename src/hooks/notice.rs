@@ -1,0 +1,181 @@
+//! An alarm as hooks are told of it: the JSON body and the environment.
+
+use serde_json::{Value, json};
+
+use crate::identity::RunName;
+use crate::report::EpochReport;
+use crate::run::Attempt;
+use crate::units::Epoch;
+use crate::verdict::{Alarm, Evidence, Kind};
+
+/// One alarm with what is known around it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notice {
+    run: RunName,
+    attempt: Attempt,
+    verdict: &'static str,
+    epoch: Epoch,
+    at_unix_seconds: f64,
+    alarm: Alarm,
+}
+
+/// What makes an alarm the same one.
+pub(super) type Onset = (RunName, Attempt, Kind, Epoch);
+
+impl Notice {
+    /// One per alarm that the report's epoch raised.
+    pub fn of(report: &EpochReport) -> impl Iterator<Item = Notice> {
+        report.raised.iter().map(|alarm| Notice {
+            run: report.run.name().clone(),
+            attempt: report.run.attempt(),
+            verdict: report.verdict.as_str(),
+            epoch: report.epoch,
+            at_unix_seconds: report.made_at_unix_seconds,
+            alarm: alarm.clone(),
+        })
+    }
+
+    /// The run.
+    #[must_use]
+    pub fn run(&self) -> &RunName {
+        &self.run
+    }
+
+    /// The training under the run's name.
+    #[must_use]
+    pub fn attempt(&self) -> Attempt {
+        self.attempt
+    }
+
+    /// The alarm.
+    #[must_use]
+    pub fn alarm(&self) -> &Alarm {
+        &self.alarm
+    }
+
+    /// The onset that no hook is told of twice.
+    pub(super) fn onset(&self) -> Onset {
+        let finding = &self.alarm.finding;
+        (self.run.clone(), self.attempt, finding.kind, finding.onset_epoch)
+    }
+
+    /// The same for every attempt at this alarm, different for every other alarm.
+    #[must_use]
+    pub fn idempotency_key(&self) -> String {
+        let finding = &self.alarm.finding;
+        format!("{}-{}-{}", self.attempt, finding.kind.as_str(), finding.onset_epoch)
+    }
+
+    /// The body, on one line without an end.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let finding = &self.alarm.finding;
+        let document = json!({
+            "run": self.run.as_str(),
+            "attempt": self.attempt.to_string(),
+            "verdict": self.verdict,
+            "kind": finding.kind.as_str(),
+            "onset_epoch": finding.onset_epoch.0,
+            "alarm_epoch": self.alarm.alarm_epoch.0,
+            "epoch": self.epoch.0,
+            "layers": finding.layers.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            // What is not finite becomes null by itself.
+            "score": finding.score,
+            "evidence": finding.evidence.iter().map(evidence).collect::<Vec<_>>(),
+            "why": finding.why,
+            "remedy": finding.remedy,
+            "time": self.at_unix_seconds,
+            "version": env!("CARGO_PKG_VERSION"),
+        });
+        document.to_string()
+    }
+
+    /// The variables for a command, the hook's own name left out.
+    #[must_use]
+    pub fn environment(&self) -> [(&'static str, String); 12] {
+        let finding = &self.alarm.finding;
+        [
+            ("ROTEWATCH_RUN", self.run.to_string()),
+            ("ROTEWATCH_ATTEMPT", self.attempt.to_string()),
+            ("ROTEWATCH_VERDICT", self.verdict.to_owned()),
+            ("ROTEWATCH_KIND", finding.kind.as_str().to_owned()),
+            ("ROTEWATCH_ONSET_EPOCH", finding.onset_epoch.to_string()),
+            ("ROTEWATCH_ALARM_EPOCH", self.alarm.alarm_epoch.to_string()),
+            ("ROTEWATCH_EPOCH", self.epoch.to_string()),
+            ("ROTEWATCH_SCORE", finding.score.to_string()),
+            ("ROTEWATCH_WHY", finding.why.clone()),
+            ("ROTEWATCH_REMEDY", finding.remedy.clone()),
+            ("ROTEWATCH_TIME", self.at_unix_seconds.to_string()),
+            ("ROTEWATCH_VERSION", env!("CARGO_PKG_VERSION").to_owned()),
+        ]
+    }
+}
+
+fn evidence(evidence: &Evidence) -> Value {
+    json!({
+        "signal": evidence.signal,
+        "value": evidence.value,
+        "reference": evidence.reference,
+        "reference_epoch": evidence.reference_epoch.0,
+        "ratio": evidence.ratio,
+        "threshold": evidence.threshold,
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::verdict::Finding;
+
+    /// An alarm of the run `digits`, as the attempt given raised it.
+    pub(in crate::hooks) fn notice(attempt: Attempt, kind: Kind, onset_epoch: u32) -> Notice {
+        let evidence = Evidence {
+            signal: "class_information_p90_nats",
+            value: 0.5,
+            reference: f64::NAN,
+            reference_epoch: Epoch(4),
+            ratio: 0.25,
+            threshold: 0.05,
+        };
+        let finding = Finding {
+            kind,
+            score: 1.5,
+            onset_epoch: Epoch(onset_epoch),
+            layers: vec!["blocks.3/\"up\"".parse().expect("a good name")],
+            evidence: vec![evidence],
+            why: "it fell".into(),
+            remedy: "go back".into(),
+        };
+        Notice {
+            run: "digits".parse().expect("a good name"),
+            attempt,
+            verdict: "memorizing",
+            epoch: Epoch(9),
+            at_unix_seconds: 1.5e9,
+            alarm: Alarm { finding, alarm_epoch: Epoch(8) },
+        }
+    }
+
+    #[test]
+    fn the_body_is_flat_and_knows_no_number_that_is_none() {
+        let attempt = Attempt::draw();
+        let body: Value = serde_json::from_str(&notice(attempt, Kind::Heuristic, 7).to_json()).expect("JSON");
+        let expected = json!({
+            "run": "digits", "attempt": attempt.to_string(), "verdict": "memorizing", "kind": "heuristic",
+            "onset_epoch": 7, "alarm_epoch": 8, "epoch": 9, "layers": ["blocks.3/\"up\""], "score": 1.5,
+            "evidence": [{"signal": "class_information_p90_nats", "value": 0.5, "reference": null, "reference_epoch": 4,
+                          "ratio": 0.25, "threshold": 0.05}],
+            "why": "it fell", "remedy": "go back", "time": 1.5e9, "version": env!("CARGO_PKG_VERSION"),
+        });
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn one_onset_has_one_key() {
+        let attempt = Attempt::draw();
+        let of = |kind, onset| notice(attempt, kind, onset).idempotency_key();
+        assert_eq!(of(Kind::Heuristic, 7), of(Kind::Heuristic, 7));
+        assert_ne!(of(Kind::Heuristic, 7), of(Kind::Heuristic, 8));
+        assert_ne!(of(Kind::Heuristic, 7), of(Kind::ExampleLevel, 7));
+    }
+}

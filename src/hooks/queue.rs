@@ -1,0 +1,195 @@
+//! What is still to be told: firings with the time until each is due, and the onsets that were told before.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::notice::Onset;
+use super::{Hook, Notice};
+use crate::clock::Stopwatch;
+
+/// Retries wait twice as long each time, up to this.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Onsets that are remembered. A repeated one comes within an attempt of a run, so within the newest few.
+const ONSETS_KEPT: usize = 4096;
+
+/// One hook's part of an alarm.
+pub(super) struct Firing {
+    pub(super) hook: Arc<dyn Hook>,
+    pub(super) notice: Arc<Notice>,
+    /// Attempts so far.
+    pub(super) tries: u32,
+    waiting: Stopwatch,
+    wait: Duration,
+}
+
+impl Firing {
+    /// A firing that is due at once.
+    pub(super) fn new(hook: Arc<dyn Hook>, notice: Arc<Notice>) -> Self {
+        Firing { hook, notice, tries: 0, waiting: Stopwatch::start(), wait: Duration::ZERO }
+    }
+
+    /// How long until it is due.
+    pub(super) fn due_in(&self) -> Duration {
+        self.waiting.left_of(self.wait)
+    }
+
+    /// Whether the hook has another attempt left.
+    pub(super) fn may_be_repeated(&self) -> bool {
+        self.tries <= self.hook.retries()
+    }
+
+    /// Puts off the next attempt: twice as long as before it, half of that by chance, so that receivers which failed together
+    /// are not asked together.
+    pub(super) fn put_off(&mut self) {
+        let doubled = 1_u32.checked_shl(self.tries.saturating_sub(1)).unwrap_or(u32::MAX);
+        let wait = self.hook.first_wait().saturating_mul(doubled).min(LONGEST_WAIT);
+        self.wait = wait.mul_f64(rand::random_range(0.5..=1.0));
+        self.waiting = Stopwatch::start();
+    }
+
+    /// The firing as it is named to people.
+    pub(super) fn in_words(&self) -> String {
+        let alarm = self.notice.alarm();
+        format!("hook {} for run {}, alarm of epoch {}", self.hook.name(), self.notice.run(), alarm.alarm_epoch)
+    }
+}
+
+/// Firings that wait for their time, in the order of their alarms.
+#[derive(Default)]
+pub(super) struct Queue(VecDeque<Firing>);
+
+impl Queue {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Adds one.
+    pub(super) fn push(&mut self, firing: Firing) {
+        self.0.push_back(firing);
+    }
+
+    /// How long until one is due; `None` of an empty queue.
+    pub(super) fn due_in(&self) -> Option<Duration> {
+        self.0.iter().map(Firing::due_in).min()
+    }
+
+    /// Takes out the one that is due first, of several the oldest.
+    pub(super) fn take_first_due(&mut self) -> Option<Firing> {
+        let (place, _) = self.0.iter().enumerate().min_by_key(|(_, firing)| firing.due_in())?;
+        self.0.remove(place)
+    }
+
+    /// Takes out what is due only after that time.
+    pub(super) fn take_not_due_within(&mut self, time: Duration) -> Vec<Firing> {
+        let (late, in_time): (VecDeque<_>, _) = self.0.drain(..).partition(|firing| firing.due_in() >= time);
+        self.0 = in_time;
+        late.into()
+    }
+
+    /// All of them by name.
+    pub(super) fn in_words(&self) -> Vec<String> {
+        self.0.iter().map(Firing::in_words).collect()
+    }
+}
+
+/// The newest onsets that hooks were told of.
+#[derive(Default)]
+pub(super) struct Told {
+    onsets: HashSet<Onset>,
+    oldest_first: VecDeque<Onset>,
+}
+
+impl Told {
+    /// Notes an onset; whether it is new.
+    pub(super) fn note(&mut self, onset: Onset) -> bool {
+        if !self.onsets.insert(onset.clone()) {
+            return false;
+        }
+        self.oldest_first.push_back(onset);
+        if self.oldest_first.len() > ONSETS_KEPT
+            && let Some(oldest) = self.oldest_first.pop_front()
+        {
+            self.onsets.remove(&oldest);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::notice::tests::notice;
+    use super::super::{Attempted, Closing, HookName, HookResult};
+    use super::*;
+    use crate::run::Attempt;
+    use crate::verdict::Kind;
+
+    struct Patient(HookName);
+
+    impl Hook for Patient {
+        fn name(&self) -> &HookName {
+            &self.0
+        }
+        fn listens_to(&self, _: Kind) -> bool {
+            true
+        }
+        fn fire(&self, _: &Notice, _: &Closing) -> Attempted {
+            Attempted::again(HookResult::Failed, "")
+        }
+        fn retries(&self) -> u32 {
+            2
+        }
+        fn first_wait(&self) -> Duration {
+            Duration::from_secs(8)
+        }
+    }
+
+    fn firing() -> Firing {
+        let hook = Arc::new(Patient("patient".parse().expect("a good name")));
+        Firing::new(hook, Arc::new(notice(Attempt::draw(), Kind::Heuristic, 1)))
+    }
+
+    #[test]
+    fn waits_double_up_to_a_limit_and_attempts_are_counted() {
+        let mut firing = firing();
+        assert_eq!(firing.due_in(), Duration::ZERO);
+        for (tries, longest, repeated) in [(1, 8, true), (2, 16, true), (3, 30, false), (40, 30, false)] {
+            firing.tries = tries;
+            firing.put_off();
+            let longest = Duration::from_secs(longest);
+            assert!(firing.wait >= longest / 2 && firing.wait <= longest, "{tries}: {:?}", firing.wait);
+            assert_eq!(firing.may_be_repeated(), repeated, "{tries}");
+        }
+    }
+
+    #[test]
+    fn what_is_due_goes_before_what_was_put_off() {
+        let mut queue = Queue::default();
+        assert!(queue.due_in().is_none() && queue.take_first_due().is_none());
+        let mut put_off = firing();
+        put_off.tries = 1;
+        put_off.put_off();
+        queue.push(put_off);
+        assert!(queue.due_in().is_some_and(|wait| wait > Duration::ZERO));
+        queue.push(firing());
+        assert_eq!(queue.due_in(), Some(Duration::ZERO));
+        assert_eq!(queue.take_first_due().map(|firing| firing.tries), Some(0));
+        assert_eq!(queue.take_first_due().map(|firing| firing.tries), Some(1));
+    }
+
+    #[test]
+    fn an_onset_is_new_once_and_the_memory_of_them_is_bounded() {
+        let attempt = Attempt::draw();
+        let onset = |epoch| notice(attempt, Kind::Heuristic, epoch).onset();
+        let mut told = Told::default();
+        assert!(told.note(onset(0)));
+        assert!(!told.note(onset(0)));
+        assert!(told.note(notice(Attempt::draw(), Kind::Heuristic, 0).onset()), "another attempt is another onset");
+        for epoch in 1..5000 {
+            assert!(told.note(onset(epoch)));
+        }
+        assert_eq!((told.onsets.len(), told.oldest_first.len()), (ONSETS_KEPT, ONSETS_KEPT));
+        assert!(!told.note(onset(4999)));
+    }
+}

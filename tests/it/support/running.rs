@@ -1,0 +1,151 @@
+//! A training that runs beside its test: what it writes, the signals it gets. One that is still there at the end of its test is
+//! killed.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use super::process::Ended;
+use super::until::until;
+
+/// A command that runs beside its test.
+pub struct Running {
+    child: Child,
+    stdout: Arc<Mutex<String>>,
+    stderr: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Starts it.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command starts");
+        let (stdout, stderr) = (Arc::default(), Arc::default());
+        let readers = vec![
+            gather(child.stdout.take().expect("stdout is a pipe"), &stdout),
+            gather(child.stderr.take().expect("stderr is a pipe"), &stderr),
+        ];
+        Running { child, stdout, stderr, readers }
+    }
+
+    /// Everything on stdout so far.
+    pub fn stdout(&self) -> String {
+        self.stdout.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Everything on stderr so far.
+    pub fn stderr(&self) -> String {
+        self.stderr.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until stdout holds this.
+    ///
+    /// # Panics
+    /// If the process ends without it.
+    pub fn says(&mut self, what: &str) {
+        until(what, || {
+            let ended = self.has_ended();
+            if ended {
+                self.read_to_the_end();
+            }
+            let there = self.stdout().contains(what);
+            assert!(there || !ended, "ended without {what:?}: {}{}", self.stdout(), self.stderr());
+            there.then_some(())
+        });
+    }
+
+    fn read_to_the_end(&mut self) {
+        for reader in self.readers.drain(..) {
+            reader.join().expect("the reader does not panic");
+        }
+    }
+
+    /// Waits for the address under which it can be watched.
+    ///
+    /// # Panics
+    /// If the process ends without telling it.
+    pub fn address(&mut self) -> SocketAddr {
+        self.says("watched at http://");
+        until("the whole address", || {
+            let said = self.stdout();
+            let (_, rest) = said.split_once("watched at http://")?;
+            let (address, _) = rest.split_once('/')?;
+            Some(address.parse().expect("an address stands between http:// and /"))
+        })
+    }
+
+    /// The names of its threads, cut off after 15 bytes by Linux.
+    ///
+    /// # Panics
+    /// If it is gone.
+    pub fn threads(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id())).expect("the process runs");
+        let name = |task: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(task.ok()?.path().join("comm")).ok();
+        tasks.filter_map(|task| Some(name(task)?.trim().to_owned())).collect()
+    }
+
+    /// Waits until it has taken over its signals.
+    ///
+    /// # Panics
+    /// If it never does.
+    pub fn heeds_signals(&self) {
+        until("a thread for signals", || self.threads().contains(&"rotewatch-signa".to_owned()).then_some(()));
+    }
+
+    /// Whether it has ended.
+    ///
+    /// # Panics
+    /// If it is not a child of this process.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child of this process").is_some()
+    }
+
+    /// Sends it a signal by name, as `kill -INT` does.
+    ///
+    /// # Panics
+    /// If it is gone already.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status();
+        assert!(sent.is_ok_and(|status| status.success()), "the process is there");
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub fn end(mut self) -> Ended {
+        let status: ExitStatus = until("the end of the process", || self.child.try_wait().expect("a child of this process"));
+        self.read_to_the_end();
+        Ended { code: status.code(), stdout: self.stdout(), stderr: self.stderr() }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It is gone already where the test went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn gather(from: impl Read + Send + 'static, into: &Arc<Mutex<String>>) -> JoinHandle<()> {
+    let into = Arc::clone(into);
+    std::thread::spawn(move || {
+        let mut from = BufReader::new(from);
+        let mut line = Vec::new();
+        while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            into.lock().unwrap_or_else(PoisonError::into_inner).push_str(&String::from_utf8_lossy(&line));
+            line.clear();
+        }
+    })
+}
