@@ -14,6 +14,7 @@ use crate::board::Board;
 use crate::clock::{Stopwatch, wall_clock};
 use crate::config::{Config, ConfigWatcher, LiveConfig, Wiring};
 use crate::detect::{DetectParams, ExampleLevelParams, HeuristicParams};
+use crate::gate::{Capacity, FlowCounts};
 use crate::hooks::{HookOutcome, HookSwitch, Hooks};
 use crate::identity::RunName;
 use crate::info::{MeasureParams, ParamsError};
@@ -26,7 +27,7 @@ use crate::run::{Declaration, Run};
 use crate::serve::{self, AllowedHosts, Readiness, ServeError, Server, Site};
 use crate::state::StateError;
 use crate::stop::Part;
-use crate::tap::{Capacity, FlowCounts, Intake, SamplingParams, Tap};
+use crate::tap::{Intake, SamplingParams, Tap};
 use crate::units::Epoch;
 use crate::window::WindowParams;
 

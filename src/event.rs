@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use thiserror::Error;
 
+use crate::gate::Permit;
 use crate::run::{Run, Standing};
-use crate::tap::Permit;
 use crate::units::Epoch;
 
 /// The most metrics that one epoch may carry.

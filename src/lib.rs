@@ -11,7 +11,7 @@
 //! | [`units`], [`identity`], [`choices`], [`clock`], [`stop`], [`verdict`] | the ground: plain values |
 //! | [`kernels`], [`info`] | the mathematics |
 //! | [`activations`] | files of tensors |
-//! | [`run`], [`event`], [`tap`] | the trainer's side of the channel |
+//! | [`run`], [`gate`], [`event`], [`tap`] | the trainer's side of the channel |
 //! | [`detect`] | rules that find memorization |
 //! | [`window`], [`report`], [`board`], [`hooks`], [`monitor`] | the monitor's side of the channel, and who is told of alarms |
 //! | [`metrics`], [`serve`], [`token`], [`state`] | how it is seen from outside |
@@ -28,6 +28,7 @@ pub mod clock;
 pub mod config;
 pub mod detect;
 pub mod event;
+pub mod gate;
 pub mod hooks;
 pub mod identity;
 pub mod info;

@@ -12,11 +12,11 @@ use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, Me
 use prometheus::{Registry, TextEncoder};
 
 use crate::board::{Board, RunView};
+use crate::gate::{DropReason, Gate};
 use crate::hooks::{HookCounts, HookResult};
 use crate::info::Distribution;
 use crate::kernels::Kernel;
 use crate::report::{BucketCounts, EpochReport, LayerReport};
-use crate::tap::{DropReason, Gate};
 use crate::verdict::{Answer, Kind, Verdict};
 
 /// What the daemon knows of its own configuration file.

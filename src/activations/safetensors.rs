@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 
-use safetensors::tensor::{Dtype, SafeTensors};
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors};
 
 use super::tensor::{Element, Order, Tensor};
 
 /// The longest header that is read: 1 MiB names some ten thousand tensors.
 pub const HEADER_BYTES_LIMIT: u64 = 1 << 20;
+
+/// Tensors that an error names at most.
+const NAMES_SHOWN: usize = 20;
 
 /// Why bytes are no safetensors file.
 #[derive(Debug, thiserror::Error)]
@@ -34,8 +37,18 @@ pub enum SafetensorsError {
         /// How many there are.
         found: u64,
     },
-    /// The header does not fit the format or the rest of the file; a truncated file ends here.
-    #[error("not a whole safetensors file: {0}")]
+    /// The tensors end beyond the file, or before its end.
+    #[error("the header promises {promised} bytes ({tensors}), the file has {found}: truncated or damaged")]
+    Size {
+        /// How long the file should be.
+        promised: u64,
+        /// How long it is.
+        found: u64,
+        /// The tensors that the header names.
+        tensors: String,
+    },
+    /// The header does not fit the format.
+    #[error("not a safetensors file: {0}")]
     Format(#[from] safetensors::SafeTensorError),
 }
 
@@ -58,7 +71,10 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Tensor<'_>>, SafetensorsError> {
     if needed > found {
         return Err(SafetensorsError::HeaderTruncated { needed, found });
     }
-    let file = SafeTensors::deserialize(bytes)?;
+    let file = SafeTensors::deserialize(bytes).map_err(|error| match error {
+        SafeTensorError::MetadataIncompleteBuffer => wrong_size(bytes, needed),
+        other => other.into(),
+    })?;
     let mut views = file.tensors();
     views.sort_by(|(name, view), (other_name, other)| {
         view.data().as_ptr().cmp(&other.data().as_ptr()).then_with(|| name.cmp(other_name))
@@ -69,6 +85,20 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Tensor<'_>>, SafetensorsError> {
         Tensor::new(name, element(view.dtype()), view.shape().to_vec(), Order::RowMajor, Cow::Borrowed(data))
     };
     Ok(views.into_iter().map(tensor).collect())
+}
+
+/// Says what a file of the wrong size should hold, as far as its header tells.
+fn wrong_size(bytes: &[u8], start: u64) -> SafetensorsError {
+    let header: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(&bytes[8..start as usize]).unwrap_or_default();
+    let tensors = header.iter().filter(|(name, _)| *name != "__metadata__");
+    let end = |info: &serde_json::Value| info["data_offsets"][1].as_u64().unwrap_or(0);
+    let promised = start + tensors.clone().map(|(_, info)| end(info)).max().unwrap_or(0);
+    let mut names: Vec<&str> = tensors.take(NAMES_SHOWN + 1).map(|(name, _)| name.as_str()).collect();
+    if names.len() > NAMES_SHOWN {
+        names[NAMES_SHOWN] = "...";
+    }
+    SafetensorsError::Size { promised, found: bytes.len() as u64, tensors: names.join(", ") }
 }
 
 fn element(dtype: Dtype) -> Element {
@@ -116,6 +146,8 @@ mod tests {
         for end in 0..bytes.len() {
             assert!(read(&bytes[..end]).is_err(), "{end} of {} bytes", bytes.len());
         }
+        let error = read(&bytes[..bytes.len() - 3]).unwrap_err().to_string();
+        assert_eq!(error, "the header promises 72 bytes (a), the file has 69: truncated or damaged");
     }
 
     #[test]

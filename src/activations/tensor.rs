@@ -103,6 +103,13 @@ impl<'a> Tensor<'a> {
         Self { name, element, shape, order, bytes }
     }
 
+    /// The same tensor with bytes of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Tensor<'static> {
+        let Tensor { name, element, shape, order, bytes } = self;
+        Tensor { name, element, shape, order, bytes: Cow::Owned(bytes.into_owned()) }
+    }
+
     /// The tensor's name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -2,6 +2,7 @@
 
 pub mod check_config;
 pub mod exit;
+pub mod measure;
 pub mod train;
 #[cfg(feature = "torch")]
 pub mod trainer;
@@ -23,6 +24,8 @@ pub struct Cli {
 enum Command {
     /// Train a small network under observation: rendered digits, or your copy of MNIST.
     Train(Box<train::TrainArgs>),
+    /// Measure files of activations: entropy, mutual information, redundant pairs.
+    Measure(Box<measure::MeasureArgs>),
     /// Check a configuration file and name every mistake in it.
     CheckConfig(check_config::CheckConfigArgs),
 }
@@ -32,6 +35,7 @@ enum Command {
 pub fn run(cli: Cli) -> Exit {
     let ended = match cli.command {
         Command::Train(args) => train::launch(&args),
+        Command::Measure(args) => measure::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
     };
     ended.unwrap_or_else(Failure::report)

@@ -187,6 +187,9 @@ mod tests {
         })
     }
 
+    /// What it is, its class and mutual information by epoch, and the epochs of the first finding and of its onset.
+    type Case<'a> = (&'a str, &'a [(f64, f64)], Option<(usize, u32)>);
+
     #[test]
     fn runs_are_told_apart() {
         let clean = [(0.1, 0.5), (0.5, 0.15), (0.58, 0.20), (0.62, 0.19), (0.65, 0.18), (0.68, 0.17), (0.70, 0.17), (0.70, 0.17)];
@@ -200,7 +203,6 @@ mod tests {
         let one_bad_epoch =
             [(0.1, 0.5), (0.6, 0.15), (0.60, 0.15), (0.60, 0.15), (0.56, 0.13), (0.60, 0.15), (0.60, 0.15), (0.60, 0.15)];
         let dead = [(0.0, 0.0); 8];
-        type Case<'a> = (&'a str, &'a [(f64, f64)], Option<(usize, u32)>);
         let table: [Case<'_>; 7] = [
             ("a clean run rises and holds", &clean, None),
             ("both fall once wrong labels are learnt", &noisy, Some((5, 4))),

@@ -100,6 +100,9 @@ impl Detector for Heuristic {
         let (Some((highest, untrained)), Some(first), Some(epoch)) = (self.amplified(), self.layers.first(), self.newest) else {
             return Answer::TooEarly { reason: "no layer shared any information before training".into() };
         };
+        if self.shares.len() < params.smooth {
+            return Answer::TooEarly { reason: format!("signals are smoothed over {} epochs", params.smooth) };
+        }
         let share = self.shares.iter().sum::<f64>() / self.shares.len() as f64;
         let amplification = highest / untrained;
         let score = (share / thresholds.class_information_share).min(amplification / thresholds.amplification);
@@ -175,10 +178,13 @@ mod tests {
         answers.last().expect("a series has an epoch")
     }
 
+    /// What it is, the mutual information of both layers and the class information of the first, and whether it is a finding.
+    type Case = (&'static str, ([f64; 2], f64), bool);
+
     #[test]
     fn runs_are_told_apart() {
         let untrained = ([0.09, 0.07], 0.02);
-        let table: [(&str, ([f64; 2], f64), bool); 5] = [
+        let table: [Case; 5] = [
             ("a colour decides", ([0.46, 1.07], 0.688), true),
             ("a convolution network's first layer was redundant before", ([0.10, 0.60], 0.690), true),
             ("a binary task without a shortcut amplifies the last layer alone", ([0.13, 0.67], 0.11), false),
@@ -202,7 +208,7 @@ mod tests {
     fn the_onset_is_the_first_epoch_over_the_threshold_and_the_reasons_are_told() {
         let mut detector = Heuristic::default();
         let mut onsets = Vec::new();
-        for (n, class) in [0.0, 0.2, 0.69, 0.69, 0.69].into_iter().enumerate() {
+        for (n, class) in [0.0, 0.2, 0.68, 0.69, 0.69].into_iter().enumerate() {
             if let Answer::Finding(finding) = detector.judge(&epoch(n, [0.1 + 0.1 * n as f64, 0.2], class), &params()) {
                 assert_eq!(finding.evidence.len(), 2);
                 assert!(finding.why.contains("fc1"), "{}", finding.why);
@@ -226,6 +232,8 @@ mod tests {
         let mut collapsed = epoch(1, [0.9, 0.9], 0.01);
         collapsed.prediction_entropy_nats = Some(0.01);
         detector.judge(&epoch(0, [0.1, 0.1], 0.0), &params());
+        detector.judge(&collapsed, &params());
+        collapsed.epoch = Epoch(2);
         assert!(matches!(detector.judge(&collapsed, &params()), Answer::Quiet { score } if score == 0.0));
     }
 }

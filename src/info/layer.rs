@@ -4,9 +4,9 @@ use rayon::prelude::*;
 
 use super::all_pairs::Pairing;
 use super::binning::InnerEdges;
-use super::bits::{BinnedLayer, Marginal};
 use super::class::ClassGroups;
 use super::entropy::entropy_ratio;
+use super::neurons::{BinnedNeurons, shared_entropies_nats};
 use super::pairwise::PairMatrix;
 use super::params::{MeasureParams, RELIABLE_ROWS_PER_BIN};
 use super::samples::{Columns, Value};
@@ -169,32 +169,12 @@ fn measure_layer<V: Value>(
     let network_bin_count = params.edges().bin_count(params.network_bins());
     let neuron_bin_count = params.edges().bin_count(params.bins());
     let terms = Terms::up_to(rows);
-    let mut bins = vec![0; rows * neurons];
-    let binned_neuron = |bins: &mut [u16], (neuron, target): (usize, &mut [u16])| {
-        let column = columns.column(neuron);
-        network.assign_into(column, bins, kernel);
-        let of_network = Marginal::of(bins, network_bin_count, &terms);
-        let edges = InnerEdges::of([column], params.bins(), params.binning(), params.edges());
-        edges.assign_into(column, target, kernel);
-        BinnedNeuron {
-            constant: edges.constant(),
-            network_nats: terms.entropy_nats(of_network.rows, of_network.sum),
-            marginal: Marginal::of(target, neuron_bin_count, &terms),
-        }
-    };
-    let of_neurons: Vec<BinnedNeuron> = bins
-        .par_chunks_mut(rows)
-        .enumerate()
-        .map_init(|| vec![0; rows], |scratch, neuron| binned_neuron(scratch, neuron))
-        .collect();
-    let constant_neurons = of_neurons.iter().filter(|neuron| neuron.constant).count();
-    let entropy_network_nats = of_neurons.iter().map(|neuron| neuron.network_nats).collect();
-    let marginals: Vec<Marginal> = of_neurons.into_iter().map(|neuron| neuron.marginal).collect();
-    let binned = BinnedLayer::new(rows, neuron_bin_count, bins);
-    let pairing = Pairing::new(&binned, &marginals, &terms, kernel);
+    let entropy_network_nats = shared_entropies_nats(columns, network, network_bin_count, &terms, kernel);
+    let binned = BinnedNeurons::of(columns, params.bins(), params.binning(), params.edges(), &terms, kernel);
+    let pairing = Pairing::new(&binned.layer, &binned.marginals, &terms, kernel);
     let pairs = pairing.measure();
     let class_information = |groups: &ClassGroups| {
-        let of_neuron = |neuron| groups.information_nats(binned.column(neuron), neuron_bin_count);
+        let of_neuron = |neuron| groups.information_nats(binned.layer.column(neuron), neuron_bin_count);
         (0..neurons).into_par_iter().map(of_neuron).collect()
     };
     LayerMeasures {
@@ -202,26 +182,19 @@ fn measure_layer<V: Value>(
         neurons,
         rows,
         nonfinite: columns.nonfinite(),
-        constant_neurons,
+        constant_neurons: binned.constant,
         reliable: finite_rows(columns) >= RELIABLE_ROWS_PER_BIN * params.bins(),
         skipped: None,
         network_bin_count,
         neuron_bin_count,
         entropy_network_nats,
-        entropy_neuron_nats: marginals.iter().map(|marginal| terms.entropy_nats(marginal.rows, marginal.sum)).collect(),
+        entropy_neuron_nats: binned.entropies_nats(&terms),
         mutual_information: pairs.mutual,
         normalised_mi: pairs.normalised,
         class_information_nats: groups.filter(|groups| groups.rows() == rows).map(class_information),
-        shuffle_bias: shuffle_bias(&pairing, &binned, params.shuffle_pairs(), params.seed(), at as u64),
+        shuffle_bias: shuffle_bias(&pairing, &binned.layer, params.shuffle_pairs(), params.seed(), at as u64),
         miller_madow_bias: pairs.miller_madow_nats,
     }
-}
-
-/// What binning one neuron tells.
-struct BinnedNeuron {
-    constant: bool,
-    network_nats: f64,
-    marginal: Marginal,
 }
 
 #[cfg(test)]

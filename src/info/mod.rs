@@ -9,10 +9,13 @@
 //! | [`params`] | the choices (bins, edges, binning, shuffle, seed), checked once |
 //! | [`binning`] | which bin a value falls in |
 //! | [`entropy`] | how evenly one neuron uses its bins |
+//! | [`neurons`] | a layer binned, and its entropies |
 //! | [`terms`] | `n ln n` as integers, so that sums have no order |
 //! | [`bits`] | bins as bit planes, and the tail rule |
 //! | [`pairwise`] | what a pair of neurons shares; the plain definition |
 //! | [`all_pairs`] | the same for all pairs of a layer, at the speed of the machine |
+//! | [`knn`] | entropy and mutual information without bins, from nearest neighbours |
+//! | [`digamma`] | the function that they need |
 //! | [`class`] | what a neuron tells of the class that the network predicts |
 //! | [`shuffle`] | how much of the pairwise figure is there by chance |
 //! | [`distribution`] | mean and quantiles over neurons or pairs |
@@ -25,9 +28,12 @@ pub mod all_pairs;
 pub mod binning;
 pub mod bits;
 pub mod class;
+pub mod digamma;
 pub mod distribution;
 pub mod entropy;
+pub mod knn;
 pub mod layer;
+pub mod neurons;
 pub mod pairwise;
 pub mod params;
 pub mod samples;

@@ -14,6 +14,7 @@
     expect(unsafe_code, reason = "a call into an instruction set is unsafe; holding a Kernel of it is the proof")
 )]
 
+pub mod neighbours;
 pub mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
@@ -27,6 +28,9 @@ pub const LANES: usize = 8;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C, align(64))]
 pub struct Lanes(pub [u64; LANES]);
+
+/// The most neighbours that [`Kernel::kth_distance`] keeps.
+pub const NEIGHBOURS_LIMIT: usize = 10;
 
 /// Name of the environment variable that forces a variant.
 pub const KERNEL_VARIABLE: &str = "ROTEWATCH_KERNEL";
@@ -141,11 +145,11 @@ impl Kernel {
     #[must_use]
     pub fn widest_bit_table(self) -> usize {
         match self.0 {
-            Variant::Scalar => 6,
+            Variant::Scalar => 12,
             #[cfg(target_arch = "x86_64")]
-            Variant::Avx2 => 14,
+            Variant::Avx2 => 24,
             #[cfg(target_arch = "x86_64")]
-            Variant::Avx512 => 40,
+            Variant::Avx512 => 48,
         }
     }
 
@@ -219,6 +223,64 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the variant exists, so the processor has AVX-512; the lengths were checked above.
             Variant::Avx512 => unsafe { x86_64::avx512::sum_over_cells(cumulative, left_bins, right_bins, terms) },
+        }
+    }
+
+    /// Chebyshev distance in the plane from each of the points `first..first + 8` to its `k`-th nearest neighbour.
+    ///
+    /// # Shape
+    /// `along`: one coordinate, ascending, with [`padding(rows)`](neighbours::padding) times -inf before and inf behind it; `across`: the other
+    /// coordinate in the same order, with as many zeros. Lanes behind the last point, and those not `wanted`, hold nothing of meaning.
+    ///
+    /// # Estimator
+    /// `max(|dx|, |dy|)` in double precision; infinite where there are not `k` other points.
+    ///
+    /// # Cost
+    /// Two distances a step and point, about `sqrt(k rows)` steps for independent coordinates of equal scale.
+    ///
+    /// # Panics
+    /// If `k` is not in `1..=`[`NEIGHBOURS_LIMIT`] or the padding is too short.
+    #[must_use]
+    pub fn kth_distance(
+        self,
+        k: usize,
+        along: &[f64],
+        across: &[f64],
+        padding: usize,
+        first: usize,
+        wanted: [bool; LANES],
+    ) -> [f64; LANES] {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the variant exists, so the processor has AVX-512.
+            Variant::Avx512 => unsafe { x86_64::avx512_neighbours::kth_distance(k, along, across, padding, first, wanted) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the variant exists, so the processor has AVX2.
+            Variant::Avx2 => unsafe { x86_64::avx2::kth_distance(k, along, across, padding, first, wanted) },
+            Variant::Scalar => scalar::kth_distance(k, along, across, padding, first, wanted),
+        }
+    }
+
+    /// How many points lie within `radius` of each of the points `first..first + 8` on a sorted axis, itself included.
+    ///
+    /// # Shape
+    /// `along` as in [`Kernel::kth_distance`]; lanes behind the last point hold nothing of meaning.
+    ///
+    /// # Cost
+    /// A comparison for every sixteen points within, and four more.
+    ///
+    /// # Panics
+    /// If the padding is too short.
+    #[must_use]
+    pub fn count_within(self, along: &[f64], padding: usize, first: usize, radius: [f64; LANES]) -> [u64; LANES] {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the variant exists, so the processor has AVX-512.
+            Variant::Avx512 => unsafe { x86_64::avx512_neighbours::count_within(along, padding, first, radius) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the variant exists, so the processor has AVX2.
+            Variant::Avx2 => unsafe { x86_64::avx2::count_within(along, padding, first, radius) },
+            Variant::Scalar => neighbours::count_within(along, padding, first, radius),
         }
     }
 

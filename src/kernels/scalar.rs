@@ -1,5 +1,11 @@
 //! The definition of right, and what a processor without a variant of its own runs. Argument shapes: see [`Kernel`](super::Kernel).
 
+#![allow(
+    clippy::inline_always,
+    reason = "to be compiled for an instruction set, code must be part of the function that enables it"
+)]
+
+use super::neighbours;
 use super::{LANES, Lanes};
 
 /// Joint counts, word by word and plane by plane.
@@ -74,4 +80,25 @@ pub(super) fn bins_of_f32(values: &[f32], thresholds: &[f32], bins: &mut [u16]) 
             *bin = count as u16;
         }
     }
+}
+
+/// Distance to the `k`-th nearest neighbour: picks the loop that was made for this `k`.
+#[inline(always)]
+pub(super) fn kth_distance(
+    k: usize,
+    along: &[f64],
+    across: &[f64],
+    padding: usize,
+    first: usize,
+    wanted: [bool; LANES],
+) -> [f64; LANES] {
+    macro_rules! made_for {
+        ($($k:literal)+) => {
+            match k {
+                $($k => neighbours::kth_distance::<$k>(along, across, padding, first, wanted),)+
+                _ => panic!("{k} neighbours are not in 1..={}", super::NEIGHBOURS_LIMIT),
+            }
+        };
+    }
+    made_for!(1 2 3 4 5 6 7 8 9 10)
 }

@@ -8,7 +8,6 @@
 //! end the epoch          -> channel         has room of its own: an end never waits for frames
 //! ```
 
-mod gate;
 mod sample;
 
 use std::sync::Arc;
@@ -16,12 +15,11 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-pub use gate::{Capacity, DropReason, FlowCounts, Gate, Permit};
-
 pub use sample::{chosen, derived_seed};
 
 pub use crate::choices::{OnFull, Reduce};
 use crate::event::{EpochEnd, EpochMetrics, Event, Frame, LayerActivations};
+use crate::gate::{Capacity, DropReason, Gate, Permit};
 use crate::run::{Run, Standing};
 use crate::units::Epoch;
 

@@ -7,8 +7,9 @@ use rotewatch::choices::OnFull;
 use rotewatch::clock::Stopwatch;
 use rotewatch::config::Config;
 use rotewatch::event::EpochMetrics;
+use rotewatch::gate::{Capacity, DropReason};
 use rotewatch::run::Run;
-use rotewatch::tap::{Capacity, DropReason, Intake};
+use rotewatch::tap::Intake;
 use rotewatch::units::Epoch;
 use rotewatch::{Monitor, Setup};
 

@@ -27,7 +27,7 @@ fn wrong_labels_end_in_a_memorizing_verdict_told_in_full() {
         told["evidence"].as_array().expect("evidence").iter().filter_map(|of| of["signal"].as_str()).collect();
     assert_eq!(signals, ["class_information_p90_nats", "mutual_information_mean_nats"]);
     for evidence in told["evidence"].as_array().expect("evidence") {
-        assert!(number(evidence, "decline") > number(evidence, "threshold"), "{evidence}");
+        assert!(number(evidence, "ratio") > number(evidence, "threshold"), "{evidence}");
     }
 
     let history = told["history"].as_array().expect("a history");

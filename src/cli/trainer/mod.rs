@@ -1,6 +1,7 @@
 //! What `rotewatch-trainer` does: trains, offers the network's activations to the monitor, and tells people what comes of it.
 
 mod display;
+mod line;
 mod summary;
 
 use std::sync::Arc;
@@ -27,7 +28,8 @@ use crate::torch::checkpoints::Checkpoints;
 use crate::torch::tap::{StreamStep, TensorTap};
 use crate::torch::train::{Pass, StepObserver, Trainer, Unobserved};
 use crate::units::Epoch;
-use display::{Display, EpochLine};
+use display::Display;
+use line::EpochLine;
 use summary::{Restored, Summary};
 
 /// Reports that wait to be shown; the trainer shows them after every epoch.

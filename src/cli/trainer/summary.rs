@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use super::display::{EpochLine, LayerLine};
+use super::line::{EpochLine, LayerLine};
+use crate::gate::{DropReason, FlowCounts};
 use crate::identity::RunName;
 use crate::info::Distribution;
 use crate::stop::StopReason;
-use crate::tap::{DropReason, FlowCounts};
 use crate::units::Epoch;
 use crate::verdict::Verdict;
 

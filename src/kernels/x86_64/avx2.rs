@@ -3,7 +3,8 @@
 //! There is no population count of a vector here. Each byte's count comes from two shuffles (Mula, Kurz, Lemire 2018,
 //! section 4.1) and is added up in bytes for as long as they cannot overflow; only then are the bytes of a lane
 //! summed (VPSADBW).
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "intrinsics that read memory are unsafe, and so are functions for one instruction set")]
+#![allow(clippy::wildcard_imports, reason = "intrinsics carry their module in their names")]
 
 use std::arch::x86_64::*;
 
@@ -90,12 +91,11 @@ unsafe fn count<const HEIGHT: usize>(
     }
     for (h, sums) in sums.iter().enumerate() {
         let cell = &mut table[(a + h) * stride + b].0;
-        for (half, &sum) in cell.chunks_exact_mut(LANES / 2).zip(sums) {
-            let half = half.as_mut_ptr().cast::<__m256i>();
-            // SAFETY: half a cell is four words, loaded and stored unaligned.
-            unsafe {
-                let total = _mm256_add_epi64(_mm256_loadu_si256(half), _mm256_sad_epu8(sum, zero));
-                _mm256_storeu_si256(half, total);
+        for (half, &sum) in cell.as_chunks_mut::<{ LANES / 2 }>().0.iter_mut().zip(sums) {
+            // SAFETY: half a cell is four words, and all bits of a register are valid words.
+            let of_chunk = unsafe { std::mem::transmute::<__m256i, [u64; LANES / 2]>(_mm256_sad_epu8(sum, zero)) };
+            for (total, word) in half.iter_mut().zip(of_chunk) {
+                *total += word;
             }
         }
     }
@@ -166,4 +166,29 @@ pub(in crate::kernels) unsafe fn thermometer(bins: &[u16], first: u16, planes: u
 #[target_feature(enable = "avx2")]
 pub(in crate::kernels) unsafe fn bins_of_f32(values: &[f32], thresholds: &[f32], bins: &mut [u16]) {
     crate::kernels::scalar::bins_of_f32(values, thresholds, bins);
+}
+
+/// Distance to the `k`-th nearest neighbour: the plain code, compiled for these instructions.
+///
+/// # Safety
+/// The processor must have AVX2.
+#[target_feature(enable = "avx2")]
+pub(in crate::kernels) unsafe fn kth_distance(
+    k: usize,
+    along: &[f64],
+    across: &[f64],
+    padding: usize,
+    first: usize,
+    wanted: [bool; LANES],
+) -> [f64; LANES] {
+    crate::kernels::scalar::kth_distance(k, along, across, padding, first, wanted)
+}
+
+/// Points within a radius on an axis: the plain code, compiled for these instructions.
+///
+/// # Safety
+/// The processor must have AVX2.
+#[target_feature(enable = "avx2")]
+pub(in crate::kernels) unsafe fn count_within(along: &[f64], padding: usize, first: usize, radius: [f64; LANES]) -> [u64; LANES] {
+    crate::kernels::neighbours::count_within(along, padding, first, radius)
 }

@@ -3,7 +3,8 @@
 //! A lane belongs to one right neuron throughout, so nothing is ever added across lanes. Counting keeps a tile of up to 3 x 9 plane
 //! pairs in registers (27 sums, 3 left words, 1 right word, 1 product: all 32), and its only loads are the 3 + 9 words: an
 //! AND, a VPOPCNTQ and an addition for each 512 bits are what the vector units have to do, and the bound.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "intrinsics that read memory are unsafe, and so are functions for one instruction set")]
+#![allow(clippy::wildcard_imports, reason = "intrinsics carry their module in their names")]
 
 use std::arch::x86_64::*;
 
@@ -117,9 +118,9 @@ impl Chunk {
                 }
                 for w in 0..WIDTH {
                     let right_words = _mm512_load_si512(right.add(w).cast());
-                    for h in 0..HEIGHT {
-                        let both = _mm512_and_si512(left_words[h], right_words);
-                        sums[h][w] = _mm512_add_epi64(sums[h][w], _mm512_popcnt_epi64(both));
+                    for (sums, &left_words) in sums.iter_mut().zip(&left_words) {
+                        let both = _mm512_and_si512(left_words, right_words);
+                        sums[w] = _mm512_add_epi64(sums[w], _mm512_popcnt_epi64(both));
                     }
                 }
                 left = left.wrapping_add(self.left_planes);

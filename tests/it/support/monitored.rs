@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use rotewatch::config::Config;
-use rotewatch::tap::{DropReason, FlowCounts};
+use rotewatch::gate::{DropReason, FlowCounts};
 use rotewatch::{Monitor, Setup};
 
 use super::exposition::Exposition;

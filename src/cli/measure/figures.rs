@@ -1,0 +1,192 @@
+//! The figures of the tensors of one file.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Measure;
+use crate::activations::{Element, Tensor, TensorError};
+use crate::choices::{BinEdges, Binning};
+use crate::info::all_pairs::{PairMeasures, Pairing};
+use crate::info::binning::InnerEdges;
+use crate::info::class::ClassGroups;
+use crate::info::knn::{KnnParams, KnnScratch, Neighbourhoods, knn_entropy_nats};
+use crate::info::neurons::{BinnedNeurons, shared_entropies_nats};
+use crate::info::params::RELIABLE_ROWS_PER_BIN;
+use crate::info::shuffle::{ShuffleBias, shuffle_bias};
+use crate::info::terms::Terms;
+use crate::info::{Columns, PairMatrix, Value};
+use crate::kernels::Kernel;
+
+/// On how many pairs the shuffle null is estimated.
+const SHUFFLE_PAIRS: usize = 1_000;
+
+/// What to compute, checked.
+#[derive(Debug)]
+pub(super) struct Choices {
+    pub(super) asked: Vec<Measure>,
+    pub(super) network: bool,
+    pub(super) bins: usize,
+    pub(super) entropy_bins: usize,
+    pub(super) edges: BinEdges,
+    pub(super) binning: Binning,
+    pub(super) knn: KnnParams,
+    pub(super) seed: u64,
+    pub(super) kernel: Kernel,
+}
+
+impl Choices {
+    fn asks(&self, measure: Measure) -> bool {
+        self.asked.contains(&measure)
+    }
+}
+
+/// What was computed of one tensor; `None` where it was not asked for.
+#[derive(Debug)]
+pub(super) struct TensorFigures {
+    pub(super) name: String,
+    pub(super) rows: usize,
+    pub(super) neurons: usize,
+    pub(super) nonfinite: u64,
+    pub(super) constant_neurons: usize,
+    pub(super) reliable: bool,
+    /// Entropy of each neuron in nats, with the edges asked for.
+    pub(super) entropy: Option<Vec<f64>>,
+    pub(super) mutual: Option<MutualFigures>,
+    pub(super) ksg: Option<KsgFigures>,
+    pub(super) knn_entropy: Option<Vec<f64>>,
+    pub(super) class: Option<Vec<f64>>,
+}
+
+/// Binned mutual information and what stands beside it.
+#[derive(Debug)]
+pub(super) struct MutualFigures {
+    pub(super) pairs: PairMeasures,
+    /// Each neuron's entropy with the same bins, which is what it shares with itself.
+    pub(super) diagonal: Vec<f64>,
+    pub(super) shuffle: Option<ShuffleBias>,
+}
+
+/// Mutual information from nearest neighbours.
+#[derive(Debug)]
+pub(super) struct KsgFigures {
+    pub(super) pairs: PairMatrix,
+    /// The estimate for each neuron and itself.
+    pub(super) diagonal: Vec<f64>,
+}
+
+/// The samples of a tensor in the precision that the file has.
+#[derive(Debug)]
+enum Samples {
+    Single(Columns<f32>),
+    Double(Columns<f64>),
+}
+
+/// Measures tensors that are known to be 2-d and floating-point; runs on the current rayon pool.
+pub(super) fn measure(
+    tensors: &[&Tensor<'_>],
+    predictions: Option<&[i64]>,
+    choices: &Choices,
+) -> Result<Vec<TensorFigures>, MeasureError> {
+    let samples: Vec<Samples> = tensors.iter().map(|tensor| samples(tensor)).collect::<Result<_, TensorError>>()?;
+    let shared = choices.network.then(|| network_edges(&samples, choices));
+    let groups = predictions.map(ClassGroups::of);
+    let each = tensors.iter().zip(&samples);
+    each.map(|(tensor, samples)| match samples {
+        Samples::Single(columns) => of_tensor(tensor.name(), columns, shared.as_ref(), groups.as_ref(), choices),
+        Samples::Double(columns) => of_tensor(tensor.name(), columns, shared.as_ref(), groups.as_ref(), choices),
+    })
+    .collect()
+}
+
+/// Why the tensors cannot be measured as asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum MeasureError {
+    #[error(transparent)]
+    Tensor(#[from] TensorError),
+    #[error("tensor {name} has {rows} rows, but there are {predictions} predictions")]
+    Predictions { name: String, rows: usize, predictions: usize },
+}
+
+fn samples(tensor: &Tensor<'_>) -> Result<Samples, TensorError> {
+    Ok(match tensor.element() {
+        Element::F64 => Samples::Double(tensor.columns_f64()?),
+        _ => Samples::Single(tensor.columns_f32()?),
+    })
+}
+
+/// One set of edges over all tensors.
+fn network_edges(samples: &[Samples], choices: &Choices) -> InnerEdges {
+    // Single precision is widened so that all tensors speak of the same numbers.
+    let widened: Vec<Vec<f64>> = samples
+        .iter()
+        .flat_map(|samples| match samples {
+            Samples::Single(columns) => columns.columns().map(|column| column.iter().map(|v| v.widened()).collect()).collect(),
+            Samples::Double(columns) => columns.columns().map(<[f64]>::to_vec).collect::<Vec<Vec<f64>>>(),
+        })
+        .collect();
+    InnerEdges::of(widened.iter().map(Vec::as_slice), choices.entropy_bins, choices.binning, choices.edges)
+}
+
+fn of_tensor<V: Value>(
+    name: &str,
+    columns: &Columns<V>,
+    shared: Option<&InnerEdges>,
+    groups: Option<&ClassGroups>,
+    choices: &Choices,
+) -> Result<TensorFigures, MeasureError> {
+    let (rows, neurons, kernel) = (columns.rows(), columns.neurons(), choices.kernel);
+    if let Some(groups) = groups.filter(|groups| groups.rows() != rows) {
+        return Err(MeasureError::Predictions { name: name.to_owned(), rows, predictions: groups.rows() });
+    }
+    let terms = Terms::up_to(rows);
+    let binned = BinnedNeurons::of(columns, choices.bins, choices.binning, choices.edges, &terms, kernel);
+    let entropy = || match shared {
+        Some(edges) => {
+            let bin_count = choices.edges.bin_count(choices.entropy_bins);
+            shared_entropies_nats(columns, edges, bin_count, &terms, kernel)
+        }
+        None => binned.entropies_nats(&terms),
+    };
+    let mutual = || {
+        let pairing = Pairing::new(&binned.layer, &binned.marginals, &terms, kernel);
+        MutualFigures {
+            pairs: pairing.measure(),
+            diagonal: binned.entropies_nats(&terms),
+            shuffle: shuffle_bias(&pairing, &binned.layer, SHUFFLE_PAIRS, choices.seed, 0),
+        }
+    };
+    let class = groups.map(|groups| {
+        let bin_count = binned.layer.bin_count();
+        (0..neurons).map(|neuron| groups.information_nats(binned.layer.column(neuron), bin_count)).collect()
+    });
+    let knn_entropy = || columns.columns().map(|column| knn_entropy_nats(column, choices.knn)).collect();
+    let nonfinite = columns.nonfinite();
+    let finite_rows = (rows * neurons - nonfinite as usize).checked_div(neurons).unwrap_or(0);
+    Ok(TensorFigures {
+        name: name.to_owned(),
+        rows,
+        neurons,
+        nonfinite,
+        constant_neurons: binned.constant,
+        reliable: finite_rows >= RELIABLE_ROWS_PER_BIN * choices.bins,
+        entropy: choices.asks(Measure::Entropy).then(entropy),
+        mutual: choices.asks(Measure::Mi).then(mutual),
+        ksg: choices.asks(Measure::Ksg).then(|| ksg(name, columns, choices)),
+        knn_entropy: choices.asks(Measure::KnnEntropy).then(knn_entropy),
+        class,
+    })
+}
+
+fn ksg<V: Value>(name: &str, columns: &Columns<V>, choices: &Choices) -> KsgFigures {
+    let neighbourhoods = Neighbourhoods::of(columns, choices.knn, choices.kernel);
+    let neurons = columns.neurons();
+    // Drawn on stderr, and only where that is a terminal.
+    let bar = ProgressBar::new((neurons * neurons.saturating_sub(1) / 2) as u64);
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} pairs, {eta} left");
+    bar.set_style(style.expect("the template is well formed"));
+    bar.set_message(format!("{name}: ksg"));
+    let pairs = neighbourhoods.all_pairs(|finished| bar.inc(finished as u64));
+    bar.finish_and_clear();
+    let mut scratch = KnnScratch::default();
+    let diagonal = (0..neurons).map(|neuron| neighbourhoods.information_nats(neuron, neuron, &mut scratch)).collect();
+    KsgFigures { pairs, diagonal }
+}

@@ -1,0 +1,108 @@
+//! The figures for people: a small table for each tensor.
+
+use std::fmt::Write;
+
+use super::FileFigures;
+use super::figures::{Choices, TensorFigures};
+use crate::info::entropy::entropy_ratio;
+use crate::info::{Distribution, PairMatrix};
+
+/// How many of the most redundant pairs are shown.
+const PAIRS_SHOWN: usize = 5;
+
+/// All files, one after the other.
+pub(super) fn text(files: &[FileFigures], choices: &Choices) -> String {
+    let mut out = String::new();
+    for file in files {
+        out.push_str(&of_file(file, choices));
+    }
+    out
+}
+
+fn of_file(file: &FileFigures, choices: &Choices) -> String {
+    let mut out = format!("{}\n", file.path.display());
+    for tensor in &file.tensors {
+        of_tensor(&mut out, tensor, choices).expect("a string takes everything");
+    }
+    for (name, reason) in &file.skipped {
+        let _ = writeln!(out, "  {name} skipped: {reason}");
+    }
+    out
+}
+
+fn of_tensor(out: &mut String, tensor: &TensorFigures, choices: &Choices) -> std::fmt::Result {
+    writeln!(out, "  {}  {} rows x {} neurons", tensor.name, tensor.rows, tensor.neurons)?;
+    if tensor.nonfinite > 0 {
+        writeln!(out, "    {} values are not finite and left out", tensor.nonfinite)?;
+    }
+    if tensor.constant_neurons > 0 {
+        writeln!(out, "    {} neurons are constant", tensor.constant_neurons)?;
+    }
+    if !tensor.reliable {
+        writeln!(out, "    too few rows for {} bins: the binned figures are unreliable", choices.bins)?;
+    }
+    writeln!(out, "    {:<28}{:>9}{:>9}{:>9}{:>9}{:>9}", "nats", "mean", "p05", "median", "p90", "p95")?;
+    if let Some(entropy) = &tensor.entropy {
+        let bin_count = choices.edges.bin_count(choices.entropy_bins);
+        let scope = if choices.network { "network" } else { "neuron" };
+        line(out, &format!("entropy, {scope}, {bin_count} bins"), entropy)?;
+        let ratios: Vec<f64> = entropy.iter().map(|&nats| entropy_ratio(nats, bin_count)).collect();
+        line(out, "  of the most possible", &ratios)?;
+    }
+    if let Some(mutual) = &tensor.mutual {
+        let bin_count = choices.edges.bin_count(choices.bins);
+        line(out, &format!("mutual information, {bin_count} bins"), mutual.pairs.mutual.condensed())?;
+        line(out, "  of the smaller entropy", mutual.pairs.normalised.condensed())?;
+        if let Some(null) = mutual.shuffle {
+            let (mean, error) = (null.mean_nats, null.standard_error_nats);
+            writeln!(out, "    {:<28}{mean:>9.4} +- {error:.4} on {} pairs", "  bias: rows shuffled", null.pairs)?;
+            writeln!(out, "    {:<28}{:>9.4}", "  bias: Miller-Madow", mutual.pairs.miller_madow_nats)?;
+        }
+    }
+    if let Some(ksg) = &tensor.ksg {
+        line(out, &format!("mutual information, ksg k={}", choices.knn.k()), ksg.pairs.condensed())?;
+    }
+    if let Some(entropy) = &tensor.knn_entropy {
+        line(out, &format!("entropy, knn k={}", choices.knn.k()), entropy)?;
+    }
+    if let Some(class) = &tensor.class {
+        line(out, "class information", class)?;
+    }
+    if let Some(mutual) = &tensor.mutual {
+        redundant(out, &mutual.pairs.mutual, "mutual information")?;
+    } else if let Some(ksg) = &tensor.ksg {
+        redundant(out, &ksg.pairs, "ksg")?;
+    }
+    Ok(())
+}
+
+/// Mean and quantiles of the finite values, and how many there are not.
+fn line(out: &mut String, label: &str, values: &[f64]) -> std::fmt::Result {
+    let mut finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    let left_out = values.len() - finite.len();
+    write!(out, "    {label:<28}")?;
+    match Distribution::of(&mut finite) {
+        Some(d) => write!(out, "{:>9.4}{:>9.4}{:>9.4}{:>9.4}{:>9.4}", d.mean, d.p05, d.p50, d.p90, d.p95)?,
+        None => write!(out, "{:>9}", "none")?,
+    }
+    if left_out > 0 {
+        write!(out, "  ({left_out} not finite)")?;
+    }
+    writeln!(out)
+}
+
+fn redundant(out: &mut String, pairs: &PairMatrix, what: &str) -> std::fmt::Result {
+    let mut most: Vec<(usize, usize, f64)> = Vec::with_capacity(PAIRS_SHOWN + 1);
+    for pair in pairs.iter().filter(|pair| pair.2.is_finite()) {
+        let place = most.partition_point(|other| other.2 >= pair.2);
+        if place < PAIRS_SHOWN {
+            most.insert(place, pair);
+            most.truncate(PAIRS_SHOWN);
+        }
+    }
+    if most.is_empty() {
+        return Ok(());
+    }
+    let shown: Vec<String> = most.iter().map(|(i, j, nats)| format!("{i}-{j} {nats:.3}")).collect();
+    writeln!(out, "    most redundant pairs by {what}: {}", shown.join(", "))
+}

@@ -1,0 +1,93 @@
+//! `rotewatch measure` as a user calls it.
+
+use std::process::{Command, Output};
+
+fn rotewatch(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rotewatch"));
+    command.arg("measure").args(arguments).env_remove("ROTEWATCH_KERNEL");
+    command.output().expect("the binary was built for this test")
+}
+
+fn golden(file: &str) -> String {
+    format!("{}/tests/data/golden/{file}.safetensors", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn error_of(arguments: &[&str]) -> String {
+    let output = rotewatch(arguments);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(output.stdout.is_empty(), "nothing but the error: {output:?}");
+    String::from_utf8(output.stderr).expect("UTF-8")
+}
+
+#[test]
+fn json_is_one_line_with_null_where_a_number_is_not_finite() {
+    let file = golden("edge_cases");
+    let output = rotewatch(&[&file, "--tensor", "activations", "--measure", "knn-entropy", "--measure", "mi", "--json"]);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(text.lines().count(), 1);
+    let document: serde_json::Value = serde_json::from_str(&text).expect("one JSON document");
+    let tensor = &document["tensors"][0];
+    assert_eq!((tensor["rows"].as_u64(), tensor["neurons"].as_u64()), (Some(400), Some(8)));
+    assert!(tensor["knn_entropy_nats"][0].is_null());
+    assert_eq!(tensor["mi_nats"][3][4], tensor["mi_nats"][4][3]);
+    assert!(tensor.get("entropy_nats").is_none(), "only what was asked for");
+}
+
+#[test]
+fn every_kernel_prints_the_same_document_but_for_its_name() {
+    let file = golden("mlp_post_relu");
+    let printed = |kernel: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rotewatch"));
+        command.args(["measure", &file, "--json", "--measure", "mi", "--measure", "ksg", "--threads", "2"]);
+        let output = command.env("ROTEWATCH_KERNEL", kernel).output().expect("the binary was built for this test");
+        String::from_utf8(output.stdout).expect("UTF-8").replace(&format!("\"kernel\":\"{kernel}\""), "")
+    };
+    let scalar = printed("scalar");
+    assert!(scalar.contains("ksg_nats"));
+    for kernel in rotewatch::kernels::Kernel::available() {
+        assert_eq!(printed(kernel.name()), scalar, "{}", kernel.name());
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_what_there_is() {
+    let file = golden("gaussian");
+    assert!(error_of(&[&file, "--tensor", "fc1"]).contains("no tensor `fc1`; there are `entropy_knn3` (F64 8)"));
+    assert!(error_of(&[&file, "--tensor", "entropy_knn3"]).contains("it has 1 axis, not two"));
+    assert!(error_of(&[&file, "--measure", "class"]).contains("class information needs a tensor `predictions`"));
+    assert!(error_of(&[&file, "--bins", "1"]).contains("bins is 1, which is outside 2 to 256"));
+    assert!(error_of(&[&file, "--k", "11"]).contains("k is 11, which is outside 1 to 10"));
+    assert!(error_of(&["nowhere.npy"]).contains("cannot read nowhere.npy"));
+}
+
+#[test]
+fn a_truncated_file_and_integers_are_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let truncated = folder.path().join("cut.safetensors");
+    let whole = std::fs::read(golden("gaussian")).expect("the golden files are committed");
+    std::fs::write(&truncated, &whole[..whole.len() / 2]).expect("written");
+    let error = error_of(&[truncated.to_str().expect("UTF-8")]);
+    assert!(error.contains("truncated") && error.contains("activations"), "{error}");
+
+    let header = "{'descr': '<i8', 'fortran_order': False, 'shape': (1, 2), }";
+    let mut integers = b"\x93NUMPY\x01\x00".to_vec();
+    integers.extend((header.len() as u16).to_le_bytes());
+    integers.extend(header.as_bytes());
+    integers.extend([0; 16]);
+    let path = folder.path().join("counts.npy");
+    std::fs::write(&path, integers).expect("written");
+    let error = error_of(&[path.to_str().expect("UTF-8")]);
+    assert!(error.contains("holds nothing to measure") && error.contains("`counts` (I64 1 x 2)"), "{error}");
+}
+
+#[test]
+fn matrices_are_written_and_can_be_measured_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("matrices.safetensors");
+    let out = out.to_str().expect("UTF-8");
+    let output = rotewatch(&[&golden("gaussian"), "--tensor", "activations", "--matrix", out]);
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(text.contains("most redundant pairs") && text.contains("bias: rows shuffled"), "{text}");
+    assert!(rotewatch(&[out, "--tensor", "activations.mi_nats"]).status.success());
+}
