@@ -407,7 +407,8 @@ fn monitor_params(config: &Config) -> Result<MonitorParams, ParamsError> {
 }
 
 /// The configuration's section as the detectors take it.
-fn detect_params(config: &Config) -> DetectParams {
+#[must_use]
+pub fn detect_params(config: &Config) -> DetectParams {
     let detect = &config.detect;
     DetectParams {
         smooth: detect.smooth,

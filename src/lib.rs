@@ -17,17 +17,20 @@
 //! | [`metrics`], [`serve`], [`token`], [`state`] | how it is seen from outside |
 //! | [`torch`], [`training`] | the built-in trainer and the tap for tch (feature `torch`) |
 //! | [`yaml`], [`watch`], [`config`] | the configuration and its file |
+//! | [`charts`], [`experiment`] | pictures; grids of trainings, judged |
 //! | [`app`], [`signals`], [`logging`], [`cli`] | how it is put together |
 
 pub mod activations;
 pub mod app;
 pub mod board;
+pub mod charts;
 pub mod choices;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod detect;
 pub mod event;
+pub mod experiment;
 pub mod gate;
 pub mod hooks;
 pub mod identity;

@@ -204,6 +204,8 @@ impl MonitorThread {
         }
         let view = self.state_of(run).view();
         self.board.show(view);
+        // Its window and its detectors are of no more use; the board goes on showing what they found.
+        self.runs.remove(&run.attempt());
     }
 
     fn report(&mut self, run: &Arc<Run>, end: EndOfEpoch, reply: Option<Sender<Arc<Standing>>>) {

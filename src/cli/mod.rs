@@ -2,6 +2,7 @@
 
 pub mod check_config;
 pub mod exit;
+pub mod experiment;
 pub mod measure;
 pub mod train;
 #[cfg(feature = "torch")]
@@ -26,6 +27,8 @@ enum Command {
     Train(Box<train::TrainArgs>),
     /// Measure files of activations: entropy, mutual information, redundant pairs.
     Measure(Box<measure::MeasureArgs>),
+    /// Train a grid of networks and judge the alarm on them: tables, pictures, files for programs.
+    Experiment(experiment::ExperimentArgs),
     /// Check a configuration file and name every mistake in it.
     CheckConfig(check_config::CheckConfigArgs),
 }
@@ -36,6 +39,7 @@ pub fn run(cli: Cli) -> Exit {
     let ended = match cli.command {
         Command::Train(args) => train::launch(&args),
         Command::Measure(args) => measure::run(&args),
+        Command::Experiment(args) => experiment::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
     };
     ended.unwrap_or_else(Failure::report)

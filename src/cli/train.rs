@@ -204,6 +204,17 @@ pub fn launch(args: &TrainArgs) -> Result<Exit, Failure> {
 
     let probe_rows = args.probe_rows.unwrap_or(TaskOptions::default().probe_rows);
     args.options(probe_rows).check().map_err(Failure::usage)?;
+    let trainer = trainer()?;
+    let flags = std::env::args_os().skip(2);
+    let failed = std::process::Command::new(&trainer).args(flags).exec();
+    Err(anyhow!(failed).context(format!("cannot start {}", trainer.display())).into())
+}
+
+/// The trainer's binary, which lies beside this one.
+///
+/// # Errors
+/// If it is not there.
+pub fn trainer() -> Result<PathBuf, Failure> {
     let own = std::env::current_exe().context("cannot find this program's own place")?;
     let trainer = own.with_file_name(TRAINER);
     if !trainer.is_file() {
@@ -213,7 +224,5 @@ pub fn launch(args: &TrainArgs) -> Result<Exit, Failure> {
             trainer.display()
         )));
     }
-    let flags = std::env::args_os().skip(2);
-    let failed = std::process::Command::new(&trainer).args(flags).exec();
-    Err(anyhow!(failed).context(format!("cannot start {}", trainer.display())).into())
+    Ok(trainer)
 }

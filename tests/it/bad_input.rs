@@ -105,9 +105,10 @@ fn wrong_flags_are_refused_before_anything_is_loaded() {
 
 #[test]
 fn without_the_trainer_beside_it_the_command_says_how_to_get_one() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Another name for the same file: a copy could be executed only once no other test's child holds it open for writing.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("cargo made the folder");
     let alone = folder.path().join("rotewatch");
-    fs::copy(env!("CARGO_BIN_EXE_rotewatch"), &alone).expect("the folder is writable");
+    fs::hard_link(env!("CARGO_BIN_EXE_rotewatch"), &alone).expect("both lie in the target folder");
     let mut command = std::process::Command::new(&alone);
     let said = refused_in_one_line(command.arg("train"));
     assert!(said.contains("feature `torch`"), "{said}");

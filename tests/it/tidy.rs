@@ -20,14 +20,15 @@ const HOMES: &[(&str, &[&str])] = &[
     ("signal_hook", &["src/signals.rs"]),
     // A test of the configuration reads its own log.
     ("tracing_subscriber", &["src/logging.rs", "src/config/reload/tests.rs"]),
-    ("indicatif", &["src/cli/trainer/display.rs"]),
-    ("serde_json", &["src/cli/", "src/hooks/notice.rs"]),
+    ("serde_json", &["src/cli/", "src/experiment/", "src/hooks/notice.rs"]),
     ("ureq", &["src/hooks/"]),
     ("rustls", &["src/hooks/webhook.rs", "src/hooks/webhook/"]),
     ("rustls_native_certs", &["src/hooks/webhook.rs"]),
     ("rustix", &["src/hooks/command/group.rs"]),
+    ("indicatif", &["src/cli/"]),
     ("flate2", &["src/torch/idx.rs", "src/torch/idx_tests.rs"]),
-    ("safetensors", &["src/activations/"]),
+    // The matrices that `measure` writes for others.
+    ("safetensors", &["src/activations/", "src/cli/measure/document.rs"]),
     ("half", &["src/activations/"]),
 ];
 
@@ -68,7 +69,9 @@ fn words_at(code: &str, joint: &str, after: bool) -> BTreeSet<String> {
             backwards.chars().rev().collect()
         }
     };
-    code.match_indices(joint).map(word).filter(|word| !word.is_empty()).collect()
+    // `tch::` does not stand in `Scratch::`.
+    let whole = |(place, _): &(usize, &str)| !joint.starts_with(is_word) || !code[..*place].ends_with(is_word);
+    code.match_indices(joint).filter(whole).map(word).filter(|word| !word.is_empty()).collect()
 }
 
 /// The row of each module in the map of `src/lib.rs`.

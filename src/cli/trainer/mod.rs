@@ -1,6 +1,7 @@
 //! What `rotewatch-trainer` does: trains, offers the network's activations to the monitor, and tells people what comes of it.
 
 mod display;
+mod final_layers;
 mod line;
 mod summary;
 
@@ -220,6 +221,7 @@ impl Training {
             for alarm in &report.raised {
                 self.display.alarm(alarm);
             }
+            self.summary.last_report = Some(report);
         }
     }
 
@@ -238,6 +240,7 @@ impl Training {
             drop(tap);
             for report in reports.try_iter() {
                 self.show(EpochLine::of(&report));
+                self.summary.last_report = Some(report);
             }
             self.summary.verdict = Some(run.standing().verdict.clone());
             self.summary.run = Some(name.run().clone());

@@ -2,13 +2,16 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::final_layers;
 use super::line::{EpochLine, LayerLine};
 use crate::gate::{DropReason, FlowCounts};
 use crate::identity::RunName;
 use crate::info::Distribution;
+use crate::report::EpochReport;
 use crate::stop::StopReason;
 use crate::units::Epoch;
 use crate::verdict::Verdict;
@@ -26,6 +29,8 @@ pub(super) struct Summary {
     pub(super) restored: Option<Restored>,
     /// What became of the frames.
     pub(super) flow: Option<FlowCounts>,
+    /// The newest report, for what is told of the last epoch alone.
+    pub(super) last_report: Option<Arc<EpochReport>>,
     history: Vec<EpochLine>,
 }
 
@@ -94,6 +99,7 @@ impl Summary {
             "best_test_accuracy": best.map(|(_, accuracy)| accuracy),
             "best_epoch": best.map(|(epoch, _)| epoch),
             "frames": self.flow.as_ref().map(frames),
+            "final_layers": self.last_report.as_deref().map(final_layers::document),
             "history": self.history.iter().map(epoch).collect::<Vec<_>>(),
         });
         document.to_string()

@@ -1,0 +1,205 @@
+//! Figures of reports: the only user of plotly. What they are drawn with is part of the page, nothing is loaded from elsewhere.
+
+use plotly::common::{AxisSide, DashType, ErrorData, ErrorType, Line, Marker, Mode};
+use plotly::layout::{Axis, BoxMode, Layout};
+use plotly::{Bar, BoxPlot, Plot, Scatter};
+
+/// A picture, ready for a page that holds [`script`].
+#[derive(Clone)]
+pub struct Figure {
+    title: String,
+    plot: Plot,
+    layout: Layout,
+}
+
+/// Names of the axes.
+#[derive(Clone, Copy, Debug)]
+pub struct Axes<'a> {
+    /// Below.
+    pub x: &'a str,
+    /// At the left.
+    pub y: &'a str,
+}
+
+/// What a box shows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quartiles {
+    /// The lower whisker: 5 % lie below.
+    pub lower: f64,
+    /// A quarter lies below.
+    pub first: f64,
+    /// Half lies below.
+    pub median: f64,
+    /// Three quarters lie below.
+    pub third: f64,
+    /// The upper whisker: 95 % lie below.
+    pub upper: f64,
+    /// Arithmetic mean.
+    pub mean: f64,
+}
+
+impl Quartiles {
+    /// Those of some values, interpolated linearly; `None` of nothing.
+    #[must_use]
+    pub fn of(values: &[f64]) -> Option<Self> {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let last = sorted.len().checked_sub(1)?;
+        let at = |share: f64| {
+            let position = share * last as f64;
+            let (below, above) = (position.floor(), position.ceil());
+            let (lower, upper) = (sorted[below as usize], sorted[above as usize]);
+            lower + (position - below) * (upper - lower)
+        };
+        let mean = sorted.iter().sum::<f64>() / sorted.len() as f64;
+        Some(Quartiles { lower: at(0.05), first: at(0.25), median: at(0.5), third: at(0.75), upper: at(0.95), mean })
+    }
+}
+
+/// A named series of points.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// Its name in the legend.
+    pub name: String,
+    /// Its points.
+    pub points: Vec<(f64, f64)>,
+    /// What is told of each point when it is pointed at; empty for nothing but its numbers.
+    pub told: Vec<String>,
+}
+
+impl Figure {
+    fn new(title: &str, axes: Axes<'_>, traces: Vec<Box<dyn plotly::Trace>>) -> Self {
+        let mut plot = Plot::new();
+        plot.add_traces(traces);
+        let layout = Layout::new().x_axis(Axis::new().title(axes.x)).y_axis(Axis::new().title(axes.y));
+        Figure { title: title.to_owned(), plot, layout }
+    }
+
+    /// Boxes side by side: for each group its boxes, each at a label of the x axis.
+    #[must_use]
+    pub fn boxes(title: &str, axes: Axes<'_>, groups: &[(String, Vec<(String, Quartiles)>)]) -> Self {
+        let trace = |(name, boxes): &(String, Vec<(String, Quartiles)>)| {
+            let of = |part: fn(&Quartiles) -> f64| boxes.iter().map(|(_, quartiles)| part(quartiles)).collect::<Vec<_>>();
+            let labels: Vec<String> = boxes.iter().map(|(label, _)| label.clone()).collect();
+            // The values themselves stay away: the quartiles are what is drawn.
+            let trace: Box<dyn plotly::Trace> = Box::<BoxPlot<String, f64>>::default()
+                .name(name)
+                .q1(of(|quartiles| quartiles.first))
+                .median(of(|quartiles| quartiles.median))
+                .q3(of(|quartiles| quartiles.third))
+                .lower_fence(of(|quartiles| quartiles.lower))
+                .upper_fence(of(|quartiles| quartiles.upper))
+                .mean(of(|quartiles| quartiles.mean))
+                .x(labels);
+            trace
+        };
+        let mut figure = Figure::new(title, axes, groups.iter().map(trace).collect());
+        figure.layout = figure.layout.box_mode(BoxMode::Group);
+        figure
+    }
+
+    /// A line over labels of the x axis with an axis of its own at the right.
+    #[must_use]
+    pub fn with_line(mut self, name: &str, axis: &str, points: &[(String, f64)]) -> Self {
+        let (labels, values): (Vec<String>, Vec<f64>) = points.iter().cloned().unzip();
+        self.plot.add_trace(Scatter::new(labels, values).name(name).mode(Mode::LinesMarkers).y_axis("y2"));
+        let right = Axis::new().title(axis).overlaying("y").side(AxisSide::Right).show_grid(false);
+        self.layout = self.layout.y_axis2(right);
+        self
+    }
+
+    /// One line a series.
+    #[must_use]
+    pub fn lines(title: &str, axes: Axes<'_>, series: &[Series]) -> Self {
+        Figure::new(title, axes, series.iter().map(|series| scatter(series, Mode::Lines)).collect())
+    }
+
+    /// One cloud of points a series.
+    #[must_use]
+    pub fn points(title: &str, axes: Axes<'_>, series: &[Series]) -> Self {
+        Figure::new(title, axes, series.iter().map(|series| scatter(series, Mode::Markers)).collect())
+    }
+
+    /// A dashed line where both axes agree, up to `end`.
+    #[must_use]
+    pub fn with_diagonal(mut self, name: &str, end: f64) -> Self {
+        let line = Line::new().dash(DashType::Dash).width(1.0);
+        self.plot.add_trace(Scatter::new(vec![0.0, end], vec![0.0, end]).name(name).mode(Mode::Lines).line(line));
+        self
+    }
+
+    /// Bars with intervals, in one group a name: label, height, lower end, upper end.
+    #[must_use]
+    pub fn bars(title: &str, axes: Axes<'_>, groups: &[(String, Vec<(String, f64, f64, f64)>)]) -> Self {
+        let trace = |(name, bars): &(String, Vec<(String, f64, f64, f64)>)| {
+            let labels: Vec<String> = bars.iter().map(|bar| bar.0.clone()).collect();
+            let heights: Vec<f64> = bars.iter().map(|bar| bar.1).collect();
+            let above: Vec<f64> = bars.iter().map(|bar| bar.3 - bar.1).collect();
+            let below: Vec<f64> = bars.iter().map(|bar| bar.1 - bar.2).collect();
+            let interval = ErrorData::new(ErrorType::Data).symmetric(false).array(above).array_minus(below);
+            let trace: Box<dyn plotly::Trace> = Bar::new(labels, heights).name(name).error_y(interval);
+            trace
+        };
+        Figure::new(title, axes, groups.iter().map(trace).collect())
+    }
+
+    /// What stands above it.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The figure as plotly's JSON: `{data, layout, ...}`.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let mut plot = self.plot.clone();
+        plot.set_layout(self.layout.clone());
+        plot.to_json()
+    }
+}
+
+fn scatter(series: &Series, mode: Mode) -> Box<dyn plotly::Trace> {
+    let (x, y): (Vec<f64>, Vec<f64>) = series.points.iter().copied().unzip();
+    let trace = Scatter::new(x, y).name(&series.name).mode(mode).marker(Marker::new().opacity(0.7));
+    if series.told.is_empty() { trace } else { trace.hover_text_array(series.told.clone()) }
+}
+
+/// The program that draws the figures, without its tags.
+///
+/// # Panics
+/// Never: the crate carries it.
+#[must_use]
+pub fn script() -> String {
+    // The crate's sources come as scripts one after the other, plotly first; the second sets formulas, of which there are none.
+    let sources = Plot::offline_js_sources();
+    let (_, behind_the_tag) = sources.split_once('>').expect("the sources are scripts");
+    let (plotly, _) = behind_the_tag.split_once("</script>").expect("a script ends");
+    plotly.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_is_plotly_alone() {
+        let script = script();
+        assert!(script.contains("plotly.js v") && script.len() > 1_000_000, "{} bytes", script.len());
+        assert!(!script.contains("MathJax_SVG") && !script.contains("</script"));
+    }
+
+    #[test]
+    fn boxes_hold_quartiles_and_their_line_another_axis() {
+        let quartiles = Quartiles::of(&[1.0, 2.0, 3.0, 4.0, 5.0]).expect("there are values");
+        assert_eq!((quartiles.first, quartiles.median, quartiles.third, quartiles.mean), (2.0, 3.0, 4.0, 3.0));
+        let groups = [("hidden1".to_owned(), vec![("0.5".to_owned(), quartiles)])];
+        let figure = Figure::boxes("entropy", Axes { x: "alpha", y: "nats" }, &groups);
+        let json = figure.with_line("accuracy", "share", &[("0.5".to_owned(), 0.9)]).json();
+        let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(json["data"][0]["q1"][0], 2.0);
+        assert_eq!(json["data"][0]["x"][0], "0.5");
+        assert_eq!(json["data"][1]["yaxis"], "y2");
+        assert_eq!(json["layout"]["yaxis2"]["overlaying"], "y");
+        assert!(Quartiles::of(&[]).is_none());
+    }
+}

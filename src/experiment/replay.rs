@@ -1,0 +1,59 @@
+//! The recorded epochs handed to the detectors again, so that a threshold is judged without training.
+
+use super::capture::{EpochRecord, History, LayerRecord};
+use crate::detect::{DetectParams, Judge, LayerObservation, Observation};
+use crate::units::Epoch;
+use crate::verdict::Kind;
+
+/// The first alarm of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplayedAlarm {
+    /// When the detector fired.
+    pub alarm_epoch: u32,
+    /// The epoch whose weights would be restored.
+    pub onset_epoch: u32,
+}
+
+/// What the detectors make of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Alarms {
+    /// The first alarm for examples learnt by heart.
+    pub example_level: Option<ReplayedAlarm>,
+    /// The first alarm for a shortcut.
+    pub heuristic: Option<ReplayedAlarm>,
+}
+
+/// Runs the detectors over a recorded run.
+#[must_use]
+pub fn replay(history: &History, params: &DetectParams) -> Alarms {
+    let mut judge = Judge::default();
+    let mut alarms = Alarms::default();
+    for epoch in &history.epochs {
+        for alarm in judge.judge(&observation(epoch), params).raised {
+            let first = match alarm.finding.kind {
+                Kind::ExampleLevel => &mut alarms.example_level,
+                Kind::Heuristic => &mut alarms.heuristic,
+            };
+            let replayed = ReplayedAlarm { alarm_epoch: alarm.alarm_epoch.0, onset_epoch: alarm.finding.onset_epoch.0 };
+            first.get_or_insert(replayed);
+        }
+    }
+    alarms
+}
+
+/// What the monitor told the detectors after this epoch.
+fn observation(epoch: &EpochRecord) -> Observation {
+    Observation {
+        epoch: Epoch(epoch.epoch),
+        prediction_entropy_nats: epoch.prediction_entropy_nats,
+        layers: epoch.layers.iter().filter_map(layer).collect(),
+    }
+}
+
+fn layer(record: &LayerRecord) -> Option<LayerObservation> {
+    Some(LayerObservation {
+        layer: record.name.parse().ok()?,
+        mutual_information_mean_nats: record.mutual_information_nats.and_then(|spread| spread.mean),
+        class_information_p90_nats: record.class_information_nats.and_then(|spread| spread.p90),
+    })
+}

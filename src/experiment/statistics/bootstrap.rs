@@ -1,0 +1,92 @@
+//! Intervals by drawing the runs again. The seed is fixed: the same runs give the same interval.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::tau::tau_b;
+
+/// Resamples of one interval.
+const RESAMPLES: usize = 10_000;
+/// Where the generator starts.
+const SEED: u64 = 4;
+
+/// A number and its 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// Of the runs themselves.
+    pub value: f64,
+    /// 2.5 % of the resamples lie below.
+    pub lower: f64,
+    /// 2.5 % lie above.
+    pub upper: f64,
+}
+
+/// The mean of `ours - theirs` over pairs of the same run, with the percentile interval of 10,000 resamples of the pairs. `None`
+/// without a pair.
+#[must_use]
+pub fn paired_difference(pairs: &[(f64, f64)]) -> Option<Interval> {
+    let differences: Vec<f64> = pairs.iter().map(|(ours, theirs)| ours - theirs).collect();
+    let mean = |drawn: &[usize]| drawn.iter().map(|&place| differences[place]).sum::<f64>() / drawn.len() as f64;
+    resampled(differences.len(), |drawn| Some(mean(drawn)))
+}
+
+/// Kendall's tau-b averaged over groups (seeds), with the percentile interval of 10,000 resamples of the groups. Groups without a
+/// tau are left out.
+#[must_use]
+pub fn tau_interval(groups: &[Vec<(f64, f64)>]) -> Option<Interval> {
+    let taus: Vec<f64> = groups.iter().filter_map(|pairs| tau_b(pairs)).collect();
+    let mean = |drawn: &[usize]| drawn.iter().map(|&place| taus[place]).sum::<f64>() / drawn.len() as f64;
+    resampled(taus.len(), |drawn| Some(mean(drawn)))
+}
+
+fn resampled(count: usize, statistic: impl Fn(&[usize]) -> Option<f64>) -> Option<Interval> {
+    if count == 0 {
+        return None;
+    }
+    let all: Vec<usize> = (0..count).collect();
+    let value = statistic(&all)?;
+    let mut random = ChaCha8Rng::seed_from_u64(SEED);
+    let mut drawn = vec![0; count];
+    let mut values: Vec<f64> = Vec::with_capacity(RESAMPLES);
+    for _ in 0..RESAMPLES {
+        drawn.fill_with(|| random.random_range(0..count));
+        values.extend(statistic(&drawn));
+    }
+    values.sort_by(f64::total_cmp);
+    let at = |share: f64| values[(share * (values.len() - 1) as f64).round() as usize];
+    Some(Interval { value, lower: at(0.025), upper: at(0.975) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_runs_give_the_same_interval() {
+        let pairs: Vec<(f64, f64)> = (0..40).map(|run| (f64::from(run % 7), f64::from(run % 5) + 1.0)).collect();
+        let first = paired_difference(&pairs).expect("there are pairs");
+        assert_eq!(paired_difference(&pairs), Some(first));
+        let mean = pairs.iter().map(|(ours, theirs)| ours - theirs).sum::<f64>() / 40.0;
+        assert!((first.value - mean).abs() < 1e-12);
+        assert!(first.lower < mean && mean < first.upper);
+        // The standard error of the mean is 0.39: a normal interval would be 1.55 wide.
+        assert!((1.2..1.9).contains(&(first.upper - first.lower)), "{first:?}");
+    }
+
+    #[test]
+    fn equal_pairs_have_no_width_and_no_pairs_no_interval() {
+        let same = Interval { value: 1.0, lower: 1.0, upper: 1.0 };
+        assert_eq!(paired_difference(&[(2.0, 1.0); 9]), Some(same));
+        assert_eq!(paired_difference(&[]), None);
+    }
+
+    #[test]
+    fn taus_are_averaged_over_groups() {
+        let up = vec![(1.0, 1.0), (2.0, 2.0), (3.0, 3.0)];
+        let down = vec![(1.0, 3.0), (2.0, 2.0), (3.0, 1.0)];
+        let constant = vec![(1.0, 1.0), (2.0, 1.0)];
+        let interval = tau_interval(&[up.clone(), up, down, constant]).expect("three groups have a tau");
+        assert!((interval.value - 1.0 / 3.0).abs() < 1e-12);
+        assert_eq!((interval.lower, interval.upper), (-1.0, 1.0));
+    }
+}
