@@ -58,7 +58,7 @@ impl Scene {
 }
 
 fn write(folder: &Path, hooks: &str) {
-    let text = format!("listen: 127.0.0.1:0\nstate: {}\nlimits: {{shutdown_seconds: 5}}\nhooks: {hooks}\n", folder.display());
+    let text = format!("listen: 127.0.0.1:0\nstate: {}\nlimits: {{shutdown_seconds: 8}}\nhooks: {hooks}\n", folder.display());
     fs::write(folder.join("rotewatch.yaml"), text).expect("the folder is writable");
 }
 
