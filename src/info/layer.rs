@@ -6,6 +6,7 @@ use super::all_pairs::Pairing;
 use super::binning::InnerEdges;
 use super::class::ClassGroups;
 use super::entropy::entropy_ratio;
+use super::ksg_sample::{KsgSample, ksg_sample};
 use super::neurons::{BinnedNeurons, shared_entropies_nats};
 use super::pairwise::PairMatrix;
 use super::params::{MeasureParams, RELIABLE_ROWS_PER_BIN};
@@ -71,6 +72,8 @@ pub struct LayerMeasures {
     pub shuffle_bias: Option<ShuffleBias>,
     /// Miller-Madow bias of the mutual information in nats, averaged over the pairs; 0 without a pair.
     pub miller_madow_bias: f64,
+    /// Nearest-neighbour mutual information on a sample of pairs, if that is asked for and a pair has the rows.
+    pub ksg: Option<KsgSample>,
 }
 
 impl LayerMeasures {
@@ -153,6 +156,7 @@ fn skipped_layer<V: Value>(layer: &LayerSamples<'_, V>, reason: Skipped, params:
         class_information_nats: None,
         shuffle_bias: None,
         miller_madow_bias: 0.0,
+        ksg: None,
     }
 }
 
@@ -194,6 +198,9 @@ fn measure_layer<V: Value>(
         class_information_nats: groups.filter(|groups| groups.rows() == rows).map(class_information),
         shuffle_bias: shuffle_bias(&pairing, &binned.layer, params.shuffle_pairs(), params.seed(), at as u64),
         miller_madow_bias: pairs.miller_madow_nats,
+        ksg: (params.ksg_pairs() > 0)
+            .then(|| ksg_sample(columns, params.ksg_pairs(), params.knn(), params.seed(), at as u64, kernel))
+            .flatten(),
     }
 }
 

@@ -15,9 +15,11 @@
 //! | [`pairwise`] | what a pair of neurons shares; the plain definition |
 //! | [`all_pairs`] | the same for all pairs of a layer, at the speed of the machine |
 //! | [`knn`] | entropy and mutual information without bins, from nearest neighbours |
+//! | [`ksg_sample`] | the same on a seeded sample of pairs, for live runs |
 //! | [`digamma`] | the function that they need |
 //! | [`class`] | what a neuron tells of the class that the network predicts |
 //! | [`shuffle`] | how much of the pairwise figure is there by chance |
+//! | [`draw`] | seeded numbers |
 //! | [`distribution`] | mean and quantiles over neurons or pairs |
 //! | [`layer`] | all of the above for the layers of one epoch |
 //!
@@ -30,8 +32,10 @@ pub mod bits;
 pub mod class;
 pub mod digamma;
 pub mod distribution;
+pub mod draw;
 pub mod entropy;
 pub mod knn;
+pub mod ksg_sample;
 pub mod layer;
 pub mod neurons;
 pub mod pairwise;
@@ -41,6 +45,7 @@ pub mod shuffle;
 pub mod terms;
 
 pub use distribution::Distribution;
+pub use ksg_sample::KsgSample;
 pub use layer::{LayerMeasures, LayerSamples, Skipped, measure_layers};
 pub use pairwise::PairMatrix;
 pub use params::{BinEdges, Binning, MeasureParams, ParamsError};

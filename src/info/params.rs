@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::knn::KnnParams;
 pub use crate::choices::{BinEdges, Binning};
 
 /// The numbers of bins that can be asked for.
@@ -9,6 +10,9 @@ pub const BINS: RangeInclusive<usize> = 2..=256;
 
 /// The numbers of pairs that the shuffle null may be estimated on; 0 turns it off.
 pub const SHUFFLE_PAIRS: RangeInclusive<usize> = 0..=1_000_000;
+
+/// The numbers of pairs that nearest-neighbour mutual information may be sampled on; 0 turns it off.
+pub const KSG_PAIRS: RangeInclusive<usize> = 0..=1_000_000;
 
 /// A layer's figures count as reliable from this many finite rows a bin on (DESIGN, section 3).
 pub const RELIABLE_ROWS_PER_BIN: usize = 5;
@@ -33,6 +37,8 @@ pub struct MeasureParams {
     binning: Binning,
     shuffle_pairs: usize,
     seed: u64,
+    ksg_pairs: usize,
+    knn: KnnParams,
 }
 
 /// A choice that is out of range.
@@ -50,7 +56,7 @@ pub struct ParamsError {
 }
 
 impl Default for MeasureParams {
-    /// 10 bins a neuron, 100 over the network, closed equal-width bins, the shuffle null on 1,000 pairs, seed 0.
+    /// 10 bins a neuron, 100 over the network, closed equal-width bins, the shuffle null on 1,000 pairs, seed 0, no KSG.
     fn default() -> Self {
         Self {
             bins: 10,
@@ -59,6 +65,8 @@ impl Default for MeasureParams {
             binning: Binning::default(),
             shuffle_pairs: 1_000,
             seed: 0,
+            ksg_pairs: 0,
+            knn: KnnParams::default(),
         }
     }
 }
@@ -80,7 +88,28 @@ impl MeasureParams {
         within("bins", bins, &BINS)?;
         within("network_bins", network_bins, &BINS)?;
         within("shuffle_pairs", shuffle_pairs, &SHUFFLE_PAIRS)?;
-        Ok(Self { bins, network_bins, edges, binning, shuffle_pairs, seed })
+        Ok(Self { bins, network_bins, edges, binning, shuffle_pairs, seed, ..Self::default() })
+    }
+
+    /// The same choices with nearest-neighbour mutual information on a sample of `pairs` pairs a layer; 0: not at all.
+    ///
+    /// # Errors
+    /// If `pairs` is not in [`KSG_PAIRS`].
+    pub fn with_ksg(self, pairs: usize, knn: KnnParams) -> Result<Self, ParamsError> {
+        within("ksg_pairs", pairs, &KSG_PAIRS)?;
+        Ok(Self { ksg_pairs: pairs, knn, ..self })
+    }
+
+    /// On how many pairs of a layer nearest-neighbour mutual information is measured; 0: not at all.
+    #[must_use]
+    pub fn ksg_pairs(&self) -> usize {
+        self.ksg_pairs
+    }
+
+    /// How many neighbours it looks at.
+    #[must_use]
+    pub fn knn(&self) -> KnnParams {
+        self.knn
     }
 
     /// Bins asked for in scope `neuron` (entropy, mutual information, class information).

@@ -1,11 +1,10 @@
 //! How much mutual information there is by chance: the same neurons with their rows shuffled apart.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
 
 use super::all_pairs::{Pairing, Scratch};
 use super::bits::BinnedLayer;
+use super::draw::{below, generator, permute};
 use super::pairwise::pair_count;
 use crate::kernels::LANES;
 
@@ -49,8 +48,7 @@ pub fn shuffle_bias(pairing: &Pairing<'_>, layer: &BinnedLayer, sample: usize, s
     let permutations = sample.div_ceil(PANELS_A_PERMUTATION * LANES.min(neurons - 1));
     let one = |scratch: &mut (Scratch, Vec<u16>), permutation: usize| {
         let (scratch, shuffled) = scratch;
-        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ stream.rotate_left(32));
-        rng.set_stream(permutation as u64);
+        let mut rng = generator(seed, stream, permutation as u64);
         let left = below(&mut rng, neurons);
         shuffled.clear();
         shuffled.extend_from_slice(layer.column(left));
@@ -79,22 +77,6 @@ fn mean_with_error(means: &[(f64, usize)]) -> ShuffleBias {
     ShuffleBias { mean_nats, standard_error_nats, pairs: means.iter().map(|&(_, pairs)| pairs).sum() }
 }
 
-/// Fisher and Yates's shuffle, spelled out here because the order must not change with a release of a crate.
-fn permute<T>(rng: &mut impl Rng, values: &mut [T]) {
-    for last in (1..values.len()).rev() {
-        values.swap(last, below(rng, last + 1));
-    }
-}
-
-/// A uniform number below `bound`, by Lemire's multiplication; its bias, below `bound / 2^32`, is far below any error here.
-///
-/// # Panics
-/// If `bound` does not fit 32 bits.
-fn below(rng: &mut impl Rng, bound: usize) -> usize {
-    let bound = u32::try_from(bound).expect("fewer than 2^32 rows and neurons");
-    ((u64::from(rng.next_u32()) * u64::from(bound)) >> 32) as usize
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,7 +85,7 @@ mod tests {
     use crate::kernels::Kernel;
 
     fn columns(neurons: usize, rows: usize) -> Vec<u16> {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut rng = generator(1, 0, 0);
         (0..neurons * rows).map(|_| below(&mut rng, 10) as u16).collect()
     }
 

@@ -145,11 +145,11 @@ impl Kernel {
     #[must_use]
     pub fn widest_bit_table(self) -> usize {
         match self.0 {
-            Variant::Scalar => 12,
+            Variant::Scalar => 7,
             #[cfg(target_arch = "x86_64")]
-            Variant::Avx2 => 24,
+            Variant::Avx2 => 12,
             #[cfg(target_arch = "x86_64")]
-            Variant::Avx512 => 48,
+            Variant::Avx512 => 32,
         }
     }
 
