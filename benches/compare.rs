@@ -5,6 +5,7 @@
 //! counts, and of several passes the fastest, since whatever else the machine does only ever adds. Only the tables that compare numbers of
 //! threads go by the wall clock: run them on a quiet machine.
 
+use std::fmt::Write;
 use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
@@ -116,7 +117,7 @@ fn binned_line(columns: &Columns, bins: usize, of_python: &serde_json::Value) ->
             std::hint::black_box(Pairing::new(layer, marginals, &terms, kernel).measure());
         });
         widest = seconds / pairs * 1e9;
-        line += &format!("| {widest:.0} ");
+        let _ = write!(line, "| {widest:.0} ");
     }
     let mut tables = Vec::new();
     let mut of_pair = |i: usize, j: usize| {
@@ -143,7 +144,7 @@ fn binned_line(columns: &Columns, bins: usize, of_python: &serde_json::Value) ->
     let python = |what: &str| of_python[format!("{what}/{bins}")].as_f64().unwrap_or(f64::NAN) * 1e9;
     let others = [counted, product, python("bincount"), python("mutual_info_score")];
     for other in others {
-        line += &format!("| {other:.0} ({:.0}x) ", other / widest);
+        let _ = write!(line, "| {other:.0} ({:.0}x) ", other / widest);
     }
     println!("{line}|");
     Ok(())
@@ -162,7 +163,7 @@ fn ksg_line(columns: &Columns, of_python: &serde_json::Value) -> anyhow::Result<
             }
         });
         widest = seconds / pairs.len() as f64;
-        line += &format!("| {:.1} ", widest * 1e6);
+        let _ = write!(line, "| {:.1} ", widest * 1e6);
         for (&(i, j), expected) in pairs.iter().zip(of_python["ksg_nats"].as_array().context("ksg_nats")?) {
             agree(neighbourhoods.information_nats(i, j, &mut scratch), expected.as_f64().context("nats")?, 1e-9)?;
         }

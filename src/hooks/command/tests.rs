@@ -18,7 +18,7 @@ fn command(argv: &[&str]) -> CommandHook {
 }
 
 fn limited(mut hook: CommandHook) -> CommandHook {
-    hook.params.timeout_seconds = 1;
+    hook.params.timeout_seconds = 3;
     hook
 }
 
@@ -109,7 +109,7 @@ fn a_command_that_never_ends_is_ended_with_everything_it_started() {
     let attempted = fired(&hook);
     assert_eq!((attempted.result, attempted.again), (HookResult::Timeout, false));
     assert!(attempted.detail.contains("signal: 9"), "SIGTERM was ignored: {}", attempted.detail);
-    assert!(since.elapsed() >= Duration::from_secs(3) && since.elapsed() < LONG, "{:?}", since.elapsed());
+    assert!(since.elapsed() >= Duration::from_secs(5) && since.elapsed() < LONG, "{:?}", since.elapsed());
     for id in fs::read_to_string(folder.path().join("ids")).unwrap().split_whitespace() {
         gone(id);
     }
@@ -123,7 +123,7 @@ fn output_without_an_end_is_read_without_being_kept() {
     let ended = hook.run(&notice(Attempt::draw(), Kind::ExampleLevel, 3), &Closing::default()).unwrap();
     assert!(ended.overdue);
     assert_eq!(ended.output.kept().len(), 64 << 10);
-    assert!(ended.output.bytes() > 1 << 20, "it was read on: {} bytes", ended.output.bytes());
+    assert!(ended.output.bytes() > 128 << 10, "it was read on: {} bytes", ended.output.bytes());
     // More than a pipe holds, from a command that would wait for its reader.
     let much = fired(&shell("head -c 10000000 /dev/zero"));
     assert_eq!(much.result, HookResult::Ok, "{}", much.detail);

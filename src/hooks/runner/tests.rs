@@ -198,7 +198,7 @@ fn at_the_end_what_is_due_is_told_and_what_comes_too_late_is_given_up() {
     let outcomes = scene.outcomes.clone();
     scene.raise(1);
     scene.raise(2);
-    assert!(scene.close(Duration::from_secs(1)), "it does not wait for a retry that comes too late");
+    assert!(scene.close(Duration::from_secs(10)), "it does not wait for a retry that comes too late");
     let mut results: Vec<_> = outcomes.try_iter().map(|outcome| (outcome.hook.to_string(), outcome.result)).collect();
     results.sort();
     let expected =

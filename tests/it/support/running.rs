@@ -53,12 +53,24 @@ impl Running {
     /// # Panics
     /// If the process ends without it.
     pub fn says(&mut self, what: &str) {
+        self.tells(what, Running::stdout);
+    }
+
+    /// Waits until stderr holds this.
+    ///
+    /// # Panics
+    /// If the process ends without it.
+    pub fn warns(&mut self, what: &str) {
+        self.tells(what, Running::stderr);
+    }
+
+    fn tells(&mut self, what: &str, stream: fn(&Running) -> String) {
         until(what, || {
             let ended = self.has_ended();
             if ended {
                 self.read_to_the_end();
             }
-            let there = self.stdout().contains(what);
+            let there = stream(self).contains(what);
             assert!(there || !ended, "ended without {what:?}: {}{}", self.stdout(), self.stderr());
             there.then_some(())
         });
