@@ -17,6 +17,7 @@ use crate::detect::{DetectParams, ExampleLevelParams, HeuristicParams};
 use crate::gate::{Capacity, FlowCounts};
 use crate::hooks::{HookOutcome, HookSwitch, Hooks};
 use crate::identity::RunName;
+use crate::info::knn::KnnParams;
 use crate::info::{MeasureParams, ParamsError};
 use crate::kernels::{Kernel, KernelError};
 use crate::logging::LogLevelSwitch;
@@ -401,7 +402,8 @@ fn monitor_params(config: &Config) -> Result<MonitorParams, ParamsError> {
             measures.binning,
             measures.shuffle_pairs,
             seed,
-        )?,
+        )?
+        .with_ksg(measures.ksg_pairs, KnnParams::new(measures.ksg_k)?)?,
         rolling: config.window.rolling,
     })
 }

@@ -110,6 +110,10 @@ section! {
         binning: Binning = Binning::EqualWidth, Word, AfterRestart;
         /// Pairs of neurons a layer that the shuffle null is estimated from; 0 for none.
         shuffle_pairs: usize = 1000, Whole(0..=1_000_000), AfterRestart;
+        /// Pairs of neurons a layer whose mutual information is also estimated by nearest neighbours; 0 for none.
+        ksg_pairs: usize = 0, Whole(0..=1_000_000), AfterRestart;
+        /// Neighbours of that estimate.
+        ksg_k: usize = 3, Whole(1..=10), AfterRestart;
         /// Threads that compute.
         threads: usize = 1, Whole(1..=256), AfterRestart;
     }

@@ -6,7 +6,7 @@ use crate::support::training::{ANY_PORT, NOWHERE, Trainings, document};
 use crate::support::until::until;
 
 /// One step per example makes an epoch last for seconds.
-const LONG_EPOCHS: [&str; 6] = ["--examples", "20000", "--batch-size", "1", "--probe-rows", "200"];
+const LONG_EPOCHS: [&str; 6] = ["--examples", "8000", "--batch-size", "1", "--probe-rows", "200"];
 
 #[test]
 fn an_interrupt_finishes_the_epoch_and_its_report_and_ends_with_130() {

@@ -1,6 +1,7 @@
 //! An epoch as the trainer tells of it: in a line, in the JSON.
 
 use crate::event::EpochMetrics;
+use crate::info::KsgSample;
 use crate::report::{EpochReport, LayerReport, LayerStatistics};
 use crate::units::Epoch;
 use crate::verdict::Verdict;
@@ -26,6 +27,8 @@ pub(super) struct LayerLine {
     pub(super) name: String,
     /// `None` for a layer that could not be measured.
     pub(super) statistics: Option<LayerStatistics>,
+    /// Mutual information by nearest neighbours on a sample of pairs, where the configuration asks for it.
+    pub(super) ksg: Option<KsgSample>,
     /// The shuffle null of the mean mutual information, in nats.
     pub(super) shuffle_bias_nats: Option<f64>,
 }
@@ -41,6 +44,7 @@ impl EpochLine {
         let of_layer = |layer: &LayerReport| LayerLine {
             name: layer.layer.to_string(),
             statistics: layer.statistics.clone(),
+            ksg: layer.measures.ksg,
             shuffle_bias_nats: layer.measures.shuffle_bias.as_ref().map(|bias| bias.mean_nats),
         };
         EpochLine {

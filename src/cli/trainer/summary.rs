@@ -166,6 +166,10 @@ fn epoch(line: &EpochLine) -> Value {
 
 fn layer(layer: &LayerLine) -> Value {
     let mut document = json!({ "name": layer.name, "shuffle_bias_nats": layer.shuffle_bias_nats.map(finite) });
+    if let Some(ksg) = &layer.ksg {
+        document["ksg_nats"] = distribution(&ksg.nats);
+        document["ksg_pairs"] = ksg.pairs.into();
+    }
     let Some(statistics) = &layer.statistics else { return document };
     let measures = [
         ("entropy_network_nats", Some(&statistics.entropy_network_nats)),
