@@ -12,7 +12,7 @@ use super::exit::{Exit, Failure};
 use crate::choices::Mode;
 use crate::config::Config;
 use crate::identity::RunName;
-use crate::training::{LrStep, Model, Optimizer, Task, TaskOptions, TrainOptions};
+use crate::training::{LrStep, Model, Optimizer, ProbeFrom, Task, TaskOptions, TrainOptions};
 
 /// The name of the binary that trains.
 const TRAINER: &str = "rotewatch-trainer";
@@ -90,6 +90,9 @@ pub struct TrainArgs {
     /// Examples in the probe set [default: the configuration's sampling.rows]
     #[arg(long, value_name = "N", help_heading = "Monitoring")]
     pub probe_rows: Option<usize>,
+    /// Whether the probe is like the training examples or comes from the test set
+    #[arg(long, value_name = "SET", default_value_t, help_heading = "Monitoring")]
+    pub probe_from: ProbeFrom,
 
     /// What is to be learnt
     #[arg(long, default_value_t, help_heading = "Task")]
@@ -178,6 +181,7 @@ impl TrainArgs {
                 spurious: self.spurious,
                 augment: self.augment,
                 probe_rows,
+                probe_from: self.probe_from,
             },
             model: self.model,
             batch_norm: self.batch_norm,

@@ -18,6 +18,7 @@ const EPOCH_SECONDS: f64 = 0.08;
 pub fn estimate(training: &TrainOptions) -> Duration {
     let per_ten_thousand = match (training.model, training.batch_norm) {
         (Model::Cnn, _) => 0.95,
+        (Model::Transformer, _) => 4.0,
         (Model::Mlp, true) => 0.16,
         (Model::Mlp, false) => 0.12,
     };

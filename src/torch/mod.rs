@@ -15,6 +15,7 @@ pub mod models;
 mod seed;
 pub mod tap;
 pub mod tasks;
+mod topics;
 pub mod train;
 
 /// The folder of the real MNIST files, or `None` after saying aloud that a test skips.

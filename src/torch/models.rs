@@ -6,6 +6,7 @@
 mod cnn;
 mod layers;
 mod mlp;
+mod transformer;
 
 use tch::Tensor;
 use tch::nn::VarStore;
@@ -16,7 +17,7 @@ use crate::training::{Model, TrainOptions};
 /// A layer that can be observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layer {
-    /// Its name, such as `hidden1` or `conv2`.
+    /// Its name, such as `hidden1`, `conv2` or `block3.feedforward`.
     pub name: &'static str,
     /// Its neurons; the channels of a convolution.
     pub neurons: usize,
@@ -24,7 +25,8 @@ pub struct Layer {
 
 /// What is called with the index of a layer (as in [`Network::layers`]) and what that layer gave out.
 ///
-/// Linear layers give rows x neurons, convolutions the raw map: rows x channels x height x width. The tensor belongs to the
+/// Linear layers give rows x neurons (rows x positions x neurons where they read sequences), convolutions the raw map: rows x
+/// channels x height x width. The tensor belongs to the
 /// forward pass; what wants to keep it copies it.
 pub type Observe<'a> = &'a mut dyn FnMut(usize, &Tensor);
 
@@ -37,8 +39,9 @@ pub struct Network {
 #[derive(Debug)]
 enum Kind {
     Mlp(mlp::Mlp),
-    // Boxed for being so much larger than the other.
+    // Boxed for being so much larger than the first.
     Cnn(Box<cnn::Cnn>),
+    Transformer(Box<transformer::Transformer>),
 }
 
 impl Network {
@@ -46,7 +49,7 @@ impl Network {
     ///
     /// # Panics
     /// Where the input is not what the model reads: one number of features or channels x 14 x 14 for the MLP, the latter for
-    /// the CNN. [`TrainOptions::check`] and the tasks see to that.
+    /// the CNN, the texts of `topics` for the transformer. [`TrainOptions::check`] and the tasks see to that.
     #[must_use]
     pub fn new(store: &VarStore, options: &TrainOptions, input_shape: &[i64], classes: i64) -> Self {
         let mut maker = layers::Maker {
@@ -59,6 +62,7 @@ impl Network {
         let kind = match options.model {
             Model::Mlp => Kind::Mlp(mlp::Mlp::new(&mut maker, input_shape.iter().product(), classes)),
             Model::Cnn => Kind::Cnn(Box::new(cnn::Cnn::new(&mut maker, input_shape, classes))),
+            Model::Transformer => Kind::Transformer(Box::new(transformer::Transformer::new(&mut maker, classes))),
         };
         Network { kind }
     }
@@ -69,6 +73,7 @@ impl Network {
         match self.kind {
             Kind::Mlp(_) => mlp::LAYERS,
             Kind::Cnn(_) => cnn::LAYERS,
+            Kind::Transformer(_) => transformer::LAYERS,
         }
     }
 
@@ -83,6 +88,7 @@ impl Network {
         match &self.kind {
             Kind::Mlp(mlp) => mlp.forward(input, train, observe),
             Kind::Cnn(cnn) => cnn.forward(input, train, observe),
+            Kind::Transformer(transformer) => transformer.forward(input, train, observe),
         }
     }
 }
@@ -128,6 +134,20 @@ mod tests {
         assert_eq!(logits.size(), [4, 10]);
         let sizes: Vec<i64> = network.layers().iter().map(|layer| i64::try_from(layer.neurons).unwrap()).collect();
         assert_eq!(sizes, shapes.iter().map(|(_, shape)| shape[1]).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_transformer_shows_what_its_feed_forward_layers_give_for_every_position() {
+        let options = TrainOptions { model: Model::Transformer, ..TrainOptions::default() };
+        let (_store, network) = network(&options, &[16]);
+        let texts = Tensor::arange(64, (tch::Kind::Int64, Device::Cpu)).view([4, 16]);
+        let mut shapes = Vec::new();
+        let logits = network.forward(&texts, false, &mut |layer, values| shapes.push((layer, values.size())));
+        assert_eq!(shapes, (0..3).map(|layer| (layer, vec![4, 16, 128])).collect::<Vec<_>>());
+        assert_eq!(logits.size(), [4, 10]);
+        // Where a word stands matters, and so do the words beside it.
+        let turned = texts.flip([1]);
+        assert!(network.forward(&turned, false, &mut |_, _| ()) != logits);
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub(crate) enum Draw {
     Shifts = 7,
     /// Which outputs dropout silences.
     Dropout = 8,
+    /// Which words the topics of made-up texts like.
+    Language = 9,
 }
 
 /// The generator of one kind of draw under a seed.

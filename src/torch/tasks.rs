@@ -13,8 +13,8 @@ use super::data::{self, Split};
 use super::idx::{self, IdxError, Part};
 use super::images::Images;
 use super::seed::{Draw, generator};
-use super::{circles, digits};
-use crate::training::{COLORED_LABEL_NOISE, OptionsError, Task, TaskOptions};
+use super::{circles, digits, topics};
+use crate::training::{COLORED_LABEL_NOISE, OptionsError, ProbeFrom, Task, TaskOptions};
 
 /// Test examples of a task that renders its own; MNIST has 10,000.
 const RENDERED_TEST_ROWS: usize = 5_000;
@@ -33,7 +33,7 @@ pub struct TaskData {
     pub train: Split,
     /// Training rows whose label is wrong, i64; `None` where there are none.
     pub mislabelled: Option<Tensor>,
-    /// Unlabelled inputs like those trained on, and not among them.
+    /// Unlabelled inputs, not among those trained on: like them, or of the test set, as the options say.
     pub probe: Tensor,
     /// Examples like those trained on, with labels as noisy, and not among them.
     pub hold_out: Split,
@@ -58,8 +58,22 @@ impl TaskData {
     /// there are.
     pub fn load(options: &TaskOptions, seed: u64) -> Result<Self, TaskError> {
         options.check()?;
+        let mut data = Self::load_as_trained(options, seed)?;
+        if options.probe_from == ProbeFrom::Test {
+            let test_rows = data.test.rows();
+            if options.probe_rows > test_rows {
+                return Err(TaskError::TooManyProbeRows { task: options.task, wanted: options.probe_rows, has: test_rows });
+            }
+            data.probe = data.test.inputs.narrow(0, 0, data.probe.size()[0]);
+        }
+        Ok(data)
+    }
+
+    /// The examples with a probe like those trained on.
+    fn load_as_trained(options: &TaskOptions, seed: u64) -> Result<Self, TaskError> {
         match options.task {
             Task::Circles => Ok(circles::load(options, seed)),
+            Task::Topics => Ok(topics::load(options, seed)),
             Task::Digits => {
                 let rows = row_counts(options).iter().sum();
                 let pool = digits::render(rows, &mut generator(seed, Draw::Examples));
@@ -216,6 +230,16 @@ pub enum TaskError {
     NoData {
         /// What was to be learnt.
         task: Task,
+    },
+    /// The probe is larger than the test set that it comes from.
+    #[error("--probe-from test with --probe-rows {wanted}, but the test set of --task {task} has {has} rows; use --probe-rows {has} or fewer")]
+    TooManyProbeRows {
+        /// What was to be learnt.
+        task: Task,
+        /// Rows asked for.
+        wanted: usize,
+        /// Rows there are.
+        has: usize,
     },
     /// The source is too small.
     #[error(

@@ -14,7 +14,7 @@ impl TaskOptions {
         }
         at_least_one("examples", self.examples)?;
         at_least_one("probe-rows", self.probe_rows)?;
-        let rendered = matches!(self.task, Task::Digits | Task::Circles);
+        let rendered = matches!(self.task, Task::Digits | Task::Circles | Task::Topics);
         for (option, got) in [("examples", self.examples), ("probe-rows", self.probe_rows)] {
             if rendered && got > RENDERED_EXAMPLES_MAX {
                 return Err(OptionsError::TooMany { option, got, most: RENDERED_EXAMPLES_MAX });
@@ -32,6 +32,20 @@ impl TaskOptions {
                 options: "--label-noise with a coloured task",
                 reason: "a quarter of its labels is wrong already, and the colour follows those",
                 instead: "leave --label-noise away, or leave --spurious away and take an uncoloured task",
+            });
+        }
+        if self.task == Task::Topics && self.spurious.is_some() {
+            return Err(OptionsError::Meaningless {
+                options: "--spurious with --task topics",
+                reason: "its texts have no shortcut",
+                instead: "use --task digits or circles, or leave --spurious away",
+            });
+        }
+        if self.task == Task::Topics && self.augment {
+            return Err(OptionsError::Meaningless {
+                options: "--augment with --task topics",
+                reason: "texts have no pixels to shift",
+                instead: "leave --augment away",
             });
         }
         if self.task == Task::Circles && self.augment {
@@ -57,6 +71,30 @@ impl TrainOptions {
                 options: "--model cnn with --task circles",
                 reason: "points have no pixels to convolve",
                 instead: "use --model mlp",
+            });
+        }
+        match (self.task.task, self.model) {
+            (Task::Topics, Model::Mlp | Model::Cnn) => {
+                return Err(OptionsError::Meaningless {
+                    options: "--task topics with --model mlp or cnn",
+                    reason: "texts are tokens, which only the transformer reads",
+                    instead: "add --model transformer",
+                });
+            }
+            (Task::Digits | Task::ShuffledMnist | Task::ColoredMnist | Task::Circles, Model::Transformer) => {
+                return Err(OptionsError::Meaningless {
+                    options: "--model transformer with a task of numbers",
+                    reason: "it reads tokens",
+                    instead: "use --task topics, or --model mlp",
+                });
+            }
+            _ => {}
+        }
+        if self.model == Model::Transformer && self.batch_norm {
+            return Err(OptionsError::Meaningless {
+                options: "--batch-norm with --model transformer",
+                reason: "its layers are normalised already, row by row",
+                instead: "leave --batch-norm away",
             });
         }
         if !(0.0..1.0).contains(&self.dropout) {
@@ -180,6 +218,8 @@ mod tests {
             (TaskOptions { label_noise: 0.4, ..task(Task::ColoredMnist) }, "a quarter"),
             (TaskOptions { label_noise: 0.4, spurious: Some(0.9), ..task(Task::Digits) }, "a quarter"),
             (TaskOptions { augment: true, ..task(Task::Circles) }, "no pixels"),
+            (TaskOptions { augment: true, ..task(Task::Topics) }, "no pixels"),
+            (TaskOptions { spurious: Some(0.9), ..task(Task::Topics) }, "no shortcut"),
             (TaskOptions { label_noise: 1.5, ..task(Task::Digits) }, "0 to 1"),
             (TaskOptions { spurious: Some(f64::NAN), ..task(Task::Digits) }, "0 to 1"),
             (TaskOptions { examples: 0, ..task(Task::Digits) }, "at least 1"),
@@ -196,8 +236,12 @@ mod tests {
     #[test]
     fn a_training_refuses_what_would_be_ignored_or_break() {
         let circles = TaskOptions { task: Task::Circles, ..TaskOptions::default() };
+        let topics = TaskOptions { task: Task::Topics, ..TaskOptions::default() };
         let cases = [
             (TrainOptions { model: Model::Cnn, task: circles, ..TrainOptions::default() }, "convolve"),
+            (TrainOptions { task: topics.clone(), ..TrainOptions::default() }, "add --model transformer"),
+            (TrainOptions { model: Model::Transformer, ..TrainOptions::default() }, "reads tokens"),
+            (TrainOptions { model: Model::Transformer, task: topics, batch_norm: true, ..TrainOptions::default() }, "already"),
             (TrainOptions { dropout: 1.0, ..TrainOptions::default() }, "below 1"),
             (TrainOptions { learning_rate: 0.0, ..TrainOptions::default() }, "above 0"),
             (TrainOptions { weight_decay: -1.0, ..TrainOptions::default() }, "0 or more"),

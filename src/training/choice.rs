@@ -19,6 +19,8 @@ pub enum Task {
     ColoredMnist,
     /// Two concentric circles in the plane, and a third feature that can be made a shortcut (`spurious`).
     Circles,
+    /// Short made-up texts about one of ten topics; nothing to download.
+    Topics,
 }
 
 /// Which network learns it.
@@ -29,6 +31,18 @@ pub enum Model {
     Mlp,
     /// Two convolutions and a hidden linear layer.
     Cnn,
+    /// Three blocks of self-attention and feed-forward layers of width 64; it reads tokens.
+    Transformer,
+}
+
+/// Where the rows of the probe come from. Its labels are never looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum)]
+pub enum ProbeFrom {
+    /// They are like the training examples, shortcuts included, and not among them.
+    #[default]
+    Training,
+    /// They are rows of the test set, where shortcuts say nothing: the paper's sweeps.
+    Test,
 }
 
 /// Which rule moves the weights.
@@ -64,7 +78,7 @@ macro_rules! named_as_on_the_command_line {
         }
     )*};
 }
-named_as_on_the_command_line!(Task, Model, Optimizer);
+named_as_on_the_command_line!(Task, Model, Optimizer, ProbeFrom);
 
 /// One step of the learning rate: from epoch `epoch` on (the first is 1) it is multiplied by `factor`. Written `EPOCH:FACTOR`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -110,7 +124,7 @@ mod tests {
         assert_eq!("shuffled-mnist".parse(), Ok(Task::ShuffledMnist));
         assert_eq!("sgd".parse(), Ok(Optimizer::Sgd));
         let error = "resnet".parse::<Model>().unwrap_err();
-        assert_eq!(error.to_string(), "unknown Model `resnet`; known are mlp, cnn");
+        assert_eq!(error.to_string(), "unknown Model `resnet`; known are mlp, cnn, transformer");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 pub use check::OptionsError;
-pub use choice::{LrStep, Model, Optimizer, Task};
+pub use choice::{LrStep, Model, Optimizer, ProbeFrom, Task};
 
 /// Rows that a task of rendered examples hands out at most (MNIST has its own number); 0.8 GB at 14 x 14 floats.
 pub const RENDERED_EXAMPLES_MAX: usize = 1_000_000;
@@ -37,8 +37,10 @@ pub struct TaskOptions {
     pub spurious: Option<f64>,
     /// Whether every epoch shifts every training picture by up to two pixels of 28 in each direction.
     pub augment: bool,
-    /// Rows of the probe: unlabelled, like the training examples and not among them (default 1,000).
+    /// Rows of the probe: unlabelled, and not among the training examples (default 1,000).
     pub probe_rows: usize,
+    /// Where they come from (default `training`).
+    pub probe_from: ProbeFrom,
 }
 
 impl Default for TaskOptions {
@@ -51,6 +53,7 @@ impl Default for TaskOptions {
             spurious: None,
             augment: false,
             probe_rows: 1_000,
+            probe_from: ProbeFrom::default(),
         }
     }
 }
@@ -62,7 +65,7 @@ impl TaskOptions {
         match self.task {
             Task::Digits => self.spurious,
             Task::ColoredMnist => Some(self.spurious.unwrap_or(COLORED_SPURIOUS_DEFAULT)),
-            Task::ShuffledMnist | Task::Circles => None,
+            Task::ShuffledMnist | Task::Circles | Task::Topics => None,
         }
     }
 }

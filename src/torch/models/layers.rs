@@ -34,17 +34,24 @@ impl Maker<'_> {
         Conv { weight, bias }
     }
 
+    /// A vector for each of `count` things, its numbers of variance 1: count x width.
+    pub(super) fn embedding(&mut self, name: &str, count: i64, width: i64) -> Tensor {
+        let vectors = self.uniform(&[count, width], 3.0_f32.sqrt());
+        (self.store.root() / name).var_copy("weight", &vectors)
+    }
+
     fn weights(&mut self, name: &str, shape: &[i64]) -> (Tensor, Tensor) {
         let inputs: i64 = shape[1..].iter().product();
         let bound = 1.0 / (inputs as f32).sqrt();
-        let mut uniform = |shape: &[i64]| {
-            let count: i64 = shape.iter().product();
-            let values: Vec<f32> = (0..count).map(|_| bound * (2.0 * self.weights.random::<f32>() - 1.0)).collect();
-            Tensor::from_slice(&values).view(shape)
-        };
-        let (weight, bias) = (uniform(shape), uniform(&shape[..1]));
+        let (weight, bias) = (self.uniform(shape, bound), self.uniform(&shape[..1], bound));
         let path = self.store.root() / name;
         (path.var_copy("weight", &weight), path.var_copy("bias", &bias))
+    }
+
+    fn uniform(&mut self, shape: &[i64], bound: f32) -> Tensor {
+        let count: i64 = shape.iter().product();
+        let values: Vec<f32> = (0..count).map(|_| bound * (2.0 * self.weights.random::<f32>() - 1.0)).collect();
+        Tensor::from_slice(&values).view(shape)
     }
 
     /// What follows a hidden layer: normalisation where asked for, `relu`, dropout where asked for.
