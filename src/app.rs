@@ -416,8 +416,9 @@ pub fn detect_params(config: &Config) -> DetectParams {
         smooth: detect.smooth,
         quiet_epochs: detect.quiet_epochs,
         example_level: ExampleLevelParams {
-            class_information_decline: detect.example_level.class_information_decline,
-            mutual_information_decline: detect.example_level.mutual_information_decline,
+            decline: detect.example_level.decline,
+            within_epochs: detect.example_level.within_epochs,
+            decline_ever: detect.example_level.decline_ever,
             from_epoch: Epoch(detect.example_level.from_epoch),
         },
         heuristic: HeuristicParams {

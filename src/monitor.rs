@@ -18,7 +18,7 @@ use crossbeam_channel::{Receiver, Sender, select};
 
 use crate::board::{Board, LayerHistograms, RunView};
 use crate::clock::{Stopwatch, unix_seconds};
-use crate::detect::{DetectParams, Judge, LayerObservation, Observation};
+use crate::detect::{ClassInformation, DetectParams, Judge, LayerObservation, Observation};
 use crate::event::{EpochEnd, EpochMetrics, Event, Frame};
 use crate::gate::{DropReason, Gate};
 use crate::hooks::HookFeed;
@@ -379,7 +379,9 @@ fn observation(epoch: Epoch, prediction_entropy_nats: Option<f64>, layers: &[Lay
             mutual_information_mean_nats: statistics
                 .and_then(|statistics| statistics.mutual_information_nats)
                 .map(|all| all.mean),
-            class_information_p90_nats: statistics.and_then(|statistics| statistics.class_information_nats).map(|all| all.p90),
+            class_information_nats: statistics
+                .and_then(|statistics| statistics.class_information_nats)
+                .map(|all| ClassInformation { p90: all.p90, mean: all.mean }),
         }
     };
     Observation { epoch, prediction_entropy_nats, layers: layers.iter().map(of_layer).collect() }

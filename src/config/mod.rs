@@ -138,12 +138,14 @@ section! {
 }
 
 section! {
-    /// The rule for single examples learnt by rote: both signals must have fallen from their maxima.
+    /// The rule for single examples learnt by rote: what the last layer knows of the class has fallen from its maximum.
     ExampleLevel {
-        /// The share of its maximum that class information must have lost.
-        class_information_decline: f64 = 0.05, Share, Live;
-        /// The share of its maximum that mutual information must have lost.
-        mutual_information_decline: f64 = 0.10, Share, Live;
+        /// The share of its newest maximum that must be lost.
+        decline: f64 = 0.05, Share, Live;
+        /// How many epochs ago that maximum may lie.
+        within_epochs: u32 = 6, Whole(1..=1_000_000), Live;
+        /// The share of its highest value ever that must be lost, however slowly.
+        decline_ever: f64 = 0.15, Share, Live;
         /// The first epoch that may raise an alarm.
         from_epoch: u32 = 2, Whole(1..=1_000_000), Live;
     }

@@ -55,7 +55,7 @@ fn every_key_can_be_set() {
                 neurons_per_layer: 64, reduce: max, on_full: wait, seed: 18446744073709551615}\nwindow: {epochs: 2, rows: \
                 600, rolling: 4}\nmeasures: {bins: 8, network_bins: 50, bin_edges: half-open, binning: equal-frequency, \
                 shuffle_pairs: 0, ksg_pairs: 50, ksg_k: 5, threads: 2}\ndetect: {smooth: 1, quiet_epochs: 5, stop_on: [heuristic, \
-                example_level], example_level: {class_information_decline: 0.2, mutual_information_decline: 0.3, \
+                example_level], example_level: {decline: 0.2, within_epochs: 9, decline_ever: 0.3, \
                 from_epoch: 7}, heuristic: {class_information_share: 0.7, amplification: 3}}\nlimits: {channel_frames: 2, channel_bytes: 1.5GiB, layers: 3, runs: 4, \
                 shutdown_seconds: 5}\nhooks: [{name: a, command: {argv: [a]}}]\nweb: {hosts: [Train.Example.org], allow_reload: true}\nlog: {level: debug}\n";
     let config = Config::parse(text, "rotewatch.yaml").unwrap();
@@ -77,8 +77,8 @@ fn every_key_can_be_set() {
 #[test]
 fn a_share_that_is_a_percentage_is_explained() {
     assert_eq!(
-        messages("detect:\n  example_level:\n    class_information_decline: 5\n"),
-        ["rotewatch.yaml:3:5: detect.example_level.class_information_decline: 5 is not in 0..1 (a share, ends excluded: \
+        messages("detect:\n  example_level:\n    decline: 5\n"),
+        ["rotewatch.yaml:3:5: detect.example_level.decline: 5 is not in 0..1 (a share, ends excluded: \
           0.05 means 5 %)"]
     );
 }
@@ -132,10 +132,7 @@ fn wrong_types_are_named() {
         ("web: {hosts: ['http://x']}", "1:15: web.hosts: `http://x` is not a host name: write it without scheme, port and path"),
         ("limits: {channel_bytes: lots}", "1:10: limits.channel_bytes: `lots` is not a size: write 268435456 or 256MiB"),
         ("limits: {channel_bytes: 1KiB}", "1:10: limits.channel_bytes: 1KiB is not in 1MiB..1TiB"),
-        (
-            "detect: {example_level: {class_information_decline: .nan}}",
-            "1:26: detect.example_level.class_information_decline: `.nan` is not a number",
-        ),
+        ("detect: {example_level: {decline: .nan}}", "1:26: detect.example_level.decline: `.nan` is not a number"),
         ("- a\n- b\n", "1:1: must be a section of keys, not a list"),
     ] {
         assert_eq!(messages(text), [format!("rotewatch.yaml:{says}")], "{text:?}");
@@ -175,11 +172,11 @@ fn what_is_allowed_but_hardly_meant_is_a_warning() {
 fn flags_are_held_to_the_same_ranges() {
     let mut config = Config::default();
     config.sampling.rows = 3;
-    config.detect.example_level.class_information_decline = f64::NAN;
+    config.detect.example_level.decline = f64::NAN;
     assert_eq!(
         config.checked("command line").unwrap_err().to_string(),
         "command line: sampling.rows: 3 is not in 10..1000000\ncommand line: \
-         detect.example_level.class_information_decline: NaN is not in 0..1 (a share, ends excluded: 0.05 means 5 %)"
+         detect.example_level.decline: NaN is not in 0..1 (a share, ends excluded: 0.05 means 5 %)"
     );
     assert!(Config::default().checked("command line").is_ok());
 }

@@ -60,7 +60,7 @@ impl Heuristic {
                 known.highest = known.highest.max(mutual_information);
             }
         }
-        let class_information = observation.layers.first().and_then(|first| first.class_information_p90_nats);
+        let class_information = observation.layers.first().and_then(|first| Some(first.class_information_nats?.p90));
         let (Some(class_information), Some(entropy)) = (class_information, observation.prediction_entropy_nats) else {
             return Err("the trainer sends no predictions, so class information is unknown".into());
         };
@@ -154,8 +154,8 @@ impl Detector for Heuristic {
 
 #[cfg(test)]
 mod tests {
-    use super::super::LayerObservation;
     use super::super::tests::params;
+    use super::super::{ClassInformation, LayerObservation};
     use super::*;
 
     /// An epoch of a network of two layers: mutual information of each, class information of the first.
@@ -163,7 +163,7 @@ mod tests {
         let layer = |name: &str, mutual, class| LayerObservation {
             layer: name.parse().expect("a good name"),
             mutual_information_mean_nats: Some(mutual),
-            class_information_p90_nats: Some(class),
+            class_information_nats: Some(ClassInformation { p90: class, mean: class / 2.0 }),
         };
         Observation {
             epoch: Epoch(u32::try_from(epoch).expect("a small epoch")),

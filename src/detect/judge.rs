@@ -109,7 +109,7 @@ mod tests {
         }
 
         fn judge(&mut self, observation: &Observation, _: &DetectParams) -> Answer {
-            match observation.layers[0].class_information_p90_nats {
+            match observation.layers[0].class_information_nats.map(|class| class.p90) {
                 None => Answer::TooEarly { reason: "nothing yet".into() },
                 Some(value) if value < 0.5 => Answer::Finding(Finding {
                     kind: self.0,

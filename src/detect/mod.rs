@@ -34,9 +34,18 @@ pub struct LayerObservation {
     /// Mean mutual information over the layer's pairs of neurons, in nats; `None` where too few rows made it
     /// unreliable.
     pub mutual_information_mean_nats: Option<f64>,
-    /// The 90th percentile over the layer's neurons of the information about the predicted class, in nats; `None`
-    /// without predictions, and where too few rows made it unreliable.
-    pub class_information_p90_nats: Option<f64>,
+    /// What its neurons tell about the predicted class; `None` without predictions, and where too few rows made it
+    /// unreliable.
+    pub class_information_nats: Option<ClassInformation>,
+}
+
+/// Information about the predicted class over a layer's neurons, in nats.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClassInformation {
+    /// A tenth of the neurons tell more.
+    pub p90: f64,
+    /// The mean.
+    pub mean: f64,
 }
 
 /// The thresholds of all detectors: the section `detect` of the configuration.
@@ -57,10 +66,12 @@ pub struct DetectParams {
 /// The thresholds of [`ExampleLevel`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExampleLevelParams {
-    /// The share of its maximum that class information must have lost.
-    pub class_information_decline: f64,
-    /// The share of its maximum that mutual information must have lost.
-    pub mutual_information_decline: f64,
+    /// The share of their maxima that the signals must have lost within `within_epochs`.
+    pub decline: f64,
+    /// How many epochs before the newest one those maxima may lie.
+    pub within_epochs: u32,
+    /// The share that they must have lost of their maxima over the whole run, however long ago.
+    pub decline_ever: f64,
     /// The first epoch that may raise an alarm.
     pub from_epoch: Epoch,
 }
@@ -96,11 +107,7 @@ pub(crate) mod tests {
         DetectParams {
             smooth: 2,
             quiet_epochs: 3,
-            example_level: ExampleLevelParams {
-                class_information_decline: 0.05,
-                mutual_information_decline: 0.10,
-                from_epoch: Epoch(2),
-            },
+            example_level: ExampleLevelParams { decline: 0.05, within_epochs: 6, decline_ever: 0.15, from_epoch: Epoch(2) },
             heuristic: HeuristicParams { class_information_share: 0.6, amplification: 1.7 },
             stop_on: vec![Kind::ExampleLevel],
         }
@@ -111,7 +118,7 @@ pub(crate) mod tests {
         let layer = LayerObservation {
             layer: "fc3".parse().expect("a good name"),
             mutual_information_mean_nats: mutual,
-            class_information_p90_nats: class,
+            class_information_nats: class.map(|class| ClassInformation { p90: class, mean: class / 2.0 }),
         };
         Observation {
             epoch: Epoch(u32::try_from(epoch).expect("a small epoch")),

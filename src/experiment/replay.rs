@@ -1,7 +1,7 @@
 //! The recorded epochs handed to the detectors again, so that a threshold is judged without training.
 
 use super::capture::{EpochRecord, History, LayerRecord};
-use crate::detect::{DetectParams, Judge, LayerObservation, Observation};
+use crate::detect::{ClassInformation, DetectParams, Judge, LayerObservation, Observation};
 use crate::units::Epoch;
 use crate::verdict::Kind;
 
@@ -54,6 +54,8 @@ fn layer(record: &LayerRecord) -> Option<LayerObservation> {
     Some(LayerObservation {
         layer: record.name.parse().ok()?,
         mutual_information_mean_nats: record.mutual_information_nats.and_then(|spread| spread.mean),
-        class_information_p90_nats: record.class_information_nats.and_then(|spread| spread.p90),
+        class_information_nats: record
+            .class_information_nats
+            .and_then(|spread| Some(ClassInformation { p90: spread.p90?, mean: spread.mean? })),
     })
 }

@@ -232,7 +232,9 @@ pub enum TaskError {
         task: Task,
     },
     /// The probe is larger than the test set that it comes from.
-    #[error("--probe-from test with --probe-rows {wanted}, but the test set of --task {task} has {has} rows; use --probe-rows {has} or fewer")]
+    #[error(
+        "--probe-from test with --probe-rows {wanted}, but the test set of --task {task} has {has} rows; use --probe-rows {has} or fewer"
+    )]
     TooManyProbeRows {
         /// What was to be learnt.
         task: Task,

@@ -83,7 +83,8 @@ impl Block {
     /// What every position takes from the others: rows x positions x width.
     fn attend(&self, stream: &Tensor) -> Tensor {
         let [rows, positions] = [stream.size()[0], stream.size()[1]];
-        let by_head = self.attention_in.forward(&self.attention_norm.forward(stream)).view([rows, positions, 3, HEADS, HEAD_WIDTH]);
+        let by_head =
+            self.attention_in.forward(&self.attention_norm.forward(stream)).view([rows, positions, 3, HEADS, HEAD_WIDTH]);
         let part = |index| by_head.select(2, index).transpose(1, 2);
         let [queries, keys, values] = [part(0), part(1), part(2)];
         let scores = queries.matmul(&keys.transpose(2, 3)) / (HEAD_WIDTH as f64).sqrt();
