@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use thiserror::Error;
 use crate::board::Board;
 use crate::clock::{Stopwatch, wall_clock};
 use crate::config::{Config, ConfigWatcher, LiveConfig, Wiring};
-use crate::detect::{DetectParams, ExampleLevelParams, HeuristicParams};
+use crate::detect::{BaselineParams, DetectParams, ExampleLevelParams, HeuristicParams, Reference};
+use crate::document::{DocumentError, TrainingDocument};
 use crate::gate::{Capacity, FlowCounts};
 use crate::hooks::{HookOutcome, HookSwitch, Hooks};
 use crate::identity::RunName;
@@ -50,6 +51,15 @@ pub enum StartError {
     /// The token cannot be read or made.
     #[error(transparent)]
     Token(#[from] crate::token::TokenError),
+    /// The run that others are compared with cannot be read.
+    #[error("detect.baseline.file: {0}")]
+    Reference(#[from] DocumentError),
+    /// It was not watched, so there is nothing to compare with.
+    #[error("detect.baseline.file: no epoch of {} was measured; name a training that was watched", path.display())]
+    EmptyReference {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is no state folder.
     #[error(transparent)]
     State(#[from] StateError),
@@ -390,7 +400,7 @@ fn listen(address: SocketAddr, any_port_will_do: bool) -> Result<TcpListener, Se
     }
 }
 
-fn monitor_params(config: &Config) -> Result<MonitorParams, ParamsError> {
+fn monitor_params(config: &Config) -> Result<MonitorParams, StartError> {
     let seed = config.sampling.seed;
     let measures = &config.measures;
     Ok(MonitorParams {
@@ -405,7 +415,15 @@ fn monitor_params(config: &Config) -> Result<MonitorParams, ParamsError> {
         )?
         .with_ksg(measures.ksg_pairs, KnnParams::new(measures.ksg_k)?)?,
         rolling: config.window.rolling,
+        reference: reference(config.detect.baseline.file.as_deref())?.map(Arc::new),
     })
+}
+
+/// The run that others are compared with, if the configuration names one.
+fn reference(file: Option<&Path>) -> Result<Option<Reference>, StartError> {
+    let Some(path) = file else { return Ok(None) };
+    let reference = Reference::of(&TrainingDocument::read(path)?);
+    reference.map(Some).ok_or_else(|| StartError::EmptyReference { path: path.to_owned() })
 }
 
 /// The configuration's section as the detectors take it.
@@ -425,6 +443,7 @@ pub fn detect_params(config: &Config) -> DetectParams {
             class_information_share: detect.heuristic.class_information_share,
             amplification: detect.heuristic.amplification,
         },
+        baseline: BaselineParams { below: detect.baseline.below, times_above: detect.baseline.times_above },
         stop_on: detect.stop_on.clone(),
     }
 }

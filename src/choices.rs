@@ -59,7 +59,7 @@ pub enum Binning {
     EqualFrequency,
 }
 
-/// The two ways in which a network memorizes (Bansal, Pruthi, Belinkov, 2022, section 1).
+/// The two ways in which a network memorizes (Bansal, Pruthi, Belinkov, 2022, section 1), and what looks like either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum Kind {
@@ -67,6 +67,8 @@ pub enum Kind {
     ExampleLevel,
     /// A shortcut is learnt in place of the task: low entropy, high mutual information.
     Heuristic,
+    /// The run departs from a reference run as memorizing networks do.
+    Baseline,
 }
 
 /// The least important line that is still logged.

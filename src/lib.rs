@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`units`], [`identity`], [`choices`], [`clock`], [`stop`], [`verdict`] | the ground: plain values |
 //! | [`kernels`], [`info`] | the mathematics |
-//! | [`activations`] | files of tensors |
+//! | [`activations`], [`document`] | files of tensors, and of trainings |
 //! | [`run`], [`gate`], [`event`], [`tap`] | the trainer's side of the channel |
 //! | [`detect`] | rules that find memorization |
 //! | [`window`], [`report`], [`board`], [`hooks`], [`monitor`] | the monitor's side of the channel, and who is told of alarms |
@@ -29,6 +29,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod detect;
+pub mod document;
 pub mod event;
 pub mod experiment;
 pub mod gate;

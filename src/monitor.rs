@@ -18,7 +18,7 @@ use crossbeam_channel::{Receiver, Sender, select};
 
 use crate::board::{Board, LayerHistograms, RunView};
 use crate::clock::{Stopwatch, unix_seconds};
-use crate::detect::{ClassInformation, DetectParams, Judge, LayerObservation, Observation};
+use crate::detect::{ClassInformation, DetectParams, Judge, LayerObservation, Observation, Reference};
 use crate::event::{EpochEnd, EpochMetrics, Event, Frame};
 use crate::gate::{DropReason, Gate};
 use crate::hooks::HookFeed;
@@ -44,6 +44,8 @@ pub struct MonitorParams {
     pub measures: MeasureParams,
     /// Reports in a rolling mean.
     pub rolling: usize,
+    /// The run that every run is compared with, if any.
+    pub reference: Option<Arc<Reference>>,
 }
 
 /// The state of the monitoring thread.
@@ -287,7 +289,7 @@ impl RunState {
             run: Arc::clone(run),
             active: true,
             window: Window::new(params.window, layers),
-            judge: Judge::default(),
+            judge: Judge::new(params.reference.clone()),
             rolling: (0..layers).map(|_| Rolling::new(params.rolling)).collect(),
             histograms: BTreeMap::new(),
             open_epoch: None,

@@ -11,7 +11,7 @@ use crate::units::Epoch;
 
 impl Kind {
     /// Every kind, in the order in which they are listed to people.
-    pub const ALL: [Kind; 2] = [Kind::ExampleLevel, Kind::Heuristic];
+    pub const ALL: [Kind; 3] = [Kind::ExampleLevel, Kind::Heuristic, Kind::Baseline];
 
     /// The spelling of configuration files, labels and JSON.
     #[must_use]
@@ -19,6 +19,7 @@ impl Kind {
         match self {
             Kind::ExampleLevel => "example_level",
             Kind::Heuristic => "heuristic",
+            Kind::Baseline => "baseline",
         }
     }
 
@@ -28,6 +29,7 @@ impl Kind {
         match self {
             Kind::ExampleLevel => "example-level memorization",
             Kind::Heuristic => "heuristic memorization",
+            Kind::Baseline => "departure from the baseline",
         }
     }
 }

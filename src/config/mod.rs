@@ -34,7 +34,7 @@ pub use watch::ConfigWatcher;
 
 use hooks::HookList;
 use lists::{HostName, ListOf, Or};
-use rules::{Address, Bytes, Folder, Multiple, Share, Switch, Whole, Word};
+use rules::{Address, Bytes, Multiple, PathOf, Share, Switch, Whole, Word};
 use section::section;
 
 section! {
@@ -43,7 +43,7 @@ section! {
         /// Where HTTP is served; none for not at all.
         listen: Option<SocketAddr> = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 19787))), Or("off", Address), AfterRestart;
         /// The folder for the history and the token; none for the user's own, see [`Config::state_dir`].
-        state: Option<PathBuf> = None, Or("auto", Folder), AfterRestart;
+        state: Option<PathBuf> = None, Or("auto", PathOf("folder")), AfterRestart;
         /// What is told of alarms.
         hooks: Vec<HookParams> = Vec::new(), HookList, Live;
     }
@@ -134,6 +134,8 @@ section! {
         example_level: ExampleLevel;
         /// The rule for shortcuts.
         heuristic: Heuristic;
+        /// The comparison with another run.
+        baseline: Baseline;
     }
 }
 
@@ -158,6 +160,18 @@ section! {
         class_information_share: f64 = 0.6, Share, Live;
         /// How many times that of the untrained network mutual information must be.
         amplification: f64 = 1.7, Multiple, Live;
+    }
+}
+
+section! {
+    /// The comparison with a run that is known to have gone well.
+    Baseline {
+        /// What `rotewatch train --json` printed for that run.
+        file: Option<PathBuf> = None, Or("none", PathOf("file")), AfterRestart;
+        /// How far below that run's, as a share of it, mutual information must lie.
+        below: f64 = 0.2, Share, Live;
+        /// How many times that run's mutual information must be.
+        times_above: f64 = 1.6, Multiple, Live;
     }
 }
 

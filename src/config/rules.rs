@@ -230,10 +230,10 @@ impl Rule<SocketAddr> for Address {
     }
 }
 
-/// The path of a folder, which need not exist yet.
-pub(super) struct Folder;
+/// The path of something, which need not exist yet.
+pub(super) struct PathOf(pub &'static str);
 
-impl Rule<PathBuf> for Folder {
+impl Rule<PathBuf> for PathOf {
     fn parse(&self, scalar: &Scalar) -> Result<PathBuf, Fault> {
         Ok(PathBuf::from(&scalar.text))
     }
@@ -247,7 +247,7 @@ impl Rule<PathBuf> for Folder {
     }
 
     fn describe(&self) -> String {
-        "path of a folder".to_owned()
+        format!("path of a {}", self.0)
     }
 }
 

@@ -1,6 +1,8 @@
 //! One run's detectors and the alarms that stand.
 
-use super::{DetectParams, Detector, ExampleLevel, Heuristic, Observation};
+use std::sync::Arc;
+
+use super::{Baseline, DetectParams, Detector, ExampleLevel, Heuristic, Observation, Reference};
 use crate::units::Epoch;
 use crate::verdict::{Alarm, Answer, Kind, Verdict};
 
@@ -30,13 +32,15 @@ pub struct Judgement {
     pub onset_if_now: Vec<Epoch>,
 }
 
-impl Default for Judge {
-    fn default() -> Self {
-        Judge::of(vec![Box::new(ExampleLevel::default()), Box::new(Heuristic::default())])
-    }
-}
-
 impl Judge {
+    /// A judge that has seen nothing yet. Without a reference no run is compared with another.
+    #[must_use]
+    pub fn new(reference: Option<Arc<Reference>>) -> Self {
+        let mut detectors: Vec<Box<dyn Detector>> = vec![Box::new(ExampleLevel::default()), Box::new(Heuristic::default())];
+        detectors.extend(reference.map(|reference| Box::new(Baseline::new(reference)) as Box<dyn Detector>));
+        Judge::of(detectors)
+    }
+
     fn of(detectors: Vec<Box<dyn Detector>>) -> Self {
         let benches = detectors.into_iter().map(|detector| Bench { detector, alarm: None, quiet_in_a_row: 0 }).collect();
         Judge { benches, ended: None }

@@ -3,10 +3,12 @@
 //! Each rule has a file of its own and names the source of its thresholds. [`Judge`] runs all of them for one run and
 //! holds an alarm until several quiet epochs have passed, so that a score around the threshold does not flap.
 
+mod baseline;
 mod example_level;
 mod heuristic;
 mod judge;
 
+pub use baseline::{Baseline, Reference};
 pub use example_level::ExampleLevel;
 pub use heuristic::Heuristic;
 pub use judge::{Judge, Judgement};
@@ -59,6 +61,8 @@ pub struct DetectParams {
     pub example_level: ExampleLevelParams,
     /// The rule for heuristic memorization.
     pub heuristic: HeuristicParams,
+    /// The rule that compares with another run.
+    pub baseline: BaselineParams,
     /// The kinds that ask the trainer to stop.
     pub stop_on: Vec<Kind>,
 }
@@ -85,6 +89,15 @@ pub struct HeuristicParams {
     pub amplification: f64,
 }
 
+/// The thresholds of [`Baseline`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct BaselineParams {
+    /// How far below the reference's, as a share of it, mutual information must lie.
+    pub below: f64,
+    /// How many times the reference's it must be.
+    pub times_above: f64,
+}
+
 /// A rule that judges one run, epoch by epoch.
 pub trait Detector: Send {
     /// The kind of memorization it looks for.
@@ -109,6 +122,7 @@ pub(crate) mod tests {
             quiet_epochs: 3,
             example_level: ExampleLevelParams { decline: 0.05, within_epochs: 6, decline_ever: 0.15, from_epoch: Epoch(2) },
             heuristic: HeuristicParams { class_information_share: 0.6, amplification: 1.7 },
+            baseline: BaselineParams { below: 0.2, times_above: 1.6 },
             stop_on: vec![Kind::ExampleLevel],
         }
     }

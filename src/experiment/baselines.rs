@@ -1,7 +1,7 @@
 //! Other ways to decide when to stop, on the very same captures.
 
-use super::capture::History;
 use super::truth::Truth;
+use crate::document::TrainingDocument;
 
 /// Epochs without a better hold-out accuracy after which training stops.
 pub const PATIENCE: usize = 5;
@@ -34,7 +34,7 @@ impl Stop {
 /// The best epoch by accuracy on held-out examples whose labels are as noisy as the training set's, with a patience of
 /// [`PATIENCE`] epochs. The first of equal ones counts, and it is kept also where patience never runs out. Needs labels.
 #[must_use]
-pub fn hold_out(history: &History, truth: &Truth) -> Stop {
+pub fn hold_out(history: &TrainingDocument, truth: &Truth) -> Stop {
     let mut best: Option<(u32, f64)> = None;
     for (epoch, accuracy) in (1..).zip(history.metric("val_accuracy")) {
         let Some(accuracy) = accuracy else { continue };
@@ -56,7 +56,7 @@ pub fn hold_out(history: &History, truth: &Truth) -> Stop {
 /// # Source
 /// Label Wave: Yuan, Feng, Liu, "Early Stopping Against Label Noise Without Validation Data" (ICLR 2024).
 #[must_use]
-pub fn label_wave(history: &History, truth: &Truth) -> Stop {
+pub fn label_wave(history: &TrainingDocument, truth: &Truth) -> Stop {
     let changes: Vec<Option<f64>> =
         history.metric("prediction_changes").into_iter().map(|share| share.map(|share| -share)).collect();
     first_peak(&changes, LABEL_WAVE_SMOOTH, truth)
@@ -65,7 +65,7 @@ pub fn label_wave(history: &History, truth: &Truth) -> Stop {
 /// The first local maximum of class information, the 90th percentile of the last layer's neurons, as a trailing mean over two
 /// epochs; noticed one epoch later.
 #[must_use]
-pub fn class_information(history: &History, truth: &Truth) -> Stop {
+pub fn class_information(history: &TrainingDocument, truth: &Truth) -> Stop {
     let trained = history.epochs.iter().filter(|epoch| epoch.epoch > 0);
     let series: Vec<Option<f64>> = trained.map(|epoch| epoch.layers.last()?.class_information_nats?.p90).collect();
     first_peak(&series, CLASS_INFORMATION_SMOOTH, truth)
@@ -74,7 +74,7 @@ pub fn class_information(history: &History, truth: &Truth) -> Stop {
 /// Hold-out loss minus training loss, as a trailing mean over three epochs, has risen by `rise` nats above its lowest value so
 /// far; the epoch of the lowest hold-out loss so far is kept. Needs labels.
 #[must_use]
-pub fn loss_gap(history: &History, truth: &Truth, rise: f64) -> Stop {
+pub fn loss_gap(history: &TrainingDocument, truth: &Truth, rise: f64) -> Stop {
     let held_out = history.metric("val_loss");
     let losses = held_out.iter().zip(history.metric("train_loss"));
     let gaps: Vec<Option<f64>> = losses.map(|(held_out, trained)| Some((*held_out)? - trained?)).collect();
@@ -120,12 +120,12 @@ fn smoothed(series: &[Option<f64>], over: usize) -> Vec<(u32, f64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::capture::{EpochRecord, LayerRecord, Spread};
     use super::super::truth::tests::truth;
     use super::*;
+    use crate::document::{EpochRecord, LayerRecord, Spread};
 
     /// A run with one metric; the class information of its only layer is the same series.
-    fn run(metric: &str, values: &[f64]) -> History {
+    fn run(metric: &str, values: &[f64]) -> TrainingDocument {
         let epoch = |(epoch, value): (u32, &f64)| EpochRecord {
             epoch,
             metrics: [(metric.to_owned(), Some(*value)), ("train_loss".to_owned(), Some(0.0))].into(),
@@ -136,7 +136,7 @@ mod tests {
                 ..LayerRecord::default()
             }],
         };
-        History { epochs: (1..).zip(values).map(epoch).collect(), final_layers: None }
+        TrainingDocument { run: None, epochs: (1..).zip(values).map(epoch).collect(), final_layers: None }
     }
 
     fn stop(alarm: impl Into<Option<u32>>, kept: u32) -> Stop {

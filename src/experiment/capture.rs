@@ -1,7 +1,5 @@
 //! The record of one run: what was asked for, and the trainer's document or why there is none.
 
-mod document;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -12,7 +10,7 @@ use serde_json::Value;
 use super::folder::{FolderError, OutFolder};
 use super::grid::PlannedRun;
 
-pub use document::{EpochRecord, FinalLayer, Histogram, History, LayerRecord, Spread};
+use crate::document::TrainingDocument;
 
 /// A run as it is recorded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,7 +113,7 @@ pub struct Capture {
     /// What was planned.
     pub run: PlannedRun,
     /// What was measured, epoch by epoch.
-    pub history: History,
+    pub history: TrainingDocument,
     /// How long it took.
     pub seconds: f64,
 }
@@ -142,7 +140,7 @@ impl Captures {
             let path = folder.record(&run.name);
             match Record::read(&path)?.filter(|record| record.is_of(run)) {
                 Some(Record { document: Some(document), seconds, .. }) => {
-                    let history = History::deserialize(document);
+                    let history = TrainingDocument::deserialize(document);
                     let history = history.map_err(|source| CaptureError::NotARecord { path, source })?;
                     captures.done.push(Capture { run: run.clone(), history, seconds });
                 }

@@ -1,7 +1,7 @@
 //! The recorded epochs handed to the detectors again, so that a threshold is judged without training.
 
-use super::capture::{EpochRecord, History, LayerRecord};
 use crate::detect::{ClassInformation, DetectParams, Judge, LayerObservation, Observation};
+use crate::document::{EpochRecord, LayerRecord, TrainingDocument};
 use crate::units::Epoch;
 use crate::verdict::Kind;
 
@@ -25,14 +25,16 @@ pub struct Alarms {
 
 /// Runs the detectors over a recorded run.
 #[must_use]
-pub fn replay(history: &History, params: &DetectParams) -> Alarms {
-    let mut judge = Judge::default();
+pub fn replay(history: &TrainingDocument, params: &DetectParams) -> Alarms {
+    let mut judge = Judge::new(None);
     let mut alarms = Alarms::default();
     for epoch in &history.epochs {
         for alarm in judge.judge(&observation(epoch), params).raised {
             let first = match alarm.finding.kind {
                 Kind::ExampleLevel => &mut alarms.example_level,
                 Kind::Heuristic => &mut alarms.heuristic,
+                // A recorded run is compared with none.
+                Kind::Baseline => continue,
             };
             let replayed = ReplayedAlarm { alarm_epoch: alarm.alarm_epoch.0, onset_epoch: alarm.finding.onset_epoch.0 };
             first.get_or_insert(replayed);

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::capture::{Capture, FinalLayer};
+use super::capture::Capture;
 use super::statistics::{Interval, tau_b, tau_interval};
 use super::truth::Truth;
 use crate::charts::Quartiles;
+use crate::document::FinalLayer;
 
 /// The networks of one cell that differ in nothing but the option and the seed.
 #[derive(Clone, Debug)]
@@ -213,8 +214,8 @@ fn density(layers: &[&FinalLayer]) -> Vec<(f64, f64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::capture::Histogram;
     use super::*;
+    use crate::document::Histogram;
 
     fn sweep(entropy_of: impl Fn(f64) -> f64) -> Sweep {
         let network = |(seed, value): (u64, f64)| Network {

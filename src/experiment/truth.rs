@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::capture::History;
+use crate::document::TrainingDocument;
 
 /// A run that ends this far below its best accuracy memorizes (1.0 point).
 pub const MEMORIZES_FROM: f64 = 0.010;
@@ -65,7 +65,7 @@ pub struct Truth {
 impl Truth {
     /// The truth of a recorded run; `None` without three trained epochs that all have a test accuracy.
     #[must_use]
-    pub fn of(history: &History) -> Option<Self> {
+    pub fn of(history: &TrainingDocument) -> Option<Self> {
         let accuracy: Option<Vec<f64>> = history.metric("test_accuracy").into_iter().collect();
         Self::of_accuracies(&accuracy?)
     }

@@ -71,7 +71,7 @@ fn everything_that_is_wrong_in_the_list_is_reported_at_once_with_its_place() {
         [
             "f:2:3: hooks[0].name: `a b` is not a hook's name: start with a letter or digit, then at most 63 letters, digits, \
              '.', '_' or '-'",
-            "f:3:8: hooks[0].on: `rote` is not one of example_level, heuristic",
+            "f:3:8: hooks[0].on: `rote` is not one of example_level, heuristic, baseline",
             "f:4:13: hooks[0].webhook.url: a webhook's URL begins with http:// or https://",
             "f:4:29: hooks[0].webhook.retries: 99 is not in 0..10",
             "f:4:42: hooks[0].webhook.tiemout_seconds: unknown key; did you mean `timeout_seconds`?",

@@ -1,12 +1,19 @@
-//! The trainer's JSON document, as far as an experiment reads it. A field that is missing or null is `None`.
+//! The document that `rotewatch train --json` prints, read again: by experiments, and as the baseline of other runs. A field that
+//! is missing or null is `None`.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::{fs, io};
 
 use serde::Deserialize;
 
 /// What a training told, epoch by epoch.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct History {
+pub struct TrainingDocument {
+    /// The run's name; `None` where nobody watched.
+    #[serde(default)]
+    pub run: Option<String>,
     /// The epochs in their order, the untrained network first.
     #[serde(rename = "history")]
     pub epochs: Vec<EpochRecord>,
@@ -79,7 +86,16 @@ pub struct Histogram {
     pub counts: Vec<u64>,
 }
 
-impl History {
+impl TrainingDocument {
+    /// Reads a document from its file.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is something else.
+    pub fn read(path: &Path) -> Result<Self, DocumentError> {
+        let text = fs::read_to_string(path).map_err(|source| DocumentError::Unreadable { path: path.to_owned(), source })?;
+        text.parse().map_err(|source| DocumentError::NotADocument { path: path.to_owned(), source })
+    }
+
     /// A metric of every trained epoch, from epoch 1 on; `None` where an epoch lacks it.
     #[must_use]
     pub fn metric(&self, name: &str) -> Vec<Option<f64>> {
@@ -92,4 +108,33 @@ impl History {
     pub fn last_epoch(&self) -> u32 {
         self.epochs.last().map_or(0, |epoch| epoch.epoch)
     }
+}
+
+impl FromStr for TrainingDocument {
+    type Err = serde_json::Error;
+
+    fn from_str(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+}
+
+/// Why a file holds no training.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// It cannot be read.
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It holds something else.
+    #[error("{} is not what `rotewatch train --json` prints: {source}", path.display())]
+    NotADocument {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        source: serde_json::Error,
+    },
 }
