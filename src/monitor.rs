@@ -18,7 +18,7 @@ use crossbeam_channel::{Receiver, Sender, select};
 
 use crate::board::{Board, LayerHistograms, RunView};
 use crate::clock::{Stopwatch, unix_seconds};
-use crate::detect::{ClassInformation, DetectParams, Judge, LayerObservation, Observation, Reference};
+use crate::detect::{ClassInformation, DetectParams, HintTracker, Judge, LayerObservation, Observation, Reference};
 use crate::event::{EpochEnd, EpochMetrics, Event, Frame};
 use crate::gate::{DropReason, Gate};
 use crate::hooks::HookFeed;
@@ -67,6 +67,7 @@ struct RunState {
     active: bool,
     window: Window,
     judge: Judge,
+    hints: HintTracker,
     rolling: Vec<Rolling>,
     histograms: BTreeMap<LayerName, LayerHistograms>,
     /// The epoch that frames have come for and that has not ended.
@@ -236,7 +237,8 @@ impl MonitorThread {
             places.into_iter().zip(measured).filter_map(|(place, measures)| state.layer_report(place, measures)).collect();
         let prediction_entropy_nats =
             samples.predictions.as_deref().filter(|all| !all.is_empty()).map(|all| ClassGroups::of(all).entropy_nats());
-        let judgement = state.judge.judge(&observation(epoch, prediction_entropy_nats, &layers), &detect);
+        let judgement = state.judge.judge(&observation(run, epoch, prediction_entropy_nats, &layers), &detect);
+        let hints = state.hints.take_in(epoch, &end.metrics);
         let report = Arc::new(EpochReport {
             run: Arc::clone(run),
             epoch,
@@ -247,6 +249,7 @@ impl MonitorThread {
             prediction_entropy_nats,
             layers,
             answers: judgement.answers,
+            hints,
             verdict: judgement.verdict,
             raised: judgement.raised,
             compute,
@@ -290,6 +293,7 @@ impl RunState {
             active: true,
             window: Window::new(params.window, layers),
             judge: Judge::new(params.reference.clone()),
+            hints: HintTracker::default(),
             rolling: (0..layers).map(|_| Rolling::new(params.rolling)).collect(),
             histograms: BTreeMap::new(),
             open_epoch: None,
@@ -373,7 +377,7 @@ fn publish_verdict(report: &EpochReport, detect: &DetectParams, onset_if_now: Ve
 }
 
 /// What the detectors may know of an epoch.
-fn observation(epoch: Epoch, prediction_entropy_nats: Option<f64>, layers: &[LayerReport]) -> Observation {
+fn observation(run: &Run, epoch: Epoch, prediction_entropy_nats: Option<f64>, layers: &[LayerReport]) -> Observation {
     let of_layer = |report: &LayerReport| {
         let statistics = report.statistics.as_ref().filter(|_| report.measures.reliable);
         LayerObservation {
@@ -386,7 +390,8 @@ fn observation(epoch: Epoch, prediction_entropy_nats: Option<f64>, layers: &[Lay
                 .map(|all| ClassInformation { p90: all.p90, mean: all.mean }),
         }
     };
-    Observation { epoch, prediction_entropy_nats, layers: layers.iter().map(of_layer).collect() }
+    let source = run.declaration().source;
+    Observation { epoch, source, prediction_entropy_nats, layers: layers.iter().map(of_layer).collect() }
 }
 
 /// Whatever ends the thread, nobody waits at its gate afterwards, and readiness says so.

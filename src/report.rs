@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::detect::Hints;
 use crate::event::EpochMetrics;
 use crate::identity::LayerName;
 use crate::info::{Distribution, LayerMeasures};
@@ -34,6 +35,8 @@ pub struct EpochReport {
     pub answers: Vec<(Kind, Answer)>,
     /// What it adds up to.
     pub verdict: Verdict,
+    /// What the trainer's own numbers hint at; it decides nothing.
+    pub hints: Hints,
     /// The alarms raised by this very epoch.
     pub raised: Vec<Alarm>,
     /// How long the measures took.

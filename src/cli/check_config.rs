@@ -1,7 +1,9 @@
 //! `rotewatch check-config`: every mistake in a configuration file at once.
 
+use std::io::Write;
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::Args;
 
 use super::exit::{Exit, Failure};
@@ -20,9 +22,10 @@ pub struct CheckConfigArgs {
 /// Every mistake, with its line and column.
 pub fn run(args: &CheckConfigArgs) -> Result<Exit, Failure> {
     let config = Config::read(&args.file).map_err(Failure::usage)?;
-    println!("{}: in order", args.file.display());
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}: in order", args.file.display()).context("stdout")?;
     for warning in config.warnings() {
-        println!("warning: {warning}");
+        writeln!(out, "warning: {warning}").context("stdout")?;
     }
     Ok(Exit::Done)
 }

@@ -169,6 +169,24 @@ impl TrainArgs {
         }
     }
 
+    /// Refuses flags that would be ignored beside one another.
+    ///
+    /// # Errors
+    /// Both flags, why they do not go together, and what to do.
+    pub fn check_together(&self) -> Result<(), Failure> {
+        let unwatched = self.monitor == Monitoring::Off;
+        let mistake = if unwatched && self.stop_on_onset {
+            "--stop-on-onset with --monitor off: nobody would see the onset; leave one of them away"
+        } else if unwatched && self.keep_serving {
+            "--keep-serving with --monitor off: nothing is served; leave one of them away"
+        } else if self.keep_serving && self.listen == Some(Listen::Off) {
+            "--keep-serving with --listen off: nothing is served; leave one of them away"
+        } else {
+            return Ok(());
+        };
+        Err(Failure::usage(anyhow!(mistake)))
+    }
+
     /// The training that the flags describe, its probe as large as `probe_rows`.
     #[must_use]
     pub fn options(&self, probe_rows: usize) -> TrainOptions {
@@ -206,6 +224,7 @@ impl TrainArgs {
 pub fn launch(args: &TrainArgs) -> Result<Exit, Failure> {
     use std::os::unix::process::CommandExt;
 
+    args.check_together()?;
     let probe_rows = args.probe_rows.unwrap_or(TaskOptions::default().probe_rows);
     args.options(probe_rows).check().map_err(Failure::usage)?;
     let trainer = trainer()?;

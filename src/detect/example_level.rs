@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use super::{DetectParams, Detector, Observation};
+use crate::choices::Mode;
 use crate::identity::LayerName;
 use crate::units::Epoch;
 use crate::verdict::{Answer, Evidence, Finding, Kind};
@@ -189,6 +190,11 @@ impl Detector for ExampleLevel {
             return Answer::Quiet { score };
         }
         let [highest, mean, mutual] = declines.signals;
+        let told_from = match observation.source {
+            Mode::Probe => "",
+            // Rows that are being learnt are told from rows of their kind that are not: the benchmark's streams have its false alarms.
+            Mode::Stream => "by the rows of training batches, which mislead this rule more often than a probe: ",
+        };
         let turn = |decline: Decline| if decline.share() > 0.0 { "fell" } else { "did not fall" };
         Answer::Finding(Finding {
             kind: Kind::ExampleLevel,
@@ -196,7 +202,7 @@ impl Detector for ExampleLevel {
             onset_epoch,
             layers: vec![layer.clone()],
             why: format!(
-                "the neurons of layer {layer} know less of the predicted class than they did: {:.1} % less in the mean ({:.3} nats at epoch {}, now \
+                "{told_from}the neurons of layer {layer} know less of the predicted class than they did: {:.1} % less in the mean ({:.3} nats at epoch {}, now \
                  {:.3}), {:.1} % less among the best tenth; their mutual information {} ({:.3} at epoch {}, now {:.3}): they give up what the classes \
                  have in common and learn single examples by heart",
                 100.0 * mean.share(),
@@ -318,6 +324,19 @@ mod tests {
         );
         let only_the_first = observation(5, Some(0.1), Some(0.01));
         assert!(matches!(detector.judge(&only_the_first, &unsmoothed), Answer::Quiet { .. }), "its own layer is missing");
+    }
+
+    #[test]
+    fn a_verdict_from_a_stream_says_so() {
+        let mut detector = ExampleLevel::default();
+        let mut why = String::new();
+        for (epoch, (class, mutual)) in falling(0.05, 6).into_iter().enumerate() {
+            let observation = Observation { source: Mode::Stream, ..observation(epoch, Some(class), Some(mutual)) };
+            if let Answer::Finding(finding) = detector.judge(&observation, &params()) {
+                why = finding.why;
+            }
+        }
+        assert!(why.starts_with("by the rows of training batches"), "{why}");
     }
 
     #[test]

@@ -157,6 +157,7 @@ mod tests {
     use super::super::tests::params;
     use super::super::{ClassInformation, LayerObservation};
     use super::*;
+    use crate::choices::Mode;
 
     /// An epoch of a network of two layers: mutual information of each, class information of the first.
     fn epoch(epoch: usize, mutual: [f64; 2], class: f64) -> Observation {
@@ -167,6 +168,7 @@ mod tests {
         };
         Observation {
             epoch: Epoch(u32::try_from(epoch).expect("a small epoch")),
+            source: Mode::Probe,
             prediction_entropy_nats: Some(0.69),
             layers: vec![layer("fc1", mutual[0], class), layer("fc2", mutual[1], 0.6)],
         }

@@ -6,13 +6,16 @@
 mod baseline;
 mod example_level;
 mod heuristic;
+mod hints;
 mod judge;
 
 pub use baseline::{Baseline, Reference};
 pub use example_level::ExampleLevel;
 pub use heuristic::Heuristic;
+pub use hints::{HintTracker, Hints, LabelWave, LossGap};
 pub use judge::{Judge, Judgement};
 
+use crate::choices::Mode;
 use crate::identity::LayerName;
 use crate::units::Epoch;
 use crate::verdict::{Answer, Kind};
@@ -22,6 +25,8 @@ use crate::verdict::{Answer, Kind};
 pub struct Observation {
     /// The epoch.
     pub epoch: Epoch,
+    /// Where the rows came from.
+    pub source: Mode,
     /// Entropy in nats of the classes that the network predicts; `None` without predictions.
     pub prediction_entropy_nats: Option<f64>,
     /// The tapped layers in forward order.
@@ -136,6 +141,7 @@ pub(crate) mod tests {
         };
         Observation {
             epoch: Epoch(u32::try_from(epoch).expect("a small epoch")),
+            source: Mode::Probe,
             prediction_entropy_nats: Some(2.3),
             layers: vec![layer],
         }

@@ -1,12 +1,13 @@
 //! Other ways to decide when to stop, on the very same captures.
 
 use super::truth::Truth;
+use crate::detect::LabelWave;
 use crate::document::TrainingDocument;
+use crate::units::Epoch;
 
 /// Epochs without a better hold-out accuracy after which training stops.
 pub const PATIENCE: usize = 5;
 /// Epochs in the trailing means below.
-const LABEL_WAVE_SMOOTH: usize = 3;
 const CLASS_INFORMATION_SMOOTH: usize = 2;
 const LOSS_GAP_SMOOTH: usize = 3;
 /// The rises of the loss gap, in nats, among which the tuning runs choose.
@@ -50,16 +51,18 @@ pub fn hold_out(history: &TrainingDocument, truth: &Truth) -> Stop {
     Stop { alarm: None, kept: best.map_or(truth.last_epoch(), |(epoch, _)| epoch) }
 }
 
-/// The first local minimum of the share of training examples whose prediction changed since the epoch before, as a trailing mean
-/// over three epochs; noticed one epoch later.
-///
-/// # Source
-/// Label Wave: Yuan, Feng, Liu, "Early Stopping Against Label Noise Without Validation Data" (ICLR 2024).
+/// The first wave of predictions ([`LabelWave`]), noticed one epoch later.
 #[must_use]
 pub fn label_wave(history: &TrainingDocument, truth: &Truth) -> Stop {
-    let changes: Vec<Option<f64>> =
-        history.metric("prediction_changes").into_iter().map(|share| share.map(|share| -share)).collect();
-    first_peak(&changes, LABEL_WAVE_SMOOTH, truth)
+    let mut wave = LabelWave::default();
+    for (epoch, share) in (1..).zip(history.metric("prediction_changes")) {
+        let Some(share) = share else { continue };
+        wave.take_in(Epoch(epoch), share);
+        if let Some(trough) = wave.epoch() {
+            return Stop { alarm: Some(epoch), kept: trough.0 };
+        }
+    }
+    Stop::never(truth.last_epoch())
 }
 
 /// The first local maximum of class information, the 90th percentile of the last layer's neurons, as a trailing mean over two

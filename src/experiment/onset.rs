@@ -4,6 +4,7 @@ use super::Role;
 use super::score::{Judged, JudgedRun, Method, NAMED_WITHIN_EPOCHS, Score, Shortcut, Timing};
 use super::statistics::{CountedShare, Interval, Summary, paired_difference};
 use super::truth::Outcome;
+use crate::choices::Mode;
 
 /// All tables of a role, runs on probes and on streams apart.
 #[derive(Clone, Debug)]
@@ -101,7 +102,7 @@ pub fn parts(judged: &Judged) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     for role in Role::ALL {
         for stream in [false, true] {
-            let of_part = |run: &&JudgedRun| run.run.role == role && run.run.is_stream() == stream;
+            let of_part = |run: &&JudgedRun| run.run.role == role && (run.run.source() == Mode::Stream) == stream;
             let runs: Vec<&JudgedRun> = judged.runs.iter().filter(of_part).collect();
             if !runs.is_empty() {
                 parts.push(Part::of(role, stream, &runs));

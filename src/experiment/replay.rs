@@ -1,5 +1,6 @@
 //! The recorded epochs handed to the detectors again, so that a threshold is judged without training.
 
+use crate::choices::Mode;
 use crate::detect::{ClassInformation, DetectParams, Judge, LayerObservation, Observation};
 use crate::document::{EpochRecord, LayerRecord, TrainingDocument};
 use crate::units::Epoch;
@@ -25,11 +26,11 @@ pub struct Alarms {
 
 /// Runs the detectors over a recorded run.
 #[must_use]
-pub fn replay(history: &TrainingDocument, params: &DetectParams) -> Alarms {
+pub fn replay(history: &TrainingDocument, source: Mode, params: &DetectParams) -> Alarms {
     let mut judge = Judge::new(None);
     let mut alarms = Alarms::default();
     for epoch in &history.epochs {
-        for alarm in judge.judge(&observation(epoch), params).raised {
+        for alarm in judge.judge(&observation(epoch, source), params).raised {
             let first = match alarm.finding.kind {
                 Kind::ExampleLevel => &mut alarms.example_level,
                 Kind::Heuristic => &mut alarms.heuristic,
@@ -44,9 +45,10 @@ pub fn replay(history: &TrainingDocument, params: &DetectParams) -> Alarms {
 }
 
 /// What the monitor told the detectors after this epoch.
-fn observation(epoch: &EpochRecord) -> Observation {
+fn observation(epoch: &EpochRecord, source: Mode) -> Observation {
     Observation {
         epoch: Epoch(epoch.epoch),
+        source,
         prediction_entropy_nats: epoch.prediction_entropy_nats,
         layers: epoch.layers.iter().filter_map(layer).collect(),
     }

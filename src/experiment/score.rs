@@ -161,7 +161,7 @@ pub struct JudgedRun {
 impl JudgedRun {
     fn of(capture: &Capture, truth: Truth, params: &DetectParams, loss_gap_rise: f64) -> Self {
         let history = &capture.history;
-        let alarms = replay(history, params);
+        let alarms = replay(history, capture.run.source(), params);
         let stop = |method| match method {
             Method::Rotewatch => alarms.example_level.map_or(Stop::never(truth.last_epoch()), |alarm| Stop {
                 alarm: Some(alarm.alarm_epoch),

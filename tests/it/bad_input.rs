@@ -247,3 +247,40 @@ mod training {
         assert!(said.contains("sampling.rows") && said.contains("5 a bin"), "{said}");
     }
 }
+
+#[test]
+fn flags_that_would_be_ignored_beside_one_another_are_refused() {
+    for (flags, reason) in [
+        (["--monitor=off", "--stop-on-onset"], "nobody would see the onset"),
+        (["--monitor=off", "--keep-serving"], "nothing is served"),
+        (["--listen=off", "--keep-serving"], "nothing is served"),
+    ] {
+        let said = refused_in_one_line(&mut rotewatch([&["train"][..], &flags].concat()));
+        assert!(
+            said.contains(reason) && flags.iter().all(|flag| said.contains(flag.split('=').next().unwrap_or(flag))),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn texts_and_the_transformer_belong_together() {
+    for flags in [["--task=topics", "--model=mlp"], ["--task=digits", "--model=transformer"]] {
+        let said = refused_in_one_line(&mut rotewatch([&["train"][..], &flags].concat()));
+        assert!(said.contains("transformer"), "{said}");
+    }
+}
+
+#[cfg(feature = "torch")]
+#[test]
+fn a_baseline_that_cannot_be_read_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("other.json");
+    let (_folder, config) = config_file(&format!("detect: {{baseline: {{file: {}}}}}\n", file.display()));
+    let train = ["train", "--config", text(&config), "--listen", "off", "--examples", "100", "--epochs", "1"];
+    let missing = refused_in_one_line(&mut rotewatch(train));
+    assert!(missing.contains("detect.baseline.file: ") && missing.contains("cannot be read"), "{missing}");
+    fs::write(&file, "{}").expect("the folder is writable");
+    let other = refused_in_one_line(&mut rotewatch(train));
+    assert!(other.contains("is not what `rotewatch train --json` prints"), "{other}");
+}

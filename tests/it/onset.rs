@@ -46,6 +46,28 @@ fn stopping_at_the_onset_ends_the_training_at_the_alarm_whatever_the_monitor_cos
 }
 
 #[test]
+fn a_run_is_held_against_a_reference_that_a_file_names() {
+    let trainings = Trainings::new();
+    let reference = trainings.folder().join("good.json");
+    let good = trainings.document(&[&SMALL, &["--epochs", "6", "--run", "good"], &NOWHERE]);
+    fs::write(&reference, good.to_string()).expect("the folder is writable");
+    let file = trainings.folder().join("compared.yaml");
+    let compared = |below: f64| {
+        let detect =
+            format!("  example_level: {{from_epoch: 100}}\n  baseline: {{file: {}, below: {below}}}", reference.display());
+        fs::write(&file, format!("log: {{level: error}}\ndetect:\n  stop_on: [baseline]\n{detect}\n"))
+            .expect("the folder is writable");
+        ["--config", text(&file)]
+    };
+    let same = trainings.document(&[&SMALL, &["--epochs", "6"], &NOWHERE, &compared(0.0001)]);
+    assert_eq!(same["verdict"], "learning", "the same seed gives the same run: {}", same["why"]);
+    let noisy = trainings.document(&[&SMALL, &["--epochs", "6", "--stop-on-onset"], &NOISY, &NOWHERE, &compared(0.02)]);
+    assert_eq!((&noisy["verdict"], &noisy["kind"]), (&"memorizing".into(), &"baseline".into()));
+    assert!(noisy["why"].as_str().is_some_and(|why| why.contains("less information than those of run good")), "{}", noisy["why"]);
+    assert!(noisy["stopped"].as_str().is_some_and(|stopped| stopped.starts_with("baseline")), "{}", noisy["stopped"]);
+}
+
+#[test]
 fn without_an_onset_nothing_is_stopped() {
     let told = Trainings::new().document(&[&SMALL, &["--epochs", "6", "--stop-on-onset"], &NOWHERE]);
     assert_eq!((told["epochs"].as_u64(), told["stopped"].as_str()), (Some(6), None));

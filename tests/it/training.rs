@@ -26,9 +26,9 @@ fn wrong_labels_end_in_a_memorizing_verdict_told_in_full() {
     let signals: Vec<&str> =
         told["evidence"].as_array().expect("evidence").iter().filter_map(|of| of["signal"].as_str()).collect();
     assert_eq!(signals, ["class_information_p90_nats", "class_information_mean_nats", "mutual_information_mean_nats"]);
-    for evidence in told["evidence"].as_array().expect("evidence") {
-        assert!(number(evidence, "ratio") > number(evidence, "threshold"), "{evidence}");
-    }
+    let evidence = told["evidence"].as_array().expect("evidence");
+    let decline: f64 = evidence.iter().zip([0.45, 0.45, 0.1]).map(|(of, weight)| weight * number(of, "ratio")).sum();
+    assert!(evidence.iter().all(|of| decline > number(of, "threshold")), "{evidence:?}");
 
     let history = told["history"].as_array().expect("a history");
     let epochs: Vec<u64> = history.iter().filter_map(|epoch| epoch["epoch"].as_u64()).collect();
@@ -156,7 +156,7 @@ fn without_json_plain_lines_tell_the_address_each_epoch_the_alarm_and_what_to_do
     }
     for words in [
         "ALARM at epoch ",
-        "  why:        in layer hidden3",
+        "  why:        the neurons of layer hidden3 know less",
         "  what to do: keep the weights of epoch ",
         "verdict: example-level",
     ] {
@@ -199,7 +199,10 @@ fn a_document_is_printed_for_a_training_without_a_port_as_for_one_with() {
     let small: &[&str] = &["--examples", "500", "--epochs", "2", "--probe-rows", "100", "--json"];
     for listen in [NOWHERE, ANY_PORT] {
         let ended = crate::support::process::ended(&mut trainings.train(&[small, &listen].concat()));
-        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
-        assert_eq!(document(&ended)["epochs"], 2);
+        assert_eq!((ended.code, document(&ended)["epochs"].as_u64()), (Some(0), Some(2)), "{}", ended.stderr);
+        // Stdout is the document's: where it is served is said beside it.
+        let address = ended.stderr.strip_prefix("watched at http://127.0.0.1:").and_then(|rest| rest.strip_suffix("/\n"));
+        let port = address.map(|port| port.parse::<u16>().expect("a port"));
+        assert_eq!((port.is_some(), ended.stderr.is_empty()), (listen == ANY_PORT, listen == NOWHERE), "{}", ended.stderr);
     }
 }

@@ -50,6 +50,13 @@ impl Display {
             Some((run, None)) => self.line(&format!("run {run}: {what}; watched")),
             None => self.line(&format!("{what}; not watched")),
         }
+        // Stdout is the JSON's, and where there is no bar nothing above would say which port was taken.
+        if self.json
+            && self.bar.is_hidden()
+            && let Some((_, Some(address))) = watched
+        {
+            eprintln!("watched at http://{address}/");
+        }
     }
 
     /// Shows an epoch.

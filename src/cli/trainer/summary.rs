@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::final_layers;
 use super::line::{EpochLine, LayerLine};
+use crate::detect::Hints;
 use crate::gate::{DropReason, FlowCounts};
 use crate::identity::RunName;
 use crate::info::Distribution;
@@ -91,6 +92,7 @@ impl Summary {
             })).collect::<Vec<_>>()),
             "why": alarm.map(|alarm| alarm.finding.why.as_str()),
             "remedy": alarm.map(|alarm| alarm.finding.remedy.as_str()),
+            "hints": self.last_report.as_deref().map(|report| hints(&report.hints)),
             "stopped": self.stopped.as_ref().map(ToString::to_string),
             "restored_epoch": self.restored.as_ref().map(|restored| restored.epoch.0),
             "restored_from": self.restored.as_ref().map(|restored| restored.path.display().to_string()),
@@ -115,6 +117,7 @@ impl Summary {
         if let Some(verdict) = &self.verdict {
             lines.push(format!("verdict: {verdict}"));
         }
+        lines.extend(self.last_report.as_deref().and_then(|report| hints_in_words(&report.hints)));
         if let Some((best_epoch, best)) = self.best() {
             let mut line = format!("test accuracy: best {:.1} % at epoch {best_epoch}", 100.0 * best);
             let alarm = self.verdict.as_ref().and_then(Verdict::alarm);
@@ -139,6 +142,28 @@ impl Summary {
         }
         lines
     }
+}
+
+fn hints(hints: &Hints) -> Value {
+    json!({
+        "label_wave_epoch": hints.label_wave_epoch.map(|epoch| epoch.0),
+        "loss_gap_nats": hints.loss_gap.map(|gap| finite(gap.nats)),
+        "loss_gap_lowest_nats": hints.loss_gap.map(|gap| finite(gap.lowest_nats)),
+        "loss_gap_lowest_epoch": hints.loss_gap.map(|gap| gap.lowest_epoch.0),
+    })
+}
+
+/// The hints in words; `None` without any.
+fn hints_in_words(hints: &Hints) -> Option<String> {
+    let wave = hints.label_wave_epoch.map(|epoch| format!("predictions changed least around epoch {epoch} (Label Wave)"));
+    let gap = hints.loss_gap.map(|gap| {
+        format!(
+            "held-out loss lies {:.2} nats above training loss ({:.2} at epoch {})",
+            gap.nats, gap.lowest_nats, gap.lowest_epoch
+        )
+    });
+    let all: Vec<String> = [wave, gap].into_iter().flatten().collect();
+    (!all.is_empty()).then(|| format!("hints, which decide nothing: {}", all.join("; ")))
 }
 
 fn frames(flow: &FlowCounts) -> Value {

@@ -15,6 +15,7 @@ mod tests;
 pub use mistake::{GridError, GridFault, GridMistake};
 
 use super::Role;
+use crate::choices::Mode;
 use crate::identity::RunName;
 use crate::training::TrainOptions;
 
@@ -67,9 +68,9 @@ impl PlannedRun {
         self.options.iter().find(|(option, _)| option == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether rows come from the training batches instead of a probe.
+    /// Where rows come from: a probe, unless the file says otherwise.
     #[must_use]
-    pub fn is_stream(&self) -> bool {
-        self.option("sampling") == Some("stream")
+    pub fn source(&self) -> Mode {
+        self.option("sampling").and_then(|mode| mode.parse().ok()).unwrap_or(Mode::Probe)
     }
 }
