@@ -5,6 +5,8 @@
 #   make check   format, lints, documentation, licences, then test: what CI runs
 #   make build   target/release/rotewatch and target/release/rotewatch-trainer
 #   make bench   the benchmarks
+#   make onset   the alarm's benchmark and the paper's two sweeps, on MNIST from ROTEWATCH_DATA, into target/experiments (1 to 2 hours)
+#   make mutants breaks src/detect in every way that cargo-mutants knows and sees whether a test notices
 #   make doc     the library's documentation
 #   make fmt     format the code
 #   make clean   remove what was built and installed here
@@ -15,13 +17,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build run test check fmt doc bench clean licences promtool
+.PHONY: build run test check fmt doc bench onset mutants clean licences promtool
 
 PYTHON ?= python3
 TORCH_VERSION := 2.13.0
 # What libtorch_cpu of that wheel is linked against; the rest of the wheel's dependencies serves Python and GPUs.
 TORCH_NEEDS := nvidia-cuda-runtime==13.0.* nvidia-cuda-cupti==13.0.*
 CARGO_DENY := 0.20.2
+CARGO_MUTANTS := 27.1.0
 # What the benchmarks are compared with.
 SCIKIT_LEARN := 1.9.1
 
@@ -61,6 +64,14 @@ doc: $(libtorch)
 
 bench: $(libtorch) .venv/scikit-learn-$(SCIKIT_LEARN).installed
 	cargo bench --locked
+
+onset: build
+	for grid in onset shuffled-mnist colored-mnist; do \
+	  target/release/rotewatch experiment config/experiments/$$grid.yaml --out target/experiments/$$grid; done
+
+mutants:
+	cargo mutants --version 2>/dev/null | grep -qF ' $(CARGO_MUTANTS)' || cargo install --locked --version $(CARGO_MUTANTS) cargo-mutants
+	cargo mutants --no-shuffle --file 'src/detect/*.rs' --no-default-features --output target -- --lib detect::
 
 clean:
 	rm -rf target .venv

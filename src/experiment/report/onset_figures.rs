@@ -25,7 +25,7 @@ fn regrets(part: &Part<'_>) -> Option<Figure> {
             let points: Vec<f64> = runs.map(|run| 100.0 * run.score(method).regret_kept).collect();
             Some((method.in_words().to_owned(), Quartiles::of(&points)?))
         });
-        (format!("runs that are judged: {outcome}"), boxes.collect::<Vec<_>>())
+        (format!("runs: {outcome}"), boxes.collect::<Vec<_>>())
     };
     let groups: Vec<_> =
         [of(Outcome::Memorizes), of(Outcome::Clean)].into_iter().filter(|(_, boxes)| !boxes.is_empty()).collect();
