@@ -47,9 +47,13 @@ class Stream:
         self._open: Capture | None = None
         self._chosen: torch.Tensor | None = None
         self._sampled = False
+        before, after = self._before, self._after
+        if getattr(model, "_compiled_call_impl", None) is not None:
+            # ``model.compile()`` compiles the hooks along; these are not to be.
+            before, after = torch.compiler.disable(before), torch.compiler.disable(after)
         self._handles = [
-            model.register_forward_pre_hook(self._before, with_kwargs=True),
-            model.register_forward_hook(self._after, with_kwargs=True),
+            model.register_forward_pre_hook(before, with_kwargs=True),
+            model.register_forward_hook(after, with_kwargs=True),
         ]
 
     def next_epoch(self, epoch: int) -> None:
