@@ -9,7 +9,18 @@ SIDE = 10
 CLASSES = 10
 
 # Segments of each digit: top, upper left, upper right, middle, lower left, lower right, bottom.
-_SEGMENTS = ["1110111", "0010010", "1011101", "1011011", "0111010", "1101011", "1101111", "1010010", "1111111", "1111011"]
+_SEGMENTS = [
+    "1110111",
+    "0010010",
+    "1011101",
+    "1011011",
+    "0111010",
+    "1101011",
+    "1101111",
+    "1010010",
+    "1111111",
+    "1111011",
+]
 # Each segment's rows and columns on a field of 9 x 5.
 _PLACES = [
     (slice(0, 1), slice(0, 5)),

@@ -40,7 +40,10 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubDaemon]:
 @pytest.fixture
 def binary(monkeypatch: pytest.MonkeyPatch) -> str:
     """The real daemon's program; without it the test is skipped, or fails where everything is required."""
-    candidates = [os.environ.get("ROTEWATCH_BINARY"), *(ROOT / "target" / kind / "rotewatch" for kind in ("release", "debug"))]
+    candidates = [
+        os.environ.get("ROTEWATCH_BINARY"),
+        *(ROOT / "target" / kind / "rotewatch" for kind in ("release", "debug")),
+    ]
     found = next((str(path) for path in candidates if path and shutil.which(path)), None)
     if found is None:
         message = "the program rotewatch is needed: make build, or name it in ROTEWATCH_BINARY"

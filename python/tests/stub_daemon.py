@@ -57,7 +57,15 @@ def as_json(status: int, document: Any, **headers: str) -> Answer:
 def verdict(epoch: int, *, stop: bool = False, **fields: Any) -> dict[str, Any]:
     """The document that answers an epoch's end."""
     nothing = dict.fromkeys(("kind", "onset_epoch", "alarm_epoch", "layers", "why", "remedy", "evidence", "reason"))
-    return {"run": "r", "epoch": epoch, "committed_epoch": None, "verdict": "learning", "stop": stop, **nothing, **fields}
+    return {
+        "run": "r",
+        "epoch": epoch,
+        "committed_epoch": None,
+        "verdict": "learning",
+        "stop": stop,
+        **nothing,
+        **fields,
+    }
 
 
 class StubDaemon:

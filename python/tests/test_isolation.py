@@ -49,7 +49,9 @@ def test_a_probe_leaves_no_hook_no_gradient_and_no_statistics(stub):
 @pytest.mark.parametrize("generator", [None, torch.Generator()])
 def test_a_shuffling_loader_is_read_once_without_moving_its_generator(caplog, generator):
     dataset = TensorDataset(*examples())
-    loader = DataLoader(dataset, batch_size=32, shuffle=True, generator=generator, num_workers=1, persistent_workers=True)
+    loader = DataLoader(
+        dataset, batch_size=32, shuffle=True, generator=generator, num_workers=1, persistent_workers=True
+    )
     before = states(), None if generator is None else generator.get_state().tolist()
     probe = Probe.of(loader, rows=50, forward=None, notices=Notices("r"))
     assert (states(), None if generator is None else generator.get_state().tolist()) == before
@@ -80,9 +82,7 @@ def test_labels_are_not_part_of_a_probe(batch):
     from rotewatch.selection import selection
 
     model = Network()
-    observer = Observer(
-        model, selection(model, "Network"), Notices("r"), reduce="mean", neurons_per_layer=None, seed=0
-    )
+    observer = Observer(model, selection(model, "Network"), Notices("r"), reduce="mean", neurons_per_layer=None, seed=0)
     probe.frames(observer)
     assert seen == [(5, 2)]
 

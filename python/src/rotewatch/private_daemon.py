@@ -58,7 +58,9 @@ def private_daemon(
         command = [binary, "serve", "--listen", "127.0.0.1:0", "--state", str(folder)]
         if config is not None:
             command += ["--config", os.fspath(config)]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=_environment()
+        )
         cleanup.callback(_end, process)
         with _found_by_itself(folder):
             daemon = _ready(process, folder, folder / "daemon.log")
@@ -75,6 +77,12 @@ def _binary() -> str:
             "target/release/rotewatch in ROTEWATCH_BINARY, or put it into PATH"
         )
     return found
+
+
+def _environment() -> dict[str, str]:
+    """The environment without what is meant for another daemon."""
+    others = ("ROTEWATCH_CONFIG", "ROTEWATCH_INBOX", "ROTEWATCH_LISTEN", "ROTEWATCH_STATE")
+    return {name: value for name, value in os.environ.items() if name not in others}
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
+import torch
 from torch import nn
 
 from .batch import Forward
@@ -392,7 +393,7 @@ class _Watching:
             if value is None:
                 continue
             try:
-                number = float(value)
+                number = float(value.detach() if isinstance(value, torch.Tensor) else value)
             except (TypeError, ValueError, RuntimeError):
                 self._notices.once(f"metric {name}", f"metric {name} is left out: it is no number")
                 continue
