@@ -44,7 +44,7 @@ test: $(libtorch) promtool
 	$(MAKE) python-test
 
 # The daemon that the Python tests talk to is the debug build that `cargo test` has just linked.
-python-test: .venv-python/requirements.installed
+python-test: $(libtorch) .venv-python/requirements.installed
 	cargo build --locked --bin rotewatch
 	cd python && ROTEWATCH_BINARY="$${ROTEWATCH_BINARY:-$(CURDIR)/target/debug/rotewatch}" ../.venv-python/bin/python -m pytest -q
 

@@ -200,3 +200,43 @@ def test_missing_predictions_are_said(stub, caplog):
         rotewatch.watch(model, probe=examples()[0], run="r").close()
     assert "no predicted classes" in caplog.text
     assert set(stub.of_kind("activations")[0].tensors) == {"0"}
+
+
+def test_a_loader_that_raises_is_said_and_survived(stub, caplog):
+    def loader():
+        yield examples()[0][:0]
+        raise OSError("the disk is gone")
+
+    watcher = rotewatch.watch(network(), probe=loader(), run="r")
+    assert not watcher.epoch_end().stop
+    watcher.close()
+    assert "the probe cannot be read, so nothing is watched: OSError: the disk is gone" in caplog.text
+
+
+def test_lazy_modules_are_initialised_by_training_alone(stub, caplog):
+    model = nn.Sequential(nn.LazyLinear(4), nn.ReLU(), nn.Linear(4, 3))
+    with rotewatch.watch(model, probe=examples()[0], run="r") as watcher:
+        assert nn.parameter.is_lazy(model[0].weight)
+        model(examples()[0])
+        assert watcher.epoch_end().answered
+    assert "lazy modules" in caplog.text
+    assert [request.epoch for request in stub.of_kind("activations")] == [1]
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_a_transformer_is_watched_though_pytorch_fuses_it_in_evaluation(stub, batch_first):
+    class Classifier(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=batch_first), 2)
+            self.head = nn.Linear(8, 3)
+
+        def forward(self, tokens):
+            hidden = self.encoder(tokens if batch_first else tokens.transpose(0, 1))
+            return self.head(hidden.mean(1 if batch_first else 0))
+
+    rotewatch.watch(Classifier(), probe=torch.randn(20, 5, 8), run="r").close()
+    [declare], [frame] = stub.of_kind("declare"), stub.of_kind("activations")
+    layer = ["self_attn", "linear1", "linear2"]
+    assert declare.json["layers"] == [f"encoder.layers.{place}.{name}" for place in range(2) for name in layer]
+    assert {tensor.shape for name, tensor in frame.tensors.items() if name.endswith("linear1")} == {(20, 16)}

@@ -111,7 +111,12 @@ def watch(
     if stream_every is not None and stream_every < 1:
         raise ValueError("stream_every is a number of steps, 1 or more")
 
-    ranks = Ranks()
+    notices = Notices(name)
+    try:
+        ranks = Ranks()
+    except Exception as error:
+        notices.once("ranks", f"the ranks cannot meet, so nothing is watched: {type(error).__name__}: {error}")
+        return Watcher(name, None)
     notices = Notices(name, aloud=ranks.first)
     observer = Observer(
         unwrapped(model),
@@ -138,11 +143,25 @@ def watch(
         framework=framework,
     )
     if probe is not None:
-        watching.begin_probing(Probe.of(probe, rows=rows, forward=forward, notices=notices))
+        kept = _kept(probe, rows, forward, notices)
+        if not all(ranks.everywhere(kept is not None)) or kept is None:
+            return Watcher(name, None)
+        watching.begin_probing(kept)
     else:
         assert stream_every is not None, "checked above"
         watching.begin_streaming(model, stream_every, rows)
     return Watcher(name, watching)
+
+
+def _kept(source: Any, rows: int, forward: Forward | None, notices: Notices) -> Probe | None:
+    """The probe, or ``None`` and a warning where its loader fails."""
+    try:
+        return Probe.of(source, rows=rows, forward=forward, notices=notices)
+    except (ValueError, TypeError):
+        raise
+    except Exception as error:
+        notices.once("probe", f"the probe cannot be read, so nothing is watched: {type(error).__name__}: {error}")
+        return None
 
 
 class Watcher:
@@ -152,7 +171,7 @@ class Watcher:
         self._run = run
         self._watching = watching
         if watching is not None:
-            atexit.register(self.close)
+            atexit.register(self._close_at_exit)
 
     @property
     def run(self) -> str:
@@ -194,8 +213,12 @@ class Watcher:
         """
         if self._watching is None:
             return
-        atexit.unregister(self.close)
+        atexit.unregister(self._close_at_exit)
         self._watching.close(status)
+
+    def _close_at_exit(self) -> None:
+        # Python keeps there what ended the script.
+        self.close("failed" if getattr(sys, "last_value", None) is not None else None)
 
     def __enter__(self) -> Watcher:
         return self
@@ -292,8 +315,7 @@ class _Watching:
         if self._sender is None:
             return
         if status is None:
-            failing = getattr(sys, "last_value", None) is not None
-            status = "failed" if failing else "stopped" if self._standing.stop else "finished"
+            status = "stopped" if self._standing.stop else "finished"
         self._guarded("finishing", self._sender.close, status, self._close_wait)
         counts = self.deliveries
         lost = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.dropped.items()))
@@ -321,6 +343,12 @@ class _Watching:
         return standing
 
     def _frames_of_rank(self) -> list[tuple[int, Frame]]:
+        if any(map(nn.parameter.is_lazy, self.observer.network.parameters())):
+            # A probe would draw their first values, and from other random numbers than training does.
+            self._notices.once(
+                "lazy", "not probed before its first step: the network's lazy modules have no values yet"
+            )
+            return []
         if self._probe is None:
             frames, self._streamed = list(enumerate(self._streamed)), []
         elif self._shared_out:
