@@ -4,11 +4,15 @@ import json
 import os
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
+import plain_loop
 import pytest
 import torch
+from noisy_digits import noisy_digits
 from small_training import examples, losses, network
 
 import rotewatch
@@ -87,3 +91,46 @@ def test_a_crashed_training_may_be_run_again_at_once(binary):
         with rotewatch.watch(network(), probe=examples()[0], run="r", wait=10) as watcher:
             assert watcher.epoch_end().answered
         assert (daemon.state / "daemon.log").exists()
+
+
+def verdict_of(url: str, run: str, epoch: int, seconds: float = 60.0) -> dict:
+    """What the daemon says of a run, once it has measured that epoch."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            document = json.load(urllib.request.urlopen(f"{url}/api/v1/runs/{run}", timeout=10))
+        except urllib.error.HTTPError:
+            document = {}
+        if document.get("epoch") == epoch:
+            return {
+                key: document[key] for key in ("verdict", "kind", "onset_epoch", "alarm_epoch", "layers", "evidence")
+            }
+        time.sleep(0.05)
+    raise AssertionError(f"epoch {epoch} of {run} was not measured within {seconds} s")
+
+
+def train(epochs: int, **options: object) -> None:
+    torch.manual_seed(0)
+    images, labels = map(torch.from_numpy, noisy_digits(2000, label_noise=0.4, seed=1))
+    model = plain_loop.network()
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    with rotewatch.watch(model, probe=images[:500], run="r", **options) as watcher:
+        for _ in range(epochs):
+            for rows in torch.randperm(len(images)).split(64):
+                optimizer.zero_grad()
+                torch.nn.functional.cross_entropy(model(images[rows]), labels[rows]).backward()
+                optimizer.step()
+            watcher.epoch_end()
+
+
+def test_an_offline_run_is_replayed_with_the_verdict_that_it_would_have_had(binary, tmp_path):
+    train(10, mode="offline", inbox=tmp_path / "inbox")
+    config = tmp_path / "config.yaml"
+    config.write_text(f"inbox: {tmp_path / 'inbox'}\n")
+    with rotewatch.private_daemon() as daemon:
+        train(10, wait=60)
+        live = verdict_of(daemon.url, "r", 10)
+    with rotewatch.private_daemon(config=config) as daemon:
+        replayed = verdict_of(daemon.url, "r", 10)
+    assert replayed == live
+    assert live["verdict"] == "memorizing"
