@@ -34,7 +34,7 @@ def test_the_run_is_declared_probed_ended_and_finished(stub):
     assert (end0.json, end1.json) == ({}, {"train_loss": 0.5, "val_loss": None})
     assert finish.json == {"status": "finished"}
     assert standing.answered and standing.epoch == 1 and standing.verdict == "learning" and not standing.stop
-    assert watcher.deliveries == rotewatch.watcher.Deliveries(offered=2, sent=2, queued=0, dropped={})
+    assert watcher.deliveries == rotewatch.sender.Deliveries(offered=2, sent=2, queued=0, dropped={})
 
 
 def test_activations_are_those_of_the_layers_before_anything_in_place(stub):
@@ -49,7 +49,7 @@ def test_activations_are_those_of_the_layers_before_anything_in_place(stub):
 
 
 def test_large_frames_are_cut_into_rows(stub, monkeypatch):
-    monkeypatch.setattr(rotewatch.watcher, "FRAME_BYTES", 2000)
+    monkeypatch.setattr(rotewatch.observation, "FRAME_BYTES", 2000)
     rotewatch.watch(network(), probe=examples()[0], run="r").close()
     frames = stub.of_kind("activations")
     assert [int(frame.query["seq"]) for frame in frames] == list(range(len(frames))) and len(frames) > 1
@@ -192,6 +192,15 @@ def test_metrics_that_are_none_are_left_out(stub, caplog):
         watcher.epoch_end(train_loss=1.0, Name=2.0, text="x", nothing=None, many=torch.zeros(2))
     assert stub.of_kind("end")[1].json == {"train_loss": 1.0}
     assert "metric Name" in caplog.text and "metric text" in caplog.text and "metric many" in caplog.text
+
+
+def test_an_epoch_that_is_no_number_is_said_and_counted_on(stub, caplog):
+    with rotewatch.watch(network(), probe=examples()[0], run="r") as watcher:
+        watcher.epoch_end("first")
+        watcher.epoch_end(7)
+        watcher.epoch_end()
+    assert [request.epoch for request in stub.of_kind("end")] == [0, 1, 7, 8]
+    assert "reading the epoch failed" in caplog.text
 
 
 def test_missing_predictions_are_said(stub, caplog):

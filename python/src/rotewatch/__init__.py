@@ -17,6 +17,7 @@ Map of the modules, ground first:
 ``notices``         what people are told, each thing once
 ``settings``        mode, address, token, folders: arguments, environment, files
 ``standing``        what the daemon says of a run
+``batch``           what data loaders give out
 ``frame``           activations of the same rows in every layer, and their bytes
 ``reduction``       from whatever a layer gives out to rows x neurons
 ``selection``       which modules are watched, under which names
@@ -27,6 +28,7 @@ Map of the modules, ground first:
 ``ranks``           several processes that train one network
 ``transport``       what can become of a message; then ``http_transport`` and ``inbox_transport``
 ``sender``          the thread that delivers, and its bounded queue
+``observation``     one run: passes, rows gathered, messages queued
 ``watcher``         :func:`watch` and :class:`Watcher`
 ``private_daemon``  a daemon for the life of a script
 ==================  ====================================================================================

@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 import atexit
-import hashlib
 import math
 import os
 import sys
-import threading
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import torch
 from torch import nn
 
 from .batch import Forward
-from .frame import Frame, joined
 from .http_transport import HttpTransport
 from .inbox_transport import InboxTransport
-from .naming import METRIC_NAME, METRICS_AT_MOST, checked_run_name, new_attempt, run_name_of_script
+from .naming import checked_run_name, run_name_of_script
 from .notices import Notices
+from .observation import Observation
 from .observer import Observer
 from .probe import Probe
 from .ranks import Ranks
 from .reduction import REDUCTIONS, Reduce
 from .selection import Choices, selection, unwrapped
-from .sender import Deliveries, Sender
+from .sender import Deliveries
 from .settings import Mode, checked_url, inbox_folder
 from .standing import Standing
-from .stream import Stream
-from .transport import Declaration, Metrics, Status, Transport
-
-#: Frames are cut into pieces of this size, well below the daemon's default ``limits.body``.
-FRAME_BYTES = 16 << 20
-
-Result = TypeVar("Result")
+from .transport import Status, Transport
 
 
 def watch(
@@ -131,7 +121,7 @@ def watch(
         return Watcher(name, None)
     online = chosen_mode is Mode.ONLINE
     transport: Transport = HttpTransport(url, token) if online else InboxTransport(inbox_folder(inbox))
-    watching = _Watching(
+    observation = Observation(
         name,
         observer,
         ranks,
@@ -146,11 +136,11 @@ def watch(
         kept = _kept(probe, rows, forward, notices)
         if not all(ranks.everywhere(kept is not None)) or kept is None:
             return Watcher(name, None)
-        watching.begin_probing(kept)
+        observation.begin_probing(kept)
     else:
         assert stream_every is not None, "checked above"
-        watching.begin_streaming(model, stream_every, rows)
-    return Watcher(name, watching)
+        observation.begin_streaming(model, stream_every, rows)
+    return Watcher(name, observation)
 
 
 def _kept(source: Any, rows: int, forward: Forward | None, notices: Notices) -> Probe | None:
@@ -167,10 +157,10 @@ def _kept(source: Any, rows: int, forward: Forward | None, notices: Notices) -> 
 class Watcher:
     """A run under observation. Its methods never raise, and wait no longer than :func:`watch` was told."""
 
-    def __init__(self, run: str, watching: _Watching | None) -> None:
+    def __init__(self, run: str, observation: Observation | None) -> None:
         self._run = run
-        self._watching = watching
-        if watching is not None:
+        self._observation = observation
+        if observation is not None:
             atexit.register(self._close_at_exit)
 
     @property
@@ -181,17 +171,17 @@ class Watcher:
     @property
     def standing(self) -> Standing:
         """The newest standing, without waiting."""
-        return self._watching.standing if self._watching is not None else Standing()
+        return self._observation.standing if self._observation is not None else Standing()
 
     @property
     def layers(self) -> tuple[str, ...]:
         """The watched layers in forward order; empty before the first pass."""
-        return tuple(self._watching.observer.layers or ()) if self._watching is not None else ()
+        return tuple(self._observation.observer.layers or ()) if self._observation is not None else ()
 
     @property
     def deliveries(self) -> Deliveries:
         """How many frames were offered, sent and dropped, and why."""
-        return self._watching.deliveries if self._watching is not None else Deliveries(0, 0, 0, {})
+        return self._observation.deliveries if self._observation is not None else Deliveries(0, 0, 0, {})
 
     def epoch_end(self, epoch: int | None = None, **metrics: Any) -> Standing:
         """Ends an epoch: shows the daemon the network as it is now, and says what it thinks of it.
@@ -203,7 +193,7 @@ class Watcher:
         Returns:
             Where the run stands. ``if watcher.epoch_end(...).stop: break``
         """
-        return self._watching.epoch_end(epoch, metrics) if self._watching is not None else Standing()
+        return self._observation.epoch_end(epoch, metrics) if self._observation is not None else Standing()
 
     def close(self, status: Status | None = None) -> None:
         """Finishes the run; a second call does nothing. Happens at exit by itself.
@@ -211,10 +201,10 @@ class Watcher:
         Without ``status`` it is ``stopped`` after the daemon asked for it, ``failed`` while Python exits because of
         an error, and otherwise ``finished``.
         """
-        if self._watching is None:
+        if self._observation is None:
             return
         atexit.unregister(self._close_at_exit)
-        self._watching.close(status)
+        self._observation.close(status)
 
     def _close_at_exit(self) -> None:
         # Python keeps there what ended the script.
@@ -227,221 +217,3 @@ class Watcher:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close("failed" if kind is not None else None)
-
-
-class _Watching:
-    """What a :class:`Watcher` does when there is something to watch."""
-
-    def __init__(
-        self,
-        run: str,
-        observer: Observer,
-        ranks: Ranks,
-        notices: Notices,
-        transport: Transport,
-        *,
-        waits_for_answers: bool,
-        wait: float,
-        close_wait: float,
-        framework: str,
-    ) -> None:
-        self.observer = observer
-        self._run = run
-        self._attempt = new_attempt()
-        self._ranks = ranks
-        self._notices = notices
-        self._transport = transport
-        self._wait = wait if waits_for_answers else 0.0
-        self._close_wait = close_wait
-        self._framework = framework
-        self._process = os.getpid()
-        self._lock = threading.Lock()
-        self._probe: Probe | None = None
-        self._probe_digest: str | None = None
-        self._shared_out = False
-        self._stream: Stream | None = None
-        self._streamed: list[Frame] = []
-        self._epoch = 0
-        self._seq = 0
-        self._lost_in_passes = 0
-        self._sender: Sender | None = None
-        self._standing = Standing()
-        self._closed = False
-
-    @property
-    def standing(self) -> Standing:
-        """The newest of all: what the sender heard since the last epoch ended counts too."""
-        if self._sender is not None and self._ranks.size == 1:
-            return self._sender.newest
-        return self._standing
-
-    @property
-    def deliveries(self) -> Deliveries:
-        counts = self._sender.deliveries if self._sender is not None else Deliveries(0, 0, 0, {})
-        if not self._lost_in_passes:
-            return counts
-        dropped = {**counts.dropped, "pass_failed": self._lost_in_passes}
-        return replace(counts, offered=counts.offered + self._lost_in_passes, dropped=dropped)
-
-    def begin_probing(self, probe: Probe) -> None:
-        self._probe = probe
-        digests = self._guarded("agreeing on the probe", self._ranks.everywhere, probe.digest) or [probe.digest]
-        # One probe on every rank is shared out among them; several are taken together.
-        self._shared_out = len(set(digests)) == 1
-        self._probe_digest = digests[0] if self._shared_out else _combined(digests)
-        self._report(0, {}, wait=0.0)
-
-    def begin_streaming(self, model: nn.Module, every: int, rows: int) -> None:
-        each = -(-rows // self._ranks.size)
-        self._stream = Stream(model, self.observer, self._notices, every=every, rows=each, deliver=self._take_streamed)
-
-    def epoch_end(self, epoch: int | None, metrics: dict[str, Any]) -> Standing:
-        if self._closed:
-            return self._standing
-        self._epoch = self._epoch + 1 if epoch is None else int(epoch)
-        numbers = self._guarded("reading the metrics", self._numbers, metrics) or {}
-        standing = self._report(self._epoch, numbers, wait=self._wait)
-        if self._stream is not None:
-            self._stream.next_epoch(self._epoch + 1)
-        return standing
-
-    def close(self, status: Status | None) -> None:
-        with self._lock:
-            if self._closed or os.getpid() != self._process:
-                return
-            self._closed = True
-        if self._stream is not None:
-            self._guarded("taking the hooks away", self._stream.close)
-        if self._sender is None:
-            return
-        if status is None:
-            status = "stopped" if self._standing.stop else "finished"
-        self._guarded("finishing", self._sender.close, status, self._close_wait)
-        counts = self.deliveries
-        lost = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.dropped.items()))
-        if lost:
-            self._notices.once("lost", f"{counts.sent} of {counts.offered} frames were delivered; dropped: {lost}")
-        else:
-            self._notices.inform(f"{counts.sent} of {counts.offered} frames were delivered")
-
-    def _report(self, epoch: int, metrics: Metrics, wait: float) -> Standing:
-        """Every rank comes through here the same way, whatever failed on it: the others wait for it."""
-        frames = self._guarded("the pass", self._frames_of_rank)
-        try:
-            everyones = self._ranks.gathered(frames)
-            heard = self._guarded("sending", self._send, epoch, everyones, metrics, wait) if everyones else None
-            if heard is None:
-                heard = replace(self._standing, answered=False, problem=self._notices.newest)
-            standing = self._ranks.from_first(heard)
-            if self._ranks.any(standing.stop) and not standing.stop:
-                standing = replace(standing, stop=True)
-        except Exception as error:
-            self._notices.once("ranks", f"the ranks lost one another: {type(error).__name__}: {error}")
-            standing = replace(self._standing, answered=False, problem=self._notices.newest)
-        self._standing = standing
-        self._seq = 0
-        return standing
-
-    def _frames_of_rank(self) -> list[tuple[int, Frame]]:
-        if any(map(nn.parameter.is_lazy, self.observer.network.parameters())):
-            # A probe would draw their first values, and from other random numbers than training does.
-            self._notices.once(
-                "lazy", "not probed before its first step: the network's lazy modules have no values yet"
-            )
-            return []
-        if self._probe is None:
-            frames, self._streamed = list(enumerate(self._streamed)), []
-        elif self._shared_out:
-            frames = self._probe.frames(self.observer, self._ranks.rank, self._ranks.size)
-        else:
-            frames = self._probe.frames(self.observer)
-        if self._ranks.size > 1:
-            return [(place, frame.as_float32()) for place, frame in frames]
-        return frames
-
-    def _send(
-        self,
-        epoch: int,
-        everyones: list[list[tuple[int, Frame]] | None],
-        metrics: Metrics,
-        wait: float,
-    ) -> Standing | None:
-        if any(frames is None for frames in everyones):
-            self._lost_in_passes += 1
-        else:
-            placed = [placed for frames in everyones if frames is not None for placed in frames]
-            # Shared out, the batches come back in their own order; otherwise rank after rank.
-            if self._probe is not None and self._shared_out:
-                placed.sort(key=lambda place_and_frame: place_and_frame[0])
-            self._queue(epoch, [frame for _, frame in placed])
-        sender = self._declared_sender()
-        if sender is None:
-            return None
-        standing = sender.end(epoch, metrics, wait)
-        failed = any(frames is None for frames in everyones)
-        return replace(standing, problem=self._notices.newest) if failed else standing
-
-    def _queue(self, epoch: int, frames: list[Frame]) -> None:
-        sender = self._declared_sender()
-        if sender is None or not frames:
-            return
-        frame, left_out = joined(frames)
-        for layer, reason in left_out.items():
-            self._notices.once(f"joined {layer}", f"layer {layer} is left out: {reason}")
-        if not frame.layers:
-            return
-        for part in frame.split(FRAME_BYTES):
-            sender.frame(epoch, self._seq, part)
-            self._seq += 1
-
-    def _take_streamed(self, frame: Frame) -> None:
-        if self._ranks.size > 1:
-            self._streamed.append(frame)  # gathered when the epoch ends: no rank waits within a step
-        else:
-            self._queue(self._epoch + 1, [frame])
-
-    def _declared_sender(self) -> Sender | None:
-        """The sender, once a pass has shown which layers there are; ``None`` before, and where there are none."""
-        if self._sender is None and self.observer.layers:
-            declaration = Declaration(
-                run=self._run,
-                attempt=self._attempt,
-                layers=tuple(self.observer.layers),
-                mode="probe" if self._probe is not None else "stream",
-                reduce=self.observer.reduce,
-                probe_digest=self._probe_digest,
-                framework=self._framework,
-            )
-            self._sender = Sender(self._transport, declaration, self._notices)
-        return self._sender
-
-    def _numbers(self, metrics: dict[str, Any]) -> Metrics:
-        numbers: Metrics = {}
-        for name, value in metrics.items():
-            if value is None:
-                continue
-            try:
-                number = float(value.detach() if isinstance(value, torch.Tensor) else value)
-            except (TypeError, ValueError, RuntimeError):
-                self._notices.once(f"metric {name}", f"metric {name} is left out: it is no number")
-                continue
-            if not METRIC_NAME.fullmatch(name) or len(numbers) >= METRICS_AT_MOST:
-                self._notices.once(
-                    f"metric {name}",
-                    f"metric {name} is left out: at most {METRICS_AT_MOST} names of the form {METRIC_NAME.pattern}",
-                )
-            else:
-                numbers[name] = number if math.isfinite(number) else None
-        return numbers
-
-    def _guarded(self, what: str, action: Callable[..., Result], *arguments: Any) -> Result | None:
-        """The action's result, or ``None`` and a warning where it raised: observation never ends a training."""
-        try:
-            return action(*arguments)
-        except Exception as error:
-            self._notices.once(f"{what}{type(error).__name__}", f"{what} failed: {type(error).__name__}: {error}")
-            return None
-
-
-def _combined(digests: list[str]) -> str:
-    return hashlib.sha256("".join(digests).encode()).hexdigest()
