@@ -1,8 +1,8 @@
 # Every target installs what it needs first; twice in a row changes nothing.
 #
 #   make run     build, train digits with 40 % label noise under observation, explain the alarm, serve until Ctrl-C
-#   make test    everything that `cargo test` tests, with and without libtorch
-#   make check   format, lints, documentation, licences, then test: what CI runs
+#   make test    everything that `cargo test` tests, with and without libtorch, then the Python package's tests
+#   make check   format, lints, documentation, licences, types, then test: what CI runs
 #   make build   target/release/rotewatch and target/release/rotewatch-trainer
 #   make bench   the benchmarks
 #   make onset   the alarm's benchmark and the paper's two sweeps, on MNIST from ROTEWATCH_DATA, into target/experiments (1 to 2 hours)
@@ -17,7 +17,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build run test check fmt doc bench onset mutants clean licences promtool
+.PHONY: build run test check fmt doc bench onset mutants clean licences promtool python-test python-check
 
 PYTHON ?= python3
 TORCH_VERSION := 2.13.0
@@ -44,8 +44,19 @@ run: build
 test: $(libtorch) promtool
 	cargo test --locked --no-default-features
 	cargo test --locked
+	$(MAKE) python-test
 
-check: $(libtorch) licences
+# The daemon that the Python tests talk to is the debug build that `cargo test` has just linked.
+python-test: $(libtorch) .venv-python/requirements.installed
+	cargo build --locked --bin rotewatch
+	cd python && ROTEWATCH_BINARY="$${ROTEWATCH_BINARY:-$(CURDIR)/target/debug/rotewatch}" ../.venv-python/bin/python -m pytest -q
+
+python-check: .venv-python/requirements.installed
+	cd python && ../.venv-python/bin/ruff format --check .
+	cd python && ../.venv-python/bin/ruff check .
+	cd python && ../.venv-python/bin/mypy
+
+check: $(libtorch) licences python-check
 	cargo fmt --check
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	cargo clippy --locked --all-targets -- -D warnings
@@ -56,8 +67,9 @@ licences:
 	cargo deny --version 2>/dev/null | grep -qF ' $(CARGO_DENY)' || cargo install --locked --version $(CARGO_DENY) cargo-deny
 	cargo deny --all-features check licenses bans sources
 
-fmt:
+fmt: .venv-python/requirements.installed
 	cargo fmt
+	cd python && ../.venv-python/bin/ruff format .
 
 doc: $(libtorch)
 	cargo doc --locked --no-deps
@@ -74,7 +86,7 @@ mutants:
 	cargo mutants --no-shuffle --file 'src/detect/*.rs' --no-default-features --output target -- --lib detect::
 
 clean:
-	rm -rf target .venv
+	rm -rf target .venv .venv-python python/dist
 
 # `.venv/libtorch` is where .cargo/config.toml points torch-sys; the stamp comes last, so that half an installation is redone.
 .venv/torch-$(TORCH_VERSION).installed:
@@ -86,6 +98,13 @@ clean:
 .venv/scikit-learn-$(SCIKIT_LEARN).installed:
 	test -d .venv || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet scikit-learn==$(SCIKIT_LEARN)
+	touch $@
+
+# PyTorch with everything that Python needs of it (5 GB, some two minutes), and the frameworks of the Python tests. Apart from
+# `.venv`, whose torch lacks its dependencies on purpose.
+.venv-python/requirements.installed: python/requirements-test.txt
+	$(PYTHON) -m venv .venv-python
+	.venv-python/bin/python -m pip install --quiet -r $<
 	touch $@
 
 # Debian's package `prometheus`, for its promtool. Only root installs packages; everybody else is told how.

@@ -1,0 +1,83 @@
+"""What a data loader gives out: nested tensors whose first dimension is the example."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import nn
+
+#: Entries of a mapping that the network is not called with: a probe is unlabelled.
+_LABELS = frozenset({"labels", "label", "label_ids"})
+
+Forward = Callable[[nn.Module, Any], Any]
+
+
+def mapped(batch: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """The same nesting with every tensor (or NumPy array) changed."""
+    if isinstance(batch, torch.Tensor):
+        return change(batch)
+    if isinstance(batch, Mapping):
+        return {key: mapped(value, change) for key, value in batch.items()}
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(mapped(value, change) for value in batch))
+    if isinstance(batch, (tuple, list)):
+        return type(batch)(mapped(value, change) for value in batch)
+    if is_array(batch):
+        return change(torch.as_tensor(batch))
+    return batch
+
+
+def tensors(batch: Any) -> Iterator[torch.Tensor]:
+    """Every tensor in there, in order."""
+    if isinstance(batch, torch.Tensor):
+        yield batch
+    elif isinstance(batch, Mapping):
+        for value in batch.values():
+            yield from tensors(value)
+    elif isinstance(batch, (tuple, list)):
+        for value in batch:
+            yield from tensors(value)
+
+
+def is_array(value: object) -> bool:
+    """Whether it is a NumPy array or something that becomes one."""
+    return hasattr(value, "__array__") and hasattr(value, "shape")
+
+
+def rows_in(batch: Any) -> int:
+    """The number of examples: the first dimension of the first tensor that has one; 0 where there is none."""
+    return next((tensor.shape[0] for tensor in tensors(batch) if tensor.dim() > 0), 0)
+
+
+def inputs_of(batch: Any) -> Any:
+    """What the network is called with: the batch without its labels.
+
+    Of a tuple or list the first entry; of a mapping everything but ``labels``, ``label`` and ``label_ids``.
+    """
+    if isinstance(batch, Mapping):
+        return {key: value for key, value in batch.items() if key not in _LABELS}
+    if isinstance(batch, (tuple, list)) and batch:
+        return batch[0]
+    return batch
+
+
+def call(network: nn.Module, inputs: Any) -> Any:
+    """The network's output: a mapping goes in by keywords, a tuple by position, a tensor as it is."""
+    if isinstance(inputs, Mapping):
+        return network(**inputs)
+    if isinstance(inputs, tuple):
+        return network(*inputs)
+    return network(inputs)
+
+
+def digest(batches: list[Any]) -> str:
+    """SHA-256 over every tensor's type, shape and bytes: whether two trainings had the same probe."""
+    state = hashlib.sha256()
+    for batch in batches:
+        for tensor in tensors(batch):
+            state.update(save({"tensor": tensor.detach().cpu().contiguous()}))
+    return state.hexdigest()

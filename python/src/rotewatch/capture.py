@@ -1,0 +1,114 @@
+"""Hooks for the length of one forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+
+import torch
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from .frame import Frame
+from .reduction import UnusableOutputError, predicted_classes, rows_by_neurons, seeded
+
+
+class NeuronChoice:
+    """Picks the same neurons of a layer in every pass where it has more than ``at_most``."""
+
+    def __init__(self, at_most: int | None, seed: int) -> None:
+        self._at_most = at_most
+        self._seed = seed
+        self._chosen: dict[tuple[str, int, torch.device], torch.Tensor] = {}
+
+    def of(self, name: str, activations: torch.Tensor) -> torch.Tensor:
+        """Some columns of ``[rows, neurons]``, or all."""
+        width = activations.shape[1]
+        if self._at_most is None or width <= self._at_most:
+            return activations
+        key = (name, width, activations.device)
+        if key not in self._chosen:
+            places = torch.randperm(width, generator=seeded(self._seed, "neurons", name))[: self._at_most]
+            self._chosen[key] = places.sort().values.to(activations.device)
+        return activations.index_select(1, self._chosen[key])
+
+
+class Capture:
+    """While it is open, keeps what the given modules give out, reduced to rows x neurons on their own device.
+
+    A module that is called several times in a pass counts with its first call. What cannot be read is kept in
+    ``unusable`` with its reason; a hook never raises.
+    """
+
+    def __init__(
+        self,
+        modules: Mapping[str, nn.Module],
+        neurons: NeuronChoice,
+        *,
+        rows: int,
+        reduce: str,
+        seed: tuple[object, ...],
+        chosen: torch.Tensor | None = None,
+    ) -> None:
+        self._modules = modules
+        self._neurons = neurons
+        self._rows = rows
+        self._reduce = reduce
+        self._seed = seed
+        self._chosen = chosen
+        self._handles: list[RemovableHandle] = []
+        self.layers: dict[str, torch.Tensor] = {}
+        self.unusable: dict[str, str] = {}
+        #: The modules that were called, in this order, whatever became of their outputs.
+        self.called: list[str] = []
+
+    def __enter__(self) -> Capture:
+        for name, module in self._modules.items():
+            self._handles.append(module.register_forward_hook(self._hook(name)))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Takes the hooks away."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def frame(self, output: object) -> tuple[Frame, str | None]:
+        """What was kept, with the classes predicted by the network's ``output``; or why there are none of these."""
+        try:
+            predictions = predicted_classes(output, rows=self._rows, reduce=self._reduce)
+        except UnusableOutputError as unusable:
+            return Frame(self.layers), str(unusable)
+        if self._chosen is not None:
+            predictions = predictions.index_select(0, self._chosen.to(predictions.device, non_blocking=True))
+        return Frame(self.layers, predictions), None
+
+    def _hook(self, name: str) -> Callable[[nn.Module, object, object], None]:
+        def keep(module: nn.Module, inputs: object, output: object) -> None:
+            if name in self.called:
+                return
+            self.called.append(name)
+            try:
+                with torch.no_grad():
+                    self.layers[name] = self._neurons.of(
+                        name,
+                        rows_by_neurons(
+                            output,
+                            module,
+                            rows=self._rows,
+                            reduce=self._reduce,
+                            seed=(*self._seed, name),
+                            chosen=self._chosen,
+                        ),
+                    )
+            except UnusableOutputError as unusable:
+                self.unusable[name] = str(unusable)
+            except Exception as error:
+                self.unusable[name] = f"{type(error).__name__}: {error}"
+
+        return keep

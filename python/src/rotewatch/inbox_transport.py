@@ -1,0 +1,79 @@
+"""Offline: the files that a daemon's inbox takes later, from a cluster without network for instance.
+
+    INBOX/RUN/run.json               the declaration
+    INBOX/RUN/EPOCH.SEQ.safetensors  a frame
+    INBOX/RUN/EPOCH.json             the metrics of an epoch, written after its frames
+    INBOX/RUN/finish.json            {"status": ...}, written last
+
+Every file is written beside the inbox and renamed in, so that nobody sees half of one.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .transport import Declaration, Metrics, RefusedError, Status, UnreachableError
+
+
+class InboxTransport:
+    """Writes one run into its folder."""
+
+    def __init__(self, inbox: Path) -> None:
+        self._inbox = inbox
+
+    @property
+    def destination(self) -> str:
+        """The inbox's folder."""
+        return str(self._inbox)
+
+    def declare(self, declaration: Declaration) -> None:
+        """``run.json``; refused where files of another training under this name still wait."""
+        waiting = self._attempt_waiting(declaration.run)
+        if waiting not in (None, declaration.attempt):
+            raise RefusedError(
+                f"another training of run {declaration.run} waits in {self._inbox / declaration.run}: "
+                "choose another run name, or let a daemon take that one first"
+            )
+        self._write(declaration, "run.json", _json(declaration.document()))
+
+    def activations(self, declaration: Declaration, epoch: int, seq: int, body: bytes) -> dict[str, str]:
+        """``EPOCH.SEQ.safetensors``."""
+        self._write(declaration, f"{epoch}.{seq}.safetensors", body)
+        return {}
+
+    def end(self, declaration: Declaration, epoch: int, metrics: Metrics, wait_seconds: float) -> None:
+        """``EPOCH.json``; nobody is there to judge yet."""
+        self._write(declaration, f"{epoch}.json", _json(metrics))
+
+    def finish(self, declaration: Declaration, status: Status) -> None:
+        """``finish.json``."""
+        self._write(declaration, "finish.json", _json({"status": status}))
+
+    def close(self) -> None:
+        """Nothing waits here."""
+
+    def _attempt_waiting(self, run: str) -> str | None:
+        try:
+            document = json.loads((self._inbox / run / "run.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return str(document.get("attempt")) if isinstance(document, dict) else None
+
+    def _write(self, declaration: Declaration, name: str, content: bytes) -> None:
+        # A sibling of the inbox, so that it is on the same disk and nobody watches it.
+        aside = self._inbox.with_name(self._inbox.name + ".writing")
+        part = aside / f"{declaration.run}.{declaration.attempt}.{name}"
+        folder = self._inbox / declaration.run
+        try:
+            aside.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(content)
+            part.replace(folder / name)
+        except OSError as error:
+            raise UnreachableError(f"cannot write {folder / name}: {error}") from error
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, allow_nan=False).encode()

@@ -1,0 +1,73 @@
+"""Keras 3 on its PyTorch backend: ``model.fit(..., callbacks=[RotewatchCallback(probe=x_held_out)])``.
+
+Stops through ``model.stop_training``, as Keras' own early stopping does. A Keras layer applies its activation function
+itself, so what is watched lies behind that function unless it is a layer of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+try:
+    import keras
+except ImportError as missing:
+    raise ImportError("rotewatch.keras needs Keras 3: pip install 'rotewatch[keras]'") from missing
+
+from .batch import inputs_of
+from .standing import Standing
+from .watcher import Watcher, watch
+
+__all__ = ["RotewatchCallback"]
+
+
+class RotewatchCallback(keras.callbacks.Callback):
+    """Watches a training by Keras' ``fit``.
+
+    Args:
+        probe: Inputs that are not trained on: an array, a tensor, or a loader of batches.
+        stop: Whether to end the training where the daemon asks for it.
+        options: What else :func:`rotewatch.watch` takes, but for ``stream_every``.
+    """
+
+    def __init__(self, probe: Any, *, stop: bool = True, **options: Any) -> None:
+        super().__init__()
+        if keras.backend.backend() != "torch":
+            raise RuntimeError(
+                f"rotewatch watches Keras on PyTorch, not on {keras.backend.backend()}: set KERAS_BACKEND=torch"
+            )
+        self._probe = probe
+        self._stop = stop
+        self._options = options
+        self._watcher: Watcher | None = None
+        #: Where the run stands.
+        self.standing = Standing()
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Declares the run and probes the network as it is before the first step."""
+        options = {"framework": "keras", "forward": _forward, "modules": _layers(self.model), **self._options}
+        self._watcher = watch(self.model, probe=self._probe, **options)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Shows the network, hands on Keras' logs, and asks for the end of the training if the daemon does."""
+        if self._watcher is None:
+            return
+        named = {"loss": "train_loss", "accuracy": "train_accuracy"}
+        metrics = {named.get(name, name): value for name, value in (logs or {}).items()}
+        self.standing = self._watcher.epoch_end(epoch + 1, **metrics)
+        if self._stop and self.standing.stop:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Finishes the run."""
+        if self._watcher is not None:
+            self._watcher.close()
+
+
+def _forward(network: Any, batch: Any) -> Any:
+    return network(inputs_of(batch), training=False)
+
+
+def _layers(model: Any) -> dict[str, Any]:
+    """Every layer by its path below the model; Keras keeps them in a tree of its own."""
+    layers = model._flatten_layers(include_self=False, recursive=True)
+    return {(layer.path or layer.name).removeprefix(f"{model.name}/"): layer for layer in layers}

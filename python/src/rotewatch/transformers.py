@@ -1,0 +1,66 @@
+"""Hugging Face: ``Trainer(callbacks=[RotewatchCallback(probe=batch)])``.
+
+Stops through ``control.should_training_stop``, as the Trainer's own early stopping does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+try:
+    from transformers import TrainerCallback
+except ImportError as missing:
+    raise ImportError("rotewatch.transformers needs transformers: pip install 'rotewatch[transformers]'") from missing
+
+from .standing import Standing
+from .watcher import Watcher, watch
+
+__all__ = ["RotewatchCallback"]
+
+
+class RotewatchCallback(TrainerCallback):
+    """Watches a training by Hugging Face's ``Trainer``.
+
+    Args:
+        probe: As for :func:`rotewatch.watch`; the Trainer's evaluation loader by default.
+        stop: Whether to end the training where the daemon asks for it.
+        options: What else :func:`rotewatch.watch` takes.
+    """
+
+    def __init__(self, probe: Any = None, *, stop: bool = True, **options: Any) -> None:
+        super().__init__()
+        self._probe = probe
+        self._stop = stop
+        self._options = options
+        self._watcher: Watcher | None = None
+        self._logged: dict[str, Any] = {}
+        self._epochs = 0
+        #: Where the run stands.
+        self.standing = Standing()
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **context: Any) -> None:
+        """Declares the run and probes the network as it is before the first step."""
+        probe = self._probe
+        if probe is None and self._options.get("stream_every") is None:
+            probe = context.get("eval_dataloader")
+        self._epochs = round(state.epoch or 0)
+        self._watcher = watch(context["model"], probe=probe, **{"framework": "transformers", **self._options})
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **context: Any) -> None:
+        """Keeps the newest loss for the end of the epoch."""
+        named = {"loss": "train_loss", "eval_loss": "val_loss", "eval_accuracy": "val_accuracy"}
+        self._logged.update({named[name]: value for name, value in (logs or {}).items() if name in named})
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **context: Any) -> None:
+        """Shows the network, hands on what was logged, and asks for the end of the training if the daemon does."""
+        if self._watcher is None:
+            return
+        self._epochs += 1
+        self.standing = self._watcher.epoch_end(self._epochs, **self._logged)
+        if self._stop and self.standing.stop:
+            control.should_training_stop = True
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **context: Any) -> None:
+        """Finishes the run."""
+        if self._watcher is not None:
+            self._watcher.close()
