@@ -243,6 +243,42 @@ mod tests {
     }
 
     #[test]
+    fn the_ratio_is_that_of_geometric_means_over_common_layers_that_share_anything() {
+        let layers = |nats: [f64; 2]| {
+            let names = ["fc3", "fc4"].map(|name| name.parse().expect("a good name"));
+            BTreeMap::from_iter(names.into_iter().zip(nats))
+        };
+        let epochs = BTreeMap::from([(Epoch(2), layers([0.1, 0.4]))]);
+        let mut detector = Baseline::new(Arc::new(Reference { name: "good".into(), epochs }));
+        let mut of_run = |nats: [Option<f64>; 2]| {
+            let mut observation = observation(2, None, nats[0]);
+            let mut second = observation.layers[0].clone();
+            second.layer = "fc4".parse().expect("a good name");
+            second.mutual_information_mean_nats = nats[1];
+            observation.layers.push(second);
+            detector.judge(&observation, &DetectParams { smooth: 1, ..params() })
+        };
+        // Geometric means: 0.06 beside 0.2.
+        let Answer::Finding(finding) = of_run([Some(0.04), Some(0.09)]) else { panic!("70 % less") };
+        let evidence = &finding.evidence[0];
+        assert!((evidence.value - 0.06).abs() < 1e-12 && (evidence.reference - 0.2).abs() < 1e-12, "{evidence:?}");
+        assert!((evidence.ratio - 0.7).abs() < 1e-12);
+        // Neurons that share nothing have no logarithm: that layer is left out, and the other is 10 % above.
+        assert!(matches!(of_run([Some(0.0), Some(0.44)]), Answer::Quiet { score } if (score - 0.1 / 0.6).abs() < 1e-9));
+    }
+
+    #[test]
+    fn a_document_becomes_a_reference_without_its_layers_that_share_nothing() {
+        let text = r#"{"run":"a","history":[
+            {"epoch":0,"metrics":{},"layers":[{"name":"x","mutual_information_nats":{"mean":0.0}}]},
+            {"epoch":3,"metrics":{},"layers":[{"name":"x","mutual_information_nats":{"mean":0.3}}, {"name":"y"}]}]}"#;
+        let reference = Reference::of(&text.parse().expect("a document")).expect("epoch 3 was measured");
+        assert_eq!((reference.name.as_str(), reference.at(Epoch(2))), ("a", None));
+        let (epoch, layers) = reference.at(Epoch(7)).expect("its last epoch");
+        assert_eq!((epoch, layers.values().copied().collect::<Vec<_>>()), (Epoch(3), vec![0.3]));
+    }
+
+    #[test]
     fn a_document_without_measures_is_no_reference() {
         let text = r#"{"run":"a","history":[{"epoch":0,"metrics":{},"layers":[]}]}"#;
         let document: TrainingDocument = text.parse().expect("a document");

@@ -322,8 +322,12 @@ mod tests {
             matches!(detector.judge(&two_layers, &unsmoothed), Answer::Quiet { .. }),
             "0.3 is no decline from another layer's 0.9"
         );
-        let only_the_first = observation(5, Some(0.1), Some(0.01));
-        assert!(matches!(detector.judge(&only_the_first, &unsmoothed), Answer::Quiet { .. }), "its own layer is missing");
+        two_layers.epoch = Epoch(5);
+        two_layers.layers[1].class_information_nats = Some(ClassInformation { p90: 0.29, mean: 0.19 });
+        let before = detector.judge(&two_layers, &unsmoothed);
+        assert!(matches!(before, Answer::Quiet { score } if score > 0.5), "{before:?}");
+        let only_the_first = observation(6, Some(0.1), Some(0.01));
+        assert_eq!(detector.judge(&only_the_first, &unsmoothed), before, "its own layer is missing");
     }
 
     #[test]
@@ -361,6 +365,8 @@ mod tests {
         assert!((finding.score - 0.32 / 0.25).abs() < 1e-9, "{finding:?}");
         assert_eq!((finding.onset_epoch, finding.evidence.len()), (Epoch(1), 3));
         assert!(finding.why.contains("30.0 % less in the mean"), "{}", finding.why);
+        assert!(finding.why.contains("mutual information fell"), "{}", finding.why);
+        assert!(matches!(second(0.5, 2.0), Answer::Finding(finding) if finding.why.contains("mutual information did not fall")));
         // Mutual information that rises stands at its maximum: it counts nothing, for or against.
         assert!(matches!(second(0.73, 2.0), Answer::Quiet { score } if (score - 0.9 * 0.27 / 0.25).abs() < 1e-9));
     }

@@ -229,6 +229,42 @@ mod tests {
     }
 
     #[test]
+    fn amplification_is_a_geometric_mean_over_layers_that_shared_something() {
+        let mut detector = Heuristic::default();
+        let mut three = |n, mutual: [f64; 3]| {
+            let mut observation = epoch(n, [mutual[0], mutual[1]], 0.69);
+            let mut third = observation.layers[1].clone();
+            third.layer = "fc3".parse().expect("a good name");
+            third.mutual_information_mean_nats = Some(mutual[2]);
+            observation.layers.push(third);
+            detector.judge(&observation, &DetectParams { smooth: 1, ..params() })
+        };
+        three(0, [0.1, 0.1, 0.0]);
+        // 2 and 8 times; the third layer shared nothing before, so it has no ratio.
+        let Answer::Finding(finding) = three(1, [0.2, 0.8, 0.5]) else { panic!("4 times") };
+        let amplification = &finding.evidence[1];
+        assert!((amplification.ratio - 4.0).abs() < 1e-9 && (amplification.value - 0.4).abs() < 1e-9, "{amplification:?}");
+        // Of each layer its own highest counts.
+        let Answer::Finding(finding) = three(2, [0.1, 0.1, 0.1]) else { panic!("4 times still") };
+        assert!((finding.evidence[1].ratio - 4.0).abs() < 1e-9, "{finding:?}");
+    }
+
+    #[test]
+    fn a_layer_that_never_shares_anything_is_left_out() {
+        let answers = [([0.1, 0.1], 0.0), ([0.4, 0.0], 0.69), ([0.4, 0.0], 0.69)];
+        let answer = last_answer(&answers);
+        assert!(matches!(&answer, Answer::Finding(finding) if (finding.evidence[1].ratio - 4.0).abs() < 1e-9), "{answer:?}");
+    }
+
+    #[test]
+    fn shares_are_smoothed_before_they_count() {
+        let mut detector = Heuristic::default();
+        detector.judge(&epoch(0, [0.1, 0.1], 0.0), &params());
+        assert!(matches!(detector.judge(&epoch(1, [0.4, 0.8], 0.69), &params()), Answer::TooEarly { .. }));
+        assert!(matches!(detector.judge(&epoch(2, [0.4, 0.8], 0.69), &params()), Answer::Finding(_)));
+    }
+
+    #[test]
     fn predictions_that_never_vary_are_no_shortcut() {
         let mut detector = Heuristic::default();
         let mut collapsed = epoch(1, [0.9, 0.9], 0.01);

@@ -124,6 +124,13 @@ mod tests {
     }
 
     #[test]
+    fn a_plateau_is_no_trough_before_it_rises_and_its_first_epoch_counts() {
+        // Trailing means of three: 0.6 0.5 0.4 0.267 0.2 0.2 0.2 0.3
+        let shares = [0.6, 0.4, 0.2, 0.2, 0.2, 0.2, 0.2, 0.5];
+        assert_eq!(waves(&shares)[5..], [None, None, Some(6)]);
+    }
+
+    #[test]
     fn the_gap_is_told_beside_its_lowest() {
         let mut tracker = HintTracker::default();
         let mut gap =

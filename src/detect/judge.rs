@@ -177,6 +177,30 @@ mod tests {
     }
 
     #[test]
+    fn one_detector_that_can_answer_makes_it_learning() {
+        /// Lacks what it needs, always.
+        struct NeverReady;
+
+        impl Detector for NeverReady {
+            fn kind(&self) -> Kind {
+                Kind::Heuristic
+            }
+
+            fn judge(&mut self, _: &Observation, _: &DetectParams) -> Answer {
+                Answer::TooEarly { reason: "no epoch 0".into() }
+            }
+
+            fn onset_if_now(&self, _: &DetectParams) -> Option<Epoch> {
+                None
+            }
+        }
+
+        let mut judge = Judge::of(vec![Box::new(NeverReady), Box::new(BelowHalf(Kind::ExampleLevel))]);
+        let verdict = judge.judge(&observation(1, Some(0.9), None), &params()).verdict;
+        assert_eq!(verdict, Verdict::Learning { ended: None });
+    }
+
+    #[test]
     fn of_two_alarms_the_earlier_onset_comes_first() {
         let mut judge = Judge::of(vec![Box::new(BelowHalf(Kind::Heuristic)), Box::new(BelowHalf(Kind::ExampleLevel))]);
         let judgement = judge.judge(&observation(3, Some(0.1), None), &params());
