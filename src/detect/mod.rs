@@ -125,7 +125,7 @@ pub(crate) mod tests {
         DetectParams {
             smooth: 2,
             quiet_epochs: 3,
-            example_level: ExampleLevelParams { decline: 0.05, within_epochs: 6, decline_ever: 0.15, from_epoch: Epoch(2) },
+            example_level: ExampleLevelParams { decline: 0.065, within_epochs: 5, decline_ever: 0.15, from_epoch: Epoch(2) },
             heuristic: HeuristicParams { class_information_share: 0.6, amplification: 1.7 },
             baseline: BaselineParams { below: 0.2, times_above: 1.6 },
             stop_on: vec![Kind::ExampleLevel],
