@@ -1,9 +1,8 @@
 //! The composition root: builds the parts, wires their channels, starts them in order and stops them in order.
 
-use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -17,16 +16,20 @@ use crate::detect::{BaselineParams, DetectParams, ExampleLevelParams, HeuristicP
 use crate::document::{DocumentError, TrainingDocument};
 use crate::gate::{Capacity, FlowCounts};
 use crate::hooks::{HookOutcome, HookSwitch, Hooks};
-use crate::identity::RunName;
+use crate::inbox::Inbox;
 use crate::info::knn::KnnParams;
 use crate::info::{MeasureParams, ParamsError};
+use crate::ingest::{Ingest, IngestParams};
 use crate::kernels::{Kernel, KernelError};
 use crate::logging::LogLevelSwitch;
 use crate::metrics::{Metrics, ReloadStatus};
 use crate::monitor::{MonitorParams, MonitorThread};
 use crate::report::EpochReport;
-use crate::run::{Declaration, Run};
-use crate::serve::{self, AllowedHosts, Readiness, ServeError, Server, Site};
+use crate::retirement::RetirementParams;
+pub use crate::roster::DeclareError;
+use crate::roster::{Roster, RosterLimits};
+use crate::run::{Attempt, Declaration};
+use crate::serve::{self, AllowedHosts, IngestSite, Readiness, ServeError, Server, Site};
 use crate::state::StateError;
 use crate::stop::Part;
 use crate::tap::{Intake, SamplingParams, Tap};
@@ -63,6 +66,9 @@ pub enum StartError {
     /// There is no state folder.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The inbox cannot be used.
+    #[error(transparent)]
+    Inbox(#[from] crate::inbox::InboxError),
     /// A thread cannot be made.
     #[error("cannot start the {part}: {reason}")]
     Thread {
@@ -76,41 +82,6 @@ pub enum StartError {
     Metrics(String),
 }
 
-/// Why a run was not declared.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum DeclareError {
-    /// Another run of this name is still open.
-    #[error("run {run} is still being trained here: finish it first, or choose another name")]
-    NameTaken {
-        /// The name.
-        run: RunName,
-    },
-    /// Too many runs are open.
-    #[error("{limit} runs are open, which is limits.runs: finish one, or raise the limit")]
-    TooManyRuns {
-        /// The limit.
-        limit: usize,
-    },
-    /// The run has more layers than allowed, or none.
-    #[error("run {run} declares {layers} layers; 1 to {limit} are allowed (limits.layers)")]
-    Layers {
-        /// The name.
-        run: RunName,
-        /// How many it declares.
-        layers: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// Two layers share a name.
-    #[error("run {run} declares layer {layer:?} twice")]
-    LayerTwice {
-        /// The run's name.
-        run: RunName,
-        /// The layer's name.
-        layer: String,
-    },
-}
-
 /// What a monitor is started with.
 #[derive(Default)]
 pub struct Setup {
@@ -122,6 +93,8 @@ pub struct Setup {
     pub any_port_will_do: bool,
     /// Who gets every report. A subscriber that is full misses reports; one that is gone is forgotten.
     pub subscribers: Vec<Sender<Arc<EpochReport>>>,
+    /// Whether runs that are trained elsewhere are taken in, over HTTP and from the inbox; needs a state folder.
+    pub ingest: bool,
     /// Who is told what came of each hook's firing, on the same terms.
     pub hook_subscribers: Vec<Sender<HookOutcome>>,
 }
@@ -141,11 +114,11 @@ pub struct ConfigFile {
 /// Dropping it closes it, waiting at most `limits.shutdown_seconds`.
 pub struct Monitor {
     config: Config,
-    intake: Intake,
+    roster: Arc<Roster>,
     board: Arc<Board>,
-    open_runs: Mutex<BTreeMap<RunName, Weak<Run>>>,
     ready: Readiness,
     server: Option<Server>,
+    inbox: Option<Inbox>,
     closing: Option<Sender<()>>,
     thread: Option<Part>,
     hooks: Option<Hooks>,
@@ -166,12 +139,15 @@ impl Monitor {
     /// # Errors
     /// See [`StartError`].
     pub fn set_up(setup: Setup) -> Result<Self, StartError> {
-        let Setup { config, file, any_port_will_do, subscribers, hook_subscribers } = setup;
+        let Setup { config, file, any_port_will_do, subscribers, ingest, hook_subscribers } = setup;
         let params = monitor_params(&config)?;
         Kernel::from_environment()?;
         let listener = config.listen.map(|address| listen(address, any_port_will_do)).transpose()?;
         let capacity = Capacity { frames: config.limits.channel_frames, bytes: config.limits.channel_bytes };
         let (intake, events) = Intake::new(capacity, config.limits.runs);
+        let gate = Arc::clone(intake.gate());
+        let limits = RosterLimits { runs: config.limits.runs, layers: config.limits.layers };
+        let roster = Arc::new(Roster::new(intake, limits));
         let board = Arc::new(Board::default());
         let detect = Arc::new(ArcSwap::from_pointee(detect_params(&config)));
         // Without a state folder commands work elsewhere; that is no reason not to start.
@@ -183,29 +159,45 @@ impl Monitor {
             .thread_name(|place| format!("rotewatch-cpu-{place}"))
             .build()
             .map_err(thread_failed("measuring threads"))?;
-        let thread = MonitorThread::new(params, detect, pool, Arc::clone(intake.gate()), Arc::clone(&board), subscribers, feed);
+        let thread = MonitorThread::new(params, detect, pool, gate, Arc::clone(&board), subscribers, feed);
         let (closing, closed) = bounded(0);
         let mut monitor = Monitor {
-            intake,
+            roster,
             board,
-            open_runs: Mutex::default(),
             ready: Readiness::default(),
             server: None,
+            inbox: None,
             closing: Some(closing),
             thread: Some(Part::spawn("monitor", move || thread.run(&events, &closed)).map_err(thread_failed("monitor"))?),
             hooks: Some(hooks),
             watcher,
             config,
         };
+        let ingest = ingest.then(|| monitor.ingest()).transpose()?;
         if let Some(listener) = listener {
-            monitor.serve(listener)?;
+            monitor.serve(listener, ingest.as_ref())?;
+        }
+        if let Some((ingest, folder)) = ingest.zip(monitor.config.inbox.clone()) {
+            let inbox = Inbox::start(&folder, ingest, monitor.config.limits.body).map_err(StartError::Inbox)?;
+            monitor.inbox = Some(inbox);
         }
         tracing::info!(kernel = Kernel::get().name(), threads = monitor.config.measures.threads, "monitoring");
         monitor.ready.set(true);
         Ok(monitor)
     }
 
-    fn serve(&mut self, listener: TcpListener) -> Result<(), StartError> {
+    fn ingest(&self) -> Result<Arc<Ingest>, StartError> {
+        let params = IngestParams {
+            sampling: self.sampling(),
+            on_full: self.config.sampling.on_full_for(false),
+            idle_seconds: self.config.limits.idle_seconds,
+            ended_sessions: self.config.limits.runs,
+            state: state_folder(&self.config)?,
+        };
+        Ok(Arc::new(Ingest::new(Arc::clone(&self.roster), params)))
+    }
+
+    fn serve(&mut self, listener: TcpListener, ingest: Option<&Arc<Ingest>>) -> Result<(), StartError> {
         let reload = match &self.watcher {
             Some(watcher) if self.config.web.allow_reload => {
                 let token = crate::token::read_or_create(&state_folder(&self.config)?)?;
@@ -218,9 +210,14 @@ impl Monitor {
             }
             _ => None,
         };
+        let ingest = ingest.map(|ingest| -> Result<IngestSite, StartError> {
+            let token = crate::token::read_or_create(&state_folder(&self.config)?)?;
+            let limits = &self.config.limits;
+            Ok(IngestSite::new(Arc::clone(ingest), token, limits.body, limits.channel_bytes))
+        });
         let status = self.watcher.as_ref().map(|watcher| watcher.live() as Arc<dyn ReloadStatus>);
         let hooks = self.hooks.as_ref().map(Hooks::counts).unwrap_or_default();
-        let metrics = Metrics::new(Arc::clone(&self.board), Arc::clone(self.intake.gate()), hooks, status)
+        let metrics = Metrics::new(Arc::clone(&self.board), Arc::clone(self.roster.intake().gate()), hooks, status)
             .map_err(|error| StartError::Metrics(error.to_string()))?;
         let site = Site {
             metrics,
@@ -228,6 +225,7 @@ impl Monitor {
             ready: self.ready.clone(),
             hosts: AllowedHosts::new(&self.config.web.hosts),
             reload,
+            ingest: ingest.transpose()?,
         };
         let server = Server::start(listener, Arc::new(site))?;
         if !server.address().ip().is_loopback() {
@@ -243,29 +241,7 @@ impl Monitor {
     /// # Errors
     /// See [`DeclareError`].
     pub fn declare(&self, declaration: Declaration) -> Result<Tap, DeclareError> {
-        let name = declaration.run.clone();
-        let limits = &self.config.limits;
-        let layers = declaration.layers.len();
-        if !(1..=limits.layers).contains(&layers) {
-            return Err(DeclareError::Layers { run: name, layers, limit: limits.layers });
-        }
-        for (place, layer) in declaration.layers.iter().enumerate() {
-            if declaration.layers[..place].contains(layer) {
-                return Err(DeclareError::LayerTwice { run: name, layer: layer.to_string() });
-            }
-        }
-        // A panic while the lock is held leaves a map of names, which is as good as before.
-        let mut open_runs = self.open_runs.lock().unwrap_or_else(PoisonError::into_inner);
-        open_runs.retain(|_, run| run.upgrade().is_some_and(|run| run.is_open()));
-        if open_runs.contains_key(&name) {
-            return Err(DeclareError::NameTaken { run: name });
-        }
-        if open_runs.len() >= limits.runs {
-            return Err(DeclareError::TooManyRuns { limit: limits.runs });
-        }
-        let run = Run::new(declaration);
-        open_runs.insert(name, Arc::downgrade(&run));
-        Ok(self.intake.open(run, self.config.sampling.on_full_for(false)))
+        self.roster.open(declaration, Attempt::draw(), self.config.sampling.on_full_for(false))
     }
 
     /// What the configuration lets a tap look at.
@@ -296,7 +272,7 @@ impl Monitor {
     /// The counts of all frames.
     #[must_use]
     pub fn flow(&self) -> FlowCounts {
-        self.intake.gate().counts()
+        self.roster.intake().gate().counts()
     }
 
     /// Reads the configuration file again, as SIGHUP asks for; the log tells what came of it. `None` without a file.
@@ -326,8 +302,12 @@ impl Monitor {
         if let Some(hooks) = &self.hooks {
             hooks.announce_end(since, for_hooks);
         }
-        self.closing.take();
         let mut late = Vec::new();
+        // Before the monitor, which still measures what it has sent.
+        if let Some(inbox) = self.inbox.take().map(Inbox::close).filter(|inbox| !inbox.wait(since, patience)) {
+            late.push(inbox.name());
+        }
+        self.closing.take();
         // The monitor first: until it has ended, pages and scrapes show what it still finds.
         if let Some(thread) = self.thread.take().filter(|thread| !thread.wait(since, patience)) {
             late.push(thread.name());
@@ -416,6 +396,11 @@ fn monitor_params(config: &Config) -> Result<MonitorParams, StartError> {
         .with_ksg(measures.ksg_pairs, KnnParams::new(measures.ksg_k)?)?,
         rolling: config.window.rolling,
         reference: reference(config.detect.baseline.file.as_deref())?.map(Arc::new),
+        retirement: RetirementParams {
+            finished: Duration::from_secs(config.limits.retire_finished_seconds),
+            silent: Duration::from_secs(config.limits.retire_silent_seconds),
+            finished_runs: config.limits.runs,
+        },
     })
 }
 

@@ -1,15 +1,17 @@
 //! What is known now of every run: written by the monitor after each report, read by pages and scrapes without a lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::event::EpochMetrics;
 use crate::identity::{LayerName, RunName};
-use crate::report::{BucketCounts, EpochReport};
+use crate::report::{BucketCounts, EpochReport, LayerStatistics};
 use crate::run::Run;
+use crate::units::Epoch;
 
 /// Upper bounds in nats of the buckets of `neuron_entropy_nats`: up to the 4.6 nats of 100 bins.
 pub const ENTROPY_BOUNDS: [f64; 12] = [0.01, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0];
@@ -27,8 +29,45 @@ pub struct RunView {
     pub active: bool,
     /// Its newest report.
     pub report: Option<Arc<EpochReport>>,
+    /// Its newest epochs in brief, oldest first.
+    pub history: Arc<VecDeque<Arc<EpochSummary>>>,
     /// All values of all epochs, by layer.
     pub histograms: Arc<BTreeMap<LayerName, LayerHistograms>>,
+}
+
+/// An epoch's report without the values of single neurons and pairs: small enough to keep some hundred of them.
+#[derive(Clone, Debug)]
+pub struct EpochSummary {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// What the trainer measured itself.
+    pub metrics: EpochMetrics,
+    /// Rows that the numbers are computed from.
+    pub rows: usize,
+    /// Rows measured / rows offered; `None` where none was offered.
+    pub coverage: Option<f64>,
+    /// Entropy in nats of the classes that the network predicts; `None` without predictions.
+    pub prediction_entropy_nats: Option<f64>,
+    /// The spelling of the verdict that held.
+    pub verdict: &'static str,
+    /// Each layer's distributions; `None` for a layer that could not be measured.
+    pub layers: Vec<(LayerName, Option<LayerStatistics>)>,
+}
+
+impl EpochSummary {
+    /// A report in brief.
+    #[must_use]
+    pub fn of(report: &EpochReport) -> Self {
+        EpochSummary {
+            epoch: report.epoch,
+            metrics: report.metrics.clone(),
+            rows: report.rows,
+            coverage: report.coverage,
+            prediction_entropy_nats: report.prediction_entropy_nats,
+            verdict: report.verdict.as_str(),
+            layers: report.layers.iter().map(|layer| (layer.layer.clone(), layer.statistics.clone())).collect(),
+        }
+    }
 }
 
 /// Every value of a layer since the run began.
@@ -94,6 +133,15 @@ impl Board {
         let mut runs = BTreeMap::clone(&self.runs.load());
         runs.insert(view.run.name().clone(), Arc::new(view));
         self.runs.store(Arc::new(runs));
+    }
+
+    /// Shows this attempt of a run no longer; a newer one stays.
+    pub(crate) fn remove(&self, run: &Run) {
+        let mut runs = BTreeMap::clone(&self.runs.load());
+        if runs.get(run.name()).is_some_and(|view| view.run.attempt() == run.attempt()) {
+            runs.remove(run.name());
+            self.runs.store(Arc::new(runs));
+        }
     }
 
     pub(crate) fn count_compute(&self, took: Duration) {

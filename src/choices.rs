@@ -30,6 +30,17 @@ pub enum Reduce {
     Last,
 }
 
+/// How a run came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
+pub enum Ending {
+    /// It did all that it was to do.
+    Finished,
+    /// Something went wrong.
+    Failed,
+    /// It was asked to stop, and did.
+    Stopped,
+}
+
 /// What the trainer's side does when the channel to the monitor is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub enum OnFull {
@@ -125,7 +136,7 @@ macro_rules! spelled_as_in_the_file {
     )+};
 }
 
-spelled_as_in_the_file!(Mode, Reduce, OnFull, BinEdges, Binning, Kind, LogLevel);
+spelled_as_in_the_file!(Mode, Reduce, Ending, OnFull, BinEdges, Binning, Kind, LogLevel);
 
 #[cfg(test)]
 mod tests {
@@ -145,6 +156,7 @@ mod tests {
     fn what_display_writes_from_str_reads() {
         every_choice_reads_back::<Mode>();
         every_choice_reads_back::<Reduce>();
+        every_choice_reads_back::<Ending>();
         every_choice_reads_back::<OnFull>();
         every_choice_reads_back::<BinEdges>();
         every_choice_reads_back::<Binning>();

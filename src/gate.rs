@@ -150,6 +150,12 @@ impl Gate {
         }
     }
 
+    /// Whether nobody is let in any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
     /// Lets nobody in any more, and wakes who waits.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);

@@ -11,12 +11,14 @@
 //! | [`units`], [`identity`], [`choices`], [`clock`], [`stop`], [`verdict`] | the ground: plain values |
 //! | [`kernels`], [`info`] | the mathematics |
 //! | [`activations`], [`document`] | files of tensors, and of trainings |
-//! | [`run`], [`gate`], [`event`], [`tap`] | the trainer's side of the channel |
+//! | [`run`], [`gate`], [`event`], [`tap`], [`roster`] | the trainer's side of the channel |
 //! | [`detect`] | rules that find memorization |
-//! | [`window`], [`report`], [`board`], [`hooks`], [`monitor`] | the monitor's side of the channel, and who is told of alarms |
-//! | [`metrics`], [`serve`], [`token`], [`state`] | how it is seen from outside |
+//! | [`wire`], [`window`], [`report`], [`retirement`], [`board`], [`hooks`], [`monitor`] | the monitor's side of the channel, and who is told of alarms |
+//! | [`token`], [`state`], [`ingest`] | what belongs to this user alone; runs that are trained elsewhere |
+//! | [`metrics`], [`serve`] | how it is seen from outside |
 //! | [`torch`], [`training`] | the built-in trainer and the tap for tch (feature `torch`) |
-//! | [`yaml`], [`watch`], [`config`] | the configuration and its file |
+//! | [`watch`], [`inbox`] | changed files; runs that come as files |
+//! | [`yaml`], [`config`] | the configuration and its file |
 //! | [`charts`], [`experiment`] | pictures; grids of trainings, judged |
 //! | [`app`], [`signals`], [`logging`], [`cli`] | how it is put together |
 
@@ -35,12 +37,16 @@ pub mod experiment;
 pub mod gate;
 pub mod hooks;
 pub mod identity;
+pub mod inbox;
 pub mod info;
+pub mod ingest;
 pub mod kernels;
 pub mod logging;
 pub mod metrics;
 pub mod monitor;
 pub mod report;
+pub mod retirement;
+pub mod roster;
 pub mod run;
 pub mod serve;
 pub mod signals;
@@ -55,6 +61,7 @@ pub mod units;
 pub mod verdict;
 pub mod watch;
 pub mod window;
+pub mod wire;
 pub mod yaml;
 
 pub use app::{Monitor, Setup};

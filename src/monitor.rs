@@ -4,28 +4,31 @@
 //! frame     -> its run's window (a frame of a later epoch ends the open one)
 //! epoch end -> the window's rows -> measures -> detectors -> verdict
 //!              -> the run (the trainer reads it), the board (pages and scrapes), subscribers, hooks
+//! tick      -> runs that ended or fell silent long ago leave the board
 //! closing   -> what is queued is still measured, then the gate is shut
 //! ```
 //!
 //! One plain loop over one closed enum; nothing here waits for anybody downstream.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, Sender, select, tick};
 
-use crate::board::{Board, LayerHistograms, RunView};
+use crate::board::{Board, EpochSummary, LayerHistograms, RunView};
 use crate::clock::{Stopwatch, unix_seconds};
 use crate::detect::{ClassInformation, DetectParams, HintTracker, Judge, LayerObservation, Observation, Reference};
 use crate::event::{EpochEnd, EpochMetrics, Event, Frame};
 use crate::gate::{DropReason, Gate};
 use crate::hooks::HookFeed;
-use crate::identity::LayerName;
+use crate::identity::{LayerName, RunName};
 use crate::info::class::ClassGroups;
 use crate::info::{LayerMeasures, LayerSamples, MeasureParams, measure_layers};
 use crate::report::{EpochReport, LayerReport, LayerStatistics, Rolling};
+use crate::retirement::RetirementParams;
 use crate::run::{Attempt, Run, Standing};
 use crate::stop::StopReason;
 use crate::units::Epoch;
@@ -34,6 +37,12 @@ use crate::window::{Window, WindowParams};
 
 /// After how many failed computations in a row the monitor counts as failing.
 const FAILURES_IN_A_ROW: u32 = 3;
+
+/// How often it is looked for runs that are to leave the board.
+const LOOK_FOR_RETIREMENT: Duration = Duration::from_millis(500);
+
+/// Epochs of a run of which the figures in brief are kept.
+pub const EPOCHS_KEPT: usize = 256;
 
 /// What the monitor needs to know and does not change while it runs.
 #[derive(Clone, Debug)]
@@ -46,6 +55,8 @@ pub struct MonitorParams {
     pub rolling: usize,
     /// The run that every run is compared with, if any.
     pub reference: Option<Arc<Reference>>,
+    /// When a run leaves the board.
+    pub retirement: RetirementParams,
 }
 
 /// The state of the monitoring thread.
@@ -57,14 +68,25 @@ pub struct MonitorThread {
     board: Arc<Board>,
     subscribers: Vec<Sender<Arc<EpochReport>>>,
     hooks: HookFeed,
-    runs: HashMap<Attempt, RunState>,
+    runs: HashMap<RunKey, RunState>,
+    /// The runs that ended and are still on the board, in the order of their ends.
+    finished: VecDeque<(Arc<Run>, Stopwatch)>,
     failures_in_a_row: u32,
+}
+
+/// What tells runs apart. Clients draw their attempts themselves, and two may have drawn the same.
+type RunKey = (RunName, Attempt);
+
+fn key(run: &Run) -> RunKey {
+    (run.name().clone(), run.attempt())
 }
 
 /// What the monitor remembers of one attempt of one run.
 struct RunState {
     run: Arc<Run>,
     active: bool,
+    /// Since the trainer was last heard from.
+    heard: Stopwatch,
     window: Window,
     judge: Judge,
     hints: HintTracker,
@@ -75,6 +97,7 @@ struct RunState {
     last_reported: Option<Epoch>,
     since_last_report: Option<Stopwatch>,
     newest: Option<Arc<EpochReport>>,
+    history: VecDeque<Arc<EpochSummary>>,
     /// Rows measured since an end of an epoch last said how many were offered.
     rows_taken: u64,
     rows_offered_before: u64,
@@ -101,18 +124,31 @@ impl MonitorThread {
         subscribers: Vec<Sender<Arc<EpochReport>>>,
         hooks: HookFeed,
     ) -> Self {
-        MonitorThread { params, detect, pool, gate, board, subscribers, hooks, runs: HashMap::new(), failures_in_a_row: 0 }
+        MonitorThread {
+            params,
+            detect,
+            pool,
+            gate,
+            board,
+            subscribers,
+            hooks,
+            runs: HashMap::new(),
+            finished: VecDeque::new(),
+            failures_in_a_row: 0,
+        }
     }
 
     /// Works until `closing` is disconnected, or no tap is left; what is queued then is still measured.
     pub fn run(mut self, events: &Receiver<Event>, closing: &Receiver<()>) {
         let _shut = ShutAtEnd { gate: Arc::clone(&self.gate), board: Arc::clone(&self.board) };
+        let ticks = tick(LOOK_FOR_RETIREMENT);
         loop {
             select! {
                 recv(events) -> event => match event {
                     Ok(event) => self.take_in(event),
                     Err(_) => break,
                 },
+                recv(ticks) -> _ => self.retire(),
                 recv(closing) -> _ => break,
             }
         }
@@ -140,9 +176,19 @@ impl MonitorThread {
         }
     }
 
+    /// Whether the run has left: nothing of it is taken in any more.
+    fn has_left(&self, run: &Run) -> bool {
+        !run.is_open() && !self.runs.contains_key(&key(run))
+    }
+
     fn take_in_frame(&mut self, frame: Frame) {
         let run = Arc::clone(&frame.run);
+        if self.has_left(&run) {
+            frame.permit.dropped(DropReason::Late);
+            return;
+        }
         let state = self.state_of(&run);
+        state.heard = Stopwatch::start();
         if state.last_reported.is_some_and(|reported| frame.epoch <= reported)
             || state.open_epoch.is_some_and(|open| frame.epoch < open)
         {
@@ -180,7 +226,11 @@ impl MonitorThread {
     fn end_epoch(&mut self, end: EpochEnd) {
         let EpochEnd { run, epoch, metrics, rows_offered, reply } = end;
         run.free_epoch_end_place();
+        if self.has_left(&run) {
+            return;
+        }
         let state = self.state_of(&run);
+        state.heard = Stopwatch::start();
         if let Some(reported) = state.last_reported.filter(|reported| epoch <= *reported) {
             tracing::warn!(run = %run.name(), %epoch, "end of an epoch ignored: epoch {reported} was reported already");
             return;
@@ -196,6 +246,9 @@ impl MonitorThread {
     }
 
     fn finish(&mut self, run: &Arc<Run>) {
+        if self.has_left(run) {
+            return;
+        }
         let state = self.state_of(run);
         state.active = false;
         if let Some(open) = state.open_epoch {
@@ -205,10 +258,37 @@ impl MonitorThread {
                 None,
             );
         }
-        let view = self.state_of(run).view();
-        self.board.show(view);
-        // Its window and its detectors are of no more use; the board goes on showing what they found.
-        self.runs.remove(&run.attempt());
+        // Its window and its detectors are of no more use; the board goes on showing what they found, unless a newer
+        // attempt stands there already.
+        let Some(state) = self.runs.remove(&key(run)) else { return };
+        if self.runs.values().all(|other| other.run.name() != run.name()) {
+            self.board.show(state.view());
+            self.finished.retain(|(other, _)| other.name() != run.name());
+            self.finished.push_back((Arc::clone(run), Stopwatch::start()));
+        }
+    }
+
+    /// Takes from the board what has been there long enough.
+    fn retire(&mut self) {
+        let RetirementParams { finished, finished_runs, .. } = self.params.retirement;
+        let surplus = |ended: &VecDeque<_>| ended.len() > finished_runs;
+        while self.finished.front().is_some_and(|(_, since)| since.elapsed() >= finished) || surplus(&self.finished) {
+            let Some((run, _)) = self.finished.pop_front() else { break };
+            self.board.remove(&run);
+        }
+        let retirement = self.params.retirement;
+        let is_silent = |state: &RunState| {
+            let interval = state.newest.as_ref().and_then(|report| report.interval);
+            retirement.is_silent(state.heard.elapsed(), interval)
+        };
+        let silent: Vec<Arc<Run>> =
+            self.runs.values().filter(|state| is_silent(state)).map(|state| Arc::clone(&state.run)).collect();
+        for run in silent {
+            tracing::warn!(run = %run.name(), "nothing was heard of this run for so long that it counts as given up");
+            run.finish();
+            self.runs.remove(&key(&run));
+            self.board.remove(&run);
+        }
     }
 
     fn report(&mut self, run: &Arc<Run>, end: EndOfEpoch, reply: Option<Sender<Arc<Standing>>>) {
@@ -281,7 +361,7 @@ impl MonitorThread {
 
     fn state_of(&mut self, run: &Arc<Run>) -> &mut RunState {
         let params = &self.params;
-        self.runs.entry(run.attempt()).or_insert_with(|| RunState::new(run, params))
+        self.runs.entry(key(run)).or_insert_with(|| RunState::new(run, params))
     }
 }
 
@@ -291,6 +371,7 @@ impl RunState {
         RunState {
             run: Arc::clone(run),
             active: true,
+            heard: Stopwatch::start(),
             window: Window::new(params.window, layers),
             judge: Judge::new(params.reference.clone()),
             hints: HintTracker::default(),
@@ -300,6 +381,7 @@ impl RunState {
             last_reported: None,
             since_last_report: None,
             newest: None,
+            history: VecDeque::new(),
             rows_taken: 0,
             rows_offered_before: 0,
         }
@@ -337,6 +419,10 @@ impl RunState {
         self.last_reported = Some(report.epoch);
         self.since_last_report = Some(Stopwatch::start());
         self.newest = Some(Arc::clone(report));
+        if self.history.len() == EPOCHS_KEPT {
+            self.history.pop_front();
+        }
+        self.history.push_back(Arc::new(EpochSummary::of(report)));
     }
 
     fn view(&self) -> RunView {
@@ -344,6 +430,7 @@ impl RunState {
             run: Arc::clone(&self.run),
             active: self.active,
             report: self.newest.clone(),
+            history: Arc::new(self.history.clone()),
             histograms: Arc::new(self.histograms.clone()),
         }
     }

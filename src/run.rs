@@ -1,12 +1,15 @@
 //! One training under one name, as the trainer's side and the monitor's side share it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Poll, Waker};
 
 use arc_swap::ArcSwap;
+use thiserror::Error;
 
-use crate::choices::Mode;
+use crate::choices::{Ending, Mode};
 use crate::identity::{LayerName, RunName};
 use crate::stop::StopToken;
 use crate::units::Epoch;
@@ -21,6 +24,24 @@ impl Attempt {
     #[must_use]
     pub fn draw() -> Self {
         Attempt(rand::random())
+    }
+}
+
+/// A text that is no attempt's id.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("{text:?} is no attempt: draw 16 lowercase hexadecimal digits when training starts")]
+pub struct AttemptError {
+    /// The text as given.
+    text: String,
+}
+
+impl FromStr for Attempt {
+    type Err = AttemptError;
+
+    fn from_str(text: &str) -> Result<Self, AttemptError> {
+        let well_formed = text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let id = u64::from_str_radix(text, 16).ok().filter(|_| well_formed);
+        id.map(Attempt).ok_or_else(|| AttemptError { text: text.to_owned() })
     }
 }
 
@@ -64,22 +85,33 @@ pub struct Run {
     rows_offered: AtomicU64,
     queued_epoch_ends: AtomicUsize,
     finished: AtomicBool,
+    ending: OnceLock<Ending>,
+    /// Who is to be woken when the standing changes. Held for a push or a take only.
+    awaiting: Mutex<Vec<Waker>>,
 }
 
 impl Run {
     /// A run that nothing has been heard from yet.
     #[must_use]
     pub fn new(declaration: Declaration) -> Arc<Self> {
+        Run::of_attempt(declaration, Attempt::draw())
+    }
+
+    /// The same for a trainer that drew the id of its attempt itself.
+    #[must_use]
+    pub fn of_attempt(declaration: Declaration, attempt: Attempt) -> Arc<Self> {
         let verdict = Verdict::TooEarly { reason: "no epoch was reported yet".into() };
         let standing = Standing { epoch: None, verdict, onset_if_now: Vec::new() };
         Arc::new(Run {
             declaration,
-            attempt: Attempt::draw(),
+            attempt,
             stop: StopToken::default(),
             standing: ArcSwap::from_pointee(standing),
             rows_offered: AtomicU64::new(0),
             queued_epoch_ends: AtomicUsize::new(0),
             finished: AtomicBool::new(false),
+            ending: OnceLock::new(),
+            awaiting: Mutex::default(),
         })
     }
 
@@ -119,14 +151,60 @@ impl Run {
         !self.finished.load(Ordering::Acquire)
     }
 
-    /// Marks the run as finished; its name is free again.
-    pub(crate) fn finish(&self) {
-        self.finished.store(true, Ordering::Release);
+    /// How it ended, once it has; a trainer that did not say is taken to have finished.
+    #[must_use]
+    pub fn ending(&self) -> Option<Ending> {
+        (!self.is_open()).then(|| self.ending.get().copied().unwrap_or(Ending::Finished))
+    }
+
+    /// Notes how it is about to end; the first word stays.
+    pub(crate) fn will_end(&self, ending: Ending) {
+        let _ = self.ending.set(ending);
+    }
+
+    /// Completes once `epoch` or a later one was judged, or the run is finished: whichever standing there is then.
+    pub async fn judged(&self, epoch: Epoch) -> Arc<Standing> {
+        let settled = || {
+            let standing = self.standing();
+            let over = standing.epoch.is_some_and(|newest| newest >= epoch) || !self.is_open();
+            over.then_some(standing)
+        };
+        std::future::poll_fn(|context| {
+            if let Some(standing) = settled() {
+                return Poll::Ready(standing);
+            }
+            let mut awaiting = self.awaiting();
+            if !awaiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                awaiting.push(context.waker().clone());
+            }
+            drop(awaiting);
+            // It may have changed before the waker was in its place.
+            settled().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
+    /// Marks the run as finished; its name is free again. Whether it was not before.
+    pub(crate) fn finish(&self) -> bool {
+        let first = !self.finished.swap(true, Ordering::AcqRel);
+        self.wake();
+        first
     }
 
     /// Publishes a verdict; the monitor alone calls this.
     pub(crate) fn set_standing(&self, standing: Standing) {
         self.standing.store(Arc::new(standing));
+        self.wake();
+    }
+
+    fn wake(&self) {
+        for waker in std::mem::take(&mut *self.awaiting()) {
+            waker.wake();
+        }
+    }
+
+    fn awaiting(&self) -> std::sync::MutexGuard<'_, Vec<Waker>> {
+        self.awaiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts rows that the trainer meant to send, whatever becomes of them.
@@ -149,5 +227,21 @@ impl Run {
     /// Gives the place back, once the monitor has received the epoch end.
     pub(crate) fn free_epoch_end_place(&self) {
         self.queued_epoch_ends.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_reads_back_what_it_writes_and_nothing_else() {
+        let attempt = Attempt::draw();
+        assert_eq!(attempt.to_string().parse(), Ok(attempt));
+        assert!("000000000000000a".parse::<Attempt>().is_ok());
+        for bad in ["", "a", "000000000000000A", "00000000000000000a", "+00000000000000a", "000000000000000g", " 00000000000000a"]
+        {
+            assert!(bad.parse::<Attempt>().is_err(), "{bad:?}");
+        }
     }
 }

@@ -21,6 +21,14 @@ pub enum StateError {
         /// The lock's file.
         path: PathBuf,
     },
+    /// Another daemon serves here.
+    #[error(
+        "another `rotewatch serve` uses this state folder (it holds {path}): stop it, or name another folder with --state DIR"
+    )]
+    Served {
+        /// The lock's file.
+        path: PathBuf,
+    },
     /// The folder cannot be written.
     #[error("cannot use the state folder: {path}: {reason}; name another with --state DIR")]
     Folder {
@@ -50,12 +58,9 @@ impl OwnedName {
         let folder = state.join("runs");
         fs::create_dir_all(&folder).map_err(|reason| StateError::Folder { path: folder.clone(), reason })?;
         let path = folder.join(format!("{run}.lock"));
-        let lock = File::options().create(true).truncate(false).write(true).open(&path);
-        let lock = lock.map_err(|reason| StateError::Folder { path: path.clone(), reason })?;
-        match lock.try_lock() {
-            Ok(()) => Ok(OwnedName { run, _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(StateError::NameOwned { run, path }),
-            Err(TryLockError::Error(reason)) => Err(StateError::Folder { path, reason }),
+        match locked(&path)? {
+            Some(lock) => Ok(OwnedName { run, _lock: lock }),
+            None => Err(StateError::NameOwned { run, path }),
         }
     }
 
@@ -63,6 +68,57 @@ impl OwnedName {
     #[must_use]
     pub fn run(&self) -> &RunName {
         &self.run
+    }
+}
+
+/// A state folder in which this process is the one daemon, until this is dropped or the process ends, however it ends.
+#[derive(Debug)]
+pub struct ServedFolder {
+    url: PathBuf,
+    _lock: File,
+}
+
+impl ServedFolder {
+    /// Takes the folder, which is made where it is missing.
+    ///
+    /// # Errors
+    /// If another daemon has it, or it cannot be written.
+    pub fn take(state: &Path) -> Result<Self, StateError> {
+        fs::create_dir_all(state).map_err(|reason| StateError::Folder { path: state.to_owned(), reason })?;
+        let path = state.join("serve.lock");
+        match locked(&path)? {
+            Some(lock) => Ok(ServedFolder { url: state.join("url"), _lock: lock }),
+            None => Err(StateError::Served { path }),
+        }
+    }
+
+    /// Writes where the daemon is served to the file `url`, for clients of the same user; it goes when this is dropped.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn announce(&self, url: &str) -> Result<(), StateError> {
+        // Written aside and renamed in, so that nobody ever reads half an address.
+        let aside = self.url.with_file_name(".url");
+        let written = fs::write(&aside, format!("{url}\n")).and_then(|()| fs::rename(&aside, &self.url));
+        written.map_err(|reason| StateError::Folder { path: self.url.clone(), reason })
+    }
+}
+
+impl Drop for ServedFolder {
+    fn drop(&mut self) {
+        // It is missing where the daemon ended before it was announced.
+        let _ = fs::remove_file(&self.url);
+    }
+}
+
+/// A lock on a file, which is made where it is missing; `None` where another holds it.
+fn locked(path: &Path) -> Result<Option<File>, StateError> {
+    let failed = |reason| StateError::Folder { path: path.to_owned(), reason };
+    let lock = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(Some(lock)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(reason)) => Err(failed(reason)),
     }
 }
 
@@ -80,6 +136,19 @@ mod tests {
         assert!(OwnedName::take(state.path(), "other".parse().expect("a good name")).is_ok());
         drop(owned);
         assert!(OwnedName::take(state.path(), name).is_ok());
+    }
+
+    #[test]
+    fn a_folder_has_one_daemon_at_a_time_and_its_address_goes_with_it() {
+        let state = tempfile::tempdir().expect("a temporary folder");
+        let served = ServedFolder::take(state.path()).expect("the folder is free");
+        let refused = ServedFolder::take(state.path()).expect_err("the folder is served");
+        assert!(refused.to_string().contains("another `rotewatch serve`"), "{refused}");
+        served.announce("http://127.0.0.1:1").expect("the folder is writable");
+        assert_eq!(fs::read_to_string(state.path().join("url")).expect("the address"), "http://127.0.0.1:1\n");
+        drop(served);
+        assert!(!state.path().join("url").exists());
+        assert!(ServedFolder::take(state.path()).is_ok());
     }
 
     #[test]

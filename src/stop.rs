@@ -29,6 +29,11 @@ pub enum StopReason {
         /// The epoch at which memorization set in.
         onset_epoch: Epoch,
     },
+    /// Somebody asked for it over HTTP.
+    Asked {
+        /// Why, in their words.
+        reason: String,
+    },
     /// A person or a supervisor ended the program.
     Interrupted {
         /// The signal's name.
@@ -42,6 +47,7 @@ impl fmt::Display for StopReason {
             StopReason::Onset { kind, alarm_epoch, onset_epoch } => {
                 write!(f, "{kind} memorization since epoch {onset_epoch}, found at epoch {alarm_epoch}")
             }
+            StopReason::Asked { reason } => f.write_str(reason),
             StopReason::Interrupted { signal } => write!(f, "{signal} received"),
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! So it is not the file that is watched but the folder of every step on the way to it. What happened is not told, only that
 //! something may have: whoever wants to know reads the file.
+//! A [`FolderWatch`] does the same for whatever comes into some folders.
 //! Deliberately absent: folders above those. Swapping one of them goes unnoticed here, so a reader should also look by
 //! itself now and then, as network file systems make necessary anyway.
 
@@ -79,6 +80,49 @@ impl FileWatch {
     pub fn arm(&mut self) -> Result<(), WatchError> {
         let (folders, linked) = folders_on_the_way(&self.file);
         self.linked.store(linked, Ordering::Relaxed);
+        for gone in self.folders.difference(&folders) {
+            // It fails for a folder that is deleted, whose watch has ended with it.
+            let _ = self.notices.unwatch(gone);
+        }
+        let mut failed = None;
+        for folder in &folders {
+            // Also those that were watched before: under the same name there may be another folder now.
+            if let Err(source) = self.notices.watch(folder, RecursiveMode::NonRecursive) {
+                failed.get_or_insert(WatchError::Folder { folder: folder.clone(), source });
+            }
+        }
+        self.folders = folders;
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// The watch over the entries of several folders; it ends when this is dropped.
+pub struct FolderWatch {
+    notices: RecommendedWatcher,
+    folders: BTreeSet<PathBuf>,
+}
+
+impl FolderWatch {
+    /// Prepares the watch; [`FolderWatch::keep`] says which folders. `changed` is called on the notifier's thread and must
+    /// not wait.
+    ///
+    /// # Errors
+    /// If the system gives no notices.
+    pub fn new(changed: impl Fn() + Send + 'static) -> Result<Self, WatchError> {
+        let notices = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            if event.map_or(true, |event| is_change(event.kind)) {
+                changed();
+            }
+        })
+        .map_err(|source| WatchError::NoNotices { source })?;
+        Ok(Self { notices, folders: BTreeSet::new() })
+    }
+
+    /// Watches these folders and no others. To be called before they are read: then whatever happens after is noticed.
+    ///
+    /// # Errors
+    /// If one of the folders cannot be watched; the others are.
+    pub fn keep(&mut self, folders: BTreeSet<PathBuf>) -> Result<(), WatchError> {
         for gone in self.folders.difference(&folders) {
             // It fails for a folder that is deleted, whose watch has ended with it.
             let _ = self.notices.unwatch(gone);

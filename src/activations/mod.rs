@@ -8,4 +8,5 @@ pub mod npy;
 pub mod safetensors;
 mod tensor;
 
+pub use safetensors::{SafetensorsError, read as read_safetensors};
 pub use tensor::{Element, Order, Tensor, TensorError};

@@ -155,6 +155,26 @@ impl<'a> Tensor<'a> {
         Ok(self.columns(rows, neurons, values))
     }
 
+    /// The samples in single precision, row after row, of the chosen neurons (ascending) or of all. Half precision is
+    /// widened, double precision is rounded to nearest.
+    ///
+    /// # Errors
+    /// If it does not have two axes or does not hold floating-point numbers.
+    ///
+    /// # Panics
+    /// If a chosen neuron does not exist, or the values lie in the order of Fortran, as no safetensors file's do.
+    pub fn rows_f32(&self, chosen: Option<&[usize]>) -> Result<Vec<f32>, TensorError> {
+        assert_eq!(self.order, Order::RowMajor, "rows are read where they lie one after the other");
+        let (_, neurons) = self.rows_and_neurons()?;
+        match self.element {
+            Element::F16 => Ok(self.rows(neurons, chosen, |bytes| half::f16::from_le_bytes(bytes).to_f32())),
+            Element::BF16 => Ok(self.rows(neurons, chosen, |bytes| half::bf16::from_le_bytes(bytes).to_f32())),
+            Element::F32 => Ok(self.rows(neurons, chosen, f32::from_le_bytes)),
+            Element::F64 => Ok(self.rows(neurons, chosen, |bytes| f64::from_le_bytes(bytes) as f32)),
+            _ => Err(self.wrong_element("floating-point numbers (F16, BF16, F32, F64)")),
+        }
+    }
+
     /// The samples in double precision, for files that hold it.
     ///
     /// # Errors
@@ -201,6 +221,16 @@ impl<'a> Tensor<'a> {
             Order::RowMajor => Columns::from_row_major(rows, neurons, &values),
             Order::ColumnMajor => Columns::from_neuron_major(rows, neurons, values),
         }
+    }
+
+    fn rows<const N: usize>(&self, neurons: usize, chosen: Option<&[usize]>, read: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+        let Some(chosen) = chosen else { return self.map(read) };
+        let (values, _) = self.bytes.as_chunks::<N>();
+        let mut rows = Vec::with_capacity(values.len() / neurons.max(1) * chosen.len());
+        for row in values.chunks_exact(neurons.max(1)) {
+            rows.extend(chosen.iter().map(|&neuron| read(row[neuron])));
+        }
+        rows
     }
 
     fn map<const N: usize, T>(&self, read: impl Fn([u8; N]) -> T) -> Vec<T> {

@@ -4,6 +4,7 @@ pub mod check_config;
 pub mod exit;
 pub mod experiment;
 pub mod measure;
+pub mod serve;
 pub mod train;
 #[cfg(feature = "torch")]
 pub mod trainer;
@@ -25,6 +26,8 @@ pub struct Cli {
 enum Command {
     /// Train a small network under observation: rendered digits, or your copy of MNIST.
     Train(Box<train::TrainArgs>),
+    /// Serve other people's trainers: a daemon that takes activations over HTTP and from a folder, until Ctrl-C.
+    Serve(serve::ServeArgs),
     /// Measure files of activations: entropy, mutual information, redundant pairs.
     Measure(Box<measure::MeasureArgs>),
     /// Train a grid of networks and judge the alarm on them: tables, pictures, files for programs.
@@ -38,6 +41,7 @@ enum Command {
 pub fn run(cli: Cli) -> Exit {
     let ended = match cli.command {
         Command::Train(args) => train::launch(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Experiment(args) => experiment::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),

@@ -16,6 +16,8 @@ use crate::training::{LrStep, Model, Optimizer, ProbeFrom, Task, TaskOptions, Tr
 
 /// The name of the binary that trains.
 const TRAINER: &str = "rotewatch-trainer";
+/// The most that `limits.retire_finished_seconds` takes.
+const YEAR_SECONDS: u64 = 31_536_000;
 
 /// The built-in trainer of rotewatch; start it as `rotewatch train`.
 #[derive(Debug, Parser)]
@@ -166,6 +168,8 @@ impl TrainArgs {
             config.sampling.mode = sampling.unwrap_or(config.sampling.mode);
             config.sampling.rows = probe_rows.unwrap_or(config.sampling.rows);
             config.sampling.on_full = Some(config.sampling.on_full_for(true));
+            // What a training has found is shown as long as it is served.
+            config.limits.retire_finished_seconds = YEAR_SECONDS;
         }
     }
 

@@ -44,6 +44,8 @@ section! {
         listen: Option<SocketAddr> = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 19787))), Or("off", Address), AfterRestart;
         /// The folder for the history and the token; none for the user's own, see [`Config::state_dir`].
         state: Option<PathBuf> = None, Or("auto", PathOf("folder")), AfterRestart;
+        /// The folder that other programs put runs into as files; none for no such folder.
+        inbox: Option<PathBuf> = None, Or("off", PathOf("folder")), AfterRestart;
         /// What is told of alarms.
         hooks: Vec<HookParams> = Vec::new(), HookList, Live;
     }
@@ -186,6 +188,14 @@ section! {
         layers: usize = 256, Whole(1..=4096), AfterRestart;
         /// Runs at a time.
         runs: usize = 64, Whole(1..=10_000), AfterRestart;
+        /// Bytes of one request's body, and of one file in the inbox.
+        body: u64 = 256 << 20, Bytes(1 << 20..=1 << 40), AfterRestart;
+        /// Seconds since an attempt was last heard from, within which a new attempt of the run is refused.
+        idle_seconds: u64 = 60, Whole(0..=31_536_000), AfterRestart;
+        /// Seconds after its end that a run is still shown.
+        retire_finished_seconds: u64 = 3600, Whole(0..=31_536_000), AfterRestart;
+        /// Seconds of silence after which a run that did not end counts as given up, at least twenty of its epochs.
+        retire_silent_seconds: u64 = 86_400, Whole(1..=31_536_000), AfterRestart;
         /// Seconds that closing may take.
         shutdown_seconds: u64 = 10, Whole(1..=3600), AfterRestart;
     }

@@ -51,13 +51,13 @@ fn an_empty_file_and_empty_sections_are_the_defaults() {
 
 #[test]
 fn every_key_can_be_set() {
-    let text = "listen: off\nstate: /var/lib/rotewatch\nsampling: {mode: stream, rows: 500, every_steps: 3, \
+    let text = "listen: off\nstate: /var/lib/rotewatch\ninbox: /var/spool/rotewatch\nsampling: {mode: stream, rows: 500, every_steps: 3, \
                 neurons_per_layer: 64, reduce: max, on_full: wait, seed: 18446744073709551615}\nwindow: {epochs: 2, rows: \
                 600, rolling: 4}\nmeasures: {bins: 8, network_bins: 50, bin_edges: half-open, binning: equal-frequency, \
                 shuffle_pairs: 0, ksg_pairs: 50, ksg_k: 5, threads: 2}\ndetect: {smooth: 1, quiet_epochs: 5, stop_on: [heuristic, \
                 example_level], example_level: {decline: 0.2, within_epochs: 9, decline_ever: 0.3, \
                 from_epoch: 7}, heuristic: {class_information_share: 0.7, amplification: 3}, baseline: {file: /runs/good.json, below: 0.3, times_above: 2}}\nlimits: {channel_frames: 2, channel_bytes: 1.5GiB, layers: 3, runs: 4, \
-                shutdown_seconds: 5}\nhooks: [{name: a, command: {argv: [a]}}]\nweb: {hosts: [Train.Example.org], allow_reload: true}\nlog: {level: debug}\n";
+                body: 2MiB, idle_seconds: 1, retire_finished_seconds: 2, retire_silent_seconds: 3, shutdown_seconds: 5}\nhooks: [{name: a, command: {argv: [a]}}]\nweb: {hosts: [Train.Example.org], allow_reload: true}\nlog: {level: debug}\n";
     let config = Config::parse(text, "rotewatch.yaml").unwrap();
     let unchanged: Vec<String> = Config::default()
         .settings()

@@ -6,7 +6,7 @@ use crate::identity::RunName;
 use crate::report::EpochReport;
 use crate::run::Attempt;
 use crate::units::Epoch;
-use crate::verdict::{Alarm, Evidence, Kind};
+use crate::verdict::{Alarm, Kind};
 
 /// One alarm with what is known around it.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,31 +63,23 @@ impl Notice {
     #[must_use]
     pub fn idempotency_key(&self) -> String {
         let finding = &self.alarm.finding;
-        format!("{}-{}-{}", self.attempt, finding.kind.as_str(), finding.onset_epoch)
+        format!("{}-{}-{}-{}", self.run, self.attempt, finding.kind.as_str(), finding.onset_epoch)
     }
 
     /// The body, on one line without an end.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let finding = &self.alarm.finding;
-        let document = json!({
+        let mut document = crate::wire::alarm(&self.alarm);
+        document.extend(crate::wire::object(json!({
             "run": self.run.as_str(),
             "attempt": self.attempt.to_string(),
             "verdict": self.verdict,
-            "kind": finding.kind.as_str(),
-            "onset_epoch": finding.onset_epoch.0,
-            "alarm_epoch": self.alarm.alarm_epoch.0,
             "epoch": self.epoch.0,
-            "layers": finding.layers.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            // What is not finite becomes null by itself.
-            "score": finding.score,
-            "evidence": finding.evidence.iter().map(evidence).collect::<Vec<_>>(),
-            "why": finding.why,
-            "remedy": finding.remedy,
+            "score": crate::wire::finite(self.alarm.finding.score),
             "time": self.at_unix_seconds,
             "version": env!("CARGO_PKG_VERSION"),
-        });
-        document.to_string()
+        })));
+        Value::Object(document).to_string()
     }
 
     /// The variables for a command, the hook's own name left out.
@@ -111,21 +103,10 @@ impl Notice {
     }
 }
 
-fn evidence(evidence: &Evidence) -> Value {
-    json!({
-        "signal": evidence.signal,
-        "value": evidence.value,
-        "reference": evidence.reference,
-        "reference_epoch": evidence.reference_epoch.0,
-        "ratio": evidence.ratio,
-        "threshold": evidence.threshold,
-    })
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::verdict::Finding;
+    use crate::verdict::{Evidence, Finding};
 
     /// An alarm of the run `digits`, as the attempt given raised it.
     pub(in crate::hooks) fn notice(attempt: Attempt, kind: Kind, onset_epoch: u32) -> Notice {

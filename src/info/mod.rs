@@ -14,6 +14,7 @@
 //! | [`bits`] | bins as bit planes, and the tail rule |
 //! | [`pairwise`] | what a pair of neurons shares; the plain definition |
 //! | [`all_pairs`] | the same for all pairs of a layer, at the speed of the machine |
+//! | [`blocks`] | that matrix seen from further away |
 //! | [`knn`] | entropy and mutual information without bins, from nearest neighbours |
 //! | [`ksg_sample`] | the same on a seeded sample of pairs, for live runs |
 //! | [`digamma`] | the function that they need |
@@ -29,6 +30,7 @@
 pub mod all_pairs;
 pub mod binning;
 pub mod bits;
+pub mod blocks;
 pub mod class;
 pub mod digamma;
 pub mod distribution;

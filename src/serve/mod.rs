@@ -6,12 +6,26 @@
 //! GET  /-/healthy    200 while the process lives
 //! GET  /-/ready      200; 503 until everything is up, while stopping, and while the monitor fails
 //! POST /-/reload     reads the configuration file again; 403 unless web.allow_reload, 401 without the token
+//!
+//! PUT  /api/v1/runs/{run}                              declares a run
+//! POST /api/v1/runs/{run}/epochs/{epoch}/activations   takes safetensors
+//! POST /api/v1/runs/{run}/epochs/{epoch}/end           ends an epoch, tells the verdict
+//! POST /api/v1/runs/{run}/finish                       ends a run
+//! POST /api/v1/runs/{run}/stop                         asks its trainer to stop
+//! GET  /api/v1/runs  /runs/{run}  .../epochs  .../verdict  .../layers/{layer}/matrix
 //! ```
+//!
+//! `docs/protocol.md` is the manual of the second half; its PUT and POST need the token, and a daemon (`rotewatch serve`).
 //!
 //! A request must name this machine in its `Host` header, so that no foreign web page can reach the daemon through a
 //! name that its owner points here. The only user of hyper.
 
+mod address;
+mod answer;
+mod api;
+mod body;
 mod host;
+mod ingest;
 mod page;
 mod routes;
 
@@ -29,6 +43,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 pub use host::AllowedHosts;
+pub use ingest::IngestSite;
 
 use crate::board::Board;
 use crate::metrics::Metrics;
@@ -38,6 +53,8 @@ use crate::stop::Part;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long requests in flight may take to end once the server closes.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
+/// Threads that hash, parse and copy what clients send. As many requests are worked on at a time; the others wait for them.
+const WORKING_THREADS: usize = 4;
 /// How long the accept loop rests after it could not accept, for want of file descriptors as a rule.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
@@ -81,6 +98,8 @@ pub struct Site {
     pub hosts: AllowedHosts,
     /// What `POST /-/reload` does and the token it asks for; `None` where that is not allowed.
     pub reload: Option<(Reload, String)>,
+    /// Where runs that are trained elsewhere come in; `None` where they do not.
+    pub ingest: Option<IngestSite>,
 }
 
 /// A latch that the composition root opens once everything is up and closes when it stops.
@@ -125,8 +144,13 @@ impl Server {
     /// If the thread or its runtime cannot be made.
     pub fn start(listener: TcpListener, site: Arc<Site>) -> Result<Self, ServeError> {
         let address = listener.local_addr().map_err(ServeError::Thread)?;
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(ServeError::Thread)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .max_blocking_threads(WORKING_THREADS)
+            .thread_name("rotewatch-work")
+            .build()
+            .map_err(ServeError::Thread)?;
         let (close, closing) = oneshot::channel();
         let thread =
             Part::spawn("http", move || runtime.block_on(accept(listener, site, closing))).map_err(ServeError::Thread)?;
@@ -172,7 +196,7 @@ async fn accept(listener: TcpListener, site: Arc<Site>, mut closing: oneshot::Re
         let site = Arc::clone(&site);
         let service = service_fn(move |request| {
             let site = Arc::clone(&site);
-            async move { Ok::<_, std::convert::Infallible>(routes::answer(&site, &request)) }
+            async move { Ok::<_, std::convert::Infallible>(routes::answer(&site, request).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

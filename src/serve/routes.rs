@@ -1,25 +1,29 @@
-//! From a request to its answer. Nothing is computed here: every answer reads what the monitor has published.
+//! From a request to its answer.
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderValue, WWW_AUTHENTICATE,
-};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_SECURITY_POLICY, HOST, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use tokio::task::spawn_blocking;
 
-use super::{Site, page};
+use super::address::{AddressError, PREFIX, Parameters, Resource};
+use super::answer::{Answer, allowing, error, text, with_type};
+use super::api::{self, MatrixRequest};
+use super::body::forget;
+use super::{Site, ingest, page};
 
-/// The type of every answer.
-type Answer = Response<Full<Bytes>>;
-
-/// Answers a request; its body is never read, since no route takes one.
-pub(super) fn answer(site: &Site, request: &Request<Incoming>) -> Answer {
+/// Answers a request.
+pub(super) async fn answer(site: &Site, mut request: Request<Incoming>) -> Answer {
     let named = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     if !named.is_some_and(|host| site.hosts.allows(host)) {
+        forget(&mut request).await;
         return text(
             StatusCode::FORBIDDEN,
             "this Host is not served: use an IP address, localhost, or add the name to web.hosts\n",
         );
+    }
+    if let Some(path) = request.uri().path().strip_prefix(PREFIX) {
+        let resource = Resource::read(path);
+        return of_api(site, resource, request).await;
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     match request.uri().path() {
@@ -27,10 +31,60 @@ pub(super) fn answer(site: &Site, request: &Request<Incoming>) -> Answer {
         "/" if reads => landing_page(site),
         "/-/healthy" if reads => text(StatusCode::OK, "healthy\n"),
         "/-/ready" if reads => ready(site),
-        "/-/reload" if *request.method() == Method::POST => reload(site, request),
+        "/-/reload" if *request.method() == Method::POST => reload(site, &request),
         "/metrics" | "/" | "/-/healthy" | "/-/ready" => only("GET, HEAD"),
         "/-/reload" => only("POST"),
-        _ => text(StatusCode::NOT_FOUND, "no such page: try /, /metrics, /-/healthy or /-/ready\n"),
+        _ => text(StatusCode::NOT_FOUND, "no such page: try /, /metrics, /-/healthy, /-/ready or /api/v1/runs\n"),
+    }
+}
+
+async fn of_api(site: &Site, resource: Result<Resource, AddressError>, mut request: Request<Incoming>) -> Answer {
+    let resource = match resource {
+        Ok(resource) => resource,
+        Err(fault) => {
+            forget(&mut request).await;
+            let unknown = matches!(fault, AddressError::NoRoute);
+            return error(if unknown { StatusCode::NOT_FOUND } else { StatusCode::UNPROCESSABLE_ENTITY }, fault);
+        }
+    };
+    let methods = resource.methods();
+    if !methods.split(", ").any(|method| method == request.method().as_str()) {
+        forget(&mut request).await;
+        return allowing(error(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method"), methods);
+    }
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return read(site, &resource, request.uri().query()).await;
+    }
+    let Some(ingest) = &site.ingest else {
+        forget(&mut request).await;
+        return error(StatusCode::FORBIDDEN, "this process watches its own training alone: send runs to `rotewatch serve`");
+    };
+    ingest.answer(&site.board, resource, request).await
+}
+
+async fn read(site: &Site, resource: &Resource, query: Option<&str>) -> Answer {
+    let query = match Parameters::read(query) {
+        Ok(query) => query,
+        Err(fault) => return error(StatusCode::UNPROCESSABLE_ENTITY, fault),
+    };
+    let board = &site.board;
+    if let Resource::Matrix(run, layer) = resource {
+        return match MatrixRequest::find(board, run, layer, query) {
+            Ok(request) => spawn_blocking(move || request.answer())
+                .await
+                .unwrap_or_else(|_| error(StatusCode::INTERNAL_SERVER_ERROR, "the matrix cannot be computed; the log says why")),
+            Err(refused) => *refused,
+        };
+    }
+    if let Err(fault) = query.end() {
+        return error(StatusCode::UNPROCESSABLE_ENTITY, fault);
+    }
+    match resource {
+        Resource::Runs => api::runs(board),
+        Resource::Run(run) => api::run(board, run),
+        Resource::Epochs(run) => api::epochs(board, run),
+        Resource::Verdict(run) => api::verdict(board, run),
+        _ => error(StatusCode::NOT_FOUND, AddressError::NoRoute),
     }
 }
 
@@ -71,18 +125,9 @@ fn reload(site: &Site, request: &Request<Incoming>) -> Answer {
             "reloading over HTTP is off: set web.allow_reload, send SIGHUP, or just save the file\n",
         );
     };
-    let given = request
-        .headers()
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "));
-    if !given.is_some_and(|given| crate::token::matches(given, token)) {
-        let mut refused = text(
-            StatusCode::UNAUTHORIZED,
-            "send Authorization: Bearer TOKEN; the token stands in the file `token` of the state folder\n",
-        );
-        refused.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        return refused;
+    if !ingest::carries(request, token) {
+        let says = "send Authorization: Bearer TOKEN; the token stands in the file `token` of the state folder";
+        return error(StatusCode::UNAUTHORIZED, says);
     }
     match reload() {
         Ok(()) => text(StatusCode::OK, "reloaded\n"),
@@ -95,21 +140,5 @@ fn reload(site: &Site, request: &Request<Incoming>) -> Answer {
 }
 
 fn only(methods: &'static str) -> Answer {
-    let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method\n");
-    refused.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
-    refused
-}
-
-fn text(status: StatusCode, body: &'static str) -> Answer {
-    with_type(status, "text/plain; charset=utf-8", body)
-}
-
-fn with_type(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    answer
+    allowing(text(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method\n"), methods)
 }

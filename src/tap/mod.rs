@@ -18,10 +18,14 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 pub use sample::{chosen, derived_seed};
 
 pub use crate::choices::{OnFull, Reduce};
+use crate::clock::Stopwatch;
 use crate::event::{EpochEnd, EpochMetrics, Event, Frame, LayerActivations};
 use crate::gate::{Capacity, DropReason, Gate, Permit};
 use crate::run::{Run, Standing};
 use crate::units::Epoch;
+
+/// How long a tap that waits for the place of an epoch end sleeps before it looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// What a tap looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +40,25 @@ pub struct SamplingParams {
     pub reduce: Reduce,
     /// The seed of every choice.
     pub seed: u64,
+}
+
+impl SamplingParams {
+    /// The neurons of the layer at `place` that are measured, ascending: the same ones in every epoch; `None` for all of
+    /// them.
+    #[must_use]
+    pub fn neurons(&self, place: usize, offered: usize) -> Option<Vec<usize>> {
+        let seed = derived_seed(self.seed, &[place as u64]);
+        (offered > self.neurons_per_layer).then(|| chosen(seed, offered, self.neurons_per_layer))
+    }
+}
+
+/// Why the end of an epoch was not queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndRefused {
+    /// As many ends of this run are queued as may be: the monitor is behind.
+    NoPlace,
+    /// The monitor has ended.
+    MonitorGone,
 }
 
 /// The way into the monitor that all taps share: the channel and its doorkeeper.
@@ -92,43 +115,81 @@ impl Tap {
     #[must_use]
     pub fn offer(&self, epoch: Epoch, rows: usize) -> Option<FrameBuilder<'_>> {
         self.run.count_rows_offered(rows);
+        self.offer_again(epoch, rows)
+    }
+
+    /// The same for a frame that was refused before: its rows were counted then, so that they do not lower the epoch's
+    /// coverage once they are measured after all.
+    #[must_use]
+    pub fn offer_again(&self, epoch: Epoch, rows: usize) -> Option<FrameBuilder<'_>> {
         let permit = self.intake.gate.admit(self.on_full).ok()?;
         let layers = vec![None; self.run.declaration().layers.len()];
         Some(FrameBuilder { tap: self, epoch, rows, layers, predictions: None, permit })
     }
 
-    /// Ends an epoch and returns the newest verdict without waiting: that of an earlier epoch, as a rule.
+    /// Ends an epoch and returns the newest verdict without waiting: that of an earlier epoch, as a rule. Where the
+    /// monitor is so far behind that the end finds no place, it is left out, and inferred from the next epoch's first frame.
     pub fn end_epoch(&self, epoch: Epoch, metrics: EpochMetrics) -> Arc<Standing> {
-        self.send_epoch_end(epoch, metrics, None);
+        // Either way the newest verdict is all there is to tell.
+        let _ = self.try_end_epoch(epoch, metrics);
         self.run.standing()
     }
 
-    /// Ends an epoch and waits until the monitor has judged it, at most `patience`; then the newest verdict is
-    /// returned, whichever epoch it follows.
-    pub fn end_epoch_and_await(&self, epoch: Epoch, metrics: EpochMetrics, patience: Duration) -> Arc<Standing> {
-        let (reply, verdict) = bounded(1);
-        self.send_epoch_end(epoch, metrics, Some(reply));
-        verdict.recv_timeout(patience).unwrap_or_else(|_| self.run.standing())
+    /// Ends an epoch, unless there is no place for its end.
+    ///
+    /// # Errors
+    /// Why the end is not queued.
+    pub fn try_end_epoch(&self, epoch: Epoch, metrics: EpochMetrics) -> Result<(), EndRefused> {
+        self.take_end_place()?;
+        self.send_epoch_end(epoch, metrics, None)
     }
 
-    fn send_epoch_end(&self, epoch: Epoch, metrics: EpochMetrics, reply: Option<Sender<Arc<Standing>>>) {
-        // Without a place the end is left out: the monitor infers it from the next epoch's first frame.
-        if !self.run.take_epoch_end_place(self.intake.epoch_ends_per_run) {
-            return;
+    /// Ends an epoch and waits until the monitor has judged it, at most `patience`; then the newest verdict is
+    /// returned, whichever epoch it follows. Where the end finds no place, that is waited for as well.
+    pub fn end_epoch_and_await(&self, epoch: Epoch, metrics: EpochMetrics, patience: Duration) -> Arc<Standing> {
+        let waiting = Stopwatch::start();
+        while self.take_end_place().is_err() {
+            let left = waiting.left_of(patience);
+            if left.is_zero() || self.intake.gate.is_closed() {
+                return self.run.standing();
+            }
+            std::thread::sleep(LOOK_AGAIN.min(left));
         }
+        let (reply, verdict) = bounded(1);
+        // A monitor that has ended drops the reply, which ends the waiting.
+        let _ = self.send_epoch_end(epoch, metrics, Some(reply));
+        verdict.recv_timeout(waiting.left_of(patience)).unwrap_or_else(|_| self.run.standing())
+    }
+
+    fn take_end_place(&self) -> Result<(), EndRefused> {
+        let taken = self.run.take_epoch_end_place(self.intake.epoch_ends_per_run);
+        if taken { Ok(()) } else { Err(EndRefused::NoPlace) }
+    }
+
+    /// Sends the end of an epoch that has its place.
+    fn send_epoch_end(
+        &self,
+        epoch: Epoch,
+        metrics: EpochMetrics,
+        reply: Option<Sender<Arc<Standing>>>,
+    ) -> Result<(), EndRefused> {
         let rows_offered = self.run.rows_offered();
         let end = EpochEnd { run: Arc::clone(&self.run), epoch, metrics, rows_offered, reply };
-        if self.intake.events.try_send(Event::EpochEnd(end)).is_err() {
+        if self.intake.gate.is_closed() || self.intake.events.try_send(Event::EpochEnd(end)).is_err() {
             self.run.free_epoch_end_place();
+            return Err(EndRefused::MonitorGone);
         }
+        Ok(())
     }
 }
 
 impl Drop for Tap {
     fn drop(&mut self) {
-        self.run.finish();
-        // A run whose end is lost retires by its silence.
-        let _ = self.intake.events.try_send(Event::Finished(Arc::clone(&self.run)));
+        // The monitor may have finished the run itself, for its silence.
+        if self.run.finish() {
+            // A run whose end is lost retires by its silence.
+            let _ = self.intake.events.try_send(Event::Finished(Arc::clone(&self.run)));
+        }
     }
 }
 

@@ -6,7 +6,10 @@ mod bad_input;
 mod conservation;
 mod hooks;
 mod http;
+mod inbox;
+mod ingest;
 mod live_configuration;
+mod serve;
 mod strange_values;
 mod tidy;
 

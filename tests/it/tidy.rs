@@ -24,12 +24,23 @@ const HOMES: &[(&str, &[&str])] = &[
     // The header of a safetensors file is JSON; the figures' JSON is read back by their test.
     (
         "serde_json",
-        &["src/activations/", "src/charts.rs", "src/cli/", "src/document.rs", "src/experiment/", "src/hooks/notice.rs"],
+        &[
+            "src/activations/",
+            "src/charts.rs",
+            "src/cli/",
+            "src/document.rs",
+            "src/experiment/",
+            "src/hooks/notice.rs",
+            "src/ingest/document.rs",
+            "src/serve/",
+            "src/wire.rs",
+        ],
     ),
     ("ureq", &["src/hooks/"]),
     ("rustls", &["src/hooks/webhook.rs", "src/hooks/webhook/"]),
     ("rustls_native_certs", &["src/hooks/webhook.rs"]),
-    ("rustix", &["src/hooks/command/group.rs"]),
+    ("rustix", &["src/hooks/command/group.rs", "src/inbox/folder.rs"]),
+    ("twox_hash", &["src/ingest/keys.rs"]),
     ("indicatif", &["src/cli/"]),
     ("flate2", &["src/torch/idx.rs", "src/torch/idx_tests.rs"]),
     // The matrices that `measure` writes for others.

@@ -11,11 +11,11 @@ use super::line::{EpochLine, LayerLine};
 use crate::detect::Hints;
 use crate::gate::{DropReason, FlowCounts};
 use crate::identity::RunName;
-use crate::info::Distribution;
 use crate::report::EpochReport;
 use crate::stop::StopReason;
 use crate::units::Epoch;
 use crate::verdict::Verdict;
+use crate::wire::{self, distribution, finite};
 
 /// Gathers what the end will tell.
 #[derive(Debug, Default)]
@@ -74,24 +74,10 @@ impl Summary {
         let last = self.history.last();
         let best = self.best();
         let alarm_epoch = alarm.map(|alarm| alarm.alarm_epoch.0);
-        let document = json!({
+        let mut document = wire::verdict(self.verdict.as_ref());
+        document.extend(wire::object(json!({
             "run": self.run.as_ref().map(RunName::as_str),
             "epochs": last.map(|line| line.epoch.0),
-            "verdict": self.verdict.as_ref().map(Verdict::as_str),
-            "kind": alarm.map(|alarm| alarm.finding.kind.as_str()),
-            "onset_epoch": alarm.map(|alarm| alarm.finding.onset_epoch.0),
-            "alarm_epoch": alarm_epoch,
-            "layers": alarm.map(|alarm| alarm.finding.layers.iter().map(ToString::to_string).collect::<Vec<_>>()),
-            "evidence": alarm.map(|alarm| alarm.finding.evidence.iter().map(|evidence| json!({
-                "signal": evidence.signal,
-                "value": finite(evidence.value),
-                "reference": finite(evidence.reference),
-                "reference_epoch": evidence.reference_epoch.0,
-                "ratio": finite(evidence.ratio),
-                "threshold": finite(evidence.threshold),
-            })).collect::<Vec<_>>()),
-            "why": alarm.map(|alarm| alarm.finding.why.as_str()),
-            "remedy": alarm.map(|alarm| alarm.finding.remedy.as_str()),
             "hints": self.last_report.as_deref().map(|report| hints(&report.hints)),
             "stopped": self.stopped.as_ref().map(ToString::to_string),
             "restored_epoch": self.restored.as_ref().map(|restored| restored.epoch.0),
@@ -103,8 +89,8 @@ impl Summary {
             "frames": self.flow.as_ref().map(frames),
             "final_layers": self.last_report.as_deref().map(final_layers::document),
             "history": self.history.iter().map(epoch).collect::<Vec<_>>(),
-        });
-        document.to_string()
+        })));
+        Value::Object(document).to_string()
     }
 
     /// The lines for people.
@@ -207,13 +193,4 @@ fn layer(layer: &LayerLine) -> Value {
         document[name] = measure.map_or(Value::Null, distribution);
     }
     document
-}
-
-fn distribution(of: &Distribution) -> Value {
-    of.by_name().into_iter().map(|(name, value)| (name.to_owned(), finite(value))).collect::<Map<_, _>>().into()
-}
-
-/// JSON has no NaN and no infinity: null says that there is no number.
-fn finite(value: f64) -> Value {
-    serde_json::Number::from_f64(value).map_or(Value::Null, Value::Number)
 }

@@ -20,16 +20,24 @@ impl Answer {
     }
 }
 
-/// Sends a request with these headers, and none besides but `Connection`.
+/// Sends a request without a body, with these headers, and none besides but `Connection`.
 ///
 /// # Panics
 /// If nobody answers, or not in HTTP.
 pub fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    exchange(address, method, path, headers, &[])
+}
+
+/// The same with a body; its `Content-Length` is the caller's business.
+///
+/// # Panics
+/// If nobody answers, or not in HTTP.
+pub fn exchange(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n{}\r\n", headers.concat());
     let mut stream = TcpStream::connect(address).expect("somebody listens");
     stream.set_read_timeout(Some(DEADLINE)).expect("a time-out above zero");
-    stream.write_all(text.as_bytes()).expect("the request is taken");
+    stream.write_all(text.as_bytes()).and_then(|()| stream.write_all(body)).expect("the request is taken");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("the answer is text");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head ends in an empty line");

@@ -1,5 +1,7 @@
-//! A training that runs beside its test: what it writes, the signals it gets. One that is still there at the end of its test is
+//! A training or a daemon that runs beside its test: what it writes, the signals it gets. One that is still there at the end of its test is
 //! killed.
+
+#![cfg_attr(not(feature = "torch"), allow(dead_code, reason = "only the tests of trainings use all of it"))]
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -82,15 +84,27 @@ impl Running {
         }
     }
 
-    /// Waits for the address under which it can be watched.
+    /// Waits for the address under which a training can be watched.
     ///
     /// # Panics
     /// If the process ends without telling it.
     pub fn address(&mut self) -> SocketAddr {
-        self.says("watched at http://");
+        self.address_after("watched at http://")
+    }
+
+    /// Waits for the address of a daemon.
+    ///
+    /// # Panics
+    /// If the process ends without telling it.
+    pub fn served_address(&mut self) -> SocketAddr {
+        self.address_after("serving at http://")
+    }
+
+    fn address_after(&mut self, words: &str) -> SocketAddr {
+        self.says(words);
         until("the whole address", || {
             let said = self.stdout();
-            let (_, rest) = said.split_once("watched at http://")?;
+            let (_, rest) = said.split_once(words)?;
             let (address, _) = rest.split_once('/')?;
             Some(address.parse().expect("an address stands between http:// and /"))
         })

@@ -1,0 +1,86 @@
+//! `rotewatch serve`: the daemon for other people's trainers.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+use crate::app::{ConfigFile, Monitor, Setup, state_folder};
+use crate::config::Config;
+use crate::signals::Interrupt;
+use crate::state::ServedFolder;
+
+/// The flags of `rotewatch serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Configuration file [default: the built-in settings]
+    #[arg(long, value_name = "FILE", env = "ROTEWATCH_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where HTTP is served [default: the configuration's listen]
+    #[arg(long, value_name = "ADDR", env = "ROTEWATCH_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// State folder: token, address, names of runs [default: the user's own, by the XDG rules]
+    #[arg(long, value_name = "DIR", env = "ROTEWATCH_STATE")]
+    state: Option<PathBuf>,
+    /// Folder that other programs put runs into as files [default: the configuration's inbox]
+    #[arg(long, value_name = "DIR", env = "ROTEWATCH_INBOX")]
+    inbox: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    /// Lays the flags over a configuration, again and again where its file changes.
+    fn overlay(&self) -> impl Fn(&mut Config) + Send + Sync + use<> {
+        let (listen, state, inbox) = (self.listen, self.state.clone(), self.inbox.clone());
+        move |config| {
+            config.listen = listen.or(config.listen);
+            config.state = state.clone().or(config.state.take());
+            config.inbox = inbox.clone().or(config.inbox.take());
+        }
+    }
+}
+
+/// Serves until SIGINT or SIGTERM, then measures what is queued and closes everything.
+///
+/// # Errors
+/// Wrong usage or configuration, an address or a state folder that is taken: nothing was started then.
+pub fn run(args: &ServeArgs) -> Result<Exit, Failure> {
+    let mut config = args.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read).map_err(Failure::usage)?;
+    args.overlay()(&mut config);
+    let config = config.checked("the command line").map_err(Failure::usage)?;
+    if config.listen.is_none() {
+        return Err(Failure::usage(anyhow!("listen is off: a daemon needs an address; name one with --listen ADDR")));
+    }
+    let log_level = crate::logging::start(config.log.level, std::io::stderr)?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let served = ServedFolder::take(&state_folder(&config).map_err(Failure::usage)?).map_err(Failure::usage)?;
+    let file = args.config.clone().map(|path| ConfigFile { path, overlay: Box::new(args.overlay()), log_level });
+    let monitor = Monitor::set_up(Setup { config, file, ingest: true, ..Setup::default() }).map_err(Failure::usage)?;
+    let on_hangup = monitor.reload().map(|reload| Box::new(reload) as Box<dyn Fn() + Send>);
+    let interrupt = Interrupt::install(on_hangup).context("cannot take over the signals")?;
+    let address = monitor.address().context("HTTP is not served")?;
+    let url = format!("http://{}", reachable(address));
+    served.announce(&url)?;
+    println!("serving at {url}/");
+    interrupt.wait();
+    let late = monitor.close();
+    drop(served);
+    if late.is_empty() {
+        Ok(Exit::Done)
+    } else {
+        Err(anyhow!("these parts were still busy at the end and were left behind: {}", late.join(", ")).into())
+    }
+}
+
+/// An address under which this machine reaches what is served at `address`.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}

@@ -1,0 +1,198 @@
+//! One attempt of one run that a client trains elsewhere: its tap, and what must be known of it to take no frame twice.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::document::DeclaredRun;
+use super::frame::ReceivedFrame;
+use super::keys::{Digest, FrameKey, ReceivedKeys};
+use super::refusal::Refusal;
+use super::{Origin, Rejected, Taken};
+use crate::choices::Ending;
+use crate::clock::Stopwatch;
+use crate::event::{EpochMetrics, LayerActivations};
+use crate::gate::Capacity;
+use crate::run::Run;
+use crate::state::OwnedName;
+use crate::tap::{EndRefused, FrameBuilder, SamplingParams, Tap};
+use crate::units::Epoch;
+
+/// An attempt that was declared.
+#[derive(Debug)]
+pub(super) struct Session {
+    run: Arc<Run>,
+    declared: DeclaredRun,
+    origin: Origin,
+    /// Held for a moment.
+    heard: Mutex<Stopwatch>,
+    /// Held while a frame is checked and copied: the frames of a run are taken one after the other.
+    live: Mutex<Live>,
+}
+
+/// What is left of a run when it ends: nothing of this.
+#[derive(Debug)]
+struct Live {
+    /// `None` once the run is over.
+    tap: Option<Tap>,
+    /// Held until then.
+    name: Option<OwnedName>,
+    keys: ReceivedKeys,
+    widths: Vec<Option<Width>>,
+    ended: Option<Epoch>,
+}
+
+/// A layer as its first frame had it.
+#[derive(Clone, Debug)]
+struct Width {
+    neurons: usize,
+    /// The neurons that are measured; `None` for all.
+    chosen: Option<Vec<usize>>,
+}
+
+impl Session {
+    pub(super) fn new(tap: Tap, name: Option<OwnedName>, declared: DeclaredRun, origin: Origin) -> Self {
+        let widths = vec![None; declared.layers.len()];
+        let run = Arc::clone(tap.run());
+        let live = Live { tap: Some(tap), name, keys: ReceivedKeys::default(), widths, ended: None };
+        Session { run, declared, origin, heard: Mutex::new(Stopwatch::start()), live: Mutex::new(live) }
+    }
+
+    pub(super) fn run(&self) -> &Arc<Run> {
+        &self.run
+    }
+
+    pub(super) fn declared(&self) -> &DeclaredRun {
+        &self.declared
+    }
+
+    pub(super) fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// How long its client has been silent.
+    pub(super) fn silence(&self) -> Duration {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    pub(super) fn note_sign_of_life(&self) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Stopwatch::start();
+    }
+
+    /// Takes a frame; `capacity` is what may be queued at most.
+    pub(super) fn frame(
+        &self,
+        key: FrameKey,
+        bytes: &[u8],
+        sampling: &SamplingParams,
+        capacity: Capacity,
+    ) -> Result<Taken, Refusal> {
+        let digest = Digest::of(bytes);
+        let mut live = self.live();
+        let Live { tap, keys, widths, .. } = &mut *live;
+        let tap = self.open(tap.as_ref())?;
+        if let Some(before) = keys.queued(key) {
+            let (epoch, seq) = key;
+            return if before == digest { Ok(Taken::Duplicate) } else { Err(Refusal::OtherBytes { epoch, seq }) };
+        }
+        let received = ReceivedFrame::read(bytes, &self.declared.layers)?;
+        let (mut widths_now, mut rejected) = (widths.clone(), Rejected::new());
+        for (place, layer) in received.layers.iter().enumerate() {
+            let Some((neurons, _)) = layer else { continue };
+            let chosen = || sampling.neurons(place, *neurons);
+            let expected = widths_now[place].get_or_insert_with(|| Width { neurons: *neurons, chosen: chosen() });
+            if expected.neurons != *neurons {
+                let reason = format!("it has {neurons} neurons and had {}", expected.neurons);
+                rejected.insert(self.declared.layers[place].clone(), reason);
+            }
+        }
+        let bytes_needed = bytes_needed(&received, &widths_now);
+        if bytes_needed > capacity.bytes {
+            let what = "a frame (limits.channel_bytes)";
+            return Err(Refusal::TooLarge { what, bytes: bytes_needed, limit: capacity.bytes });
+        }
+        let offer = if keys.was_refused(key) { Tap::offer_again } else { Tap::offer };
+        let frame = offer(tap, key.0, received.rows).and_then(|frame| frame.claim_bytes(bytes_needed));
+        fill(frame.ok_or(Refusal::Behind)?, &received, &widths_now)?;
+        keys.remember(key, digest);
+        *widths = widths_now;
+        Ok(Taken::Queued { rejected })
+    }
+
+    /// Ends an epoch, unless that was done before.
+    pub(super) fn end_epoch(&self, epoch: Epoch, metrics: EpochMetrics) -> Result<(), Refusal> {
+        let mut live = self.live();
+        let tap = self.open(live.tap.as_ref())?;
+        if live.ended.is_some_and(|ended| epoch <= ended) {
+            return Ok(());
+        }
+        tap.try_end_epoch(epoch, metrics).map_err(|refused| match refused {
+            EndRefused::NoPlace => Refusal::Behind,
+            EndRefused::MonitorGone => Refusal::Closing,
+        })?;
+        live.ended = Some(epoch);
+        Ok(())
+    }
+
+    /// Ends the run; what was said of its end before stays.
+    pub(super) fn finish(&self, ending: Ending) {
+        let mut live = self.live();
+        self.run.will_end(ending);
+        live.tap = None;
+        live.name = None;
+    }
+
+    /// Whether its client has ended it; a run that retired for its silence has not been.
+    pub(super) fn is_over(&self) -> bool {
+        self.live().tap.is_none()
+    }
+
+    /// The tap, while anything can be sent.
+    fn open<'live>(&self, tap: Option<&'live Tap>) -> Result<&'live Tap, Refusal> {
+        let (run, attempt) = (self.run.name(), self.run.attempt());
+        match tap {
+            None => Err(Refusal::Over { run: run.clone(), attempt }),
+            Some(_) if !self.run.is_open() => Err(Refusal::NotDeclared { run: run.clone(), attempt }),
+            Some(tap) => Ok(tap),
+        }
+    }
+
+    fn live(&self) -> MutexGuard<'_, Live> {
+        // A panic in the midst of a frame leaves a tap and the keys of whole frames: what came before it still holds.
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Bytes that the frame takes in the channel, in single precision.
+fn bytes_needed(received: &ReceivedFrame<'_>, widths: &[Option<Width>]) -> u64 {
+    let neurons: u64 = taken(received, widths).map(|(_, width, _)| measured(width) as u64).sum();
+    neurons.saturating_mul(received.rows as u64).saturating_mul(size_of::<f32>() as u64)
+}
+
+fn fill(mut frame: FrameBuilder<'_>, received: &ReceivedFrame<'_>, widths: &[Option<Width>]) -> Result<(), Refusal> {
+    let refused = |fault| Refusal::Frame(super::FrameError::Tensor(fault));
+    for (place, width, tensor) in taken(received, widths) {
+        let values = tensor.rows_f32(width.chosen.as_deref()).map_err(refused)?;
+        frame.layer(place, LayerActivations { neurons: measured(width), neurons_offered: width.neurons, values });
+    }
+    if let Some(predictions) = &received.predictions {
+        frame.predictions(predictions.classes().map_err(refused)?);
+    }
+    frame.send();
+    Ok(())
+}
+
+/// The layers of a frame that have the width they had before.
+fn taken<'a, 'bytes>(
+    received: &'a ReceivedFrame<'bytes>,
+    widths: &'a [Option<Width>],
+) -> impl Iterator<Item = (usize, &'a Width, &'a crate::activations::Tensor<'bytes>)> {
+    let both = received.layers.iter().zip(widths).enumerate();
+    both.filter_map(|(place, (layer, width))| {
+        let ((neurons, tensor), width) = (layer.as_ref()?, width.as_ref()?);
+        (width.neurons == *neurons).then_some((place, width, tensor))
+    })
+}
+
+fn measured(width: &Width) -> usize {
+    width.chosen.as_ref().map_or(width.neurons, Vec::len)
+}

@@ -1,0 +1,52 @@
+//! How an answer is made: status, type and body together, with the headers that every answer has.
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::{Response, StatusCode};
+use serde_json::{Value, json};
+
+/// The type of every answer.
+pub(super) type Answer = Response<Full<Bytes>>;
+
+/// Seconds after which what was refused for want of room is worth sending again.
+const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// Plain text.
+pub(super) fn text(status: StatusCode, body: &'static str) -> Answer {
+    with_type(status, "text/plain; charset=utf-8", body)
+}
+
+/// A JSON document.
+pub(super) fn json(status: StatusCode, document: &Value) -> Answer {
+    with_type(status, "application/json", document.to_string())
+}
+
+/// `{"error": reason}`, with the header that its status calls for.
+pub(super) fn error(status: StatusCode, reason: impl std::fmt::Display) -> Answer {
+    let mut answer = json(status, &json!({ "error": reason.to_string() }));
+    match status {
+        StatusCode::UNAUTHORIZED => _ = answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+        StatusCode::TOO_MANY_REQUESTS => _ = answer.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS),
+        _ => {}
+    }
+    answer
+}
+
+/// 405, with the methods that are taken.
+pub(super) fn allowing(mut refused: Answer, methods: &'static str) -> Answer {
+    *refused.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    refused.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    refused
+}
+
+/// Any body of any type.
+pub(super) fn with_type(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    answer
+}

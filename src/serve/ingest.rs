@@ -1,0 +1,189 @@
+//! Requests that change something: a client's run, its activations, its ends.
+//!
+//! What takes longer than a moment (hashing, parsing, copying, the lock of a run's name) happens on threads of its own; the
+//! HTTP thread receives and answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::header::AUTHORIZATION;
+use hyper::{Method, Request, StatusCode};
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::address::{AddressError, Parameters, Resource};
+use super::answer::{Answer, error, json};
+use super::api;
+use super::body::{BodyBudget, ReceivedBody, forget};
+use crate::board::Board;
+use crate::identity::LayerName;
+use crate::ingest::document::{self, DeclaredRun};
+use crate::ingest::{DOCUMENT_BYTES_MAX, Ingest, Origin, Refusal, RefusalKind, Taken};
+use crate::run::Run;
+use crate::stop::StopReason;
+
+/// The longest that the answer to an epoch's end waits for its verdict.
+const WAIT_MAX_SECONDS: f64 = 30.0;
+
+/// What runs that are trained elsewhere come in through.
+#[derive(Debug)]
+pub struct IngestSite {
+    ingest: Arc<Ingest>,
+    token: String,
+    body_bytes: u64,
+    budget: BodyBudget,
+}
+
+impl IngestSite {
+    /// Requests must carry `token`; a body has at most `body_bytes`, all bodies together `all_bodies_bytes`.
+    #[must_use]
+    pub fn new(ingest: Arc<Ingest>, token: String, body_bytes: u64, all_bodies_bytes: u64) -> Self {
+        IngestSite { ingest, token, body_bytes, budget: BodyBudget::new(all_bodies_bytes.max(body_bytes)) }
+    }
+
+    /// Answers a PUT or POST below `/api/v1/`.
+    pub(super) async fn answer(&self, board: &Board, resource: Resource, mut request: Request<Incoming>) -> Answer {
+        if !carries(&request, &self.token) {
+            forget(&mut request).await;
+            let says = "send Authorization: Bearer TOKEN; the token stands in the file `token` of the state folder";
+            return error(StatusCode::UNAUTHORIZED, says);
+        }
+        match self.take(board, resource, &mut request).await {
+            Ok(answer) => answer,
+            Err(refused) => {
+                forget(&mut request).await;
+                refused
+            }
+        }
+    }
+
+    async fn take(&self, board: &Board, resource: Resource, request: &mut Request<Incoming>) -> Result<Answer, Answer> {
+        let mut query = Parameters::read(request.uri().query()).map_err(wrong)?;
+        let ingest = Arc::clone(&self.ingest);
+        match (resource, request.method()) {
+            (Resource::Run(run), &Method::PUT) => {
+                query.end().map_err(wrong)?;
+                let body = self.document(request).await?;
+                apart(move || {
+                    let declared = DeclaredRun::read(&body.bytes).map_err(Refusal::from)?;
+                    let run = ingest.declare(run, declared, Origin::Http)?;
+                    Ok(json(StatusCode::OK, &declared_run(&run)))
+                })
+                .await
+            }
+            (Resource::Activations(run, epoch), _) => {
+                let attempt = query.attempt().map_err(wrong)?;
+                let seq = query.number("seq", u64::MAX).and_then(|seq| seq.ok_or(AddressError::Missing { name: "seq" }));
+                let seq = seq.map_err(wrong)?;
+                query.end().map_err(wrong)?;
+                let body = self.budget.receive(request, self.body_bytes, "limits.body").await?;
+                apart(move || Ok(taken(&ingest.activations(&run, attempt, epoch, seq, &body.bytes)?))).await
+            }
+            (Resource::End(run, epoch), _) => {
+                let attempt = query.attempt().map_err(wrong)?;
+                let wait = Duration::from_secs_f64(query.wait_seconds().map_err(wrong)?.min(WAIT_MAX_SECONDS));
+                query.end().map_err(wrong)?;
+                let body = self.document(request).await?;
+                let ended = apart(move || {
+                    let metrics = document::epoch_metrics(&body.bytes).map_err(Refusal::from)?;
+                    ingest.end_epoch(&run, attempt, epoch, metrics)
+                });
+                let run = ended.await?;
+                // Without patience this tells whether it was judged already.
+                let _ = timeout(wait, run.judged(epoch)).await;
+                Ok(json(StatusCode::OK, &Value::Object(api::standing(&run))))
+            }
+            (Resource::Finish(run), _) => {
+                let attempt = query.attempt().map_err(wrong)?;
+                query.end().map_err(wrong)?;
+                let body = self.document(request).await?;
+                apart(move || {
+                    let ending = document::ending(&body.bytes).map_err(Refusal::from)?;
+                    let run = ingest.finish(&run, attempt, ending)?;
+                    let status = run.ending().unwrap_or(ending).to_string();
+                    let attempt = attempt.to_string();
+                    Ok(json(StatusCode::OK, &json!({ "run": run.name().as_str(), "attempt": attempt, "status": status })))
+                })
+                .await
+            }
+            (Resource::Stop(name), _) => {
+                query.end().map_err(wrong)?;
+                let body = self.document(request).await?;
+                let reason = document::stop_reason(&body.bytes).map_err(|fault| refusal(&fault.into()))?;
+                let view = board.runs().get(&name).cloned().ok_or_else(|| api::unknown(&name))?;
+                if !view.run.is_open() {
+                    return Err(error(StatusCode::CONFLICT, format!("run {name} is over")));
+                }
+                // The first reason stays.
+                let first = view.run.stop().request(StopReason::Asked { reason });
+                if first {
+                    tracing::info!(run = %name, "asked to stop over HTTP");
+                }
+                Ok(json(StatusCode::OK, &Value::Object(api::standing(&view.run))))
+            }
+            _ => Err(error(StatusCode::NOT_FOUND, AddressError::NoRoute)),
+        }
+    }
+
+    async fn document(&self, request: &mut Request<Incoming>) -> Result<ReceivedBody, Answer> {
+        self.budget.receive(request, DOCUMENT_BYTES_MAX.min(self.body_bytes), "a document").await
+    }
+}
+
+/// Whether a request carries the token.
+pub(super) fn carries(request: &Request<Incoming>, token: &str) -> bool {
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    header.and_then(|value| value.strip_prefix("Bearer ")).is_some_and(|given| crate::token::matches(given, token))
+}
+
+/// Works on a thread that nobody waits for but this request.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Answer> {
+    match spawn_blocking(work).await {
+        Ok(done) => done.map_err(|refused| refusal(&refused)),
+        Err(_) => Err(error(StatusCode::INTERNAL_SERVER_ERROR, "this request broke the daemon; the log says where")),
+    }
+}
+
+fn wrong(fault: AddressError) -> Answer {
+    error(StatusCode::UNPROCESSABLE_ENTITY, fault)
+}
+
+fn refusal(refused: &Refusal) -> Answer {
+    let status = match refused.kind() {
+        RefusalKind::NotDeclared => StatusCode::NOT_FOUND,
+        RefusalKind::Conflict => StatusCode::CONFLICT,
+        RefusalKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        RefusalKind::Wrong => StatusCode::UNPROCESSABLE_ENTITY,
+        RefusalKind::Later => StatusCode::TOO_MANY_REQUESTS,
+        RefusalKind::Closing => StatusCode::SERVICE_UNAVAILABLE,
+        RefusalKind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    error(status, refused)
+}
+
+fn declared_run(run: &Run) -> Value {
+    let declaration = run.declaration();
+    json!({
+        "run": run.name().as_str(),
+        "attempt": run.attempt().to_string(),
+        "layers": declaration.layers.iter().map(LayerName::as_str).collect::<Vec<_>>(),
+        "mode": declaration.source.to_string(),
+        "framework": declaration.framework,
+        "committed_epoch": null,
+    })
+}
+
+fn taken(taken: &Taken) -> Answer {
+    let document = match taken {
+        Taken::Duplicate => json!({ "duplicate": true }),
+        Taken::Queued { rejected } if rejected.is_empty() => json!({ "queued": true }),
+        Taken::Queued { rejected } => {
+            let reasons: serde_json::Map<String, Value> =
+                rejected.iter().map(|(layer, reason)| (layer.to_string(), json!(reason))).collect();
+            json!({ "queued": true, "rejected": reasons })
+        }
+    };
+    json(StatusCode::ACCEPTED, &document)
+}

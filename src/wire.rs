@@ -1,0 +1,101 @@
+//! The one spelling of verdicts and figures in JSON: in what hooks are sent, what `train --json` prints and what HTTP answers.
+//!
+//! JSON has no NaN and no infinity, so null says that there is no number; it also says that there is no such thing (yet).
+
+use serde_json::{Map, Value, json};
+
+use crate::identity::LayerName;
+use crate::info::Distribution;
+use crate::verdict::{Alarm, Evidence, Verdict};
+
+/// A number, or null for what is none.
+#[must_use]
+pub fn finite(value: f64) -> Value {
+    serde_json::Number::from_f64(value).map_or(Value::Null, Value::Number)
+}
+
+/// The statistics by name.
+#[must_use]
+pub fn distribution(of: &Distribution) -> Value {
+    of.by_name().into_iter().map(|(name, value)| (name.to_owned(), finite(value))).collect::<Map<_, _>>().into()
+}
+
+/// `{kind, onset_epoch, alarm_epoch, layers, evidence, why, remedy}` of an alarm.
+#[must_use]
+pub fn alarm(alarm: &Alarm) -> Map<String, Value> {
+    let finding = &alarm.finding;
+    object(json!({
+        "kind": finding.kind.as_str(),
+        "onset_epoch": finding.onset_epoch.0,
+        "alarm_epoch": alarm.alarm_epoch.0,
+        "layers": finding.layers.iter().map(LayerName::as_str).collect::<Vec<_>>(),
+        "evidence": finding.evidence.iter().map(evidence).collect::<Vec<_>>(),
+        "why": finding.why,
+        "remedy": finding.remedy,
+    }))
+}
+
+/// `{verdict, ...}` with the keys of the alarm with the earliest onset; null without an alarm, and all null where there is
+/// no verdict. While it is too early to tell, `why` says what is missing.
+#[must_use]
+pub fn verdict(verdict: Option<&Verdict>) -> Map<String, Value> {
+    let mut document = match verdict.and_then(Verdict::alarm) {
+        Some(standing) => alarm(standing),
+        None => object(json!({
+            "kind": null, "onset_epoch": null, "alarm_epoch": null, "layers": null, "evidence": null, "why": null, "remedy": null,
+        })),
+    };
+    if let Some(Verdict::TooEarly { reason }) = verdict {
+        document["why"] = json!(reason);
+    }
+    document.insert("verdict".to_owned(), json!(verdict.map(Verdict::as_str)));
+    document
+}
+
+/// The keys and values of a document that is written as an object.
+///
+/// # Panics
+/// If it is none.
+#[must_use]
+pub fn object(document: Value) -> Map<String, Value> {
+    match document {
+        Value::Object(members) => members,
+        other => panic!("{other} is no object"),
+    }
+}
+
+fn evidence(evidence: &Evidence) -> Value {
+    json!({
+        "signal": evidence.signal,
+        "value": finite(evidence.value),
+        "reference": finite(evidence.reference),
+        "reference_epoch": evidence.reference_epoch.0,
+        "ratio": finite(evidence.ratio),
+        "threshold": finite(evidence.threshold),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_or_not_there_is_null() {
+        assert_eq!(finite(f64::NAN), Value::Null);
+        assert_eq!(finite(0.5), json!(0.5));
+        let learning = Verdict::Learning { ended: None };
+        for (of, name) in [(None, Value::Null), (Some(&learning), json!("learning"))] {
+            let document = verdict(of);
+            assert_eq!(document["verdict"], name);
+            let rest: Vec<_> = document.iter().filter(|(key, _)| *key != "verdict").collect();
+            assert_eq!(rest.len(), 7);
+            assert!(rest.iter().all(|(_, value)| value.is_null()), "{document:?}");
+        }
+    }
+
+    #[test]
+    fn too_early_says_why() {
+        let document = verdict(Some(&Verdict::TooEarly { reason: "no epoch 0".into() }));
+        assert_eq!((&document["verdict"], &document["why"]), (&json!("too_early"), &json!("no epoch 0")));
+    }
+}

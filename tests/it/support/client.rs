@@ -1,0 +1,150 @@
+//! A client of the protocol that does nothing by itself.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use rotewatch::config::Config;
+use rotewatch::event::LayerActivations;
+use rotewatch::{Monitor, Setup};
+use safetensors::tensor::{Dtype, TensorView};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::activations::predictions;
+use super::http::{Answer, exchange, get};
+use super::monitored::config;
+
+/// The attempt of tests that need but one.
+pub const ATTEMPT: &str = "00000000000000aa";
+/// Another one.
+pub const NEXT_ATTEMPT: &str = "00000000000000ab";
+/// Long enough for any verdict here.
+const WAIT: &str = "30";
+
+/// Where to send, and with which token.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub address: SocketAddr,
+    pub token: String,
+}
+
+/// A daemon within this process.
+pub struct Daemon {
+    pub monitor: Monitor,
+    pub client: Client,
+    /// Goes with the daemon.
+    _state: TempDir,
+}
+
+/// Starts a daemon with the defaults.
+///
+/// # Panics
+/// If it does not start.
+pub fn daemon() -> Daemon {
+    daemon_with(|_| ())
+}
+
+/// Starts a daemon with a state folder of its own.
+///
+/// # Panics
+/// If it does not start.
+pub fn daemon_with(change: impl FnOnce(&mut Config)) -> Daemon {
+    super::log::switch();
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let mut config = Config { state: Some(state.path().to_owned()), ..config() };
+    change(&mut config);
+    let monitor = Monitor::set_up(Setup { config, ingest: true, ..Setup::default() }).expect("the daemon starts");
+    let client = Client::of(monitor.address().expect("HTTP is on"), state.path());
+    Daemon { monitor, client, _state: state }
+}
+
+impl Client {
+    /// A client that has read the token of a state folder.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn of(address: SocketAddr, state: &Path) -> Self {
+        Client { address, token: std::fs::read_to_string(state.join("token")).expect("the daemon wrote its token") }
+    }
+
+    /// Sends a body with the token.
+    pub fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+        let (host, length) = (self.address.to_string(), body.len().to_string());
+        let bearer = format!("Bearer {}", self.token);
+        let headers = [("Host", host.as_str()), ("Content-Length", &length), ("Authorization", &bearer)];
+        exchange(self.address, method, &format!("/api/v1/{path}"), &headers, body)
+    }
+
+    /// Declares a run with the least that there is to say.
+    pub fn declare(&self, run: &str, attempt: &str, layers: &[&str]) -> Answer {
+        let declaration = json!({ "attempt": attempt, "layers": layers, "framework": "test" });
+        self.send("PUT", &format!("runs/{run}"), declaration.to_string().as_bytes())
+    }
+
+    /// Sends a frame of [`ATTEMPT`].
+    pub fn activations(&self, run: &str, epoch: u32, seq: u64, body: &[u8]) -> Answer {
+        self.send("POST", &format!("runs/{run}/epochs/{epoch}/activations?attempt={ATTEMPT}&seq={seq}"), body)
+    }
+
+    /// Ends an epoch of [`ATTEMPT`] and waits for its verdict.
+    ///
+    /// # Panics
+    /// If the epoch is not judged.
+    pub fn judged(&self, run: &str, epoch: u32) -> Value {
+        let ended = self.send("POST", &format!("runs/{run}/epochs/{epoch}/end?attempt={ATTEMPT}&wait={WAIT}"), b"{}");
+        let document = document(&ended, 200);
+        assert_eq!(document["epoch"], epoch, "{document}");
+        document
+    }
+
+    /// Ends [`ATTEMPT`].
+    pub fn finish(&self, run: &str) -> Answer {
+        self.send("POST", &format!("runs/{run}/finish?attempt={ATTEMPT}"), br#"{"status": "finished"}"#)
+    }
+
+    /// What can be read without a token.
+    ///
+    /// # Panics
+    /// If it cannot.
+    pub fn read(&self, path: &str) -> Value {
+        document(&get(self.address, &format!("/api/v1/{path}")), 200)
+    }
+}
+
+/// The JSON of an answer of this status.
+///
+/// # Panics
+/// If it is another or no JSON.
+pub fn document(answer: &Answer, status: u16) -> Value {
+    assert_eq!((answer.status, answer.header("content-type")), (status, Some("application/json")), "{}", answer.body);
+    serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{error}: {}", answer.body))
+}
+
+/// Layers and the classes of [`predictions`], as a frame goes over the wire.
+///
+/// # Panics
+/// If the layers differ in their rows.
+pub fn frame(layers: &[(&str, &LayerActivations)]) -> Vec<u8> {
+    let rows = layers.first().map_or(0, |(_, layer)| layer.values.len() / layer.neurons);
+    let bytes = |layer: &LayerActivations| layer.values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let mut tensors: Vec<(&str, Dtype, Vec<usize>, Vec<u8>)> =
+        layers.iter().map(|(name, layer)| (*name, Dtype::F32, vec![rows, layer.neurons], bytes(layer))).collect();
+    let classes = predictions(rows).iter().flat_map(|class| class.to_le_bytes()).collect();
+    tensors.push(("predictions", Dtype::I64, vec![rows], classes));
+    serialized(&tensors)
+}
+
+/// Any tensors as safetensors.
+///
+/// # Panics
+/// If bytes and shapes do not go together.
+pub fn serialized(tensors: &[(&str, Dtype, Vec<usize>, Vec<u8>)]) -> Vec<u8> {
+    let view = |(name, dtype, shape, bytes): &'_ (&str, Dtype, Vec<usize>, Vec<u8>)| {
+        ((*name).to_owned(), *dtype, shape.clone(), bytes.clone())
+    };
+    let owned: Vec<_> = tensors.iter().map(view).collect();
+    let views = owned.iter().map(|(name, dtype, shape, bytes)| {
+        (name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).expect("bytes and shape go together"))
+    });
+    safetensors::serialize(views, None).expect("names are unlike")
+}
