@@ -346,7 +346,7 @@ impl MonitorThread {
         });
         self.hooks.offer(&report);
         // Last: a trainer that has its verdict finds the report everywhere else as well.
-        publish_verdict(&report, &detect, judgement.onset_if_now, reply);
+        publish_verdict(&report, &detect, judgement.possible_onsets, reply);
     }
 
     /// The measures, or none at all where computing them failed; the run then goes on without this epoch's.
@@ -437,7 +437,12 @@ impl RunState {
 }
 
 /// Hands the verdict to the trainer, and asks it to stop where the configuration says so.
-fn publish_verdict(report: &EpochReport, detect: &DetectParams, onset_if_now: Vec<Epoch>, reply: Option<Sender<Arc<Standing>>>) {
+fn publish_verdict(
+    report: &EpochReport,
+    detect: &DetectParams,
+    possible_onsets: Vec<Epoch>,
+    reply: Option<Sender<Arc<Standing>>>,
+) {
     let run = &report.run;
     if let Verdict::Memorizing { alarms } = &report.verdict
         && let Some(alarm) = alarms.iter().find(|alarm| detect.stop_on.contains(&alarm.finding.kind))
@@ -456,7 +461,7 @@ fn publish_verdict(report: &EpochReport, detect: &DetectParams, onset_if_now: Ve
             "memorization: {}; {}", finding.why, finding.remedy
         );
     }
-    run.set_standing(Standing { epoch: Some(report.epoch), verdict: report.verdict.clone(), onset_if_now });
+    run.set_standing(Standing { epoch: Some(report.epoch), verdict: report.verdict.clone(), possible_onsets });
     if let Some(reply) = reply {
         // A trainer that has lost patience reads the verdict from the run.
         let _ = reply.try_send(run.standing());

@@ -71,8 +71,8 @@ pub struct Standing {
     pub epoch: Option<Epoch>,
     /// What the reports so far add up to.
     pub verdict: Verdict,
-    /// The epochs that an alarm would name as the onset if it came now: their weights are worth keeping.
-    pub onset_if_now: Vec<Epoch>,
+    /// The epochs up to now that an alarm may name as the onset, if it comes now or later: their weights are worth keeping.
+    pub possible_onsets: Vec<Epoch>,
 }
 
 /// A declared run: written to by its trainer (counts) and by the monitor (standing, stop), read by both.
@@ -101,7 +101,7 @@ impl Run {
     #[must_use]
     pub fn of_attempt(declaration: Declaration, attempt: Attempt) -> Arc<Self> {
         let verdict = Verdict::TooEarly { reason: "no epoch was reported yet".into() };
-        let standing = Standing { epoch: None, verdict, onset_if_now: Vec::new() };
+        let standing = Standing { epoch: None, verdict, possible_onsets: Vec::new() };
         Arc::new(Run {
             declaration,
             attempt,

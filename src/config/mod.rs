@@ -145,9 +145,9 @@ section! {
     /// The rule for single examples learnt by rote: what the last layer knows of the class has fallen from its maximum.
     ExampleLevel {
         /// The share of its newest maximum that must be lost.
-        decline: f64 = 0.065, Share, Live;
+        decline: f64 = 0.06, Share, Live;
         /// How many epochs ago that maximum may lie.
-        within_epochs: u32 = 5, Whole(1..=1_000_000), Live;
+        within_epochs: u32 = 6, Whole(1..=1_000_000), Live;
         /// The share of its highest value ever that must be lost, however slowly.
         decline_ever: f64 = 0.15, Share, Live;
         /// The first epoch that may raise an alarm.

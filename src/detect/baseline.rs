@@ -167,8 +167,8 @@ impl Detector for Baseline {
     }
 
     /// The run is compared with another one's epochs, not with its own: there is no earlier epoch to keep.
-    fn onset_if_now(&self, _: &DetectParams) -> Option<Epoch> {
-        None
+    fn possible_onsets(&self, _: &DetectParams) -> Vec<Epoch> {
+        Vec::new()
     }
 }
 

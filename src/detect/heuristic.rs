@@ -147,8 +147,8 @@ impl Detector for Heuristic {
     }
 
     /// A shortcut is named when it is found, so there is no earlier epoch to keep.
-    fn onset_if_now(&self, _: &DetectParams) -> Option<Epoch> {
-        None
+    fn possible_onsets(&self, _: &DetectParams) -> Vec<Epoch> {
+        Vec::new()
     }
 }
 

@@ -28,8 +28,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// The alarms that this epoch raised.
     pub raised: Vec<Alarm>,
-    /// The epochs that alarms would name as their onset if they came now.
-    pub onset_if_now: Vec<Epoch>,
+    /// The epochs up to now that alarms may name as their onset, if they come now or later.
+    pub possible_onsets: Vec<Epoch>,
 }
 
 impl Judge {
@@ -75,8 +75,8 @@ impl Judge {
             answers.push((bench.detector.kind(), answer));
         }
         let verdict = self.verdict(&answers);
-        let onset_if_now = self.benches.iter().filter_map(|bench| bench.detector.onset_if_now(params)).collect();
-        Judgement { answers, verdict, raised, onset_if_now }
+        let possible_onsets = self.benches.iter().flat_map(|bench| bench.detector.possible_onsets(params)).collect();
+        Judgement { answers, verdict, raised, possible_onsets }
     }
 
     fn verdict(&self, answers: &[(Kind, Answer)]) -> Verdict {
@@ -128,8 +128,8 @@ mod tests {
             }
         }
 
-        fn onset_if_now(&self, _: &DetectParams) -> Option<Epoch> {
-            None
+        fn possible_onsets(&self, _: &DetectParams) -> Vec<Epoch> {
+            Vec::new()
         }
     }
 
@@ -190,8 +190,8 @@ mod tests {
                 Answer::TooEarly { reason: "no epoch 0".into() }
             }
 
-            fn onset_if_now(&self, _: &DetectParams) -> Option<Epoch> {
-                None
+            fn possible_onsets(&self, _: &DetectParams) -> Vec<Epoch> {
+                Vec::new()
             }
         }
 

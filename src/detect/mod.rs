@@ -111,9 +111,9 @@ pub trait Detector: Send {
     /// Takes in an epoch and answers for the run so far. Observations come in the order of their epochs.
     fn judge(&mut self, observation: &Observation, params: &DetectParams) -> Answer;
 
-    /// The epoch that a finding would name as the onset if it came now; `None` where that is too early to tell, or would be
-    /// the epoch of the finding itself.
-    fn onset_if_now(&self, params: &DetectParams) -> Option<Epoch>;
+    /// The epochs up to now that a finding may name as the onset, if it comes now or later; none where that is too early to tell, or
+    /// would be the epoch of the finding itself.
+    fn possible_onsets(&self, params: &DetectParams) -> Vec<Epoch>;
 }
 
 #[cfg(test)]
@@ -125,7 +125,7 @@ pub(crate) mod tests {
         DetectParams {
             smooth: 2,
             quiet_epochs: 3,
-            example_level: ExampleLevelParams { decline: 0.065, within_epochs: 5, decline_ever: 0.15, from_epoch: Epoch(2) },
+            example_level: ExampleLevelParams { decline: 0.06, within_epochs: 6, decline_ever: 0.15, from_epoch: Epoch(2) },
             heuristic: HeuristicParams { class_information_share: 0.6, amplification: 1.7 },
             baseline: BaselineParams { below: 0.2, times_above: 1.6 },
             stop_on: vec![Kind::ExampleLevel],

@@ -1,7 +1,7 @@
 //! Weights kept on disk while it may still turn out that one should have stopped there.
 //!
 //! An alarm names the epoch at which memorization set in, several epochs back. So the weights of every epoch that could be named
-//! are kept: those not judged yet, and those that the detectors would name if the alarm came now. All others are deleted, so
+//! are kept: those not judged yet, and those that the detectors may name if the alarm comes now or later. All others are deleted, so
 //! the number of files stays at a handful however long the training.
 
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ use crate::run::Standing;
 use crate::units::Epoch;
 
 /// The most files that are kept. Where a monitor falls behind by more epochs than that, the oldest unjudged ones go.
-const CHECKPOINTS_MAX: usize = 8;
+const CHECKPOINTS_MAX: usize = 12;
 
 /// Why weights were not kept or not restored.
 #[derive(Debug, Error)]
@@ -140,7 +140,7 @@ impl Checkpoints {
 
     fn dispensable(&self, standing: &Standing) -> Vec<Epoch> {
         let alarm = standing.verdict.alarm().map(|alarm| alarm.finding.onset_epoch);
-        let named = |epoch: &Epoch| standing.onset_if_now.contains(epoch) || alarm == Some(*epoch);
+        let named = |epoch: &Epoch| standing.possible_onsets.contains(epoch) || alarm == Some(*epoch);
         let newest = self.kept.last().copied();
         let unjudged = |epoch: &Epoch| standing.epoch.is_none_or(|judged| *epoch > judged) || Some(*epoch) == newest;
         let mut dispensable: Vec<Epoch> = self.kept.iter().copied().filter(|epoch| !named(epoch) && !unjudged(epoch)).collect();
@@ -158,11 +158,11 @@ mod tests {
     use super::*;
     use crate::verdict::Verdict;
 
-    fn standing(judged: Option<u32>, onset_if_now: &[u32]) -> Standing {
+    fn standing(judged: Option<u32>, possible_onsets: &[u32]) -> Standing {
         Standing {
             epoch: judged.map(Epoch),
             verdict: Verdict::Learning { ended: None },
-            onset_if_now: onset_if_now.iter().copied().map(Epoch).collect(),
+            possible_onsets: possible_onsets.iter().copied().map(Epoch).collect(),
         }
     }
 

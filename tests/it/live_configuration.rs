@@ -83,7 +83,7 @@ fn changed_thresholds_act_on_the_next_epoch() {
         assert!(!matches!(verdict, Verdict::Memorizing { .. }), "epoch {epoch}: {verdict}");
     }
     scene.write(&format!("{LISTEN}{SENSITIVE}"));
-    scene.tells("changed detect.example_level.decline (0.065 -> 0.0001)");
+    scene.tells("changed detect.example_level.decline (0.06 -> 0.0001)");
     let verdict = sinking(&tap, 6);
     let alarm = verdict.alarm().unwrap_or_else(|| panic!("{verdict}"));
     assert_eq!(alarm.alarm_epoch.0, 6);

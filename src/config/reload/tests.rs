@@ -76,7 +76,7 @@ fn live_keys_are_applied_and_their_observer_told() {
     scene.write("log: {level: debug}\ndetect: {example_level: {decline: 0.2}}\n");
     let Ok(Reloaded::Applied(changes)) = scene.reloader.reload_now() else { panic!() };
     let changes: Vec<String> = changes.iter().map(Change::to_string).collect();
-    assert_eq!(changes, ["detect.example_level.decline (0.065 -> 0.2)", "log.level (info -> debug)"]);
+    assert_eq!(changes, ["detect.example_level.decline (0.06 -> 0.2)", "log.level (info -> debug)"]);
     assert!((scene.live.load().detect.example_level.decline - 0.2).abs() < f64::EPSILON);
     assert_eq!(*scene.told.lock().unwrap(), [LogLevel::Debug]);
     assert_eq!(scene.live.last_reload(), LastReload { successful: true, success_at: at(101) });
