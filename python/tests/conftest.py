@@ -15,6 +15,9 @@ from stub_daemon import StubDaemon
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# Keras takes another backend unless told so before it is first imported, by whichever test that is.
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
 
 @pytest.fixture(autouse=True)
 def quiet_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,9 +1,5 @@
 """Each adapter, with its real framework, against a server that asks for a stop after two epochs."""
 
-import os
-
-os.environ.setdefault("KERAS_BACKEND", "torch")
-
 import pytest
 import torch
 from small_training import examples, network
