@@ -17,13 +17,15 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build run test check fmt doc bench onset mutants clean licences promtool python-test python-check
+.PHONY: build run test check fmt doc bench onset mutants clean licences promtool browser axe python-test python-check
 
 PYTHON ?= python3
 TORCH_VERSION := 2.13.0
 # What libtorch_cpu of that wheel is linked against; the rest of the wheel's dependencies serves Python and GPUs.
 TORCH_NEEDS := nvidia-cuda-runtime==13.0.* nvidia-cuda-cupti==13.0.*
 CARGO_DENY := 0.20.2
+# What finds barriers in the page; a test runs it in a browser.
+AXE_CORE := 4.11.0
 CARGO_MUTANTS := 27.1.0
 # What the benchmarks are compared with.
 SCIKIT_LEARN := 1.9.1
@@ -41,7 +43,7 @@ run: build
 	keep=; if [ -t 1 ]; then keep=--keep-serving; fi; \
 	  exec target/release/rotewatch train --task digits --label-noise 0.4 $$keep
 
-test: $(libtorch) promtool
+test: $(libtorch) promtool browser axe
 	cargo test --locked --no-default-features
 	cargo test --locked
 	$(MAKE) python-test
@@ -113,3 +115,21 @@ promtool:
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >/dev/null; \
 	else echo "promtool is missing, so tests that need it will skip: sudo apt-get install prometheus"; fi
+
+# Chromium and its driver, for the tests of the page.
+browser:
+	if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; \
+	else echo "chromedriver is missing, so tests of the page will skip: sudo apt-get install chromium chromium-driver"; fi
+
+# From npm's registry, by npm where there is one; nothing of it is part of the program.
+axe: target/axe/axe-core-$(AXE_CORE).unpacked
+
+target/axe/axe-core-$(AXE_CORE).unpacked:
+	mkdir -p target/axe
+	if command -v npm >/dev/null; then \
+	  cd target/axe && npm pack --silent axe-core@$(AXE_CORE) >/dev/null && tar -xzf axe-core-$(AXE_CORE).tgz package/axe.min.js && touch $(@F); \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm >/dev/null && $(MAKE) axe; \
+	else echo "npm is missing, so the page is not searched for barriers: sudo apt-get install npm"; fi

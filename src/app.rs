@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::{Sender, bounded};
 use thiserror::Error;
 
-use crate::board::Board;
+use crate::board::{Board, Follower};
 use crate::clock::{Stopwatch, wall_clock};
 use crate::config::{Config, ConfigWatcher, LiveConfig, Wiring};
 use crate::detect::{BaselineParams, DetectParams, ExampleLevelParams, HeuristicParams, Reference};
@@ -29,7 +29,7 @@ use crate::retirement::RetirementParams;
 pub use crate::roster::DeclareError;
 use crate::roster::{Roster, RosterLimits};
 use crate::run::{Attempt, Declaration};
-use crate::serve::{self, AllowedHosts, IngestSite, Readiness, ServeError, Server, Site};
+use crate::serve::{self, AllowedHosts, EventFeed, IngestSite, Readiness, ServeError, Server, Site};
 use crate::state::StateError;
 use crate::stop::Part;
 use crate::tap::{Intake, SamplingParams, Tap};
@@ -219,8 +219,11 @@ impl Monitor {
         let hooks = self.hooks.as_ref().map(Hooks::counts).unwrap_or_default();
         let metrics = Metrics::new(Arc::clone(&self.board), Arc::clone(self.roster.intake().gate()), hooks, status)
             .map_err(|error| StartError::Metrics(error.to_string()))?;
+        let events = Arc::new(EventFeed::default());
+        self.board.follow(Arc::clone(&events) as Arc<dyn Follower>);
         let site = Site {
             metrics,
+            events,
             board: Arc::clone(&self.board),
             ready: self.ready.clone(),
             hosts: AllowedHosts::new(&self.config.web.hosts),

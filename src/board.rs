@@ -1,15 +1,18 @@
 //! What is known now of every run: written by the monitor after each report, read by pages and scrapes without a lock.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::detect::Hints;
 use crate::event::EpochMetrics;
 use crate::identity::{LayerName, RunName};
-use crate::report::{BucketCounts, EpochReport, LayerStatistics};
+use crate::info::{Density, Quartiles};
+use crate::report::{BucketCounts, EpochReport, LayerReport, LayerStatistics};
 use crate::run::Run;
 use crate::units::Epoch;
 
@@ -35,7 +38,8 @@ pub struct RunView {
     pub histograms: Arc<BTreeMap<LayerName, LayerHistograms>>,
 }
 
-/// An epoch's report without the values of single neurons and pairs: small enough to keep some hundred of them.
+/// An epoch's report without the values of single neurons and pairs: some 700 bytes a layer, whatever its width, so that some
+/// hundred of them can be kept.
 #[derive(Clone, Debug)]
 pub struct EpochSummary {
     /// The epoch.
@@ -50,8 +54,29 @@ pub struct EpochSummary {
     pub prediction_entropy_nats: Option<f64>,
     /// The spelling of the verdict that held.
     pub verdict: &'static str,
-    /// Each layer's distributions; `None` for a layer that could not be measured.
-    pub layers: Vec<(LayerName, Option<LayerStatistics>)>,
+    /// What the trainer's own numbers hinted at.
+    pub hints: Hints,
+    /// How long the measures took.
+    pub compute: Duration,
+    /// When the report was made, in seconds since 1970.
+    pub made_at_unix_seconds: f64,
+    /// Each layer in brief.
+    pub layers: Vec<LayerSummary>,
+}
+
+/// A layer's part of an [`EpochSummary`].
+#[derive(Clone, Debug)]
+pub struct LayerSummary {
+    /// The layer.
+    pub layer: LayerName,
+    /// How many neurons it has, measured or not.
+    pub neurons: usize,
+    /// Its distributions; `None` for a layer that could not be measured.
+    pub statistics: Option<LayerStatistics>,
+    /// How the entropies with the network's edges lie, in nats.
+    pub entropy_network_box: Option<Quartiles>,
+    /// How the mutual information of its pairs lies, in nats.
+    pub mutual_information_density: Option<Density>,
 }
 
 impl EpochSummary {
@@ -65,7 +90,24 @@ impl EpochSummary {
             coverage: report.coverage,
             prediction_entropy_nats: report.prediction_entropy_nats,
             verdict: report.verdict.as_str(),
-            layers: report.layers.iter().map(|layer| (layer.layer.clone(), layer.statistics.clone())).collect(),
+            hints: report.hints,
+            compute: report.compute,
+            made_at_unix_seconds: report.made_at_unix_seconds,
+            layers: report.layers.iter().map(LayerSummary::of).collect(),
+        }
+    }
+}
+
+impl LayerSummary {
+    fn of(report: &LayerReport) -> Self {
+        let measured = report.statistics.is_some();
+        let measures = &report.measures;
+        LayerSummary {
+            layer: report.layer.clone(),
+            neurons: report.neurons_offered,
+            statistics: report.statistics.clone(),
+            entropy_network_box: measured.then(|| Quartiles::of(&mut measures.entropy_network_nats.clone())).flatten(),
+            mutual_information_density: measured.then(|| Density::of(measures.mutual_information.condensed())).flatten(),
         }
     }
 }
@@ -91,12 +133,30 @@ impl Default for LayerHistograms {
     }
 }
 
+/// Who is told when the board changes. It is told on the monitor's thread and must not wait for anybody.
+pub trait Follower: Send + Sync + fmt::Debug {
+    /// A run is shown anew.
+    fn shown(&self, before: Option<&RunView>, now: &RunView);
+
+    /// An attempt of a run is shown no longer.
+    fn removed(&self, run: &Run);
+}
+
+/// A change that is still to be told of.
+#[derive(Debug)]
+#[must_use = "who follows the board is to be told"]
+pub(crate) struct Change {
+    before: Option<Arc<RunView>>,
+    now: Arc<RunView>,
+}
+
 /// All runs, and how the monitor itself is doing.
 #[derive(Debug)]
 pub struct Board {
     runs: ArcSwap<BTreeMap<RunName, Arc<RunView>>>,
     compute: ArcSwap<BucketCounts>,
     failing: AtomicBool,
+    follower: OnceLock<Arc<dyn Follower>>,
 }
 
 impl Default for Board {
@@ -105,6 +165,7 @@ impl Default for Board {
             runs: ArcSwap::default(),
             compute: ArcSwap::from_pointee(BucketCounts::new(&COMPUTE_BOUNDS)),
             failing: AtomicBool::new(false),
+            follower: OnceLock::new(),
         }
     }
 }
@@ -128,11 +189,25 @@ impl Board {
         self.failing.load(Ordering::Acquire)
     }
 
+    /// Tells `follower` of changes from now on; the first one stays.
+    pub(crate) fn follow(&self, follower: Arc<dyn Follower>) {
+        let _ = self.follower.set(follower);
+    }
+
     /// Shows a run anew. Only the monitor's thread writes, so nothing can be lost between reading and storing.
-    pub(crate) fn show(&self, view: RunView) {
+    pub(crate) fn show(&self, view: RunView) -> Change {
         let mut runs = BTreeMap::clone(&self.runs.load());
-        runs.insert(view.run.name().clone(), Arc::new(view));
+        let view = Arc::new(view);
+        let before = runs.insert(view.run.name().clone(), Arc::clone(&view));
         self.runs.store(Arc::new(runs));
+        Change { before, now: view }
+    }
+
+    /// Tells of a change, once everything else says the same.
+    pub(crate) fn announce(&self, change: &Change) {
+        if let Some(follower) = self.follower.get() {
+            follower.shown(change.before.as_deref(), &change.now);
+        }
     }
 
     /// Shows this attempt of a run no longer; a newer one stays.
@@ -141,6 +216,9 @@ impl Board {
         if runs.get(run.name()).is_some_and(|view| view.run.attempt() == run.attempt()) {
             runs.remove(run.name());
             self.runs.store(Arc::new(runs));
+            if let Some(follower) = self.follower.get() {
+                follower.removed(run);
+            }
         }
     }
 

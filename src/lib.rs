@@ -15,11 +15,12 @@
 //! | [`detect`] | rules that find memorization |
 //! | [`wire`], [`window`], [`report`], [`retirement`], [`board`], [`hooks`], [`monitor`] | the monitor's side of the channel, and who is told of alarms |
 //! | [`token`], [`state`], [`ingest`] | what belongs to this user alone; runs that are trained elsewhere |
+//! | [`charts`], [`page`] | pictures; the live page, and the same page frozen in a file |
 //! | [`metrics`], [`serve`] | how it is seen from outside |
 //! | [`torch`], [`training`] | the built-in trainer and the tap for tch (feature `torch`) |
 //! | [`watch`], [`inbox`] | changed files; runs that come as files |
 //! | [`yaml`], [`config`] | the configuration and its file |
-//! | [`charts`], [`experiment`] | pictures; grids of trainings, judged |
+//! | [`experiment`] | grids of trainings, judged |
 //! | [`app`], [`signals`], [`logging`], [`cli`] | how it is put together |
 
 pub mod activations;
@@ -44,6 +45,7 @@ pub mod kernels;
 pub mod logging;
 pub mod metrics;
 pub mod monitor;
+pub mod page;
 pub mod report;
 pub mod retirement;
 pub mod roster;

@@ -168,7 +168,7 @@ impl MonitorThread {
             Event::Declared(run) => {
                 let state = self.state_of(&run);
                 let view = state.view();
-                self.board.show(view);
+                self.board.announce(&self.board.show(view));
             }
             Event::Frame(frame) => self.take_in_frame(frame),
             Event::EpochEnd(end) => self.end_epoch(end),
@@ -262,7 +262,7 @@ impl MonitorThread {
         // attempt stands there already.
         let Some(state) = self.runs.remove(&key(run)) else { return };
         if self.runs.values().all(|other| other.run.name() != run.name()) {
-            self.board.show(state.view());
+            self.board.announce(&self.board.show(state.view()));
             self.finished.retain(|(other, _)| other.name() != run.name());
             self.finished.push_back((Arc::clone(run), Stopwatch::start()));
         }
@@ -339,7 +339,7 @@ impl MonitorThread {
         state.remember(&report);
         let view = state.view();
         self.board.count_compute(compute);
-        self.board.show(view);
+        let change = self.board.show(view);
         self.subscribers.retain(|subscriber| match subscriber.try_send(Arc::clone(&report)) {
             Ok(()) => true,
             Err(refused) => refused.is_full(),
@@ -347,6 +347,7 @@ impl MonitorThread {
         self.hooks.offer(&report);
         // Last: a trainer that has its verdict finds the report everywhere else as well.
         publish_verdict(&report, &detect, judgement.possible_onsets, reply);
+        self.board.announce(&change);
     }
 
     /// The measures, or none at all where computing them failed; the run then goes on without this epoch's.

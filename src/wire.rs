@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::detect::Hints;
 use crate::identity::LayerName;
 use crate::info::Distribution;
 use crate::verdict::{Alarm, Evidence, Verdict};
@@ -50,6 +51,17 @@ pub fn verdict(verdict: Option<&Verdict>) -> Map<String, Value> {
     }
     document.insert("verdict".to_owned(), json!(verdict.map(Verdict::as_str)));
     document
+}
+
+/// What the trainer's own numbers hint at; null for what they do not.
+#[must_use]
+pub fn hints(hints: &Hints) -> Value {
+    json!({
+        "label_wave_epoch": hints.label_wave_epoch.map(|epoch| epoch.0),
+        "loss_gap_nats": hints.loss_gap.map(|gap| finite(gap.nats)),
+        "loss_gap_lowest_nats": hints.loss_gap.map(|gap| finite(gap.lowest_nats)),
+        "loss_gap_lowest_epoch": hints.loss_gap.map(|gap| gap.lowest_epoch.0),
+    })
 }
 
 /// The keys and values of a document that is written as an object.

@@ -51,7 +51,8 @@ impl Distribution {
     }
 }
 
-fn quantile(values: &mut [f64], share: f64) -> f64 {
+/// The value that a share of `values` lies below, see [`Distribution::of`].
+pub(super) fn quantile(values: &mut [f64], share: f64) -> f64 {
     let position = share * (values.len() - 1) as f64;
     let below = position.floor() as usize;
     let (_, &mut lower, above) = values.select_nth_unstable_by(below, f64::total_cmp);

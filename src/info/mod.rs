@@ -22,6 +22,7 @@
 //! | [`shuffle`] | how much of the pairwise figure is there by chance |
 //! | [`draw`] | seeded numbers |
 //! | [`distribution`] | mean and quantiles over neurons or pairs |
+//! | [`spread`] | how values lie, small enough to keep: a box, a density |
 //! | [`layer`] | all of the above for the layers of one epoch |
 //!
 //! Deliberately absent: smoothing and windows over epochs (`window`, the monitor's), thresholds (the detectors'), and any correction of
@@ -44,6 +45,7 @@ pub mod pairwise;
 pub mod params;
 pub mod samples;
 pub mod shuffle;
+pub mod spread;
 pub mod terms;
 
 pub use distribution::Distribution;
@@ -53,3 +55,4 @@ pub use pairwise::PairMatrix;
 pub use params::{BinEdges, Binning, MeasureParams, ParamsError};
 pub use samples::{Columns, Value};
 pub use shuffle::ShuffleBias;
+pub use spread::{Density, Quartiles};

@@ -14,6 +14,8 @@ pub(super) const PREFIX: &str = "/api/v1/";
 /// A thing that the API knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Resource {
+    /// What happens to them.
+    Events,
     /// All runs.
     Runs,
     /// One run.
@@ -87,6 +89,7 @@ impl Resource {
         let run = |name: &str| name.parse::<RunName>();
         let epoch = |text: &str| number("epoch", text, u64::from(u32::MAX)).map(|epoch| Epoch(epoch as u32));
         Ok(match parts[..] {
+            ["events"] => Resource::Events,
             ["runs"] => Resource::Runs,
             ["runs", name] => Resource::Run(run(name)?),
             ["runs", name, "epochs"] => Resource::Epochs(run(name)?),
@@ -103,6 +106,7 @@ impl Resource {
     /// The methods that it takes.
     pub(super) fn methods(&self) -> &'static str {
         match self {
+            Resource::Events => "GET",
             Resource::Runs | Resource::Epochs(_) | Resource::Verdict(_) | Resource::Matrix(..) => "GET, HEAD",
             Resource::Run(_) => "GET, HEAD, PUT",
             Resource::Activations(..) | Resource::End(..) | Resource::Finish(_) | Resource::Stop(_) => "POST",

@@ -1,13 +1,15 @@
 //! How an answer is made: status, type and body together, with the headers that every answer has.
 
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
+use super::events::EventStream;
+
 /// The type of every answer.
-pub(super) type Answer = Response<Full<Bytes>>;
+pub(super) type Answer = Response<Either<Full<Bytes>, EventStream>>;
 
 /// Seconds after which what was refused for want of room is worth sending again.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -42,7 +44,16 @@ pub(super) fn allowing(mut refused: Answer, methods: &'static str) -> Answer {
 
 /// Any body of any type.
 pub(super) fn with_type(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+    answered(status, content_type, Either::Left(Full::new(body.into())))
+}
+
+/// A body that comes bit by bit.
+pub(super) fn streaming(content_type: &'static str, events: EventStream) -> Answer {
+    answered(StatusCode::OK, content_type, Either::Right(events))
+}
+
+fn answered(status: StatusCode, content_type: &'static str, body: Either<Full<Bytes>, EventStream>) -> Answer {
+    let mut answer = Response::new(body);
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

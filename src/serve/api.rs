@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::address::{AddressError, Parameters};
 use super::answer::{Answer, error, json};
-use crate::board::{Board, EpochSummary, RunView};
+use crate::board::{Board, EpochSummary, LayerSummary, RunView};
 use crate::identity::{LayerName, RunName};
 use crate::info::blocks::block_means;
+use crate::info::{Density, Quartiles};
 use crate::report::{EpochReport, LayerStatistics};
 use crate::run::Run;
 use crate::verdict::Verdict;
@@ -38,10 +39,16 @@ pub(super) fn run(board: &Board, name: &RunName) -> Answer {
     json(StatusCode::OK, &Value::Object(document))
 }
 
-/// `GET runs/{run}/epochs`.
-pub(super) fn epochs(board: &Board, name: &RunName) -> Answer {
+/// `GET runs/{run}/epochs`: all that are kept, or those after one that the client has already.
+pub(super) fn epochs(board: &Board, name: &RunName, mut query: Parameters) -> Answer {
+    let after = query.number("after", u64::from(u32::MAX)).and_then(|after| query.end().map(|()| after));
+    let after = match after {
+        Ok(after) => after,
+        Err(fault) => return error(StatusCode::UNPROCESSABLE_ENTITY, fault),
+    };
     let Some(view) = board.runs().get(name).cloned() else { return unknown(name) };
-    let epochs: Vec<Value> = view.history.iter().map(|epoch| summary(epoch)).collect();
+    let is_asked = |epoch: &&Arc<EpochSummary>| after.is_none_or(|after| u64::from(epoch.epoch.0) > after);
+    let epochs: Vec<Value> = view.history.iter().filter(is_asked).map(|epoch| summary(epoch)).collect();
     let attempt = view.run.attempt().to_string();
     json(StatusCode::OK, &json!({ "run": name.as_str(), "attempt": attempt, "committed_epoch": null, "epochs": epochs }))
 }
@@ -125,7 +132,7 @@ pub(super) fn standing(run: &Run) -> Map<String, Value> {
     document
 }
 
-fn brief(view: &RunView) -> Map<String, Value> {
+pub(super) fn brief(view: &RunView) -> Map<String, Value> {
     let run = &view.run;
     let mut document = standing(run);
     // Over is what has been judged to its end: what a trainer sent last may still be queued.
@@ -148,20 +155,36 @@ fn summary(epoch: &EpochSummary) -> Value {
         "coverage": epoch.coverage.map(finite),
         "prediction_entropy_nats": epoch.prediction_entropy_nats.map(finite),
         "verdict": epoch.verdict,
-        "layers": epoch.layers.iter().map(|(name, statistics)| layer(name, statistics.as_ref())).collect::<Vec<_>>(),
+        "hints": wire::hints(&epoch.hints),
+        "compute_seconds": epoch.compute.as_secs_f64(),
+        "made_at": epoch.made_at_unix_seconds,
+        "layers": epoch.layers.iter().map(layer).collect::<Vec<_>>(),
     })
 }
 
-fn layer(name: &LayerName, statistics: Option<&LayerStatistics>) -> Value {
+fn layer(layer: &LayerSummary) -> Value {
+    let statistics = layer.statistics.as_ref();
     let optional = |of: fn(&LayerStatistics) -> Option<&_>| statistics.and_then(of).map(distribution);
     json!({
-        "layer": name.as_str(),
+        "layer": layer.layer.as_str(),
+        "neurons": layer.neurons,
+        "entropy_network_box": layer.entropy_network_box.as_ref().map(quartiles),
+        "mutual_information_density": layer.mutual_information_density.as_ref().map(density),
         "entropy_network_nats": statistics.map(|all| distribution(&all.entropy_network_nats)),
         "entropy_neuron_nats": statistics.map(|all| distribution(&all.entropy_neuron_nats)),
         "mutual_information_nats": optional(|all| all.mutual_information_nats.as_ref()),
         "mutual_information_ratio": optional(|all| all.mutual_information_ratio.as_ref()),
         "class_information_nats": optional(|all| all.class_information_nats.as_ref()),
     })
+}
+
+fn quartiles(of: &Quartiles) -> Value {
+    let all = [of.p05, of.p25, of.p50, of.p75, of.p95];
+    all.map(finite).to_vec().into()
+}
+
+fn density(of: &Density) -> Value {
+    json!({ "from": finite(of.from), "to": finite(of.to), "counts": of.counts })
 }
 
 /// 404 for a run that is not on the board.

@@ -15,9 +15,8 @@ use tokio::time::timeout;
 
 use super::address::{AddressError, Parameters, Resource};
 use super::answer::{Answer, error, json};
-use super::api;
 use super::body::{BodyBudget, ReceivedBody, forget};
-use crate::board::Board;
+use super::{Site, api};
 use crate::identity::LayerName;
 use crate::ingest::document::{self, DeclaredRun};
 use crate::ingest::{DOCUMENT_BYTES_MAX, Ingest, Origin, Refusal, RefusalKind, Taken};
@@ -44,13 +43,13 @@ impl IngestSite {
     }
 
     /// Answers a PUT or POST below `/api/v1/`.
-    pub(super) async fn answer(&self, board: &Board, resource: Resource, mut request: Request<Incoming>) -> Answer {
+    pub(super) async fn answer(&self, site: &Site, resource: Resource, mut request: Request<Incoming>) -> Answer {
         if !carries(&request, &self.token) {
             forget(&mut request).await;
             let says = "send Authorization: Bearer TOKEN; the token stands in the file `token` of the state folder";
             return error(StatusCode::UNAUTHORIZED, says);
         }
-        match self.take(board, resource, &mut request).await {
+        match self.take(site, resource, &mut request).await {
             Ok(answer) => answer,
             Err(refused) => {
                 forget(&mut request).await;
@@ -59,7 +58,7 @@ impl IngestSite {
         }
     }
 
-    async fn take(&self, board: &Board, resource: Resource, request: &mut Request<Incoming>) -> Result<Answer, Answer> {
+    async fn take(&self, site: &Site, resource: Resource, request: &mut Request<Incoming>) -> Result<Answer, Answer> {
         let mut query = Parameters::read(request.uri().query()).map_err(wrong)?;
         let ingest = Arc::clone(&self.ingest);
         match (resource, request.method()) {
@@ -112,7 +111,7 @@ impl IngestSite {
                 query.end().map_err(wrong)?;
                 let body = self.document(request).await?;
                 let reason = document::stop_reason(&body.bytes).map_err(|fault| refusal(&fault.into()))?;
-                let view = board.runs().get(&name).cloned().ok_or_else(|| api::unknown(&name))?;
+                let view = site.board.runs().get(&name).cloned().ok_or_else(|| api::unknown(&name))?;
                 if !view.run.is_open() {
                     return Err(error(StatusCode::CONFLICT, format!("run {name} is over")));
                 }
@@ -120,6 +119,7 @@ impl IngestSite {
                 let first = view.run.stop().request(StopReason::Asked { reason });
                 if first {
                     tracing::info!(run = %name, "asked to stop over HTTP");
+                    site.events.stop_asked(&view.run);
                 }
                 Ok(json(StatusCode::OK, &Value::Object(api::standing(&view.run))))
             }

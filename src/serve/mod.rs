@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! GET  /metrics      Prometheus text 0.0.4
-//! GET  /             every run and its verdict, for people
+//! GET  /             the live page; its scripts and styles are below /assets/
 //! GET  /-/healthy    200 while the process lives
 //! GET  /-/ready      200; 503 until everything is up, while stopping, and while the monitor fails
 //! POST /-/reload     reads the configuration file again; 403 unless web.allow_reload, 401 without the token
@@ -13,6 +13,7 @@
 //! POST /api/v1/runs/{run}/finish                       ends a run
 //! POST /api/v1/runs/{run}/stop                         asks its trainer to stop
 //! GET  /api/v1/runs  /runs/{run}  .../epochs  .../verdict  .../layers/{layer}/matrix
+//! GET  /api/v1/events                                 server-sent events
 //! ```
 //!
 //! `docs/protocol.md` is the manual of the second half; its PUT and POST need the token, and a daemon (`rotewatch serve`).
@@ -24,6 +25,8 @@ mod address;
 mod answer;
 mod api;
 mod body;
+mod events;
+mod feed;
 mod host;
 mod ingest;
 mod page;
@@ -42,6 +45,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
+pub use feed::EventFeed;
 pub use host::AllowedHosts;
 pub use ingest::IngestSite;
 
@@ -92,6 +96,8 @@ pub struct Site {
     pub metrics: Metrics,
     /// Every run.
     pub board: Arc<Board>,
+    /// What has happened to them.
+    pub events: Arc<EventFeed>,
     /// Whether everything is up.
     pub ready: Readiness,
     /// The names under which this machine may be called.
@@ -211,5 +217,6 @@ async fn accept(listener: TcpListener, site: Arc<Site>, mut closing: oneshot::Re
         });
     }
     drop(listener);
+    site.events.close();
     let _ = tokio::time::timeout(CLOSING_TIMEOUT, connections.shutdown()).await;
 }

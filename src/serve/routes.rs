@@ -1,7 +1,7 @@
 //! From a request to its answer.
 
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_SECURITY_POLICY, HOST, HeaderValue};
+use hyper::header::HOST;
 use hyper::{Method, Request, StatusCode};
 use tokio::task::spawn_blocking;
 
@@ -9,7 +9,7 @@ use super::address::{AddressError, PREFIX, Parameters, Resource};
 use super::answer::{Answer, allowing, error, text, with_type};
 use super::api::{self, MatrixRequest};
 use super::body::forget;
-use super::{Site, ingest, page};
+use super::{Site, events, ingest, page};
 
 /// Answers a request.
 pub(super) async fn answer(site: &Site, mut request: Request<Incoming>) -> Answer {
@@ -28,11 +28,12 @@ pub(super) async fn answer(site: &Site, mut request: Request<Incoming>) -> Answe
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     match request.uri().path() {
         "/metrics" if reads => metrics(site),
-        "/" if reads => landing_page(site),
+        path if reads && page::has(path) => page::answer(path),
         "/-/healthy" if reads => text(StatusCode::OK, "healthy\n"),
         "/-/ready" if reads => ready(site),
         "/-/reload" if *request.method() == Method::POST => reload(site, &request),
-        "/metrics" | "/" | "/-/healthy" | "/-/ready" => only("GET, HEAD"),
+        path if page::has(path) => only("GET, HEAD"),
+        "/metrics" | "/-/healthy" | "/-/ready" => only("GET, HEAD"),
         "/-/reload" => only("POST"),
         _ => text(StatusCode::NOT_FOUND, "no such page: try /, /metrics, /-/healthy, /-/ready or /api/v1/runs\n"),
     }
@@ -53,17 +54,17 @@ async fn of_api(site: &Site, resource: Result<Resource, AddressError>, mut reque
         return allowing(error(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method"), methods);
     }
     if matches!(*request.method(), Method::GET | Method::HEAD) {
-        return read(site, &resource, request.uri().query()).await;
+        return read(site, &resource, &request).await;
     }
     let Some(ingest) = &site.ingest else {
         forget(&mut request).await;
         return error(StatusCode::FORBIDDEN, "this process watches its own training alone: send runs to `rotewatch serve`");
     };
-    ingest.answer(&site.board, resource, request).await
+    ingest.answer(site, resource, request).await
 }
 
-async fn read(site: &Site, resource: &Resource, query: Option<&str>) -> Answer {
-    let query = match Parameters::read(query) {
+async fn read(site: &Site, resource: &Resource, request: &Request<Incoming>) -> Answer {
+    let query = match Parameters::read(request.uri().query()) {
         Ok(query) => query,
         Err(fault) => return error(StatusCode::UNPROCESSABLE_ENTITY, fault),
     };
@@ -76,13 +77,16 @@ async fn read(site: &Site, resource: &Resource, query: Option<&str>) -> Answer {
             Err(refused) => *refused,
         };
     }
+    if let Resource::Epochs(run) = resource {
+        return api::epochs(board, run, query);
+    }
     if let Err(fault) = query.end() {
         return error(StatusCode::UNPROCESSABLE_ENTITY, fault);
     }
     match resource {
+        Resource::Events => events::answer(&site.events, request.headers()),
         Resource::Runs => api::runs(board),
         Resource::Run(run) => api::run(board, run),
-        Resource::Epochs(run) => api::epochs(board, run),
         Resource::Verdict(run) => api::verdict(board, run),
         _ => error(StatusCode::NOT_FOUND, AddressError::NoRoute),
     }
@@ -96,15 +100,6 @@ fn metrics(site: &Site) -> Answer {
             text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written; the log says why\n")
         }
     }
-}
-
-fn landing_page(site: &Site) -> Answer {
-    let mut answer = with_type(StatusCode::OK, "text/html; charset=utf-8", page::landing(&site.board));
-    let policy = HeaderValue::from_static(
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    );
-    answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
-    answer
 }
 
 fn ready(site: &Site) -> Answer {

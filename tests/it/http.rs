@@ -192,22 +192,20 @@ fn a_foreign_host_reaches_nothing() {
 }
 
 #[test]
-fn the_landing_page_tells_the_verdict_with_its_reason_and_runs_no_script() {
+fn the_page_is_the_same_for_everybody_and_runs_its_own_scripts_alone() {
     let monitor = monitor(config());
     let address = monitor.address().expect("HTTP is on");
-    assert!(get(address, "/").body.contains("No run was declared yet"));
+    let before = get(address, "/").body;
     let _alarmed = alarmed(&monitor);
-    let hostile = monitor.declare(declaration("hostile", &["<script>alert(1)</script>"])).expect("the name is free");
-    assert!(send(&hostile, 0, ROWS, &[layer(ROWS, 12, 3.0)]));
-    judged(&hostile, 0);
     let page = get(address, "/");
-    for words in
-        ["alarmed", "example-level memorization since epoch 3 (found at epoch", "Why: ", "What to do: ", "too early to tell"]
-    {
-        assert!(page.body.contains(words), "{words:?} is missing of {}", page.body);
-    }
-    assert!(!page.body.contains("<script"), "{}", page.body);
-    assert!(page.header("content-security-policy").is_some_and(|policy| policy.starts_with("default-src 'none'")));
+    assert_eq!(page.body, before, "what is known of runs comes over the API");
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.starts_with("default-src 'none'; script-src 'self';") && policy.contains("connect-src 'self'"), "{policy}");
+    let plotly = page.body.split('"').find(|part| part.starts_with("/assets/plotly-")).expect("the page draws");
+    let plotly = get(address, plotly);
+    assert_eq!((plotly.status, plotly.header("cache-control")), (200, Some("public, max-age=31536000, immutable")));
+    assert_eq!(get(address, "/assets/main.js").header("cache-control"), Some("no-store"));
+    assert_eq!(get(address, "/assets/nothing.js").status, 404);
 }
 
 #[test]

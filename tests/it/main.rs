@@ -4,11 +4,13 @@ mod support;
 
 mod bad_input;
 mod conservation;
+mod events;
 mod hooks;
 mod http;
 mod inbox;
 mod ingest;
 mod live_configuration;
+mod page;
 mod serve;
 mod strange_values;
 mod tidy;

@@ -32,6 +32,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/experiment/",
             "src/hooks/notice.rs",
             "src/ingest/document.rs",
+            "src/page.rs",
             "src/serve/",
             "src/wire.rs",
         ],

@@ -78,7 +78,7 @@ impl Summary {
         document.extend(wire::object(json!({
             "run": self.run.as_ref().map(RunName::as_str),
             "epochs": last.map(|line| line.epoch.0),
-            "hints": self.last_report.as_deref().map(|report| hints(&report.hints)),
+            "hints": self.last_report.as_deref().map(|report| wire::hints(&report.hints)),
             "stopped": self.stopped.as_ref().map(ToString::to_string),
             "restored_epoch": self.restored.as_ref().map(|restored| restored.epoch.0),
             "restored_from": self.restored.as_ref().map(|restored| restored.path.display().to_string()),
@@ -128,15 +128,6 @@ impl Summary {
         }
         lines
     }
-}
-
-fn hints(hints: &Hints) -> Value {
-    json!({
-        "label_wave_epoch": hints.label_wave_epoch.map(|epoch| epoch.0),
-        "loss_gap_nats": hints.loss_gap.map(|gap| finite(gap.nats)),
-        "loss_gap_lowest_nats": hints.loss_gap.map(|gap| finite(gap.lowest_nats)),
-        "loss_gap_lowest_epoch": hints.loss_gap.map(|gap| gap.lowest_epoch.0),
-    })
 }
 
 /// The hints in words; `None` without any.

@@ -33,7 +33,7 @@ pub struct Daemon {
     pub monitor: Monitor,
     pub client: Client,
     /// Goes with the daemon.
-    _state: TempDir,
+    pub state: TempDir,
 }
 
 /// Starts a daemon with the defaults.
@@ -55,7 +55,7 @@ pub fn daemon_with(change: impl FnOnce(&mut Config)) -> Daemon {
     change(&mut config);
     let monitor = Monitor::set_up(Setup { config, ingest: true, ..Setup::default() }).expect("the daemon starts");
     let client = Client::of(monitor.address().expect("HTTP is on"), state.path());
-    Daemon { monitor, client, _state: state }
+    Daemon { monitor, client, state }
 }
 
 impl Client {

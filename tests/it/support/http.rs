@@ -1,6 +1,6 @@
 //! An HTTP client that sends exactly what it is told.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use super::until::DEADLINE;
@@ -38,13 +38,22 @@ pub fn exchange(address: SocketAddr, method: &str, path: &str, headers: &[(&str,
     let mut stream = TcpStream::connect(address).expect("somebody listens");
     stream.set_read_timeout(Some(DEADLINE)).expect("a time-out above zero");
     stream.write_all(text.as_bytes()).and_then(|()| stream.write_all(body)).expect("the request is taken");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("the answer is text");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head ends in an empty line");
-    let mut lines = head.lines();
+    let mut stream = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        let read = stream.read_line(&mut head).expect("the head is text");
+        assert!(read > 0, "a head ends in an empty line: {head}");
+    }
+    let mut lines = head.trim_end().lines();
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
     let header = |line: &str| line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()));
-    Answer { status: status.expect("a status line"), headers: lines.filter_map(header).collect(), body: body.to_owned() }
+    let mut answer =
+        Answer { status: status.expect("a status line"), headers: lines.filter_map(header).collect(), body: String::new() };
+    // Some servers leave a connection open that they were asked to close; what HEAD names as a length does not come.
+    let length = answer.header("content-length").and_then(|length| length.parse().ok()).filter(|_| method != "HEAD");
+    let body = stream.take(length.unwrap_or(u64::MAX)).read_to_string(&mut answer.body);
+    assert!(body.is_ok_and(|read| length.is_none_or(|length| read as u64 == length)), "the answer is whole, and text");
+    answer
 }
 
 /// Gets a path under the address's own name.

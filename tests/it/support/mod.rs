@@ -1,6 +1,7 @@
 //! What the tests share: processes, requests, expositions, and activations with a known answer.
 
 pub mod activations;
+pub mod browser;
 pub mod client;
 pub mod exposition;
 pub mod http;

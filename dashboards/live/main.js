@@ -1,0 +1,225 @@
+// The page: a list of runs, and one of them in full, kept up to date by the daemon's events.
+
+import { Chart, legend, look } from "/assets/charts.js";
+import { choice, element } from "/assets/elements.js";
+import { boxes, densities, health, heatMap, layersOf, marksOf, measure, metric } from "/assets/figures.js";
+import { source } from "/assets/source.js";
+import { stopButton } from "/assets/stop.js";
+import { verdictCard } from "/assets/verdict.js";
+import { duration, fixed, inWords, moment, percent, verdictInBrief, whole } from "/assets/words.js";
+
+const BLOCKS = 128;
+const GATHER_MILLISECONDS = 100;
+
+const state = { runs: [], name: null, beside: null, layer: null, known: new Map(), matrix: null, flow: null, lost: false };
+
+const list = document.getElementById("runs");
+const main = document.getElementById("main");
+const connection = document.getElementById("connection");
+
+const entropy = new Chart("Entropy", "Mean over neurons: how evenly each uses its range");
+const information = new Chart("Mutual information", "Mean over pairs: how much neurons repeat each other");
+const ofClass = new Chart("Class information", "90th percentile over neurons: what each tells of the predicted class");
+const loss = new Chart("Loss", "As the trainer sent it");
+const accuracy = new Chart("Accuracy", "As the trainer sent it");
+const pairs = new Chart("Pairs of neurons", "Mutual information at the newest epoch", { tall: true });
+const spread = new Chart("Entropies by epoch", "Boxes: quartiles over neurons; whiskers: 5 % and 95 %", { tall: true });
+const density = new Chart("Densities of mutual information", "Over all pairs of the layer", { tall: true });
+const compute = new Chart("Compute time", "What the measures of an epoch took");
+
+const title = element("h2");
+const subtitle = element("p");
+const stop = source.stop && stopButton(() => state.name);
+const besides = choice("Beside (baseline)", (name) => go({ beside: name || null }));
+const layers = choice("Layer", (name) => {
+  state.layer = name;
+  state.matrix = null;
+  refresh();
+});
+const card = element("div");
+const key = element("div");
+const note = element("p", { class: "note", role: "status" });
+const flow = element("dl", { class: "facts" });
+const hints = element("dl", { class: "facts" });
+
+const shown = [
+  element("div", { class: "head" }, element("div", {}, title, subtitle), element("div", { class: "actions" }, besides.whole, stop)),
+  note,
+  card,
+  element("section", { "aria-label": "Diversity" }, element("div", { class: "bar" }, element("h3", {}, "Diversity of the neurons"), key), element("div", { class: "grid" }, entropy.figure, information.figure, ofClass.figure)),
+  element("section", { "aria-label": "Training" }, element("h3", { class: "title" }, "Training"), element("div", { class: "grid two" }, loss.figure, accuracy.figure)),
+  element("section", { "aria-label": "One layer" }, element("div", { class: "bar" }, element("h3", {}, "One layer"), layers.whole), element("div", { class: "grid" }, pairs.figure, spread.figure, density.figure)),
+  element("section", { "aria-label": "Monitor" }, element("h3", { class: "title" }, "The monitor itself"), element("div", { class: "grid" },
+    compute.figure,
+    element("div", { class: "card" }, element("h4", {}, "Coverage and drops"), element("p", {}, "What was measured of what was offered"), flow),
+    element("div", { class: "card" }, element("h4", {}, "Hints"), element("p", {}, "From the trainer's own numbers; they decide nothing"), hints))),
+];
+const empty = element("p", { class: "empty" }, "No run was declared yet. Start one with rotewatch train, or watch your own trainer: docs/protocol.md says how. It appears here by itself.");
+
+function place() {
+  const named = new URLSearchParams(location.hash.slice(1));
+  return { name: named.get("run"), beside: named.get("beside") };
+}
+
+function link(change) {
+  const { name, beside } = { name: state.name, beside: state.beside, ...change };
+  return `#${new URLSearchParams({ ...(name && { run: name }), ...(beside && beside !== name && { beside }) })}`;
+}
+
+function go(change) {
+  location.hash = link(change);
+}
+
+function isListed(name) {
+  return state.runs.some(({ run }) => run === name);
+}
+
+// All that is known of a run: its epochs outlive a daemon that is started again, as long as the attempt is the same.
+async function learn(name) {
+  let known = state.known.get(name);
+  // What the list lacks is not asked for: a browser notes every answer of 404 as an error.
+  if (!isListed(name)) return known;
+  const standing = await source.verdict(name);
+  if (!standing) return known;
+  if (known?.standing.attempt !== standing.attempt) known = { name, epochs: [], standing };
+  const judged = known.standing.epoch;
+  const begunAnew = judged !== null && (standing.epoch === null || standing.epoch < judged);
+  const last = begunAnew ? null : (known.epochs.at(-1)?.epoch ?? null);
+  const more = last !== null && standing.epoch === last ? { epochs: [] } : await source.epochs(name, last);
+  const told = new Set((more?.epochs ?? []).map(({ epoch }) => epoch));
+  known = { name, standing, epochs: [...known.epochs.filter(({ epoch }) => !told.has(epoch)), ...(more?.epochs ?? [])].sort((a, b) => a.epoch - b.epoch) };
+  state.known.set(name, known);
+  return known;
+}
+
+let refreshing = null;
+let again = false;
+
+// Reads what changed and shows it; one at a time, and once more if something happened meanwhile.
+function refresh() {
+  if (refreshing) {
+    again = true;
+    return;
+  }
+  refreshing = (async () => {
+    state.runs = await source.runs();
+    const { name, beside } = place();
+    const newest = [...state.runs].sort((a, b) => (b.updated_at ?? 0) - (a.updated_at ?? 0))[0]?.run;
+    state.name = name ?? state.name ?? newest ?? null;
+    state.beside = beside;
+    if (state.name === null) return;
+    const known = await learn(state.name);
+    if (state.beside) await learn(state.beside);
+    const names = layersOf(known?.epochs ?? []);
+    if (!names.includes(state.layer)) {
+      state.layer = names.find((layer) => known.standing.layers?.includes(layer)) ?? names.at(-1) ?? null;
+      state.matrix = null;
+    }
+    const fits = state.matrix && state.matrix.run === state.name && state.matrix.layer === state.layer && state.matrix.epoch === known?.standing.epoch;
+    const judged = isListed(state.name) && known?.standing.epoch !== null;
+    if (!fits && judged && state.layer) state.matrix = (await source.matrix(state.name, state.layer, BLOCKS)) ?? state.matrix;
+    state.flow = await source.flow();
+  })()
+    .then(render, () => undefined)
+    .finally(() => {
+      refreshing = null;
+      if (again) {
+        again = false;
+        setTimeout(refresh, GATHER_MILLISECONDS);
+      }
+    });
+}
+
+function renderList() {
+  const names = new Set(state.runs.map(({ run }) => run));
+  const kept = [...state.known.values()].filter(({ name }) => !names.has(name)).map(({ name, standing }) => ({ ...standing, run: name, status: "not here any more" }));
+  const entries = [...state.runs, ...kept].map((run) => {
+    const epoch = run.epoch === null ? "" : `, epoch ${run.epoch}`;
+    return element("li", {}, element(
+      "a", { href: link({ name: run.run }), "aria-current": run.run === state.name ? "true" : null },
+      element("span", { class: "name" }, run.run),
+      element("span", { class: `state ${run.verdict}` }, verdictInBrief(run)),
+      element("span", { class: "state" }, `${run.status}${epoch}`),
+    ));
+  });
+  const focused = list.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  list.replaceChildren(element("h2", {}, "Runs"), element("ul", {}, ...entries));
+  if (focused) [...list.querySelectorAll("a")].find((anchor) => anchor.getAttribute("href") === focused)?.focus();
+}
+
+function facts(into, pairsOfText) {
+  into.replaceChildren(...pairsOfText.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
+}
+
+function renderHealth(epochs) {
+  const newest = epochs.at(-1);
+  const rows = [["Rows measured at this epoch", whole(newest?.rows)], ["Coverage of this epoch", percent(newest?.coverage)], ["Compute time of this epoch", duration(newest?.compute_seconds)]];
+  if (state.flow) {
+    const { frames_offered_total: offered, frames_measured_total: measured, dropped } = state.flow;
+    rows.push(["Frames offered, all runs", whole(offered)], ["Frames measured", whole(measured)]);
+    rows.push(...Object.entries(dropped).filter(([, count]) => count > 0).map(([reason, count]) => [`Dropped: ${inWords(reason)}`, whole(count)]));
+    if (!Object.values(dropped).some((count) => count > 0)) rows.push(["Frames dropped", "0"]);
+    rows.push(["Values that were no numbers", whole(state.flow.nonfinite_values_total)]);
+  }
+  facts(flow, rows);
+  const hint = newest?.hints ?? {};
+  facts(hints, [
+    ["Label wave: predictions changed least around", Number.isFinite(hint.label_wave_epoch) ? `epoch ${hint.label_wave_epoch}` : "–"],
+    ["Loss gap: held out minus training", Number.isFinite(hint.loss_gap_nats) ? `${fixed(hint.loss_gap_nats, 2)} nats` : "–"],
+    ["Its lowest", Number.isFinite(hint.loss_gap_lowest_nats) ? `${fixed(hint.loss_gap_lowest_nats, 2)} at epoch ${hint.loss_gap_lowest_epoch}` : "–"],
+  ]);
+  compute.show(health(epochs));
+}
+
+function render() {
+  renderList();
+  const known = state.known.get(state.name);
+  if (!known) {
+    main.replaceChildren(state.name === null ? empty : element("p", { class: "empty" }, `There is no run ${state.name} here.`));
+    return;
+  }
+  if (main.firstElementChild !== shown[0]) main.replaceChildren(...shown);
+  const brief = state.runs.find(({ run }) => run === state.name);
+  const { standing, epochs } = known;
+  const names = layersOf(epochs);
+  const beside = state.beside && state.beside !== state.name ? state.known.get(state.beside) : null;
+  const marks = marksOf(standing);
+  document.title = `${state.name}: ${verdictInBrief(standing)} · rotewatch`;
+  title.textContent = state.name;
+  subtitle.textContent = [brief?.status, standing.epoch === null ? null : `epoch ${standing.epoch}`, brief?.mode, brief?.framework, brief?.updated_at ? moment(brief.updated_at) : null].filter(Boolean).join(" · ");
+  note.hidden = Boolean(brief);
+  note.textContent = brief ? "" : "The daemon does not know this run any more: shown is what this page has seen of it.";
+  if (stop) stop.hidden = brief?.status !== "training" || standing.stop;
+  besides.offer([["", "none"], ...state.runs.filter(({ run }) => run !== state.name).map(({ run }) => [run, run])], beside?.name ?? "");
+  besides.whole.hidden = state.runs.length < 2;
+  layers.offer(names.map((name) => [name, name]), state.layer ?? "");
+  const told = JSON.stringify(standing);
+  if (card.dataset.told !== told) {
+    card.dataset.told = told;
+    card.replaceChildren(verdictCard(standing));
+  }
+  const series = names.map((name, order) => ({ name, ...look(order) }));
+  key.replaceChildren(legend(beside ? [...series, { name: `dotted: ${beside.name}`, colour: "soft", dash: "dot" }] : series));
+  const waiting = "No epoch was measured yet.";
+  entropy.show(measure(epochs, beside, names, "entropy_network_nats", "mean", marks, waiting, "normal"));
+  information.show(measure(epochs, beside, names, "mutual_information_nats", "mean", marks, waiting));
+  ofClass.show(measure(epochs, beside, names, "class_information_nats", "p90", marks, epochs.length ? "The trainer sends no predicted classes." : waiting));
+  loss.show(metric(epochs, beside, "_loss", marks, false));
+  accuracy.show(metric(epochs, beside, "_accuracy", marks, true));
+  pairs.show(heatMap(state.matrix));
+  spread.show(boxes(epochs, state.layer, marks));
+  density.show(densities(epochs, beside, state.layer, standing));
+  renderHealth(epochs);
+}
+
+function connected(whether) {
+  state.lost = !whether;
+  connection.textContent = whether ? "live" : "not connected, trying again";
+  connection.className = whether ? "on" : "off";
+  if (whether) refresh();
+}
+
+window.addEventListener("hashchange", refresh);
+if (source.frozen) connection.textContent = `frozen on ${moment(source.frozen.runs[0]?.made_at)}`;
+source.follow(() => refresh(), connected);
+refresh();

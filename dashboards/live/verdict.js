@@ -1,0 +1,43 @@
+// The verdict on a run in words: what it is, why, and what to do.
+
+import { element, table } from "/assets/elements.js";
+import { fixed, inWords, kindInWords, sentence, verdictInWords } from "/assets/words.js";
+
+const SIGNS = { memorizing: "▲", learning: "●", too_early: "○" };
+
+function described(pairs) {
+  return element("dl", {}, ...pairs.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
+}
+
+function evidenceOf(finding) {
+  const rows = (finding.evidence ?? []).map((one) => [
+    inWords(one.signal), fixed(one.value), `${fixed(one.reference)} at epoch ${one.reference_epoch}`, fixed(one.ratio), fixed(one.threshold),
+  ]);
+  if (rows.length === 0) return null;
+  const head = ["signal", "value", "compared with", "ratio", "threshold"];
+  return element("details", {}, element("summary", {}, "The numbers behind it"), table("Evidence", { head, rows }));
+}
+
+export function verdictCard(standing) {
+  const card = element("div", { class: `verdict ${standing.verdict}`, role: "status" });
+  const sign = element("span", { "aria-hidden": "true" }, `${SIGNS[standing.verdict] ?? "○"} `);
+  card.append(element("h3", {}, sign, verdictInWords(standing)));
+  if (standing.verdict === "memorizing") {
+    card.append(described([
+      ["Why", sentence(standing.why)],
+      ["What to do", sentence(standing.remedy)],
+      ["Where", (standing.layers ?? []).join(", ") || "all layers"],
+      ["Found", `at epoch ${standing.alarm_epoch}`],
+    ]));
+    card.append(...[evidenceOf(standing)].filter(Boolean));
+    for (const other of (standing.findings ?? []).filter((finding) => finding.kind !== standing.kind)) {
+      card.append(element("p", {}, `Also: ${kindInWords(other.kind).toLowerCase()} since epoch ${other.onset_epoch}. ${sentence(other.why)}`));
+    }
+  } else if (standing.verdict === "learning") {
+    card.append(element("p", {}, "The neurons stay varied: no sign of rote learning so far. There is nothing to do."));
+  } else {
+    card.append(element("p", {}, sentence(standing.why ?? "No epoch was judged yet")));
+  }
+  if (standing.stop) card.append(element("p", { class: "stopping" }, `The trainer was asked to stop: ${standing.reason}`));
+  return card;
+}

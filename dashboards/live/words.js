@@ -1,0 +1,57 @@
+// Numbers and verdicts as people read them.
+
+const NOTHING = "–";
+
+export function fixed(value, digits = 3) {
+  return Number.isFinite(value) ? value.toFixed(digits).replace("-", "−") : NOTHING;
+}
+
+export function percent(share, digits = 1) {
+  return Number.isFinite(share) ? `${(100 * share).toFixed(digits)} %` : NOTHING;
+}
+
+export function whole(value) {
+  return Number.isFinite(value) ? value.toLocaleString("en") : NOTHING;
+}
+
+export function duration(seconds) {
+  if (!Number.isFinite(seconds)) return NOTHING;
+  return seconds < 1 ? `${(1000 * seconds).toFixed(1)} ms` : `${seconds.toFixed(2)} s`;
+}
+
+export function moment(unixSeconds) {
+  return Number.isFinite(unixSeconds) ? new Date(1000 * unixSeconds).toLocaleString() : NOTHING;
+}
+
+const KINDS = {
+  example_level: "Memorizing single examples",
+  heuristic: "Leaning on a shortcut",
+  baseline: "Departing from the baseline",
+};
+
+export function kindInWords(kind) {
+  return KINDS[kind] ?? kind;
+}
+
+// What a run's verdict is called, at full length and in a list.
+export function verdictInWords(standing) {
+  if (standing.verdict === "memorizing") return `${kindInWords(standing.kind)} since epoch ${standing.onset_epoch}`;
+  if (standing.verdict === "learning") return "Learning";
+  return "Too early to tell";
+}
+
+export function verdictInBrief(standing) {
+  if (standing.verdict === "memorizing") return `memorizing since ${standing.onset_epoch}`;
+  return standing.verdict === "learning" ? "learning" : "too early to tell";
+}
+
+// The sentence of a clause: with a capital and a full stop.
+export function sentence(text) {
+  if (!text) return NOTHING;
+  const closed = /[.!?]$/.test(text) ? text : `${text}.`;
+  return closed[0].toUpperCase() + closed.slice(1);
+}
+
+export function inWords(name) {
+  return name.replaceAll("_", " ");
+}

@@ -1,0 +1,256 @@
+//! What has happened on the board, for whoever listens: a bounded list of small events, numbered.
+//!
+//! The monitor's thread adds an event and goes on; it never waits for a reader. A reader that falls so far behind that its next
+//! event is gone loses its connection, comes back with the number of the last event it has seen, and reads the page's data anew.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hyper::body::Bytes;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::api;
+use crate::board::{Follower, RunView};
+use crate::run::Run;
+use crate::wire;
+
+/// Events that are kept for readers that were away: a few hundred bytes each, as a rule.
+const KEPT: usize = 256;
+/// Readers at a time.
+const READERS_MAX: usize = 64;
+
+/// The events of this process.
+#[derive(Debug)]
+pub struct EventFeed {
+    /// Tells this process's events from those of the one before.
+    process: u64,
+    /// Held while an event is added or looked up, never while one is sent.
+    events: Mutex<Events>,
+    newest: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Events {
+    kept: VecDeque<(u64, Bytes)>,
+    last: u64,
+    closed: bool,
+}
+
+/// Where a reader is.
+#[derive(Debug)]
+pub(super) struct Reader {
+    feed: Arc<EventFeed>,
+    newest: watch::Receiver<u64>,
+    seen: u64,
+    /// Whether this process does not know what the reader has missed.
+    starts_anew: bool,
+}
+
+/// What an event is called on the wire.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Epoch,
+    Finding,
+    Verdict,
+    Status,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Epoch => "epoch",
+            Kind::Finding => "finding",
+            Kind::Verdict => "verdict",
+            Kind::Status => "status",
+        })
+    }
+}
+
+impl Default for EventFeed {
+    fn default() -> Self {
+        EventFeed { process: rand::random(), events: Mutex::default(), newest: watch::Sender::new(0) }
+    }
+}
+
+impl EventFeed {
+    /// Tells that a run was asked to stop.
+    pub(super) fn stop_asked(&self, run: &Run) {
+        self.add(Kind::Status, &Value::Object(api::standing(run)));
+    }
+
+    /// Ends every reader: there will be no more events.
+    pub(super) fn close(&self) {
+        self.events().closed = true;
+        self.newest.send_replace(u64::MAX);
+    }
+
+    /// A reader that has seen the events up to `last_event_id`, if it names one of this process; `None` where there are too many.
+    pub(super) fn reader(self: &Arc<Self>, last_event_id: Option<&str>) -> Option<Reader> {
+        if self.newest.receiver_count() >= READERS_MAX {
+            return None;
+        }
+        let newest = self.newest.subscribe();
+        let events = self.events();
+        let seen = last_event_id.and_then(|id| self.number(id)).filter(|seen| events.holds_all_after(*seen));
+        let starts_anew = seen.is_none();
+        let seen = seen.unwrap_or(events.last);
+        drop(events);
+        Some(Reader { feed: Arc::clone(self), newest, seen, starts_anew })
+    }
+
+    /// The number in the id of an event of this process.
+    fn number(&self, id: &str) -> Option<u64> {
+        let (process, number) = id.split_once('-')?;
+        (u64::from_str_radix(process, 16) == Ok(self.process)).then(|| number.parse().ok())?
+    }
+
+    fn add(&self, kind: Kind, document: &Value) {
+        let mut events = self.events();
+        events.last += 1;
+        let number = events.last;
+        let event = Bytes::from(format!("id: {:016x}-{number}\nevent: {kind}\ndata: {document}\n\n", self.process));
+        if events.kept.len() == KEPT {
+            events.kept.pop_front();
+        }
+        events.kept.push_back((number, event));
+        drop(events);
+        self.newest.send_replace(number);
+    }
+
+    fn events(&self) -> MutexGuard<'_, Events> {
+        // A panic while the lock is held leaves whole events.
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Events {
+    fn holds_all_after(&self, seen: u64) -> bool {
+        seen == self.last || (seen < self.last && self.kept.front().is_some_and(|(oldest, _)| *oldest <= seen + 1))
+    }
+}
+
+impl Follower for EventFeed {
+    fn shown(&self, before: Option<&RunView>, now: &RunView) {
+        let before = before.filter(|before| before.run.attempt() == now.run.attempt());
+        let is_new =
+            |report: &&Arc<_>| !before.and_then(|before| before.report.as_ref()).is_some_and(|old| Arc::ptr_eq(old, report));
+        if let Some(report) = now.report.as_ref().filter(is_new) {
+            let run = &report.run;
+            let named = |mut document: serde_json::Map<String, Value>| {
+                document.extend(wire::object(json!({
+                    "run": run.name().as_str(), "attempt": run.attempt().to_string(), "epoch": report.epoch.0,
+                })));
+                Value::Object(document)
+            };
+            self.add(Kind::Epoch, &named(wire::verdict(Some(&report.verdict))));
+            for alarm in &report.raised {
+                self.add(Kind::Finding, &named(wire::alarm(alarm)));
+            }
+            let was = before.and_then(|before| before.report.as_ref()).map(|old| old.verdict.as_str());
+            if was != Some(report.verdict.as_str()) {
+                self.add(Kind::Verdict, &named(wire::verdict(Some(&report.verdict))));
+            }
+        }
+        if before.is_none_or(|before| before.active != now.active) {
+            self.add(Kind::Status, &Value::Object(api::brief(now)));
+        }
+    }
+
+    fn removed(&self, run: &Run) {
+        let document = json!({ "run": run.name().as_str(), "attempt": run.attempt().to_string(), "status": "removed" });
+        self.add(Kind::Status, &document);
+    }
+}
+
+impl Reader {
+    /// Whether it must read everything anew, since nobody knows what it has missed.
+    pub(super) fn starts_anew(&self) -> bool {
+        self.starts_anew
+    }
+
+    /// The id of the newest event that it has seen.
+    pub(super) fn id(&self) -> String {
+        format!("{:016x}-{}", self.feed.process, self.seen)
+    }
+
+    /// The next event; `None` once it is gone, because this reader was too slow, or the process ends.
+    pub(super) async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let found = {
+                let events = self.feed.events();
+                if events.closed {
+                    return None;
+                }
+                let next = self.seen + 1;
+                match events.kept.front() {
+                    Some((oldest, _)) if *oldest > next => return None,
+                    Some((oldest, _)) => events.kept.get((next - oldest) as usize).map(|(_, event)| event.clone()),
+                    None => None,
+                }
+            };
+            if let Some(event) = found {
+                self.seen += 1;
+                return Some(event);
+            }
+            let seen = self.seen;
+            self.newest.wait_for(|newest| *newest > seen).await.ok()?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(event: Option<Bytes>) -> String {
+        String::from_utf8(event.expect("an event").to_vec()).expect("events are text")
+    }
+
+    fn feed(events: usize) -> Arc<EventFeed> {
+        let feed = Arc::new(EventFeed::default());
+        for number in 1..=events {
+            feed.add(Kind::Epoch, &json!({ "epoch": number }));
+        }
+        feed
+    }
+
+    #[tokio::test]
+    async fn a_reader_goes_on_where_it_was() {
+        let feed = feed(3);
+        let mut reader = feed.reader(Some(&format!("{:016x}-1", feed.process))).expect("there is room");
+        assert!(!reader.starts_anew());
+        assert!(text(reader.next().await).ends_with("-2\nevent: epoch\ndata: {\"epoch\":2}\n\n"));
+        assert!(text(reader.next().await).contains("{\"epoch\":3}"));
+        feed.add(Kind::Status, &json!({ "status": "a line\nbreak" }));
+        assert_eq!(text(reader.next().await).lines().count(), 4, "a line break in a text stays within its line");
+    }
+
+    #[tokio::test]
+    async fn who_was_away_too_long_or_comes_from_another_process_starts_anew() {
+        let feed = feed(KEPT + 10);
+        let process = feed.process;
+        for id in [None, Some("nonsense".to_owned()), Some(format!("{:016x}-3", process ^ 1)), Some(format!("{process:016x}-9"))]
+        {
+            let reader = feed.reader(id.as_deref()).expect("there is room");
+            assert!(reader.starts_anew(), "{id:?}");
+            assert_eq!(reader.seen, (KEPT + 10) as u64);
+        }
+        assert!(!feed.reader(Some(&format!("{process:016x}-10"))).expect("there is room").starts_anew());
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_is_dropped_and_readers_are_bounded() {
+        let feed = feed(1);
+        let mut slow = feed.reader(None).expect("there is room");
+        for number in 0..=KEPT {
+            feed.add(Kind::Epoch, &json!({ "epoch": number }));
+        }
+        assert!(slow.next().await.is_none());
+        let others: Vec<_> = (1..READERS_MAX).map(|_| feed.reader(None).expect("there is room")).collect();
+        assert!(feed.reader(None).is_none());
+        drop(others);
+        assert!(feed.reader(None).is_some());
+    }
+}

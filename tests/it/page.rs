@@ -1,0 +1,188 @@
+//! The live page in a real browser: what it shows, that it needs no reload and nobody else, and that everybody can use it.
+
+use std::path::Path;
+
+use rotewatch::page::{FrozenRun, frozen};
+use serde_json::{Value, json};
+
+use crate::support::activations::{self, declaration, layer};
+use crate::support::browser::Browser;
+use crate::support::client::{ATTEMPT, Client, daemon, document, frame};
+use crate::support::process::{rotewatch, text};
+use crate::support::running::Running;
+use crate::support::until::until;
+
+const ROWS: usize = 600;
+/// Both signals are high at epoch 2 and fall afterwards: the alarm names epoch 3.
+const SIGNALS: [f32; 6] = [0.2, 3.0, 4.0, 4.0, 1.5, 1.0];
+/// Names that would do something if they were taken for markup.
+const LAYERS: [&str; 2] = [r#""><img src=x onerror="alert(1)">"#, "<b>bold</b> & 'quoted' %{x} $a$"];
+
+fn serve(state: &Path, listen: &str) -> Running {
+    Running::start(&mut rotewatch(["serve", "--listen", listen, "--state", text(state)]))
+}
+
+fn send(client: &Client, run: &str, epoch: u32, signal: f32) {
+    let body = frame(&[(LAYERS[0], &layer(ROWS, 12, 2.0)), (LAYERS[1], &layer(ROWS, 12, signal))]);
+    document(&client.activations(run, epoch, 0, &body), 202);
+    client.judged(run, epoch);
+}
+
+fn train(client: &Client, run: &str) {
+    document(&client.declare(run, ATTEMPT, &LAYERS), 200);
+    for (epoch, signal) in (0..).zip(SIGNALS) {
+        send(client, run, epoch, signal);
+    }
+}
+
+fn marks(browser: &Browser) -> Value {
+    browser.run("return [...document.querySelectorAll('.annotation-text')].map((mark) => mark.textContent)")
+}
+
+/// Every layer's name stands where it belongs, as text, and nothing was made of it.
+fn names_are_text(browser: &Browser) {
+    let legend = browser.run("return [...document.querySelectorAll('section .bar .legend li')].map((name) => name.textContent)");
+    assert_eq!(legend, json!(LAYERS));
+    let options = browser.run("return [...document.querySelectorAll('option')].map((name) => name.textContent)");
+    assert!(options.as_array().is_some_and(|options| LAYERS.iter().all(|layer| options.contains(&json!(layer)))), "{options}");
+    assert_eq!(browser.run("return document.querySelectorAll('img, b, main script').length"), 0);
+}
+
+#[test]
+fn a_run_is_followed_without_a_reload_and_beyond_a_restart_of_the_daemon() {
+    let Some(browser) = Browser::start() else { return };
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let mut daemon = serve(state.path(), "127.0.0.1:0");
+    let address = daemon.served_address();
+    let client = Client::of(address, state.path());
+    browser.open(&format!("http://{address}/"));
+    browser.shows("No run was declared yet");
+    browser.run("window.loaded_once = true");
+    train(&client, "trained");
+    browser.shows("Memorizing single examples since epoch 3");
+    browser.shows("What to do");
+    until("the onset in the charts", || marks(&browser).as_array()?.contains(&json!("onset 3")).then_some(()));
+    until("the matrix", || (browser.run("return document.querySelectorAll('.heatmaplayer image').length") == 1).then_some(()));
+    names_are_text(&browser);
+    assert_eq!(browser.run("return window.loaded_once"), true);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    let elsewhere = |url: &String| !url.starts_with(&format!("http://{address}/")) && !url.starts_with("data:");
+    let requested = browser.requested();
+    assert!(requested.iter().any(|url| url.contains("/assets/plotly-")), "{requested:?}");
+    assert_eq!(requested.into_iter().filter(elsewhere).collect::<Vec<_>>(), Vec::<String>::new());
+
+    daemon.signal("KILL");
+    daemon.end();
+    browser.shows("not connected");
+    browser.shows("Memorizing single examples since epoch 3");
+    let mut daemon = serve(state.path(), &address.to_string());
+    daemon.served_address();
+    until("the connection", || (browser.run("return document.getElementById('connection').textContent") == "live").then_some(()));
+    document(&client.declare("trained", ATTEMPT, &LAYERS), 200);
+    send(&client, "trained", 6, 1.0);
+    browser.shows("epoch 6");
+    browser.run("document.querySelector('details').open = true");
+    let epochs = until("the table", || {
+        browser
+            .run("return [...document.querySelectorAll('figure tbody th')].map((epoch) => epoch.textContent)")
+            .as_array()
+            .filter(|all| !all.is_empty())
+            .cloned()
+    });
+    assert_eq!(epochs.len(), SIGNALS.len() + 1, "what was seen before the restart is still there");
+    assert_eq!(browser.run("return window.loaded_once"), true);
+    let own = |complaint: &String| !complaint.contains("net::ERR_");
+    assert_eq!(browser.complaints().into_iter().filter(own).collect::<Vec<_>>(), Vec::<String>::new());
+    assert_eq!(browser.requested().into_iter().filter(elsewhere).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+#[test]
+fn everybody_can_read_it_on_any_screen_by_day_and_by_night() {
+    let Some(browser) = Browser::start() else { return };
+    let daemon = daemon();
+    let first = daemon.monitor.declare(declaration("first", &LAYERS)).expect("the name is free");
+    for (epoch, signal) in (0..).zip(SIGNALS) {
+        assert!(activations::send(&first, epoch, ROWS, &[layer(ROWS, 12, 2.0), layer(ROWS, 12, signal)]));
+        activations::judged(&first, epoch);
+    }
+    train(&daemon.client, "second");
+    document(&daemon.client.finish("second"), 200);
+    for (width, lights) in [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")] {
+        browser.as_on(width, 800, lights);
+        browser.open(&format!("http://{}/#run=second&beside=first", daemon.client.address));
+        browser.run("location.reload()");
+        browser.shows("Memorizing single examples since epoch 3");
+        until("every chart", || {
+            (browser.run("return document.querySelectorAll('.main-svg').length >= 7").as_bool()?).then_some(())
+        });
+        browser.run("for (const behind of document.querySelectorAll('details')) behind.open = true");
+        until("the tables", || {
+            (browser.run("return document.querySelectorAll('figure table').length >= 6").as_bool()?).then_some(())
+        });
+        assert_eq!(browser.run("return document.documentElement.scrollWidth"), width, "nothing sticks out");
+        if let Some(barriers) = browser.barriers() {
+            assert_eq!(barriers, Vec::<String>::new(), "{width} pixels, {lights}");
+        }
+    }
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_run_is_stopped_by_who_has_the_token() {
+    let Some(browser) = Browser::start() else { return };
+    let daemon = daemon();
+    document(&daemon.client.declare("young", ATTEMPT, &LAYERS), 200);
+    send(&daemon.client, "young", 0, 1.0);
+    browser.open(&format!("http://{}/", daemon.client.address));
+    browser.shows("Too early to tell");
+    let fill = |token: &str| {
+        let (token, reason) = (json!(token), json!(r#"<i>"because"</i>"#));
+        browser.run(&format!(
+            "const form = document.querySelector('dialog form'); form.elements.token.value = {token}; form.elements.reason.value = {reason}; \
+             form.requestSubmit();"
+        ));
+    };
+    browser.run("document.querySelector('button.stop').click()");
+    fill("wrong");
+    browser.shows("This is not the token.");
+    assert_eq!(daemon.client.read("runs/young")["stop"], false);
+    fill(&daemon.client.token);
+    browser.shows(r#"The trainer was asked to stop: <i>"because"</i>"#);
+    assert_eq!(daemon.client.read("runs/young")["reason"], r#"<i>"because"</i>"#);
+    assert_eq!(browser.run("return document.querySelectorAll('main i').length"), 0);
+    assert_eq!(browser.run("return document.querySelector('dialog').open"), false);
+}
+
+#[test]
+fn a_frozen_page_opens_from_a_disk_without_a_network_and_shows_the_same() {
+    let Some(browser) = Browser::start() else { return };
+    let daemon = daemon();
+    train(&daemon.client, "kept");
+    document(&daemon.client.finish("kept"), 200);
+    let read = |path: &str| daemon.client.read(path);
+    let layer = "%3Cb%3Ebold%3C%2Fb%3E%20%26%20%27quoted%27%20%25%7Bx%7D%20%24a%24";
+    let run = FrozenRun {
+        run: read("runs/kept"),
+        verdict: read("runs/kept/verdict"),
+        epochs: read("runs/kept/epochs"),
+        matrices: vec![read(&format!("runs/kept/layers/{layer}/matrix?max=128"))],
+        made_at_unix_seconds: 0.0,
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("kept.html");
+    std::fs::write(&file, frozen(&[run])).expect("the folder is writable");
+    drop(daemon);
+    browser.devtools("Network.enable", &json!({}));
+    browser.devtools(
+        "Network.emulateNetworkConditions",
+        &json!({ "offline": true, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 }),
+    );
+    browser.open(&format!("file://{}", file.display()));
+    browser.shows("Memorizing single examples since epoch 3");
+    until("the onset in the charts", || marks(&browser).as_array()?.contains(&json!("onset 3")).then_some(()));
+    names_are_text(&browser);
+    assert_eq!(browser.run("return document.querySelectorAll('.heatmaplayer image').length"), 1);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    let elsewhere = |url: &String| !url.starts_with("file:") && !url.starts_with("data:") && !url.starts_with("blob:");
+    assert_eq!(browser.requested().into_iter().filter(elsewhere).collect::<Vec<_>>(), Vec::<String>::new());
+}
