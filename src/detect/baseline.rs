@@ -244,9 +244,9 @@ mod tests {
 
     #[test]
     fn the_ratio_is_that_of_geometric_means_over_common_layers_that_share_anything() {
-        let layers = |nats: [f64; 2]| {
+        let layers = |nats: [f64; 2]| -> BTreeMap<LayerName, f64> {
             let names = ["fc3", "fc4"].map(|name| name.parse().expect("a good name"));
-            BTreeMap::from_iter(names.into_iter().zip(nats))
+            names.into_iter().zip(nats).collect()
         };
         let epochs = BTreeMap::from([(Epoch(2), layers([0.1, 0.4]))]);
         let mut detector = Baseline::new(Arc::new(Reference { name: "good".into(), epochs }));

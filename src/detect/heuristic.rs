@@ -241,7 +241,7 @@ mod tests {
         };
         three(0, [0.1, 0.1, 0.0]);
         // 2 and 8 times; the third layer shared nothing before, so it has no ratio.
-        let Answer::Finding(finding) = three(1, [0.2, 0.8, 0.5]) else { panic!("4 times") };
+        let Answer::Finding(finding) = three(1, [0.2, 0.8, 0.9]) else { panic!("4 times") };
         let amplification = &finding.evidence[1];
         assert!((amplification.ratio - 4.0).abs() < 1e-9 && (amplification.value - 0.4).abs() < 1e-9, "{amplification:?}");
         // Of each layer its own highest counts.
