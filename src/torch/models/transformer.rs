@@ -59,7 +59,8 @@ impl Transformer {
             stream = &stream + block.attend(&stream);
             let memories = block.feedforward_in.forward(&block.feedforward_norm.forward(&stream));
             observe(index, &memories);
-            stream = stream + block.feedforward_out.forward(&block.activation.forward(&memories, train));
+            // Not in place: the way back needs what the normalisation was given.
+            stream = &stream + block.feedforward_out.forward(&block.activation.forward(&memories, train));
         }
         let text = self.last_norm.forward(&stream).mean_dim(1, false, Kind::Float);
         self.output.forward(&text)
