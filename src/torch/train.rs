@@ -27,7 +27,7 @@ pub trait StepObserver {
     /// forward pass.
     fn wants(&mut self, step: u64, rows: usize) -> bool;
 
-    /// What a layer gave out for the step's batch, in forward order: as [`Observe`](super::models::Observe) gives it.
+    /// What a layer gave out for the step's batch, in forward order: as [`Observe`] gives it.
     fn layer(&mut self, layer: usize, values: &Tensor);
 
     /// The end of the forward pass: the batch's logits, rows x classes.
