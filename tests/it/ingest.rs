@@ -300,6 +300,11 @@ fn a_run_that_is_over_takes_nothing_more_under_its_attempt() {
     document(&client.declare("run", ATTEMPT, &["a"]), 200);
     assert_eq!(document(&client.finish("run"), 200)["status"], "finished");
     assert_eq!(document(&client.finish("run"), 200)["status"], "finished");
+    // Until then the monitor may not have heard of it at all.
+    until("the end", || {
+        let shown = get(client.address, "/api/v1/runs/run");
+        (shown.status == 200 && document(&shown, 200)["status"] == "finished").then_some(())
+    });
     for refused in [
         client.declare("run", ATTEMPT, &["a"]),
         client.activations("run", 0, 0, &frame(&[("a", &layer(20, 4, 1.0))])),
@@ -308,7 +313,6 @@ fn a_run_that_is_over_takes_nothing_more_under_its_attempt() {
     ] {
         assert!(document(&refused, 409)["error"].as_str().is_some_and(|reason| reason.contains("over")), "{}", refused.body);
     }
-    until("the end", || (client.read("runs/run")["status"] == "finished").then_some(()));
 }
 
 #[test]
