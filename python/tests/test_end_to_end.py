@@ -66,15 +66,48 @@ def test_losses_are_the_same_while_the_daemon_is_killed(binary):
         assert losses(watched, each_epoch=kill) == losses()
 
 
-def test_what_the_daemon_measures_is_what_measure_says_of_the_same_activations(binary, tmp_path):
+def by_torch(frame: Path, model, probe) -> None:
+    with rotewatch.watch(model, probe=probe, run="numpy", wait=20) as watcher:
+        assert watcher.epoch_end().answered
+
+
+def by_numpy(frame: Path, model, probe) -> None:
+    send = """
+import sys, numpy_client
+from safetensors.numpy import load_file
+layers = load_file(sys.argv[1])
+predictions = layers.pop("predictions")
+numpy_client.declare(sorted(layers))
+assert numpy_client.show(0, layers, predictions)["epoch"] == 0
+"""
+    subprocess.run([sys.executable, "-c", send, str(frame)], cwd=EXAMPLES, check=True)
+
+
+def by_curl(frame: Path, model, probe) -> None:
+    """As the page of the protocol says it."""
+    send = """
+URL=$(cat $ROTEWATCH_STATE/url)/api/v1/runs/numpy
+AUTH="Authorization: Bearer $(cat $ROTEWATCH_STATE/token)"
+ATTEMPT=$(od -An -N8 -tx1 /dev/urandom | tr -d ' ')
+curl -sf -X PUT -H "$AUTH" "$URL" -d "{\\"attempt\\": \\"$ATTEMPT\\", \\"layers\\": [\\"0\\", \\"2\\", \\"4\\"]}"
+curl -sf -X POST -H "$AUTH" "$URL/epochs/0/activations?attempt=$ATTEMPT&seq=0" --data-binary @"$1"
+curl -sf -X POST -H "$AUTH" "$URL/epochs/0/end?attempt=$ATTEMPT&wait=10" -d '{"train_loss": 2.31}'
+"""
+    subprocess.run(["bash", "-euc", send, "curl", str(frame)], check=True)
+
+
+@pytest.mark.parametrize("send", [by_torch, by_numpy, by_curl])
+def test_what_the_daemon_measures_is_what_measure_says_of_the_same_activations(binary, tmp_path, monkeypatch, send):
     model, probe = network(), torch.randn(400, 8)
     rotewatch.watch(model, probe=probe, run="r", mode="offline", inbox=tmp_path).close()
-    command = [binary, "measure", str(tmp_path / "r/0.0.safetensors"), "--tensor", "4", "--measure", "mi", "--json"]
+    frame = tmp_path / "r/0.0.safetensors"
+    command = [binary, "measure", str(frame), "--tensor", "4", "--measure", "mi", "--json"]
     measured = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     pairs = measured["tensors"][0]["mi_nats"]
     upper = [pairs[a][b] for a in range(len(pairs)) for b in range(a + 1, len(pairs))]
-    with rotewatch.private_daemon() as daemon, rotewatch.watch(model, probe=probe, run="r", wait=20) as watcher:
-        assert watcher.epoch_end().answered
+    with rotewatch.private_daemon() as daemon:
+        monkeypatch.setenv("ROTEWATCH_STATE", str(daemon.state))
+        send(frame, model, probe)
         metrics = urllib.request.urlopen(f"{daemon.url}/metrics").read().decode()
     [line] = [
         line
