@@ -31,7 +31,8 @@ fn metrics_are_served_while_it_trains_and_promtool_has_nothing_to_say() {
     assert!(
         seen.values().any(|(sample, value)| sample.starts_with("rotewatch_run_info{") && sample.contains("tch") && value == 1.0)
     );
-    assert!(get(address, "/").body.contains("endless"));
+    assert!(get(address, "/").body.contains("<title>rotewatch</title>"));
+    assert!(get(address, "/api/v1/runs").body.contains("endless"));
     assert_eq!(get(address, "/-/ready").status, 200);
     promtool_is_content(&text);
 }
