@@ -121,8 +121,9 @@ fn an_unwatched_training_has_no_thread_no_port_and_no_file() {
     let own = |process: &Running| -> BTreeSet<String> {
         process.threads().into_iter().filter(|name| name.starts_with("rotewatch-") && name != "rotewatch-signa").collect()
     };
-    until("the threads of a watched training", || (own(&watched).len() >= 3).then_some(()));
-    assert!(own(&watched).iter().any(|name| name.starts_with("rotewatch-mon")), "{:?}", own(&watched));
+    // A thread has its name only once it runs.
+    let monitors = |name: &String| name.starts_with("rotewatch-mon");
+    until("the threads of a watched training", || (own(&watched).len() >= 3 && own(&watched).iter().any(monitors)).then_some(()));
     let main_thread_alone = BTreeSet::from(["rotewatch-train".to_owned()]);
     assert_eq!(own(&unwatched), main_thread_alone);
     assert_eq!((listening(&watched), listening(&unwatched)), (1, 0));
