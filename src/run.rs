@@ -1,10 +1,12 @@
 //! One training under one name, as the trainer's side and the monitor's side share it.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Poll, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use arc_swap::ArcSwap;
 use thiserror::Error;
@@ -86,8 +88,58 @@ pub struct Run {
     queued_epoch_ends: AtomicUsize,
     finished: AtomicBool,
     ending: OnceLock<Ending>,
-    /// Who is to be woken when the standing changes. Held for a push or a take only.
-    awaiting: Mutex<Vec<Waker>>,
+    /// Held for a moment.
+    awaiting: Mutex<Awaiting>,
+}
+
+/// Who is to be woken when the standing changes.
+#[derive(Debug, Default)]
+struct Awaiting {
+    tickets: u64,
+    wakers: BTreeMap<u64, Waker>,
+}
+
+/// The future of [`Run::judged`]. Dropping it leaves nothing behind.
+#[derive(Debug)]
+pub struct Judged<'run> {
+    run: &'run Run,
+    epoch: Epoch,
+    /// Its place among those that wait.
+    ticket: Option<u64>,
+}
+
+impl Judged<'_> {
+    fn standing(&self) -> Option<Arc<Standing>> {
+        let standing = self.run.standing();
+        let over = standing.epoch.is_some_and(|newest| newest >= self.epoch) || !self.run.is_open();
+        over.then_some(standing)
+    }
+}
+
+impl Future for Judged<'_> {
+    type Output = Arc<Standing>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Arc<Standing>> {
+        if let Some(standing) = self.standing() {
+            return Poll::Ready(standing);
+        }
+        let mut awaiting = self.run.awaiting();
+        let ticket = self.ticket.unwrap_or(awaiting.tickets);
+        awaiting.tickets = awaiting.tickets.max(ticket + 1);
+        awaiting.wakers.insert(ticket, context.waker().clone());
+        drop(awaiting);
+        self.ticket = Some(ticket);
+        // It may have changed before the waker was in its place.
+        self.standing().map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+impl Drop for Judged<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.run.awaiting().wakers.remove(&ticket);
+        }
+    }
 }
 
 impl Run {
@@ -163,25 +215,8 @@ impl Run {
     }
 
     /// Completes once `epoch` or a later one was judged, or the run is finished: whichever standing there is then.
-    pub async fn judged(&self, epoch: Epoch) -> Arc<Standing> {
-        let settled = || {
-            let standing = self.standing();
-            let over = standing.epoch.is_some_and(|newest| newest >= epoch) || !self.is_open();
-            over.then_some(standing)
-        };
-        std::future::poll_fn(|context| {
-            if let Some(standing) = settled() {
-                return Poll::Ready(standing);
-            }
-            let mut awaiting = self.awaiting();
-            if !awaiting.iter().any(|waker| waker.will_wake(context.waker())) {
-                awaiting.push(context.waker().clone());
-            }
-            drop(awaiting);
-            // It may have changed before the waker was in its place.
-            settled().map_or(Poll::Pending, Poll::Ready)
-        })
-        .await
+    pub fn judged(&self, epoch: Epoch) -> Judged<'_> {
+        Judged { run: self, epoch, ticket: None }
     }
 
     /// Marks the run as finished; its name is free again. Whether it was not before.
@@ -198,12 +233,11 @@ impl Run {
     }
 
     fn wake(&self) {
-        for waker in std::mem::take(&mut *self.awaiting()) {
-            waker.wake();
-        }
+        let awaiting = std::mem::take(&mut self.awaiting().wakers);
+        awaiting.into_values().for_each(Waker::wake);
     }
 
-    fn awaiting(&self) -> std::sync::MutexGuard<'_, Vec<Waker>> {
+    fn awaiting(&self) -> MutexGuard<'_, Awaiting> {
         self.awaiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -233,6 +267,30 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::pin::pin;
+
+    #[test]
+    fn who_waits_for_a_verdict_gets_it_or_leaves_nothing_behind() {
+        let layers = vec!["a".parse().expect("a good name")];
+        let run = "waited-for".parse().expect("a good name");
+        let run = Run::new(Declaration { run, layers, source: Mode::Probe, framework: "test".into() });
+        let mut context = Context::from_waker(Waker::noop());
+        let mut first = pin!(run.judged(Epoch(0)));
+        assert!(first.as_mut().poll(&mut context).is_pending());
+        {
+            let mut later = pin!(run.judged(Epoch(1)));
+            assert!(later.as_mut().poll(&mut context).is_pending());
+            assert!(later.as_mut().poll(&mut context).is_pending());
+            assert_eq!(run.awaiting().wakers.len(), 2);
+        }
+        assert_eq!(run.awaiting().wakers.len(), 1);
+        let standing = Standing { epoch: Some(Epoch(0)), ..(*run.standing()).clone() };
+        run.set_standing(standing);
+        assert!(run.awaiting().wakers.is_empty());
+        assert!(first.as_mut().poll(&mut context).is_ready());
+        run.finish();
+        assert!(pin!(run.judged(Epoch(9))).poll(&mut context).is_ready(), "of a run that is over nothing more is to come");
+    }
 
     #[test]
     fn an_attempt_reads_back_what_it_writes_and_nothing_else() {
