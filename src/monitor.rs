@@ -10,7 +10,9 @@
 //!
 //! One plain loop over one closed enum; nothing here waits for anybody downstream.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod run_state;
+
+use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,31 +20,31 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender, select, tick};
 
-use crate::board::{Board, EpochSummary, LayerHistograms, RunView};
+use crate::board::Board;
 use crate::clock::{Stopwatch, unix_seconds};
-use crate::detect::{ClassInformation, DetectParams, HintTracker, Judge, LayerObservation, Observation, Reference};
+use crate::detect::{ClassInformation, DetectParams, LayerObservation, Observation, Reference};
 use crate::event::{EpochEnd, EpochMetrics, Event, Frame};
 use crate::gate::{DropReason, Gate};
 use crate::hooks::HookFeed;
 use crate::identity::{LayerName, RunName};
 use crate::info::class::ClassGroups;
 use crate::info::{LayerMeasures, LayerSamples, MeasureParams, measure_layers};
-use crate::report::{EpochReport, LayerReport, LayerStatistics, Rolling};
+use crate::report::{EpochReport, LayerReport};
 use crate::retirement::RetirementParams;
 use crate::run::{Attempt, Run, Standing};
 use crate::stop::StopReason;
 use crate::units::Epoch;
 use crate::verdict::Verdict;
-use crate::window::{Window, WindowParams};
+use crate::window::WindowParams;
+use run_state::RunState;
+
+pub use run_state::EPOCHS_KEPT;
 
 /// After how many failed computations in a row the monitor counts as failing.
 const FAILURES_IN_A_ROW: u32 = 3;
 
 /// How often it is looked for runs that are to leave the board.
 const LOOK_FOR_RETIREMENT: Duration = Duration::from_millis(500);
-
-/// Epochs of a run of which the figures in brief are kept.
-pub const EPOCHS_KEPT: usize = 256;
 
 /// What the monitor needs to know and does not change while it runs.
 #[derive(Clone, Debug)]
@@ -79,28 +81,6 @@ type RunKey = (RunName, Attempt);
 
 fn key(run: &Run) -> RunKey {
     (run.name().clone(), run.attempt())
-}
-
-/// What the monitor remembers of one attempt of one run.
-struct RunState {
-    run: Arc<Run>,
-    active: bool,
-    /// Since the trainer was last heard from.
-    heard: Stopwatch,
-    window: Window,
-    judge: Judge,
-    hints: HintTracker,
-    rolling: Vec<Rolling>,
-    histograms: BTreeMap<LayerName, LayerHistograms>,
-    /// The epoch that frames have come for and that has not ended.
-    open_epoch: Option<Epoch>,
-    last_reported: Option<Epoch>,
-    since_last_report: Option<Stopwatch>,
-    newest: Option<Arc<EpochReport>>,
-    history: VecDeque<Arc<EpochSummary>>,
-    /// Rows measured since an end of an epoch last said how many were offered.
-    rows_taken: u64,
-    rows_offered_before: u64,
 }
 
 /// How an epoch came to its end.
@@ -363,77 +343,6 @@ impl MonitorThread {
     fn state_of(&mut self, run: &Arc<Run>) -> &mut RunState {
         let params = &self.params;
         self.runs.entry(key(run)).or_insert_with(|| RunState::new(run, params))
-    }
-}
-
-impl RunState {
-    fn new(run: &Arc<Run>, params: &MonitorParams) -> Self {
-        let layers = run.declaration().layers.len();
-        RunState {
-            run: Arc::clone(run),
-            active: true,
-            heard: Stopwatch::start(),
-            window: Window::new(params.window, layers),
-            judge: Judge::new(params.reference.clone()),
-            hints: HintTracker::default(),
-            rolling: (0..layers).map(|_| Rolling::new(params.rolling)).collect(),
-            histograms: BTreeMap::new(),
-            open_epoch: None,
-            last_reported: None,
-            since_last_report: None,
-            newest: None,
-            history: VecDeque::new(),
-            rows_taken: 0,
-            rows_offered_before: 0,
-        }
-    }
-
-    /// Names a layer's measures, sums them up and adds them to what is kept over epochs.
-    fn layer_report(&mut self, place: usize, measures: LayerMeasures) -> Option<LayerReport> {
-        let layer = self.run.declaration().layers.get(place)?.clone();
-        let neurons_offered = self.window.widths().get(place).copied().flatten()?.neurons_offered;
-        let statistics = LayerStatistics::of(&measures);
-        let rolling = match &statistics {
-            Some(statistics) => self.rolling[place].push(statistics.clone()),
-            None => self.rolling[place].means(),
-        };
-        if statistics.is_some() {
-            let histograms = self.histograms.entry(layer.clone()).or_default();
-            histograms.entropy_network.observe(measures.entropy_network_nats.iter().copied());
-            histograms.entropy_neuron.observe(measures.entropy_neuron_nats.iter().copied());
-            histograms.mutual_information.observe(measures.mutual_information.condensed().iter().copied());
-        }
-        Some(LayerReport { layer, neurons_offered, measures, statistics, rolling })
-    }
-
-    /// Rows measured / offered. Where the trainer's count was lost, its rows go into the next epoch's share.
-    fn coverage(&mut self, rows_offered: Option<u64>) -> Option<f64> {
-        let rows_offered = rows_offered?;
-        let offered = rows_offered.saturating_sub(self.rows_offered_before);
-        let taken = std::mem::take(&mut self.rows_taken);
-        self.rows_offered_before = rows_offered;
-        (offered > 0).then(|| taken as f64 / offered as f64)
-    }
-
-    fn remember(&mut self, report: &Arc<EpochReport>) {
-        self.open_epoch = self.open_epoch.filter(|open| *open > report.epoch);
-        self.last_reported = Some(report.epoch);
-        self.since_last_report = Some(Stopwatch::start());
-        self.newest = Some(Arc::clone(report));
-        if self.history.len() == EPOCHS_KEPT {
-            self.history.pop_front();
-        }
-        self.history.push_back(Arc::new(EpochSummary::of(report)));
-    }
-
-    fn view(&self) -> RunView {
-        RunView {
-            run: Arc::clone(&self.run),
-            active: self.active,
-            report: self.newest.clone(),
-            history: Arc::new(self.history.clone()),
-            histograms: Arc::new(self.histograms.clone()),
-        }
     }
 }
 

@@ -80,19 +80,7 @@ impl FileWatch {
     pub fn arm(&mut self) -> Result<(), WatchError> {
         let (folders, linked) = folders_on_the_way(&self.file);
         self.linked.store(linked, Ordering::Relaxed);
-        for gone in self.folders.difference(&folders) {
-            // It fails for a folder that is deleted, whose watch has ended with it.
-            let _ = self.notices.unwatch(gone);
-        }
-        let mut failed = None;
-        for folder in &folders {
-            // Also those that were watched before: under the same name there may be another folder now.
-            if let Err(source) = self.notices.watch(folder, RecursiveMode::NonRecursive) {
-                failed.get_or_insert(WatchError::Folder { folder: folder.clone(), source });
-            }
-        }
-        self.folders = folders;
-        failed.map_or(Ok(()), Err)
+        watch_only(&mut self.notices, &mut self.folders, folders)
     }
 }
 
@@ -123,20 +111,29 @@ impl FolderWatch {
     /// # Errors
     /// If one of the folders cannot be watched; the others are.
     pub fn keep(&mut self, folders: BTreeSet<PathBuf>) -> Result<(), WatchError> {
-        for gone in self.folders.difference(&folders) {
-            // It fails for a folder that is deleted, whose watch has ended with it.
-            let _ = self.notices.unwatch(gone);
-        }
-        let mut failed = None;
-        for folder in &folders {
-            // Also those that were watched before: under the same name there may be another folder now.
-            if let Err(source) = self.notices.watch(folder, RecursiveMode::NonRecursive) {
-                failed.get_or_insert(WatchError::Folder { folder: folder.clone(), source });
-            }
-        }
-        self.folders = folders;
-        failed.map_or(Ok(()), Err)
+        watch_only(&mut self.notices, &mut self.folders, folders)
     }
+}
+
+/// Watches the wanted folders in place of those that are watched; tells the first that cannot be.
+fn watch_only(
+    notices: &mut RecommendedWatcher,
+    watched: &mut BTreeSet<PathBuf>,
+    wanted: BTreeSet<PathBuf>,
+) -> Result<(), WatchError> {
+    for gone in watched.difference(&wanted) {
+        // It fails for a folder that is deleted, whose watch has ended with it.
+        let _ = notices.unwatch(gone);
+    }
+    let mut failed = None;
+    for folder in &wanted {
+        // Also those that were watched before: under the same name there may be another folder now.
+        if let Err(source) = notices.watch(folder, RecursiveMode::NonRecursive) {
+            failed.get_or_insert(WatchError::Folder { folder: folder.clone(), source });
+        }
+    }
+    *watched = wanted;
+    failed.map_or(Ok(()), Err)
 }
 
 /// Whether the event can mean other contents. Reading is an event too: answering it with reading would never end.
