@@ -211,5 +211,5 @@ def test_a_stop_from_something_that_is_no_daemon_is_not_obeyed(stub):
 def test_proxies_are_not_used(stub, monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    with rotewatch.watch(network(), probe=examples()[0], run="r") as watcher:
+    with rotewatch.watch(network(), probe=examples()[0], run="r", wait=20) as watcher:
         assert watcher.epoch_end().answered

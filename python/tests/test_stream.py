@@ -23,12 +23,23 @@ def test_every_nth_step_shows_its_own_rows(stub):
         step(model, inputs[:16])
     watcher.epoch_end()
     step(model, inputs[16:32])
+    watcher.epoch_end()
+    step(model, inputs[:16])
     watcher.close()
     frames = stub.of_kind("activations")
-    assert [(frame.epoch, frame.query["seq"]) for frame in frames] == [(1, "0"), (1, "1"), (2, "0")]
-    for frame, at in zip(frames, (0, 2, 3), strict=True):
-        np.testing.assert_array_equal(frame.tensors["0"], shown[at].numpy())
+    assert [(frame.epoch, frame.query["seq"]) for frame in frames] == [(1, "0"), (2, "0")], "one frame an epoch"
+    for frame, steps in zip(frames, ((0, 2), (3,)), strict=True):
+        np.testing.assert_array_equal(frame.tensors["0"], np.concatenate([shown[at].numpy() for at in steps]))
     assert stub.of_kind("declare")[0].json["mode"] == "stream"
+
+
+def test_the_run_is_declared_at_its_first_sampled_step(stub):
+    model = network().train()
+    watcher = rotewatch.watch(model, stream_every=1, run="r")
+    assert not stub.requests
+    step(model, examples()[0])
+    stub.await_request("declare")
+    watcher.close()
 
 
 def test_rows_an_epoch_are_bounded_and_chosen_by_seed(stub):
@@ -42,7 +53,7 @@ def test_rows_an_epoch_are_bounded_and_chosen_by_seed(stub):
                 step(model, examples()[0][:16])
             watcher.epoch_end()
         sets.append([frame.tensors["0"] for frame in stub.of_kind("activations")])
-    assert [len(rows) for rows in sets[0]] == [16, 4]
+    assert [len(rows) for rows in sets[0]] == [20]
     for once, again in zip(*sets, strict=True):
         np.testing.assert_array_equal(once, again)
 
@@ -85,7 +96,7 @@ def test_compiled_networks_are_watched_and_unchanged(stub):
             watched = losses(lambda model, loader, o=options: rotewatch.watch(model, run="r", **o), prepare=prepare)
             assert watched == bare
             frames = stub.of_kind("activations")
-            assert len(frames) == (5 if "probe" in options else 12)
+            assert len(frames) == (5 if "probe" in options else 4)
             assert all({"0", "4", "predictions"} == set(frame.tensors) for frame in frames)
 
 

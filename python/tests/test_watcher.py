@@ -1,6 +1,8 @@
 """What is sent, against a server that answers as a daemon does."""
 
 import logging
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ import rotewatch
 
 def test_the_run_is_declared_probed_ended_and_finished(stub):
     model, (inputs, labels) = network(), examples()
-    watcher = rotewatch.watch(model, probe=(inputs, labels), run="my-run")
+    watcher = rotewatch.watch(model, probe=(inputs, labels), run="my-run", wait=20)
     assert watcher.layers == ("0", "4")
     standing = watcher.epoch_end(train_loss=torch.tensor(0.5), val_loss=float("nan"))
     watcher.close()
@@ -74,7 +76,7 @@ def test_half_precision_is_sent_as_it_is(stub):
 
 def test_a_stop_is_handed_on_and_stands(stub):
     stub.stop_at = 2
-    watcher = rotewatch.watch(network(), probe=examples()[0], run="r")
+    watcher = rotewatch.watch(network(), probe=examples()[0], run="r", wait=20)
     assert not watcher.epoch_end().stop
     standing = watcher.epoch_end()
     assert standing.stop and standing.reason == "memorizing"
@@ -82,6 +84,26 @@ def test_a_stop_is_handed_on_and_stands(stub):
     assert watcher.epoch_end().stop
     watcher.close()
     assert stub.of_kind("finish")[0].json == {"status": "stopped"}
+
+
+def test_a_slow_verdict_holds_nothing_up_and_is_told_as_soon_as_it_is_there(stub, caplog):
+    judged = threading.Event()
+
+    def slowly(request):
+        if request.kind == "end" and request.epoch == 1:
+            judged.wait(20)
+        return stub.as_a_daemon(request)
+
+    stub.answers, stub.stop_at = slowly, 1
+    with rotewatch.watch(network(), probe=examples()[0], run="r") as watcher:
+        first = watcher.epoch_end()
+        assert not first.answered and not first.stop and first.problem is None
+        judged.set()
+        while watcher.standing.epoch != 1:
+            time.sleep(0.001)
+        assert watcher.standing.stop
+        assert watcher.epoch_end().stop
+    assert not caplog.records
 
 
 def test_an_error_in_the_block_is_a_failed_run(stub):
@@ -181,7 +203,7 @@ def test_a_probe_that_fails_once_does_not_end_the_observation(stub):
             raise RuntimeError("out of memory")
         return network(batch)
 
-    watcher = rotewatch.watch(model, probe=examples()[0], run="r", forward=forward)
+    watcher = rotewatch.watch(model, probe=examples()[0], run="r", forward=forward, wait=20)
     assert watcher.epoch_end().answered
     watcher.close()
     assert [request.epoch for request in stub.of_kind("activations")] == [1]
@@ -224,7 +246,7 @@ def test_a_loader_that_raises_is_said_and_survived(stub, caplog):
 
 def test_lazy_modules_are_initialised_by_training_alone(stub, caplog):
     model = nn.Sequential(nn.LazyLinear(4), nn.ReLU(), nn.Linear(4, 3))
-    with rotewatch.watch(model, probe=examples()[0], run="r") as watcher:
+    with rotewatch.watch(model, probe=examples()[0], run="r", wait=20) as watcher:
         assert nn.parameter.is_lazy(model[0].weight)
         model(examples()[0])
         assert watcher.epoch_end().answered

@@ -18,6 +18,7 @@ from .transport import (
     ContestedError,
     Declaration,
     Metrics,
+    Pieces,
     RefusedError,
     RubbishError,
     Status,
@@ -52,9 +53,9 @@ class HttpTransport:
 
     def declare(self, declaration: Declaration) -> None:
         """``PUT /api/v1/runs/{run}``."""
-        self._asked("PUT", declaration, "", body=_json(declaration.document()))
+        self._asked("PUT", declaration, "", body=[_json(declaration.document())])
 
-    def activations(self, declaration: Declaration, epoch: int, seq: int, body: bytes) -> dict[str, str]:
+    def activations(self, declaration: Declaration, epoch: int, seq: int, body: Pieces) -> dict[str, str]:
         """``POST .../epochs/{epoch}/activations``."""
         path = f"/epochs/{epoch}/activations"
         answer = self._asked("POST", declaration, path, {"seq": seq}, body, "application/octet-stream")
@@ -67,7 +68,7 @@ class HttpTransport:
         """``POST .../epochs/{epoch}/end``."""
         path = f"/epochs/{epoch}/end"
         wait = round(max(wait_seconds, 0.0), 3)
-        answer = self._asked("POST", declaration, path, {"wait": wait}, _json(metrics), patience_seconds=wait)
+        answer = self._asked("POST", declaration, path, {"wait": wait}, [_json(metrics)], patience_seconds=wait)
         try:
             return Standing.from_json(answer)
         except ValueError as error:
@@ -75,7 +76,7 @@ class HttpTransport:
 
     def finish(self, declaration: Declaration, status: Status) -> None:
         """``POST .../finish``."""
-        self._asked("POST", declaration, "/finish", {}, _json({"status": status}))
+        self._asked("POST", declaration, "/finish", {}, [_json({"status": status})])
 
     def close(self) -> None:
         """Cuts a request off that is under way in another thread."""
@@ -92,7 +93,7 @@ class HttpTransport:
         declaration: Declaration,
         path: str,
         query: dict[str, Any] | None = None,
-        body: bytes = b"",
+        body: Pieces = (),
         content_type: str = "application/json",
         patience_seconds: float = 0.0,
     ) -> dict[str, Any]:
@@ -104,6 +105,7 @@ class HttpTransport:
         if query is not None:
             target += "?" + urlencode({"attempt": declaration.attempt, **query})
         headers = {"Content-Type": content_type, "Accept": "application/json", "Connection": "close"}
+        headers["Content-Length"] = str(sum(map(len, body)))
         if daemon.token is not None:
             headers["Authorization"] = f"Bearer {daemon.token}"
         try:
@@ -117,7 +119,7 @@ class HttpTransport:
         return _judged(daemon, status, retry_after, answer)
 
     def _exchange(
-        self, daemon: Endpoint, method: str, target: str, body: bytes, headers: dict[str, str], patience_seconds: float
+        self, daemon: Endpoint, method: str, target: str, body: Pieces, headers: dict[str, str], patience_seconds: float
     ) -> tuple[int, str | None, bytes]:
         connection = _connection(daemon, SOCKET_SECONDS)
         self._connection = connection

@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .transport import Declaration, Metrics, RefusedError, Status, UnreachableError
+from .transport import Declaration, Metrics, Pieces, RefusedError, Status, UnreachableError
 
 
 class InboxTransport:
@@ -36,20 +36,20 @@ class InboxTransport:
                 f"another training of run {declaration.run} waits in {self._inbox / declaration.run}: "
                 "choose another run name, or let a daemon take that one first"
             )
-        self._write(declaration, "run.json", _json(declaration.document()))
+        self._write(declaration, "run.json", [_json(declaration.document())])
 
-    def activations(self, declaration: Declaration, epoch: int, seq: int, body: bytes) -> dict[str, str]:
+    def activations(self, declaration: Declaration, epoch: int, seq: int, body: Pieces) -> dict[str, str]:
         """``EPOCH.SEQ.safetensors``."""
         self._write(declaration, f"{epoch}.{seq}.safetensors", body)
         return {}
 
     def end(self, declaration: Declaration, epoch: int, metrics: Metrics, wait_seconds: float) -> None:
         """``EPOCH.json``; nobody is there to judge yet."""
-        self._write(declaration, f"{epoch}.json", _json(metrics))
+        self._write(declaration, f"{epoch}.json", [_json(metrics)])
 
     def finish(self, declaration: Declaration, status: Status) -> None:
         """``finish.json``."""
-        self._write(declaration, "finish.json", _json({"status": status}))
+        self._write(declaration, "finish.json", [_json({"status": status})])
 
     def close(self) -> None:
         """Nothing waits here."""
@@ -61,7 +61,7 @@ class InboxTransport:
             return None
         return str(document.get("attempt")) if isinstance(document, dict) else None
 
-    def _write(self, declaration: Declaration, name: str, content: bytes) -> None:
+    def _write(self, declaration: Declaration, name: str, content: Pieces) -> None:
         # A sibling of the inbox, so that it is on the same disk and nobody watches it.
         aside = self._inbox.with_name(self._inbox.name + ".writing")
         part = aside / f"{declaration.run}.{declaration.attempt}.{name}"
@@ -69,7 +69,8 @@ class InboxTransport:
         try:
             aside.mkdir(parents=True, exist_ok=True)
             folder.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(content)
+            with part.open("wb") as file:
+                file.writelines(content)
             part.replace(folder / name)
         except OSError as error:
             raise UnreachableError(f"cannot write {folder / name}: {error}") from error

@@ -6,6 +6,7 @@ import hashlib
 import math
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -26,6 +27,8 @@ from .transport import Declaration, Metrics, Status, Transport
 
 #: Frames are cut into pieces of this size, well below the daemon's default ``limits.body``.
 FRAME_BYTES = 16 << 20
+#: Where the caller names no wait: the share of an epoch's own time that its end may take, and the most it may be.
+WAIT_SHARE, WAIT_SECONDS = 0.002, 2.0
 
 Result = TypeVar("Result")
 
@@ -42,7 +45,7 @@ class Observation:
         transport: Transport,
         *,
         waits_for_answers: bool,
-        wait: float,
+        wait: float | None,
         close_wait: float,
         framework: str,
     ) -> None:
@@ -53,6 +56,7 @@ class Observation:
         self._notices = notices
         self._transport = transport
         self._wait = wait if waits_for_answers else 0.0
+        self._epoch_began = time.monotonic()
         self._close_wait = close_wait
         self._framework = framework
         self._process = os.getpid()
@@ -131,7 +135,7 @@ class Observation:
         else:
             self._notices.inform(f"{counts.sent} of {counts.offered} frames were delivered")
 
-    def _report(self, epoch: int, metrics: Metrics, wait: float) -> Standing:
+    def _report(self, epoch: int, metrics: Metrics, wait: float | None) -> Standing:
         """Every rank comes through here the same way, whatever failed on it: the others wait for it."""
         frames = self._guarded("the pass", self._frames_of_rank)
         try:
@@ -147,6 +151,7 @@ class Observation:
             standing = replace(self._standing, answered=False, problem=self._notices.newest)
         self._standing = standing
         self._seq = 0
+        self._epoch_began = time.monotonic()
         return standing
 
     def _frames_of_rank(self) -> list[tuple[int, Frame]]:
@@ -171,7 +176,7 @@ class Observation:
         epoch: int,
         everyones: list[list[tuple[int, Frame]] | None],
         metrics: Metrics,
-        wait: float,
+        wait: float | None,
     ) -> Standing | None:
         if any(frames is None for frames in everyones):
             self._lost_in_passes += 1
@@ -184,7 +189,11 @@ class Observation:
         sender = self._declared_sender()
         if sender is None:
             return None
-        standing = sender.end(epoch, metrics, wait)
+        if wait is None:
+            share = WAIT_SHARE * (time.monotonic() - self._epoch_began)
+            standing = sender.end(epoch, metrics, min(share, WAIT_SECONDS), insistent=False)
+        else:
+            standing = sender.end(epoch, metrics, wait)
         failed = any(frames is None for frames in everyones)
         return replace(standing, problem=self._notices.newest) if failed else standing
 
@@ -202,10 +211,11 @@ class Observation:
             self._seq += 1
 
     def _take_streamed(self, frame: Frame) -> None:
-        if self._ranks.size > 1:
-            self._streamed.append(frame)  # gathered when the epoch ends: no rank waits within a step
-        else:
-            self._queue(self._epoch + 1, [frame])
+        # Sent when the epoch ends: a request a step would hold Python's lock while the training wants it, and ranks
+        # would have to meet within a step.
+        self._streamed.append(frame)
+        if self._ranks.size == 1:
+            self._declared_sender()
 
     def _declared_sender(self) -> Sender | None:
         """The sender, once a pass has shown which layers there are; ``None`` before, and where there are none."""

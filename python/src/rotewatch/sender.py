@@ -30,6 +30,8 @@ QUEUE_BYTES = 256 << 20
 QUEUE_MESSAGES = 4096
 #: How long a message is offered to a daemon that has no room for it.
 BUSY_SECONDS = 30.0
+#: How long the daemon may take for a verdict that nobody waits for: it is the newest as soon as it is there.
+VERDICT_SECONDS = 2.0
 #: How often a message is offered to something that answers rubbish.
 RUBBISH_ATTEMPTS = 3
 _BACKOFF_SECONDS = (0.1, 5.0)
@@ -42,8 +44,8 @@ class Message:
     what: str
     nbytes: int
     deliver: Callable[[Transport, Declaration, float], Standing | None]
-    #: How long the daemon may take for an answer, and until when anybody waits for it (monotonic clock).
-    waited_for_until: float = 0.0
+    #: Until when the daemon may hold back its answer (monotonic clock).
+    answered_by: float = 0.0
     done: threading.Event = field(default_factory=threading.Event)
     standing: Standing | None = None
     problem: str | None = None
@@ -88,6 +90,7 @@ class Sender:
         self._newest = Standing()
         self._closing = threading.Event()
         self._give_up_at = float("inf")
+        self._put(Message("declaration", 0, lambda transport, declaration, wait_seconds: None))
         self._thread = threading.Thread(target=self._run, name="rotewatch-sender", daemon=True)
         self._thread.start()
 
@@ -118,7 +121,7 @@ class Sender:
         """Queues a frame, or drops and counts it where there is no room."""
 
         def deliver(transport: Transport, declaration: Declaration, wait_seconds: float) -> None:
-            rejected = transport.activations(declaration, epoch, seq, frame.encode())
+            rejected = transport.activations(declaration, epoch, seq, frame.document())
             for layer, reason in rejected.items():
                 self._notices.once(f"rejected {layer}", f"the daemon leaves layer {layer} out: {reason}")
 
@@ -126,18 +129,19 @@ class Sender:
             self._frames["offered"] += 1
         return self._put(Message("frame", frame.nbytes, deliver))
 
-    def end(self, epoch: int, metrics: Metrics, wait_seconds: float) -> Standing:
+    def end(self, epoch: int, metrics: Metrics, wait_seconds: float, *, insistent: bool = True) -> Standing:
         """Ends an epoch and waits up to ``wait_seconds`` for what the daemon says of it.
 
         Nobody waits while nothing gets through; then, and when the wait is over, the newest standing comes back, with
-        the reason.
+        the reason. To whoever is not ``insistent`` a verdict that takes longer is no trouble.
         """
 
         def deliver(transport: Transport, declaration: Declaration, wait_seconds: float) -> Standing | None:
             return transport.end(declaration, epoch, metrics, wait_seconds)
 
-        until = time.monotonic() + wait_seconds
-        message = Message("end", 0, deliver, waited_for_until=until)
+        now = time.monotonic()
+        until = now + wait_seconds
+        message = Message("end", 0, deliver, answered_by=now + max(wait_seconds, VERDICT_SECONDS))
         trouble = self.trouble
         if not self._put(message):
             return self._unanswered("the queue is full")
@@ -146,7 +150,7 @@ class Sender:
             trouble = self.trouble if not message.done.is_set() else None
         if message.standing is not None:
             return message.standing
-        if not message.done.is_set() and trouble is None and wait_seconds > 0:
+        if not message.done.is_set() and trouble is None and insistent and wait_seconds > 0:
             trouble = f"no answer from {self._transport.destination} within {wait_seconds:g} s"
             self._in_trouble(trouble)
         return self._unanswered(message.problem or trouble)
@@ -223,7 +227,8 @@ class Sender:
         busy_until = time.monotonic() + BUSY_SECONDS
         rubbish = undeclared = failures = 0
         while True:
-            wait_seconds = max(0.0, message.waited_for_until - time.monotonic())
+            # Nothing is held up behind a verdict.
+            wait_seconds = 0.0 if self._queue else max(0.0, message.answered_by - time.monotonic())
             try:
                 if not self._declared:
                     self._declare()

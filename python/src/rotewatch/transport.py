@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
@@ -9,6 +10,8 @@ from .standing import Standing
 
 #: What is recorded of an epoch; ``None`` for what is no number, such as a loss that diverged.
 Metrics = dict[str, float | None]
+#: A document in pieces that follow one another.
+Pieces = Sequence[bytes | memoryview]
 Status = Literal["finished", "failed", "stopped"]
 
 
@@ -74,7 +77,7 @@ class Transport(Protocol):
     def declare(self, declaration: Declaration) -> None:
         """Announces the run; the same declaration again changes nothing."""
 
-    def activations(self, declaration: Declaration, epoch: int, seq: int, body: bytes) -> dict[str, str]:
+    def activations(self, declaration: Declaration, epoch: int, seq: int, body: Pieces) -> dict[str, str]:
         """Hands over a frame; returns the rejected layers with the reason. ``seq`` counts within an epoch."""
 
     def end(self, declaration: Declaration, epoch: int, metrics: Metrics, wait_seconds: float) -> Standing | None:

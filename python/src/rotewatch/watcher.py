@@ -41,7 +41,7 @@ def watch(
     rows: int = 1000,
     neurons_per_layer: int | None = 512,
     forward: Forward | None = None,
-    wait: float = 2.0,
+    wait: float | None = None,
     close_wait: float = 5.0,
     seed: int = 0,
     mode: Literal["online", "offline", "disabled"] | None = None,
@@ -69,7 +69,8 @@ def watch(
         neurons_per_layer: Of wider layers so many neurons are sent, the same ones every epoch; ``None`` for all.
         forward: ``forward(network, batch) -> logits`` for networks that are not called with their inputs alone. It
             gets the unwrapped network and the whole batch.
-        wait: Seconds that :meth:`Watcher.epoch_end` waits at most for the daemon's verdict.
+        wait: Seconds that :meth:`Watcher.epoch_end` waits at most for the daemon's verdict; by default a 500th of
+            the epoch's own time, and 2 s at most. A verdict that takes longer is told at the end of the next epoch.
         close_wait: Seconds that :meth:`Watcher.close` waits at most for what is still queued.
         seed: Of every choice of rows, neurons and positions.
         mode: ``online``, ``offline`` (writes the inbox format) or ``disabled``; ``ROTEWATCH_MODE`` by default.
@@ -88,7 +89,7 @@ def watch(
         raise ValueError(f"reduce {reduce!r} is none of {', '.join(REDUCTIONS)}")
     if rows < 1 or (neurons_per_layer is not None and neurons_per_layer < 2):
         raise ValueError("rows must be at least 1 and neurons_per_layer at least 2")
-    if not (math.isfinite(wait) and wait >= 0 and math.isfinite(close_wait) and close_wait >= 0):
+    if any(not (math.isfinite(seconds) and seconds >= 0) for seconds in (wait, close_wait) if seconds is not None):
         raise ValueError("wait and close_wait are numbers of seconds, 0 or more")
     if not isinstance(model, nn.Module):
         raise TypeError(f"model: expected a torch.nn.Module, got {type(model).__name__}")
