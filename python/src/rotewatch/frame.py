@@ -90,42 +90,11 @@ class Frame:
                 predictions=None if self.predictions is None else self.predictions[part],
             )
 
-    def document(self) -> list[memoryview]:
-        """The safetensors document of the wire and the inbox, in pieces that share the frame's memory.
 
-        The format's own library would copy every number three times, and hold Python's lock meanwhile.
-        """
-        if self.arrived is not None:
-            self.arrived()
-        tensors = {name: layer.contiguous() for name, layer in self.layers.items()}
-        if self.predictions is not None:
-            tensors[PREDICTIONS] = self.predictions.contiguous()
-        # The widest numbers first, so that all of them are aligned.
-        placed = sorted(tensors.items(), key=lambda named: -named[1].element_size())
-        header, end = {}, 0
-        for name, tensor in placed:
-            begin, end = end, end + tensor.nbytes
-            header[name] = {
-                "dtype": _WIRE_NAMES[tensor.dtype],
-                "shape": list(tensor.shape),
-                "data_offsets": [begin, end],
-            }
-        text = json.dumps(header).encode()
-        text += b" " * (-len(text) % 8)
-        return [memoryview(len(text).to_bytes(8, "little") + text), *(_memory(tensor) for _, tensor in placed)]
-
-
-def _memory(tensor: torch.Tensor) -> memoryview:
-    """The bytes of a contiguous tensor in main memory; they live as long as the view."""
-    numbers = (ctypes.c_char * tensor.nbytes).from_address(tensor.data_ptr())
-    numbers.tensor = tensor  # type: ignore[attr-defined]
-    return memoryview(numbers).cast("B")
-
-
-def joined(frames: Sequence[Frame]) -> tuple[Frame, dict[str, str]]:
-    """The rows of several frames as one, in their order, and the layers that had to be left out, with the reason."""
+def joined(frames: Sequence[Frame]) -> tuple[list[Frame], dict[str, str]]:
+    """Frames of one epoch that can follow one another, and the layers that had to be left out, with the reason."""
     left_out: dict[str, str] = {}
-    layers: dict[str, torch.Tensor] = {}
+    mixed: set[str] = set()
     names = list(dict.fromkeys(name for frame in frames for name in frame.layers))
     for name in names:
         parts = [frame.layers[name] for frame in frames if name in frame.layers]
@@ -134,18 +103,68 @@ def joined(frames: Sequence[Frame]) -> tuple[Frame, dict[str, str]]:
             left_out[name] = f"it gave outputs for {len(parts)} of {len(frames)} batches"
         elif len(widths) > 1:
             left_out[name] = f"its width differs from batch to batch: {widths}"
-        else:
-            layers[name] = parts[0] if len(parts) == 1 else torch.cat(parts)
-    predictions = [frame.predictions for frame in frames if frame.predictions is not None]
-    whole = bool(frames) and len(predictions) == len(frames)
+        elif len({part.dtype for part in parts}) > 1:
+            mixed.add(name)
+    whole = all(frame.predictions is not None for frame in frames)
 
-    def arrived() -> None:
-        for frame in frames:
-            if frame.arrived is not None:
-                frame.arrived()
+    def alike(frame: Frame) -> Frame:
+        layers = frame.without(set(left_out)).layers
+        if mixed and frame.arrived is not None:
+            frame.arrived()  # before anything is converted
+        return replace(
+            frame,
+            layers={name: layer.float() if name in mixed else layer for name, layer in layers.items()},
+            predictions=frame.predictions if whole else None,
+        )
 
-    if any(frame.arrived is not None for frame in frames) and len(frames) > 1:
-        # torch.cat reads what it joins.
-        arrived()
-    waits = arrived if len(frames) == 1 and frames[0].arrived is not None else None
-    return Frame(layers, torch.cat(predictions) if whole else None, waits), left_out
+    return [alike(frame) for frame in frames], left_out
+
+
+def packed(frames: Sequence[Frame], bytes_at_most: int) -> Iterator[list[Frame]]:
+    """The same rows in groups, none of which is larger than ``bytes_at_most`` unless a single row is."""
+    group: list[Frame] = []
+    for frame in frames:
+        for part in frame.split(bytes_at_most):
+            if group and sum(each.nbytes for each in group) + part.nbytes > bytes_at_most:
+                yield group
+                group = []
+            group.append(part)
+    if group:
+        yield group
+
+
+def document(frames: Sequence[Frame]) -> list[memoryview]:
+    """The safetensors document of the wire and the inbox, in pieces that share the memory of the frames.
+
+    The frames follow one another, as from :func:`joined`. The format's own library would copy every number three times
+    and hold Python's lock meanwhile.
+    """
+    for frame in frames:
+        if frame.arrived is not None:
+            frame.arrived()
+    first = frames[0]
+    tensors = {name: [frame.layers[name].contiguous() for frame in frames] for name in first.layers}
+    predictions = [frame.predictions.contiguous() for frame in frames if frame.predictions is not None]
+    if predictions:
+        tensors[PREDICTIONS] = predictions
+    # The widest numbers first, so that all of them are aligned.
+    placed = sorted(tensors.items(), key=lambda named: -named[1][0].element_size())
+    header, end = {}, 0
+    for name, parts in placed:
+        begin, end = end, end + sum(part.nbytes for part in parts)
+        header[name] = {
+            "dtype": _WIRE_NAMES[parts[0].dtype],
+            "shape": [sum(map(len, parts)), *parts[0].shape[1:]],
+            "data_offsets": [begin, end],
+        }
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    numbers = [_memory(part) for _, parts in placed for part in parts]
+    return [memoryview(len(text).to_bytes(8, "little") + text), *numbers]
+
+
+def _memory(tensor: torch.Tensor) -> memoryview:
+    """The bytes of a contiguous tensor in main memory; they live as long as the view."""
+    numbers = (ctypes.c_char * tensor.nbytes).from_address(tensor.data_ptr())
+    numbers.tensor = tensor  # type: ignore[attr-defined]
+    return memoryview(numbers).cast("B")

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from .frame import Frame, joined
+from .frame import Frame, joined, packed
 from .naming import METRIC_NAME, METRICS_AT_MOST, new_attempt
 from .notices import Notices
 from .observer import Observer
@@ -27,8 +27,9 @@ from .transport import Declaration, Metrics, Status, Transport
 
 #: Frames are cut into pieces of this size, well below the daemon's default ``limits.body``.
 FRAME_BYTES = 16 << 20
-#: Where the caller names no wait: the share of an epoch's own time that its end may take, and the most it may be.
-WAIT_SHARE, WAIT_SECONDS = 0.002, 2.0
+#: Where the caller names no wait: the share of an epoch's own time that its end may take, the most it may be, and
+#: the least that is worth it: no verdict comes sooner.
+WAIT_SHARE, WAIT_SECONDS, WAIT_WORTH_SECONDS = 0.002, 2.0, 0.01
 
 Result = TypeVar("Result")
 
@@ -191,7 +192,9 @@ class Observation:
             return None
         if wait is None:
             share = WAIT_SHARE * (time.monotonic() - self._epoch_began)
-            standing = sender.end(epoch, metrics, min(share, WAIT_SECONDS), insistent=False)
+            standing = sender.end(
+                epoch, metrics, min(share, WAIT_SECONDS) if share > WAIT_WORTH_SECONDS else 0.0, insistent=False
+            )
         else:
             standing = sender.end(epoch, metrics, wait)
         failed = any(frames is None for frames in everyones)
@@ -201,13 +204,13 @@ class Observation:
         sender = self._declared_sender()
         if sender is None or not frames:
             return
-        frame, left_out = joined(frames)
+        frames, left_out = joined(frames)
         for layer, reason in left_out.items():
             self._notices.once(f"joined {layer}", f"layer {layer} is left out: {reason}")
-        if not frame.layers:
+        if not frames[0].layers:
             return
-        for part in frame.split(FRAME_BYTES):
-            sender.frame(epoch, self._seq, part)
+        for group in packed(frames, FRAME_BYTES):
+            sender.frame(epoch, self._seq, group)
             self._seq += 1
 
     def _take_streamed(self, frame: Frame) -> None:

@@ -6,10 +6,10 @@ import random
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from .frame import Frame
+from .frame import Frame, document
 from .notices import Notices
 from .standing import Standing
 from .transport import (
@@ -117,17 +117,17 @@ class Sender:
                 dropped=dict(self._dropped),
             )
 
-    def frame(self, epoch: int, seq: int, frame: Frame) -> bool:
-        """Queues a frame, or drops and counts it where there is no room."""
+    def frame(self, epoch: int, seq: int, frames: Sequence[Frame]) -> bool:
+        """Queues rows as one frame of the wire, or drops and counts it where there is no room."""
 
         def deliver(transport: Transport, declaration: Declaration, wait_seconds: float) -> None:
-            rejected = transport.activations(declaration, epoch, seq, frame.document())
+            rejected = transport.activations(declaration, epoch, seq, document(frames))
             for layer, reason in rejected.items():
                 self._notices.once(f"rejected {layer}", f"the daemon leaves layer {layer} out: {reason}")
 
         with self._changed:
             self._frames["offered"] += 1
-        return self._put(Message("frame", frame.nbytes, deliver))
+        return self._put(Message("frame", sum(frame.nbytes for frame in frames), deliver))
 
     def end(self, epoch: int, metrics: Metrics, wait_seconds: float, *, insistent: bool = True) -> Standing:
         """Ends an epoch and waits up to ``wait_seconds`` for what the daemon says of it.
