@@ -1,5 +1,6 @@
 //! The judged tables.
 
+use super::super::Role;
 use super::super::onset::{CellRow, MethodRow, Naming, Part};
 use super::super::score::Shortcut;
 use super::super::statistics::{CountedShare, Interval, Summary};
@@ -16,11 +17,15 @@ that less than 0 is better. Only runs without a shortcut are judged for wrong la
 
 /// All parts, one below the other, each with its pictures.
 pub(super) fn blocks(parts: &[Part<'_>], loss_gap_rise: f64) -> Vec<Block> {
+    let chosen = if parts.iter().any(|part| part.role == Role::Tune) {
+        "did best on the tuning runs"
+    } else {
+        "is the default: no tuning run is here"
+    };
     let mut blocks = vec![
         Block::Text(LEGEND.to_owned()),
         Block::Text(format!(
-            "The loss gap counts from a rise of {loss_gap_rise} nats, which did best on the tuning runs; the other ways to stop have no \
-             threshold of their own."
+            "The loss gap counts from a rise of {loss_gap_rise} nats, which {chosen}; the other ways to stop have no threshold of their own."
         )),
     ];
     for part in parts {
