@@ -29,7 +29,7 @@ use crate::retirement::RetirementParams;
 pub use crate::roster::DeclareError;
 use crate::roster::{Roster, RosterLimits};
 use crate::run::{Attempt, Declaration};
-use crate::serve::{self, AllowedHosts, EventFeed, IngestSite, Readiness, ServeError, Server, Site};
+use crate::serve::{self, AllowedHosts, EventFeed, IngestSite, Readiness, ServeError, Server, Site, WebConfig, WebConfigError};
 use crate::state::StateError;
 use crate::stop::Part;
 use crate::tap::{Intake, SamplingParams, Tap};
@@ -51,6 +51,9 @@ pub enum StartError {
     /// HTTP cannot be served.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// TLS and passwords cannot be as the web configuration says.
+    #[error(transparent)]
+    WebConfig(#[from] WebConfigError),
     /// The token cannot be read or made.
     #[error(transparent)]
     Token(#[from] crate::token::TokenError),
@@ -95,6 +98,8 @@ pub struct Setup {
     pub subscribers: Vec<Sender<Arc<EpochReport>>>,
     /// Whether runs that are trained elsewhere are taken in, over HTTP and from the inbox; needs a state folder.
     pub ingest: bool,
+    /// The file that says how HTTP is guarded: TLS, passwords.
+    pub web_config: Option<PathBuf>,
     /// Who is told what came of each hook's firing, on the same terms.
     pub hook_subscribers: Vec<Sender<HookOutcome>>,
 }
@@ -118,6 +123,7 @@ pub struct Monitor {
     board: Arc<Board>,
     ready: Readiness,
     server: Option<Server>,
+    encrypted: bool,
     inbox: Option<Inbox>,
     closing: Option<Sender<()>>,
     thread: Option<Part>,
@@ -139,7 +145,7 @@ impl Monitor {
     /// # Errors
     /// See [`StartError`].
     pub fn set_up(setup: Setup) -> Result<Self, StartError> {
-        let Setup { config, file, any_port_will_do, subscribers, ingest, hook_subscribers } = setup;
+        let Setup { config, file, any_port_will_do, subscribers, ingest, web_config, hook_subscribers } = setup;
         let params = monitor_params(&config)?;
         Kernel::from_environment()?;
         let listener = config.listen.map(|address| listen(address, any_port_will_do)).transpose()?;
@@ -152,6 +158,7 @@ impl Monitor {
         let detect = Arc::new(ArcSwap::from_pointee(detect_params(&config)));
         // Without a state folder commands work elsewhere; that is no reason not to start.
         let state = state_folder(&config).ok();
+        let web = web_config.map(|path| guard(&path, &config)).transpose()?;
         let (hooks, feed) = Hooks::start(&config.hooks, state.as_deref(), hook_subscribers).map_err(thread_failed("hooks"))?;
         let watcher = file.map(|file| watch(file, &config, Arc::clone(&detect), hooks.switch())).transpose()?;
         let pool = rayon::ThreadPoolBuilder::new()
@@ -166,6 +173,7 @@ impl Monitor {
             board,
             ready: Readiness::default(),
             server: None,
+            encrypted: false,
             inbox: None,
             closing: Some(closing),
             thread: Some(Part::spawn("monitor", move || thread.run(&events, &closed)).map_err(thread_failed("monitor"))?),
@@ -175,7 +183,7 @@ impl Monitor {
         };
         let ingest = ingest.then(|| monitor.ingest()).transpose()?;
         if let Some(listener) = listener {
-            monitor.serve(listener, ingest.as_ref())?;
+            monitor.serve(listener, ingest.as_ref(), web)?;
         }
         if let Some((ingest, folder)) = ingest.zip(monitor.config.inbox.clone()) {
             let inbox = Inbox::start(&folder, ingest, monitor.config.limits.body).map_err(StartError::Inbox)?;
@@ -197,7 +205,7 @@ impl Monitor {
         Ok(Arc::new(Ingest::new(Arc::clone(&self.roster), params)))
     }
 
-    fn serve(&mut self, listener: TcpListener, ingest: Option<&Arc<Ingest>>) -> Result<(), StartError> {
+    fn serve(&mut self, listener: TcpListener, ingest: Option<&Arc<Ingest>>, web: Option<WebConfig>) -> Result<(), StartError> {
         let reload = match &self.watcher {
             Some(watcher) if self.config.web.allow_reload => {
                 let token = crate::token::read_or_create(&state_folder(&self.config)?)?;
@@ -229,9 +237,12 @@ impl Monitor {
             hosts: AllowedHosts::new(&self.config.web.hosts),
             reload,
             ingest: ingest.transpose()?,
+            web,
         };
+        self.encrypted = site.web.as_ref().is_some_and(WebConfig::serves_tls);
+        let guarded = site.web.is_some();
         let server = Server::start(listener, Arc::new(site))?;
-        if !server.address().ip().is_loopback() {
+        if !server.address().ip().is_loopback() && !guarded {
             tracing::warn!(address = %server.address(), "HTTP is served beyond this machine, without encryption or passwords");
         }
         self.server = Some(server);
@@ -264,6 +275,12 @@ impl Monitor {
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.server.as_ref().map(Server::address)
+    }
+
+    /// Whether that is HTTPS.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.encrypted
     }
 
     /// What is known of every run.
@@ -368,6 +385,12 @@ impl ReloadStatus for LiveConfig {
     fn last_success_unix_seconds(&self) -> f64 {
         self.last_reload().success_timestamp_seconds()
     }
+}
+
+/// The web configuration; whoever has the token needs no password.
+fn guard(path: &Path, config: &Config) -> Result<WebConfig, StartError> {
+    let token = crate::token::read_or_create(&state_folder(config)?)?;
+    Ok(WebConfig::open(path, Some(token))?)
 }
 
 fn thread_failed<E: std::fmt::Display>(part: &'static str) -> impl FnOnce(E) -> StartError {

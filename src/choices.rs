@@ -97,6 +97,58 @@ pub enum LogLevel {
     Trace,
 }
 
+/// Whether clients of the HTTP server show certificates. The format knows two more, in which nobody verifies them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
+#[value(rename_all = "verbatim")]
+pub enum ClientAuth {
+    /// Nobody is asked.
+    NoClientCert,
+    /// Whoever shows one must show a good one.
+    VerifyClientCertIfGiven,
+    /// Everybody must show a good one.
+    RequireAndVerifyClientCert,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    #[value(name = "TLS12")]
+    Tls12,
+    /// TLS 1.3.
+    #[value(name = "TLS13")]
+    Tls13,
+}
+
+/// A curve for the exchange of keys, by its name in Go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
+#[value(rename_all = "verbatim")]
+pub enum Curve {
+    /// X25519.
+    X25519,
+    /// NIST P-256.
+    CurveP256,
+    /// NIST P-384.
+    CurveP384,
+}
+
+/// A cipher suite, by its name in Go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
+#[value(rename_all = "verbatim")]
+#[allow(non_camel_case_types, reason = "the names of the standard")]
+#[expect(missing_docs, reason = "the names of the standard")]
+pub enum CipherSuite {
+    TLS_AES_128_GCM_SHA256,
+    TLS_AES_256_GCM_SHA384,
+    TLS_CHACHA20_POLY1305_SHA256,
+    TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
 /// A word that is not among the choices of a setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{got}` is not one of {}", .choices.join(", "))]
@@ -136,7 +188,20 @@ macro_rules! spelled_as_in_the_file {
     )+};
 }
 
-spelled_as_in_the_file!(Mode, Reduce, Ending, OnFull, BinEdges, Binning, Kind, LogLevel);
+spelled_as_in_the_file!(
+    Mode,
+    Reduce,
+    Ending,
+    OnFull,
+    BinEdges,
+    Binning,
+    Kind,
+    LogLevel,
+    ClientAuth,
+    TlsVersion,
+    Curve,
+    CipherSuite
+);
 
 #[cfg(test)]
 mod tests {
@@ -162,6 +227,10 @@ mod tests {
         every_choice_reads_back::<Binning>();
         every_choice_reads_back::<Kind>();
         every_choice_reads_back::<LogLevel>();
+        every_choice_reads_back::<ClientAuth>();
+        every_choice_reads_back::<TlsVersion>();
+        every_choice_reads_back::<Curve>();
+        every_choice_reads_back::<CipherSuite>();
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub struct ServeArgs {
     /// Folder that other programs put runs into as files [default: the configuration's inbox]
     #[arg(long, value_name = "DIR", env = "ROTEWATCH_INBOX")]
     inbox: Option<PathBuf>,
+    /// TLS and passwords, in the format of Prometheus' exporter-toolkit; followed while serving
+    #[arg(long, value_name = "FILE", env = "ROTEWATCH_WEB_CONFIG")]
+    web_config: Option<PathBuf>,
 }
 
 impl ServeArgs {
@@ -58,11 +61,13 @@ pub fn run(args: &ServeArgs) -> Result<Exit, Failure> {
     }
     let served = ServedFolder::take(&state_folder(&config).map_err(Failure::usage)?).map_err(Failure::usage)?;
     let file = args.config.clone().map(|path| ConfigFile { path, overlay: Box::new(args.overlay()), log_level });
-    let monitor = Monitor::set_up(Setup { config, file, ingest: true, ..Setup::default() }).map_err(Failure::usage)?;
+    let monitor = Monitor::set_up(Setup { config, file, ingest: true, web_config: args.web_config.clone(), ..Setup::default() })
+        .map_err(Failure::usage)?;
     let on_hangup = monitor.reload().map(|reload| Box::new(reload) as Box<dyn Fn() + Send>);
     let interrupt = Interrupt::install(on_hangup).context("cannot take over the signals")?;
     let address = monitor.address().context("HTTP is not served")?;
-    let url = format!("http://{}", reachable(address));
+    let scheme = if monitor.is_encrypted() { "https" } else { "http" };
+    let url = format!("{scheme}://{}", reachable(address));
     served.announce(&url)?;
     println!("serving at {url}/");
     interrupt.wait();

@@ -4,7 +4,7 @@ mod values;
 
 use std::path::PathBuf;
 
-use super::lists::ListOf;
+use super::lists::{Given, ListOf};
 use super::mistake::Fault;
 use super::reader::read_item;
 use super::rules::{Rule, Switch, Whole, Word, shape};
@@ -15,7 +15,7 @@ use crate::hooks::{
 };
 use crate::verdict::Kind;
 use crate::yaml::{Node, Position, Scalar, Value};
-use values::{AbsoluteFile, Arguments, Given, Name, Url};
+use values::{AbsoluteFile, Arguments, Name, Url};
 
 section! {
     /// A hook as it is written.

@@ -1,4 +1,4 @@
-//! Rules made of other rules: a word that stands for "none", and lists.
+//! Rules made of other rules: a word that stands for "none", a value that may be left out, and lists.
 
 use super::mistake::Fault;
 use super::rules::{Rule, shape};
@@ -25,6 +25,31 @@ impl<T, R: Rule<T>> Rule<Option<T>> for Or<R> {
 
     fn describe(&self) -> String {
         format!("{} or {}", self.1.describe(), self.0)
+    }
+}
+
+/// A value that may be left out.
+pub(super) struct Given<R>(pub R);
+
+impl<T, R: Rule<T>> Rule<Option<T>> for Given<R> {
+    fn parse(&self, scalar: &Scalar) -> Result<Option<T>, Fault> {
+        self.0.parse(scalar).map(Some)
+    }
+
+    fn check(&self, value: &Option<T>) -> Result<(), Fault> {
+        value.as_ref().map_or(Ok(()), |value| self.0.check(value))
+    }
+
+    fn show(&self, value: &Option<T>) -> String {
+        value.as_ref().map_or_else(String::new, |value| self.0.show(value))
+    }
+
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    fn read(&self, node: &Node, refuse: &mut dyn FnMut(Option<Position>, Fault)) -> Option<Option<T>> {
+        self.0.read(node, refuse).map(Some)
     }
 }
 

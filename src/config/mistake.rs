@@ -203,6 +203,18 @@ pub enum Fault {
     /// Not a command.
     #[error(transparent)]
     Argv(#[from] ArgvError),
+    /// Not the hash of a password.
+    #[error("not a bcrypt hash: make one with `htpasswd -nBC 10 \"\"`")]
+    NotPasswordHash,
+    /// Not a header of the web configuration.
+    #[error("not a header that may be set here: {known}")]
+    NotHeader {
+        /// Those that may.
+        known: String,
+    },
+    /// What cannot stand in a header.
+    #[error("no value of a header: printable ASCII on one line")]
+    NotHeaderValue,
     /// The path of a file that depends on where the program was started.
     #[error("`{got}` is not an absolute path")]
     NotAbsolute {

@@ -18,6 +18,7 @@ mod size;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod web_file;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ pub use mistake::{ConfigError, Fault, Mistake};
 pub use reload::{Reloaded, Reloader, Wiring};
 pub use section::Acts;
 pub use watch::ConfigWatcher;
+pub use web_file::{ExtraHeader, PasswordHash, TlsFile, WebFile};
 
 use hooks::HookList;
 use lists::{HostName, ListOf, Or};

@@ -29,14 +29,7 @@ impl Config {
     /// # Errors
     /// Everything that is wrong in it.
     pub fn parse(text: &str, origin: &str) -> Result<Self, ConfigError> {
-        let document = yaml::parse(text).map_err(|error| ConfigError::Yaml { origin: origin.to_owned(), error })?;
-        let mut config = Self::default();
-        let mut findings = Findings::default();
-        for twice in document.duplicates {
-            let fault = Fault::Duplicate { first: twice.first };
-            findings.mistakes.push(Mistake { path: twice.path, at: Some(twice.again), fault });
-        }
-        read_section(&mut config, &document.root, None, "", &mut findings);
+        let (config, mut findings) = read_sections::<Self>(text, origin)?;
         if findings.mistakes.is_empty() {
             // Only then: what is wrong already would be reported a second time in other words.
             findings.mistakes.extend(cross::mistakes(&config));
@@ -66,6 +59,28 @@ impl Config {
     fn unless(self, mistakes: Vec<Mistake>, origin: &str) -> Result<Self, ConfigError> {
         if mistakes.is_empty() { Ok(self) } else { Err(ConfigError::Mistakes { origin: origin.to_owned(), mistakes }) }
     }
+}
+
+/// Reads a document of its own, with keys of its own, by the same rules.
+pub(super) fn read_document<S: Section + Default>(text: &str, origin: &str) -> Result<S, ConfigError> {
+    let (sections, Findings { mut mistakes, .. }) = read_sections::<S>(text, origin)?;
+    if mistakes.is_empty() {
+        return Ok(sections);
+    }
+    mistakes.sort_by_key(|mistake| mistake.at);
+    Err(ConfigError::Mistakes { origin: origin.to_owned(), mistakes })
+}
+
+fn read_sections<S: Section + Default>(text: &str, origin: &str) -> Result<(S, Findings), ConfigError> {
+    let document = yaml::parse(text).map_err(|error| ConfigError::Yaml { origin: origin.to_owned(), error })?;
+    let mut sections = S::default();
+    let mut findings = Findings::default();
+    for twice in document.duplicates {
+        let fault = Fault::Duplicate { first: twice.first };
+        findings.mistakes.push(Mistake { path: twice.path, at: Some(twice.again), fault });
+    }
+    read_section(&mut sections, &document.root, None, "", &mut findings);
+    Ok((sections, findings))
 }
 
 /// The text of a file, of which no more is read than a configuration may have.

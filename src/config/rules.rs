@@ -251,6 +251,27 @@ impl Rule<PathBuf> for PathOf {
     }
 }
 
+/// Any text, taken as it is.
+pub(super) struct Text;
+
+impl Rule<String> for Text {
+    fn parse(&self, scalar: &Scalar) -> Result<String, Fault> {
+        Ok(scalar.text.clone())
+    }
+
+    fn check(&self, _: &String) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn show(&self, value: &String) -> String {
+        value.clone()
+    }
+
+    fn describe(&self) -> String {
+        "text".to_owned()
+    }
+}
+
 fn out_of(range: &RangeInclusive<u64>, got: String, meaning: &'static str) -> Fault {
     Fault::OutOfRange { got, range: range_text(range), meaning }
 }

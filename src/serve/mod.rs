@@ -24,6 +24,7 @@
 mod address;
 mod answer;
 mod api;
+mod basic_auth;
 mod body;
 mod events;
 mod feed;
@@ -31,6 +32,8 @@ mod host;
 mod ingest;
 mod page;
 mod routes;
+mod tls;
+mod web;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -41,13 +44,19 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 pub use feed::EventFeed;
 pub use host::AllowedHosts;
 pub use ingest::IngestSite;
+pub use tls::TlsError;
+pub use web::{WebConfig, WebConfigError};
+
+use web::Entrance;
 
 use crate::board::Board;
 use crate::metrics::Metrics;
@@ -106,6 +115,8 @@ pub struct Site {
     pub reload: Option<(Reload, String)>,
     /// Where runs that are trained elsewhere come in; `None` where they do not.
     pub ingest: Option<IngestSite>,
+    /// TLS and basic auth; `None` where everybody on this machine may read.
+    pub web: Option<WebConfig>,
 }
 
 /// A latch that the composition root opens once everything is up and closes when it stops.
@@ -199,24 +210,41 @@ async fn accept(listener: TcpListener, site: Arc<Site>, mut closing: oneshot::Re
                 continue;
             }
         };
-        let site = Arc::clone(&site);
-        let service = service_fn(move |request| {
-            let site = Arc::clone(&site);
-            async move { Ok::<_, std::convert::Infallible>(routes::answer(&site, request).await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service);
-        let watched = connections.watch(connection);
-        tokio::spawn(async move {
-            // What a client does to its own connection is no news.
-            if let Err(error) = watched.await {
-                tracing::debug!("a connection ended early: {error}");
-            }
-        });
+        tokio::spawn(connected(stream, Arc::clone(&site), connections.watcher()));
     }
     drop(listener);
     site.events.close();
     let _ = tokio::time::timeout(CLOSING_TIMEOUT, connections.shutdown()).await;
+}
+
+/// Serves one connection, through TLS where that is asked for, until either side ends it.
+async fn connected(stream: TcpStream, site: Arc<Site>, watcher: Watcher) {
+    let entrance = site.web.as_ref().map(WebConfig::entrance).unwrap_or_default();
+    let ended = match &entrance.tls {
+        Some(tls) => match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
+            Ok(Ok(stream)) => requests(stream, site, Arc::clone(&entrance), watcher).await,
+            Ok(Err(error)) => return tracing::debug!("no TLS with a client: {error}"),
+            Err(_) => return tracing::debug!("a client was too slow for TLS"),
+        },
+        None => requests(stream, site, entrance, watcher).await,
+    };
+    // What a client does to its own connection is no news.
+    if let Err(error) = ended {
+        tracing::debug!("a connection ended early: {error}");
+    }
+}
+
+async fn requests<S>(stream: S, site: Arc<Site>, entrance: Arc<Entrance>, watcher: Watcher) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let service = service_fn(move |request| {
+        let (site, entrance) = (Arc::clone(&site), Arc::clone(&entrance));
+        async move { Ok::<_, std::convert::Infallible>(web::answer(&site, &entrance, request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    watcher.watch(connection).await
 }

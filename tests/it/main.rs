@@ -27,3 +27,4 @@ mod onset;
 mod training;
 #[cfg(feature = "torch")]
 mod watched_training;
+mod web_config;

@@ -8,31 +8,6 @@ use crate::config::rules::{Rule, shape};
 use crate::hooks::{Argv, HookName, WebhookUrl};
 use crate::yaml::{Node, Position, Scalar, Value};
 
-/// A value that may be left out.
-pub(super) struct Given<R>(pub(super) R);
-
-impl<T, R: Rule<T>> Rule<Option<T>> for Given<R> {
-    fn parse(&self, scalar: &Scalar) -> Result<Option<T>, Fault> {
-        self.0.parse(scalar).map(Some)
-    }
-
-    fn check(&self, value: &Option<T>) -> Result<(), Fault> {
-        value.as_ref().map_or(Ok(()), |value| self.0.check(value))
-    }
-
-    fn show(&self, value: &Option<T>) -> String {
-        value.as_ref().map_or_else(String::new, |value| self.0.show(value))
-    }
-
-    fn describe(&self) -> String {
-        self.0.describe()
-    }
-
-    fn read(&self, node: &Node, refuse: &mut dyn FnMut(Option<Position>, Fault)) -> Option<Option<T>> {
-        self.0.read(node, refuse).map(Some)
-    }
-}
-
 /// A hook's name.
 pub(super) struct Name;
 

@@ -1,0 +1,147 @@
+//! How clients come in, as `--web-config` says: read again for the next connection whenever one of its files has changed.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hyper::body::Incoming;
+use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
+use hyper::{Request, StatusCode};
+use thiserror::Error;
+use tokio_rustls::TlsAcceptor;
+
+use super::answer::{Answer, text};
+use super::basic_auth::Users;
+use super::body::forget;
+use super::ingest::carries;
+use super::tls::{self, TlsError};
+use super::{Site, routes};
+use crate::config::{ConfigError, ExtraHeader, WebFile};
+
+/// Why a web configuration cannot be used.
+#[derive(Debug, Error)]
+pub enum WebConfigError {
+    /// The file itself.
+    #[error(transparent)]
+    File(#[from] ConfigError),
+    /// What it says of TLS.
+    #[error("{}: {reason}", path.display())]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: TlsError,
+    },
+}
+
+/// A web configuration that follows its files.
+pub struct WebConfig {
+    path: PathBuf,
+    /// Stands in for user and password where basic auth is on.
+    token: Option<String>,
+    held: Mutex<Held>,
+}
+
+struct Held {
+    entrance: Arc<Entrance>,
+    seen: Vec<(PathBuf, Option<Stamp>)>,
+}
+
+/// What tells one content of a file from another without reading it.
+#[derive(PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+}
+
+impl WebConfig {
+    /// Reads the file and all that it names.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn open(path: &Path, token: Option<String>) -> Result<Self, WebConfigError> {
+        Ok(Self { path: path.to_owned(), token, held: Mutex::new(held(path)?) })
+    }
+
+    /// Whether TLS is served at the moment.
+    #[must_use]
+    pub fn serves_tls(&self) -> bool {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).entrance.tls.is_some()
+    }
+
+    /// How a connection that begins now comes in. What cannot be used leaves all as it was, and the log says why.
+    pub(super) fn entrance(&self) -> Arc<Entrance> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = stamps(held.seen.iter().map(|(path, _)| path.clone()).collect());
+        if now != held.seen {
+            match self::held(&self.path) {
+                Ok(newer) => {
+                    tracing::info!("{} was read again", self.path.display());
+                    *held = newer;
+                }
+                Err(error) => {
+                    tracing::error!("the web configuration stays as it was: {error}");
+                    held.seen = now;
+                }
+            }
+        }
+        Arc::clone(&held.entrance)
+    }
+
+    fn carries_token(&self, request: &Request<Incoming>) -> bool {
+        self.token.as_ref().is_some_and(|token| carries(request, token))
+    }
+}
+
+/// How one connection comes in.
+#[derive(Default)]
+pub(super) struct Entrance {
+    pub(super) tls: Option<TlsAcceptor>,
+    users: Option<Arc<Users>>,
+    pub(super) headers: Vec<ExtraHeader>,
+}
+
+/// Answers a request that may come in: nobody is asked, or it carries the token, or a user and the password.
+pub(super) async fn answer(site: &Site, entrance: &Entrance, mut request: Request<Incoming>) -> Answer {
+    let mut answer = match &entrance.users {
+        Some(users)
+            if !site.web.as_ref().is_some_and(|web| web.carries_token(&request)) && !users.let_in(request.headers()).await =>
+        {
+            forget(&mut request).await;
+            let says = "user and password, please: this daemon's --web-config asks for them (or for the token)\n";
+            asking_for_a_password(text(StatusCode::UNAUTHORIZED, says))
+        }
+        _ => routes::answer(site, request).await,
+    };
+    for header in &entrance.headers {
+        answer.headers_mut().insert(header.name.clone(), header.value.clone());
+    }
+    answer
+}
+
+fn asking_for_a_password(mut refused: Answer) -> Answer {
+    refused.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"rotewatch\""));
+    refused
+}
+
+fn held(path: &Path) -> Result<Held, WebConfigError> {
+    // Stamped before they are read: a change in between is seen the next time.
+    let own = stamps(vec![path.to_owned()]);
+    let file = WebFile::read(path)?;
+    let tls = &file.tls_server_config;
+    let named = [&tls.cert_file, &tls.key_file, &tls.client_ca_file].into_iter().flatten().cloned().collect();
+    let seen = own.into_iter().chain(stamps(named)).collect();
+    let tls = tls::acceptor(tls).map_err(|reason| WebConfigError::Tls { path: path.to_owned(), reason })?;
+    let entrance = Entrance { tls, users: Users::new(file.basic_auth_users), headers: file.http_server_config.headers };
+    Ok(Held { entrance: Arc::new(entrance), seen })
+}
+
+fn stamps(paths: Vec<PathBuf>) -> Vec<(PathBuf, Option<Stamp>)> {
+    let stamp = |path: &PathBuf| {
+        let about = fs::metadata(path).ok()?;
+        Some(Stamp { inode: about.ino(), length: about.len(), modified: (about.mtime(), about.mtime_nsec()) })
+    };
+    paths.into_iter().map(|path| (path.clone(), stamp(&path))).collect()
+}
