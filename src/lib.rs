@@ -16,10 +16,10 @@
 //! | [`wire`], [`window`], [`report`], [`retirement`], [`board`], [`hooks`], [`monitor`] | the monitor's side of the channel, and who is told of alarms |
 //! | [`token`], [`state`], [`ingest`] | what belongs to this user alone; runs that are trained elsewhere |
 //! | [`charts`], [`page`] | pictures; the live page, and the same page frozen in a file |
+//! | [`watch`], [`yaml`], [`config`] | changed files; the configuration and its file |
 //! | [`metrics`], [`serve`] | how it is seen from outside |
 //! | [`torch`], [`training`] | the built-in trainer and the tap for tch (feature `torch`) |
-//! | [`watch`], [`inbox`] | changed files; runs that come as files |
-//! | [`yaml`], [`config`] | the configuration and its file |
+//! | [`inbox`] | runs that come as files |
 //! | [`experiment`] | grids of trainings, judged |
 //! | [`app`], [`signals`], [`logging`], [`cli`] | how it is put together |
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::body::Incoming;
-use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Request, StatusCode};
 use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
@@ -100,7 +100,7 @@ impl WebConfig {
 pub(super) struct Entrance {
     pub(super) tls: Option<TlsAcceptor>,
     users: Option<Arc<Users>>,
-    pub(super) headers: Vec<ExtraHeader>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// Answers a request that may come in: nobody is asked, or it carries the token, or a user and the password.
@@ -115,8 +115,8 @@ pub(super) async fn answer(site: &Site, entrance: &Entrance, mut request: Reques
         }
         _ => routes::answer(site, request).await,
     };
-    for header in &entrance.headers {
-        answer.headers_mut().insert(header.name.clone(), header.value.clone());
+    for (name, value) in &entrance.headers {
+        answer.headers_mut().insert(name.clone(), value.clone());
     }
     answer
 }
@@ -134,8 +134,13 @@ fn held(path: &Path) -> Result<Held, WebConfigError> {
     let named = [&tls.cert_file, &tls.key_file, &tls.client_ca_file].into_iter().flatten().cloned().collect();
     let seen = own.into_iter().chain(stamps(named)).collect();
     let tls = tls::acceptor(tls).map_err(|reason| WebConfigError::Tls { path: path.to_owned(), reason })?;
-    let entrance = Entrance { tls, users: Users::new(file.basic_auth_users), headers: file.http_server_config.headers };
+    let entrance = Entrance { tls, users: Users::new(file.basic_auth_users), headers: headers(file.http_server_config.headers) };
     Ok(Held { entrance: Arc::new(entrance), seen })
+}
+
+fn headers(extra: Vec<ExtraHeader>) -> Vec<(HeaderName, HeaderValue)> {
+    let header = |extra: ExtraHeader| Some((extra.name.parse().ok()?, extra.value.parse().ok()?));
+    extra.into_iter().filter_map(header).collect()
 }
 
 fn stamps(paths: Vec<PathBuf>) -> Vec<(PathBuf, Option<Stamp>)> {

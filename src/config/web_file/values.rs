@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use bcrypt::HashParts;
-use hyper::header::{HeaderName, HeaderValue};
 
 use crate::config::mistake::Fault;
 use crate::config::rules::{Rule, shape};
@@ -52,9 +51,9 @@ impl FromStr for PasswordHash {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtraHeader {
     /// Its name.
-    pub name: HeaderName,
-    /// Its value.
-    pub value: HeaderValue,
+    pub name: &'static str,
+    /// Its value: printable ASCII.
+    pub value: String,
 }
 
 /// A mapping of names to values, each by `item`; `wanted` says what it is.
@@ -128,7 +127,7 @@ impl Rule<Vec<ExtraHeader>> for Headers {
     }
 
     fn show(&self, headers: &Vec<ExtraHeader>) -> String {
-        headers.iter().map(|header| header.name.as_str()).collect::<Vec<_>>().join(", ")
+        headers.iter().map(|header| header.name).collect::<Vec<_>>().join(", ")
     }
 
     fn describe(&self) -> String {
@@ -137,11 +136,12 @@ impl Rule<Vec<ExtraHeader>> for Headers {
 
     fn read(&self, node: &Node, refuse: &mut dyn FnMut(Option<Position>, Fault)) -> Option<Vec<ExtraHeader>> {
         entries(node, HEADERS_WANTED, refuse, |entry| {
-            if !HEADERS.iter().any(|known| known.eq_ignore_ascii_case(&entry.key)) {
-                return Err(Fault::NotHeader { known: HEADERS.join(", ") });
+            let known = HEADERS.into_iter().find(|known| known.eq_ignore_ascii_case(&entry.key));
+            let name = known.ok_or_else(|| Fault::NotHeader { known: HEADERS.join(", ") })?;
+            let value = text(entry)?.to_owned();
+            if !value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+                return Err(Fault::NotHeaderValue);
             }
-            let name = HeaderName::from_str(&entry.key).map_err(|_| Fault::NotHeader { known: HEADERS.join(", ") })?;
-            let value = HeaderValue::from_str(text(entry)?).map_err(|_| Fault::NotHeaderValue)?;
             Ok(ExtraHeader { name, value })
         })
     }
