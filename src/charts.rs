@@ -127,6 +127,19 @@ impl Figure {
         Figure::new(title, axes, series.iter().map(|series| scatter(series, Mode::Lines)).collect())
     }
 
+    /// One line a series, where the series have an order: their colours go from violet to red.
+    #[must_use]
+    pub fn ordered_lines(title: &str, axes: Axes<'_>, series: &[Series]) -> Self {
+        let last = series.len().saturating_sub(1).max(1) as f64;
+        let line = |(place, series): (usize, &Series)| {
+            // As light as can be read on white and on black.
+            let colour = format!("hsl({:.0}, 75%, 52%)", 270.0 - 270.0 * place as f64 / last);
+            let trace: Box<dyn plotly::Trace> = curve(series, Mode::Lines).line(Line::new().color(colour));
+            trace
+        };
+        Figure::new(title, axes, series.iter().enumerate().map(line).collect())
+    }
+
     /// One cloud of points a series.
     #[must_use]
     pub fn points(title: &str, axes: Axes<'_>, series: &[Series]) -> Self {
@@ -172,6 +185,10 @@ impl Figure {
 }
 
 fn scatter(series: &Series, mode: Mode) -> Box<dyn plotly::Trace> {
+    curve(series, mode)
+}
+
+fn curve(series: &Series, mode: Mode) -> Box<Scatter<f64, f64>> {
     let (x, y): (Vec<f64>, Vec<f64>) = series.points.iter().copied().unzip();
     let trace = Scatter::new(x, y).name(&series.name).mode(mode).marker(Marker::new().opacity(0.7));
     if series.told.is_empty() { trace } else { trace.hover_text_array(series.told.clone()) }
@@ -199,6 +216,18 @@ mod tests {
         let script = script();
         assert!(script.contains("plotly.js v") && script.len() > 1_000_000, "{} bytes", script.len());
         assert!(!script.contains("</script"), "one script, not those after it");
+    }
+
+    #[test]
+    fn series_with_an_order_have_a_colour_each() {
+        let series: Vec<Series> =
+            (0..11).map(|place| Series { name: place.to_string(), points: vec![(0.0, 1.0)], told: Vec::new() }).collect();
+        let figure = Figure::ordered_lines("density", Axes { x: "nats", y: "density" }, &series);
+        let json: serde_json::Value = serde_json::from_str(&figure.json()).expect("JSON");
+        let colours: std::collections::BTreeSet<String> =
+            (0..11).map(|place| json["data"][place]["line"]["color"].to_string()).collect();
+        assert_eq!(colours.len(), 11);
+        assert_eq!(json["data"][10]["line"]["color"], "hsl(0, 75%, 52%)");
     }
 
     #[test]

@@ -103,7 +103,7 @@ fn figures(sweep: &Sweep, over: &str) -> Vec<Figure> {
         };
         let series: Vec<Series> = layer.mutual_information.iter().map(curve).collect();
         let axes = Axes { x: "mutual information of a pair, nats", y: "density" };
-        figures.push(Figure::lines(&format!("Mutual information of the pairs of {}", layer.name), axes, &series));
+        figures.push(Figure::ordered_lines(&format!("Mutual information of the pairs of {}", layer.name), axes, &series));
     }
     figures
 }
