@@ -15,23 +15,27 @@ use crate::config::{Config, ConfigWatcher, LiveConfig, Wiring};
 use crate::detect::{BaselineParams, DetectParams, ExampleLevelParams, HeuristicParams, Reference};
 use crate::document::{DocumentError, TrainingDocument};
 use crate::gate::{Capacity, FlowCounts};
-use crate::hooks::{HookOutcome, HookSwitch, Hooks};
+use crate::hooks::{HookOutcome, HookSwitch, Hooks, OnsetMemory};
+use crate::identity::RunName;
 use crate::inbox::Inbox;
 use crate::info::knn::KnnParams;
 use crate::info::{MeasureParams, ParamsError};
-use crate::ingest::{Ingest, IngestParams};
+use crate::ingest::{Ingest, IngestParams, Recall};
 use crate::kernels::{Kernel, KernelError};
 use crate::logging::LogLevelSwitch;
 use crate::metrics::{Metrics, ReloadStatus};
-use crate::monitor::{MonitorParams, MonitorThread};
+use crate::monitor::{Downstream, MonitorParams, MonitorThread, Pasts};
 use crate::report::EpochReport;
 use crate::retirement::RetirementParams;
 pub use crate::roster::DeclareError;
 use crate::roster::{Roster, RosterLimits};
 use crate::run::{Attempt, Declaration};
-use crate::serve::{self, AllowedHosts, EventFeed, IngestSite, Readiness, ServeError, Server, Site, WebConfig, WebConfigError};
-use crate::state::StateError;
+use crate::serve::{
+    self, AllowedHosts, Archive, EventFeed, IngestSite, Readiness, ServeError, Server, Site, WebConfig, WebConfigError,
+};
+use crate::state::{OwnedName, StateError};
 use crate::stop::Part;
+use crate::store::{Reader, Retention, Store, StoreError, StoreFeed, StoreParams, ToldOnsets, note_interrupted};
 use crate::tap::{Intake, SamplingParams, Tap};
 use crate::units::Epoch;
 use crate::window::WindowParams;
@@ -66,6 +70,15 @@ pub enum StartError {
         /// The file.
         path: PathBuf,
     },
+    /// The run that others are compared with is not in the history.
+    #[error("detect.baseline.run: {reason}")]
+    ReferenceRun {
+        /// Why it cannot be had.
+        reason: String,
+    },
+    /// The history's folder or thread cannot be made.
+    #[error("the history cannot be kept: {0}")]
+    History(#[source] std::io::Error),
     /// There is no state folder.
     #[error(transparent)]
     State(#[from] StateError),
@@ -100,6 +113,8 @@ pub struct Setup {
     pub ingest: bool,
     /// The file that says how HTTP is guarded: TLS, passwords.
     pub web_config: Option<PathBuf>,
+    /// Whether a history is kept in the state folder, for `rotewatch runs` and so that epochs outlive this process.
+    pub history: bool,
     /// Who is told what came of each hook's firing, on the same terms.
     pub hook_subscribers: Vec<Sender<HookOutcome>>,
 }
@@ -128,6 +143,9 @@ pub struct Monitor {
     closing: Option<Sender<()>>,
     thread: Option<Part>,
     hooks: Option<Hooks>,
+    history: Option<Store>,
+    /// Where the past of runs that go on is left for the monitor.
+    pasts: Arc<Pasts>,
     watcher: Option<ConfigWatcher>,
 }
 
@@ -145,8 +163,8 @@ impl Monitor {
     /// # Errors
     /// See [`StartError`].
     pub fn set_up(setup: Setup) -> Result<Self, StartError> {
-        let Setup { config, file, any_port_will_do, subscribers, ingest, web_config, hook_subscribers } = setup;
-        let params = monitor_params(&config)?;
+        let Setup { config, file, any_port_will_do, subscribers, ingest, web_config, history, mut hook_subscribers } = setup;
+        let params = monitor_params(&config, history)?;
         Kernel::from_environment()?;
         let listener = config.listen.map(|address| listen(address, any_port_will_do)).transpose()?;
         let capacity = Capacity { frames: config.limits.channel_frames, bytes: config.limits.channel_bytes };
@@ -159,14 +177,25 @@ impl Monitor {
         // Without a state folder commands work elsewhere; that is no reason not to start.
         let state = state_folder(&config).ok();
         let web = web_config.map(|path| guard(&path, &config)).transpose()?;
-        let (hooks, feed) = Hooks::start(&config.hooks, state.as_deref(), hook_subscribers).map_err(thread_failed("hooks"))?;
+        let history = history.then(|| History::start(&config)).transpose()?;
+        let (history, history_feed, told) = match history {
+            Some(History { store, feed, outcomes, told }) => {
+                hook_subscribers.push(outcomes);
+                (Some(store), Some(feed), Some(Box::new(told) as Box<dyn OnsetMemory>))
+            }
+            None => (None, None, None),
+        };
+        let (hooks, feed) =
+            Hooks::start(&config.hooks, state.as_deref(), hook_subscribers, told).map_err(thread_failed("hooks"))?;
         let watcher = file.map(|file| watch(file, &config, Arc::clone(&detect), hooks.switch())).transpose()?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(config.measures.threads)
             .thread_name(|place| format!("rotewatch-cpu-{place}"))
             .build()
             .map_err(thread_failed("measuring threads"))?;
-        let thread = MonitorThread::new(params, detect, pool, gate, Arc::clone(&board), subscribers, feed);
+        let downstream = Downstream { subscribers, hooks: feed, history: history_feed };
+        let pasts = Arc::<Pasts>::default();
+        let thread = MonitorThread::new(params, detect, pool, gate, Arc::clone(&board), downstream, Arc::clone(&pasts));
         let (closing, closed) = bounded(0);
         let mut monitor = Monitor {
             roster,
@@ -178,6 +207,8 @@ impl Monitor {
             closing: Some(closing),
             thread: Some(Part::spawn("monitor", move || thread.run(&events, &closed)).map_err(thread_failed("monitor"))?),
             hooks: Some(hooks),
+            history,
+            pasts,
             watcher,
             config,
         };
@@ -195,12 +226,15 @@ impl Monitor {
     }
 
     fn ingest(&self) -> Result<Arc<Ingest>, StartError> {
+        let state = state_folder(&self.config)?;
+        let recall = self.history.is_some().then(|| Recall::new(Reader::of(&state), Arc::clone(&self.pasts)));
         let params = IngestParams {
             sampling: self.sampling(),
             on_full: self.config.sampling.on_full_for(false),
             idle_seconds: self.config.limits.idle_seconds,
             ended_sessions: self.config.limits.runs,
-            state: state_folder(&self.config)?,
+            state,
+            recall,
         };
         Ok(Arc::new(Ingest::new(Arc::clone(&self.roster), params)))
     }
@@ -225,7 +259,9 @@ impl Monitor {
         });
         let status = self.watcher.as_ref().map(|watcher| watcher.live() as Arc<dyn ReloadStatus>);
         let hooks = self.hooks.as_ref().map(Hooks::counts).unwrap_or_default();
-        let metrics = Metrics::new(Arc::clone(&self.board), Arc::clone(self.roster.intake().gate()), hooks, status)
+        let history = self.history.as_ref().map(Store::counts);
+        let gate = Arc::clone(self.roster.intake().gate());
+        let metrics = Metrics::new(Arc::clone(&self.board), gate, hooks, history.clone(), status)
             .map_err(|error| StartError::Metrics(error.to_string()))?;
         let events = Arc::new(EventFeed::default());
         self.board.follow(Arc::clone(&events) as Arc<dyn Follower>);
@@ -238,6 +274,9 @@ impl Monitor {
             reload,
             ingest: ingest.transpose()?,
             web,
+            history: history
+                .map(|counts| Ok::<_, StateError>(Archive::new(Reader::of(&state_folder(&self.config)?), counts)))
+                .transpose()?,
         };
         self.encrypted = site.web.as_ref().is_some_and(WebConfig::serves_tls);
         let guarded = site.web.is_some();
@@ -339,6 +378,13 @@ impl Monitor {
                 late.push(name);
             }
         }
+        // The monitor and the hooks have told it everything.
+        if let Some(history) = self.history.take() {
+            let name = history.name();
+            if !history.wait(since, for_hooks) {
+                late.push(name);
+            }
+        }
         if let Some(server) = self.server.take().map(Server::close).filter(|server| !server.wait(since, patience)) {
             late.push(server.name());
         }
@@ -350,6 +396,28 @@ impl Monitor {
 impl Drop for Monitor {
     fn drop(&mut self) {
         self.stop_parts();
+    }
+}
+
+/// The history's parts, as they are handed out.
+struct History {
+    store: Store,
+    feed: StoreFeed,
+    outcomes: Sender<HookOutcome>,
+    told: ToldOnsets,
+}
+
+impl History {
+    fn start(config: &Config) -> Result<Self, StartError> {
+        let folder = state_folder(config)?;
+        // A run that counts as being trained and whose name is free was left by a process that did not end well.
+        let is_trained = |name: &RunName| OwnedName::take(&folder, name.clone()).is_err();
+        if let Err(error) = note_interrupted(&folder, is_trained) {
+            tracing::warn!("which runs of the history were interrupted cannot be told: {error}");
+        }
+        let (store, feed, outcomes) = Store::start(&folder, store_params(config)).map_err(StartError::History)?;
+        let told = ToldOnsets::of(&folder, store.counts());
+        Ok(History { store, feed, outcomes, told })
     }
 }
 
@@ -406,7 +474,7 @@ fn listen(address: SocketAddr, any_port_will_do: bool) -> Result<TcpListener, Se
     }
 }
 
-fn monitor_params(config: &Config) -> Result<MonitorParams, StartError> {
+fn monitor_params(config: &Config, history: bool) -> Result<MonitorParams, StartError> {
     let seed = config.sampling.seed;
     let measures = &config.measures;
     Ok(MonitorParams {
@@ -421,7 +489,7 @@ fn monitor_params(config: &Config) -> Result<MonitorParams, StartError> {
         )?
         .with_ksg(measures.ksg_pairs, KnnParams::new(measures.ksg_k)?)?,
         rolling: config.window.rolling,
-        reference: reference(config.detect.baseline.file.as_deref())?.map(Arc::new),
+        reference: reference(config, history)?.map(Arc::new),
         retirement: RetirementParams {
             finished: Duration::from_secs(config.limits.retire_finished_seconds),
             silent: Duration::from_secs(config.limits.retire_silent_seconds),
@@ -430,11 +498,56 @@ fn monitor_params(config: &Config) -> Result<MonitorParams, StartError> {
     })
 }
 
-/// The run that others are compared with, if the configuration names one.
-fn reference(file: Option<&Path>) -> Result<Option<Reference>, StartError> {
-    let Some(path) = file else { return Ok(None) };
-    let reference = Reference::of(&TrainingDocument::read(path)?);
-    reference.map(Some).ok_or_else(|| StartError::EmptyReference { path: path.to_owned() })
+/// The run that others are compared with: what the configuration names, else the run that was marked in the history.
+fn reference(config: &Config, history: bool) -> Result<Option<Reference>, StartError> {
+    let baseline = &config.detect.baseline;
+    if let Some(path) = &baseline.file {
+        let reference = Reference::of(&TrainingDocument::read(path)?);
+        return reference.map(Some).ok_or_else(|| StartError::EmptyReference { path: path.clone() });
+    }
+    let refused = |reason: String| StartError::ReferenceRun { reason };
+    if let Some(name) = &baseline.run {
+        let folder = state_folder(config)?;
+        let found = stored_reference(&folder, Some(name)).map_err(|error| refused(error.to_string()))?;
+        let reason = || format!("the history in {} has no run {name} with a measured epoch", folder.display());
+        let (reference, _) = found.ok_or_else(|| refused(reason()))?;
+        tracing::info!(run = %name, "runs are compared with this one: detect.baseline.run names it");
+        return Ok(Some(reference));
+    }
+    let Some(folder) = history.then(|| state_folder(config)).transpose()? else { return Ok(None) };
+    // A mark is a wish, not a configuration: a history that cannot be read is told of by whoever writes it.
+    match stored_reference(&folder, None) {
+        Ok(Some((reference, name))) => {
+            tracing::info!(run = %name, "runs are compared with this one: it is marked as the baseline");
+            Ok(Some(reference))
+        }
+        Ok(None) => Ok(None),
+        Err(error) => {
+            tracing::warn!("whether a run is marked as the baseline cannot be told: {error}");
+            Ok(None)
+        }
+    }
+}
+
+/// A run of the history, or the marked one, as a reference; `None` where there is none, or nothing of it was measured.
+fn stored_reference(folder: &Path, name: Option<&RunName>) -> Result<Option<(Reference, RunName)>, StoreError> {
+    let Some(history) = Reader::of(folder).snapshot()? else { return Ok(None) };
+    let run = match name {
+        Some(name) => history.run(name, None)?,
+        None => history.baseline()?,
+    };
+    let Some(run) = run else { return Ok(None) };
+    Ok(Reference::of(&history.training(&run)?).map(|reference| (reference, run.name)))
+}
+
+fn store_params(config: &Config) -> StoreParams {
+    let history = &config.history;
+    StoreParams {
+        retention: Retention { matrix_epochs: history.matrix_epochs, runs: history.runs },
+        most_bytes: history.bytes,
+        // What waits for the disk may take as much as what waits for the monitor.
+        most_waiting_bytes: config.limits.channel_bytes,
+    }
 }
 
 /// The configuration's section as the detectors take it.

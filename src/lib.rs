@@ -13,12 +13,12 @@
 //! | [`activations`], [`document`] | files of tensors, and of trainings |
 //! | [`run`], [`gate`], [`event`], [`tap`], [`roster`] | the trainer's side of the channel |
 //! | [`detect`] | rules that find memorization |
-//! | [`wire`], [`window`], [`report`], [`retirement`], [`board`], [`hooks`], [`monitor`] | the monitor's side of the channel, and who is told of alarms |
+//! | [`wire`], [`window`], [`report`], [`retirement`], [`board`], [`hooks`], [`store`], [`monitor`] | the monitor's side of the channel, who is told of alarms, and the history |
 //! | [`token`], [`state`], [`ingest`] | what belongs to this user alone; runs that are trained elsewhere |
 //! | [`charts`], [`page`] | pictures; the live page, and the same page frozen in a file |
 //! | [`watch`], [`yaml`], [`config`] | changed files; the configuration and its file |
 //! | [`metrics`], [`serve`] | how it is seen from outside |
-//! | [`torch`], [`training`] | the built-in trainer and the tap for tch (feature `torch`) |
+//! | [`training`], `torch` | the built-in trainer and the tap for tch (feature `torch`) |
 //! | [`inbox`] | runs that come as files |
 //! | [`experiment`] | grids of trainings, judged |
 //! | [`app`], [`signals`], [`logging`], [`cli`] | how it is put together |
@@ -54,6 +54,7 @@ pub mod serve;
 pub mod signals;
 pub mod state;
 pub mod stop;
+pub mod store;
 pub mod tap;
 pub mod token;
 #[cfg(feature = "torch")]

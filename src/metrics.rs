@@ -17,6 +17,7 @@ use crate::hooks::{HookCounts, HookResult};
 use crate::info::Distribution;
 use crate::kernels::Kernel;
 use crate::report::{BucketCounts, EpochReport, LayerReport};
+use crate::store::{StoreCounts, StoreOp};
 use crate::verdict::{Answer, Kind, Verdict};
 
 /// What the daemon knows of its own configuration file.
@@ -50,10 +51,11 @@ impl Metrics {
         board: Arc<Board>,
         gate: Arc<Gate>,
         hooks: Arc<HookCounts>,
+        store: Option<Arc<StoreCounts>>,
         reload: Option<Arc<dyn ReloadStatus>>,
     ) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
-        registry.register(Box::new(Series { board, gate, hooks, reload, descs: descriptions()? }))?;
+        registry.register(Box::new(Series { board, gate, hooks, store, reload, descs: descriptions()? }))?;
         registry.register(Box::new(ProcessCollector::for_self()))?;
         Ok(Metrics { registry })
     }
@@ -146,6 +148,8 @@ series! {
     COMPUTE = histogram("epoch_compute_seconds", [], "Time that the measures of an epoch took.");
     HOOK_ATTEMPTS = counter("hook_attempts_total", ["hook", "result"],
         "Attempts to tell a hook of an alarm, and alarms that it was not told of, by what came of them.");
+    STORE_ERRORS = counter("store_errors_total", ["op"], "Failed operations of the history; `queue` counts what found no room and is lost.");
+    STORE_DEGRADED = gauge("store_degraded", [], "1 while what is measured does not get into the history.");
     RELOAD_OK = gauge("config_last_reload_successful", [], "1 if the newest attempt to read the configuration file succeeded.");
     RELOAD_TIME = gauge("config_last_reload_success_timestamp_seconds", [],
         "When the configuration file was last read successfully, in seconds since 1970.");
@@ -165,6 +169,7 @@ struct Series {
     board: Arc<Board>,
     gate: Arc<Gate>,
     hooks: Arc<HookCounts>,
+    store: Option<Arc<StoreCounts>>,
     reload: Option<Arc<dyn ReloadStatus>>,
     descs: Vec<Desc>,
 }
@@ -182,6 +187,9 @@ impl Collector for Series {
         sheet.flow(&self.gate);
         sheet.histogram(&COMPUTE, &[], &self.board.compute_seconds());
         sheet.hooks(&self.hooks);
+        if let Some(store) = &self.store {
+            sheet.store(store);
+        }
         if let Some(reload) = &self.reload {
             sheet.put(&RELOAD_OK, &[], f64::from(u8::from(reload.last_reload_successful())));
             sheet.put(&RELOAD_TIME, &[], reload.last_success_unix_seconds());
@@ -297,6 +305,13 @@ impl Sheet {
                 self.put(&HOOK_ATTEMPTS, &[hook.as_str(), result.as_str()], whole(count));
             }
         }
+    }
+
+    fn store(&mut self, counts: &StoreCounts) {
+        for op in StoreOp::ALL {
+            self.put(&STORE_ERRORS, &[op.as_str()], whole(counts.errors(op)));
+        }
+        self.put(&STORE_DEGRADED, &[], truth(counts.is_degraded()));
     }
 
     /// One sample per statistic, the last label being its name.

@@ -3,13 +3,14 @@
 //! ```text
 //! frame     -> its run's window (a frame of a later epoch ends the open one)
 //! epoch end -> the window's rows -> measures -> detectors -> verdict
-//!              -> the run (the trainer reads it), the board (pages and scrapes), subscribers, hooks
+//!              -> the run (the trainer reads it), the board (pages and scrapes), subscribers, hooks, the history
 //! tick      -> runs that ended or fell silent long ago leave the board
 //! closing   -> what is queued is still measured, then the gate is shut
 //! ```
 //!
 //! One plain loop over one closed enum; nothing here waits for anybody downstream.
 
+mod pasts;
 mod run_state;
 
 use std::collections::{HashMap, VecDeque};
@@ -22,22 +23,24 @@ use crossbeam_channel::{Receiver, Sender, select, tick};
 
 use crate::board::Board;
 use crate::clock::{Stopwatch, unix_seconds};
-use crate::detect::{ClassInformation, DetectParams, LayerObservation, Observation, Reference};
+use crate::detect::{DetectParams, Observation, Reference};
 use crate::event::{EpochEnd, EpochMetrics, Event, Frame};
 use crate::gate::{DropReason, Gate};
 use crate::hooks::HookFeed;
 use crate::identity::{LayerName, RunName};
 use crate::info::class::ClassGroups;
 use crate::info::{LayerMeasures, LayerSamples, MeasureParams, measure_layers};
-use crate::report::{EpochReport, LayerReport};
+use crate::report::{EpochReport, LayerReport, layer_observation};
 use crate::retirement::RetirementParams;
 use crate::run::{Attempt, Run, Standing};
 use crate::stop::StopReason;
+use crate::store::StoreFeed;
 use crate::units::Epoch;
 use crate::verdict::Verdict;
 use crate::window::WindowParams;
 use run_state::RunState;
 
+pub use pasts::Pasts;
 pub use run_state::EPOCHS_KEPT;
 
 /// After how many failed computations in a row the monitor counts as failing.
@@ -61,6 +64,16 @@ pub struct MonitorParams {
     pub retirement: RetirementParams,
 }
 
+/// Who is told of what was found; nobody of them is waited for.
+pub struct Downstream {
+    /// Who gets every report. A subscriber that is full misses reports; one that is gone is forgotten.
+    pub subscribers: Vec<Sender<Arc<EpochReport>>>,
+    /// The hooks.
+    pub hooks: HookFeed,
+    /// The history, if one is kept.
+    pub history: Option<StoreFeed>,
+}
+
 /// The state of the monitoring thread.
 pub struct MonitorThread {
     params: MonitorParams,
@@ -68,11 +81,13 @@ pub struct MonitorThread {
     pool: rayon::ThreadPool,
     gate: Arc<Gate>,
     board: Arc<Board>,
-    subscribers: Vec<Sender<Arc<EpochReport>>>,
-    hooks: HookFeed,
+    downstream: Downstream,
+    pasts: Arc<Pasts>,
     runs: HashMap<RunKey, RunState>,
     /// The runs that ended and are still on the board, in the order of their ends.
     finished: VecDeque<(Arc<Run>, Stopwatch)>,
+    /// The runs that fell silent. They leave the board a moment after the history was told, so that who reads on there finds them over.
+    given_up: Vec<Arc<Run>>,
     failures_in_a_row: u32,
 }
 
@@ -93,7 +108,7 @@ struct EndOfEpoch {
 }
 
 impl MonitorThread {
-    /// A monitor that has heard nothing yet.
+    /// A monitor that has heard nothing yet. Attempts of which `pasts` knows something go on from there.
     #[must_use]
     pub fn new(
         params: MonitorParams,
@@ -101,8 +116,8 @@ impl MonitorThread {
         pool: rayon::ThreadPool,
         gate: Arc<Gate>,
         board: Arc<Board>,
-        subscribers: Vec<Sender<Arc<EpochReport>>>,
-        hooks: HookFeed,
+        downstream: Downstream,
+        pasts: Arc<Pasts>,
     ) -> Self {
         MonitorThread {
             params,
@@ -110,10 +125,11 @@ impl MonitorThread {
             pool,
             gate,
             board,
-            subscribers,
-            hooks,
+            downstream,
+            pasts,
             runs: HashMap::new(),
             finished: VecDeque::new(),
+            given_up: Vec::new(),
             failures_in_a_row: 0,
         }
     }
@@ -148,7 +164,12 @@ impl MonitorThread {
             Event::Declared(run) => {
                 let state = self.state_of(&run);
                 let view = state.view();
-                self.board.announce(&self.board.show(view));
+                let change = self.board.show(view);
+                match &self.downstream.history {
+                    Some(history) => history.declared(&run),
+                    None => run.note_known(),
+                }
+                self.board.announce(&change);
             }
             Event::Frame(frame) => self.take_in_frame(frame),
             Event::EpochEnd(end) => self.end_epoch(end),
@@ -241,6 +262,9 @@ impl MonitorThread {
         // Its window and its detectors are of no more use; the board goes on showing what they found, unless a newer
         // attempt stands there already.
         let Some(state) = self.runs.remove(&key(run)) else { return };
+        if let Some(history) = &self.downstream.history {
+            history.ended(run, run.ending());
+        }
         if self.runs.values().all(|other| other.run.name() != run.name()) {
             self.board.announce(&self.board.show(state.view()));
             self.finished.retain(|(other, _)| other.name() != run.name());
@@ -256,6 +280,12 @@ impl MonitorThread {
             let Some((run, _)) = self.finished.pop_front() else { break };
             self.board.remove(&run);
         }
+        for run in std::mem::take(&mut self.given_up) {
+            // Unless it has come back meanwhile.
+            if self.has_left(&run) {
+                self.board.remove(&run);
+            }
+        }
         let retirement = self.params.retirement;
         let is_silent = |state: &RunState| {
             let interval = state.newest.as_ref().and_then(|report| report.interval);
@@ -266,8 +296,12 @@ impl MonitorThread {
         for run in silent {
             tracing::warn!(run = %run.name(), "nothing was heard of this run for so long that it counts as given up");
             run.finish();
+            if let Some(history) = &self.downstream.history {
+                // Its trainer may come back and go on.
+                history.ended(&run, None);
+            }
             self.runs.remove(&key(&run));
-            self.board.remove(&run);
+            self.given_up.push(run);
         }
     }
 
@@ -316,15 +350,19 @@ impl MonitorThread {
             made_at_unix_seconds: unix_seconds(),
             interval: state.since_last_report.map(|since| since.elapsed()),
         });
-        state.remember(&report);
+        let summary = state.remember(&report);
         let view = state.view();
         self.board.count_compute(compute);
         let change = self.board.show(view);
-        self.subscribers.retain(|subscriber| match subscriber.try_send(Arc::clone(&report)) {
+        self.downstream.subscribers.retain(|subscriber| match subscriber.try_send(Arc::clone(&report)) {
             Ok(()) => true,
             Err(refused) => refused.is_full(),
         });
-        self.hooks.offer(&report);
+        self.downstream.hooks.offer(&report);
+        match &self.downstream.history {
+            Some(history) => history.epoch(&report, &summary, &judgement.possible_onsets),
+            None => run.note_settled(epoch),
+        }
         // Last: a trainer that has its verdict finds the report everywhere else as well.
         publish_verdict(&report, &detect, judgement.possible_onsets, reply);
         self.board.announce(&change);
@@ -341,8 +379,12 @@ impl MonitorThread {
     }
 
     fn state_of(&mut self, run: &Arc<Run>) -> &mut RunState {
-        let params = &self.params;
-        self.runs.entry(key(run)).or_insert_with(|| RunState::new(run, params))
+        let (params, pasts, detect) = (&self.params, &self.pasts, &self.detect);
+        self.runs.entry(key(run)).or_insert_with(|| {
+            let mut state = RunState::new(run, params);
+            state.resume(pasts.take(run), &detect.load());
+            state
+        })
     }
 }
 
@@ -380,18 +422,8 @@ fn publish_verdict(
 
 /// What the detectors may know of an epoch.
 fn observation(run: &Run, epoch: Epoch, prediction_entropy_nats: Option<f64>, layers: &[LayerReport]) -> Observation {
-    let of_layer = |report: &LayerReport| {
-        let statistics = report.statistics.as_ref().filter(|_| report.measures.reliable);
-        LayerObservation {
-            layer: report.layer.clone(),
-            mutual_information_mean_nats: statistics
-                .and_then(|statistics| statistics.mutual_information_nats)
-                .map(|all| all.mean),
-            class_information_nats: statistics
-                .and_then(|statistics| statistics.class_information_nats)
-                .map(|all| ClassInformation { p90: all.p90, mean: all.mean }),
-        }
-    };
+    let of_layer =
+        |report: &LayerReport| layer_observation(&report.layer, report.statistics.as_ref().filter(|_| report.measures.reliable));
     let source = run.declaration().source;
     Observation { epoch, source, prediction_entropy_nats, layers: layers.iter().map(of_layer).collect() }
 }

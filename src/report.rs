@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::detect::Hints;
+use crate::detect::{ClassInformation, Hints, LayerObservation};
 use crate::event::EpochMetrics;
 use crate::identity::LayerName;
 use crate::info::{Distribution, LayerMeasures};
@@ -95,6 +95,18 @@ impl LayerStatistics {
             mutual_information_ratio: of(measures.normalised_mi.condensed()),
             class_information_nats: measures.class_information_nats.as_deref().and_then(of),
         })
+    }
+}
+
+/// What detectors may know of a layer; `None` for `statistics` that are missing, or of too few rows.
+#[must_use]
+pub fn layer_observation(layer: &LayerName, statistics: Option<&LayerStatistics>) -> LayerObservation {
+    LayerObservation {
+        layer: layer.clone(),
+        mutual_information_mean_nats: statistics.and_then(|all| all.mutual_information_nats).map(|all| all.mean),
+        class_information_nats: statistics
+            .and_then(|all| all.class_information_nats)
+            .map(|all| ClassInformation { p90: all.p90, mean: all.mean }),
     }
 }
 

@@ -1,10 +1,10 @@
 //! One training under one name, as the trainer's side and the monitor's side share it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::pin::Pin;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -77,7 +77,15 @@ pub struct Standing {
     pub possible_onsets: Vec<Epoch>,
 }
 
-/// A declared run: written to by its trainer (counts) and by the monitor (standing, stop), read by both.
+/// The history has said nothing of a run yet.
+const UNKNOWN: i64 = -2;
+/// The history has said what it knows of a run from before.
+const KNOWN: i64 = -1;
+/// Lost epochs that are remembered: as many as anybody is told of.
+const LOST_KEPT: usize = 256;
+
+/// A declared run: written to by its trainer (counts), by the monitor (standing, stop) and by the history (what is committed), read by
+/// all.
 #[derive(Debug)]
 pub struct Run {
     declaration: Declaration,
@@ -88,40 +96,37 @@ pub struct Run {
     queued_epoch_ends: AtomicUsize,
     finished: AtomicBool,
     ending: OnceLock<Ending>,
+    /// The newest epoch that the history has committed; below 0 before the first.
+    committed: AtomicI64,
+    /// The newest epoch of which the history has said whether it is committed; see [`KNOWN`] and [`UNKNOWN`].
+    settled: AtomicI64,
+    /// Epochs that were measured and found no way into the history: the newest ones, at most [`LOST_KEPT`]. Held for a moment.
+    lost: Mutex<BTreeSet<Epoch>>,
     /// Held for a moment.
     awaiting: Mutex<Awaiting>,
 }
 
-/// Who is to be woken when the standing changes.
+/// Who is to be woken when something about a run changes.
 #[derive(Debug, Default)]
 struct Awaiting {
     tickets: u64,
     wakers: BTreeMap<u64, Waker>,
 }
 
-/// The future of [`Run::judged`]. Dropping it leaves nothing behind.
-#[derive(Debug)]
-pub struct Judged<'run> {
+/// Waits for an answer; it is asked for again whenever something about the run has changed. Dropping this leaves nothing behind.
+struct Until<'run, A> {
     run: &'run Run,
-    epoch: Epoch,
+    answer: A,
     /// Its place among those that wait.
     ticket: Option<u64>,
 }
 
-impl Judged<'_> {
-    fn standing(&self) -> Option<Arc<Standing>> {
-        let standing = self.run.standing();
-        let over = standing.epoch.is_some_and(|newest| newest >= self.epoch) || !self.run.is_open();
-        over.then_some(standing)
-    }
-}
+impl<T, A: Fn() -> Option<T> + Unpin> Future for Until<'_, A> {
+    type Output = T;
 
-impl Future for Judged<'_> {
-    type Output = Arc<Standing>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Arc<Standing>> {
-        if let Some(standing) = self.standing() {
-            return Poll::Ready(standing);
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        if let Some(answer) = (self.answer)() {
+            return Poll::Ready(answer);
         }
         let mut awaiting = self.run.awaiting();
         let ticket = self.ticket.unwrap_or(awaiting.tickets);
@@ -130,11 +135,11 @@ impl Future for Judged<'_> {
         drop(awaiting);
         self.ticket = Some(ticket);
         // It may have changed before the waker was in its place.
-        self.standing().map_or(Poll::Pending, Poll::Ready)
+        (self.answer)().map_or(Poll::Pending, Poll::Ready)
     }
 }
 
-impl Drop for Judged<'_> {
+impl<A> Drop for Until<'_, A> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
             self.run.awaiting().wakers.remove(&ticket);
@@ -163,6 +168,9 @@ impl Run {
             queued_epoch_ends: AtomicUsize::new(0),
             finished: AtomicBool::new(false),
             ending: OnceLock::new(),
+            committed: AtomicI64::new(UNKNOWN),
+            settled: AtomicI64::new(UNKNOWN),
+            lost: Mutex::default(),
             awaiting: Mutex::default(),
         })
     }
@@ -215,8 +223,70 @@ impl Run {
     }
 
     /// Completes once `epoch` or a later one was judged, or the run is finished: whichever standing there is then.
-    pub fn judged(&self, epoch: Epoch) -> Judged<'_> {
-        Judged { run: self, epoch, ticket: None }
+    pub fn judged(&self, epoch: Epoch) -> impl Future<Output = Arc<Standing>> {
+        self.until(move || {
+            let standing = self.standing();
+            let over = standing.epoch.is_some_and(|newest| newest >= epoch) || !self.is_open();
+            over.then_some(standing)
+        })
+    }
+
+    /// Completes once the history has said of `epoch`, which was judged, whether it is committed.
+    pub fn settled(&self, epoch: Epoch) -> impl Future<Output = ()> {
+        self.until(move || (self.settled.load(Ordering::Acquire) >= i64::from(epoch.0)).then_some(()))
+    }
+
+    /// Completes once the history has said what it knows of this attempt from before.
+    pub fn known(&self) -> impl Future<Output = ()> {
+        self.until(|| (self.settled.load(Ordering::Acquire) >= KNOWN).then_some(()))
+    }
+
+    fn until<'run, T, A: Fn() -> Option<T> + Unpin + 'run>(&'run self, answer: A) -> Until<'run, A> {
+        Until { run: self, answer, ticket: None }
+    }
+
+    /// The newest epoch of this attempt that the history has committed: it survives whatever ends this process.
+    #[must_use]
+    pub fn committed_epoch(&self) -> Option<Epoch> {
+        u32::try_from(self.committed.load(Ordering::Acquire)).ok().map(Epoch)
+    }
+
+    /// Whether the history has committed an epoch.
+    #[must_use]
+    pub fn is_committed(&self, epoch: Epoch) -> bool {
+        self.committed_epoch().is_some_and(|newest| newest >= epoch) && !self.lost().contains(&epoch)
+    }
+
+    /// Notes that the history has said what it knows of this attempt from before.
+    pub(crate) fn note_known(&self) {
+        self.settle(KNOWN);
+    }
+
+    /// Notes that an epoch is committed.
+    pub(crate) fn note_committed(&self, epoch: Epoch) {
+        self.committed.fetch_max(i64::from(epoch.0), Ordering::AcqRel);
+        self.settle(i64::from(epoch.0));
+    }
+
+    /// Notes that an epoch will never be committed.
+    pub(crate) fn note_lost(&self, epoch: Epoch) {
+        let mut lost = self.lost();
+        lost.insert(epoch);
+        if lost.len() > LOST_KEPT {
+            lost.pop_first();
+        }
+        drop(lost);
+        self.note_settled(epoch);
+    }
+
+    /// Notes that nobody need wait for an epoch's commit: it is put off, or there is no history.
+    pub(crate) fn note_settled(&self, epoch: Epoch) {
+        self.settle(i64::from(epoch.0));
+    }
+
+    fn settle(&self, settled: i64) {
+        self.settled.fetch_max(settled, Ordering::AcqRel);
+        self.wake();
     }
 
     /// Marks the run as finished; its name is free again. Whether it was not before.
@@ -235,6 +305,10 @@ impl Run {
     fn wake(&self) {
         let awaiting = std::mem::take(&mut self.awaiting().wakers);
         awaiting.into_values().for_each(Waker::wake);
+    }
+
+    fn lost(&self) -> MutexGuard<'_, BTreeSet<Epoch>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn awaiting(&self) -> MutexGuard<'_, Awaiting> {

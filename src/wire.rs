@@ -4,9 +4,12 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::board::{EpochSummary, LayerSummary};
 use crate::detect::Hints;
 use crate::identity::LayerName;
-use crate::info::Distribution;
+use crate::info::blocks::block_means;
+use crate::info::{Density, Distribution, PairMatrix, Quartiles};
+use crate::report::LayerStatistics;
 use crate::verdict::{Alarm, Evidence, Verdict};
 
 /// A number, or null for what is none.
@@ -64,6 +67,33 @@ pub fn hints(hints: &Hints) -> Value {
     })
 }
 
+/// `{epoch, metrics, rows, coverage, prediction_entropy_nats, verdict, hints, compute_seconds, made_at, layers}` of an epoch.
+#[must_use]
+pub fn epoch(epoch: &EpochSummary) -> Map<String, Value> {
+    let metrics: Map<String, Value> = epoch.metrics.iter().map(|(name, value)| (name.to_owned(), finite(value))).collect();
+    object(json!({
+        "epoch": epoch.epoch.0,
+        "metrics": metrics,
+        "rows": epoch.rows,
+        "coverage": epoch.coverage.map(finite),
+        "prediction_entropy_nats": epoch.prediction_entropy_nats.map(finite),
+        "verdict": epoch.verdict,
+        "hints": hints(&epoch.hints),
+        "compute_seconds": epoch.compute.as_secs_f64(),
+        "made_at": epoch.made_at_unix_seconds,
+        "layers": epoch.layers.iter().map(layer).collect::<Vec<_>>(),
+    }))
+}
+
+/// `{neurons, blocks, mutual_information_nats}` of a layer's pairs: the mean over each block of neighbouring neurons, at most
+/// `most_blocks` a side. `diagonal` has each neuron's entropy.
+#[must_use]
+pub fn matrix(pairs: &PairMatrix, diagonal: &[f64], most_blocks: usize) -> Map<String, Value> {
+    let means = block_means(pairs, diagonal, most_blocks);
+    let rows: Vec<Value> = means.iter().map(|row| row.iter().map(|nats| finite(*nats)).collect()).collect();
+    object(json!({ "neurons": pairs.neurons(), "blocks": rows.len(), "mutual_information_nats": rows }))
+}
+
 /// The keys and values of a document that is written as an object.
 ///
 /// # Panics
@@ -74,6 +104,31 @@ pub fn object(document: Value) -> Map<String, Value> {
         Value::Object(members) => members,
         other => panic!("{other} is no object"),
     }
+}
+
+fn layer(layer: &LayerSummary) -> Value {
+    let statistics = layer.statistics.as_ref();
+    let optional = |of: fn(&LayerStatistics) -> Option<&_>| statistics.and_then(of).map(distribution);
+    json!({
+        "layer": layer.layer.as_str(),
+        "neurons": layer.neurons,
+        "entropy_network_box": layer.entropy_network_box.as_ref().map(quartiles),
+        "mutual_information_density": layer.mutual_information_density.as_ref().map(density),
+        "entropy_network_nats": statistics.map(|all| distribution(&all.entropy_network_nats)),
+        "entropy_neuron_nats": statistics.map(|all| distribution(&all.entropy_neuron_nats)),
+        "mutual_information_nats": optional(|all| all.mutual_information_nats.as_ref()),
+        "mutual_information_ratio": optional(|all| all.mutual_information_ratio.as_ref()),
+        "class_information_nats": optional(|all| all.class_information_nats.as_ref()),
+    })
+}
+
+fn quartiles(of: &Quartiles) -> Value {
+    let all = [of.p05, of.p25, of.p50, of.p75, of.p95];
+    all.map(finite).to_vec().into()
+}
+
+fn density(of: &Density) -> Value {
+    json!({ "from": finite(of.from), "to": finite(of.to), "counts": of.counts })
 }
 
 fn evidence(evidence: &Evidence) -> Value {

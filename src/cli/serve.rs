@@ -61,8 +61,9 @@ pub fn run(args: &ServeArgs) -> Result<Exit, Failure> {
     }
     let served = ServedFolder::take(&state_folder(&config).map_err(Failure::usage)?).map_err(Failure::usage)?;
     let file = args.config.clone().map(|path| ConfigFile { path, overlay: Box::new(args.overlay()), log_level });
-    let monitor = Monitor::set_up(Setup { config, file, ingest: true, web_config: args.web_config.clone(), ..Setup::default() })
-        .map_err(Failure::usage)?;
+    let web_config = args.web_config.clone();
+    let setup = Setup { config, file, ingest: true, web_config, history: true, ..Setup::default() };
+    let monitor = Monitor::set_up(setup).map_err(Failure::usage)?;
     let on_hangup = monitor.reload().map(|reload| Box::new(reload) as Box<dyn Fn() + Send>);
     let interrupt = Interrupt::install(on_hangup).context("cannot take over the signals")?;
     let address = monitor.address().context("HTTP is not served")?;

@@ -123,6 +123,12 @@ pub enum Fault {
         /// What is there.
         got: String,
     },
+    /// Nothing that a run could be called.
+    #[error("`{got}` is no run's name: letters, digits, '.', '_' and '-', a letter or digit first, at most 64")]
+    NotRunName {
+        /// What is there.
+        got: String,
+    },
     /// Not a switch's position. YAML 1.2 does not know `yes` and `on`.
     #[error("`{got}` is neither true nor false")]
     NotSwitch {

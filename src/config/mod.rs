@@ -25,6 +25,7 @@ use std::path::PathBuf;
 
 pub use crate::choices::{BinEdges, Binning, Kind, LogLevel, Mode, OnFull, Reduce, UnknownChoice, spellings};
 pub use crate::hooks::HookParams;
+use crate::identity::RunName;
 pub use cross::{ROWS_PER_BIN, Warning};
 pub use diff::{Change, Setting};
 pub use live::{LastReload, LiveConfig};
@@ -36,7 +37,7 @@ pub use web_file::{ExtraHeader, PasswordHash, TlsFile, WebFile};
 
 use hooks::HookList;
 use lists::{HostName, ListOf, Or};
-use rules::{Address, Bytes, Multiple, PathOf, Share, Switch, Whole, Word};
+use rules::{Address, Bytes, Multiple, NameOfRun, PathOf, Share, Switch, Whole, Word};
 use section::section;
 
 section! {
@@ -62,6 +63,8 @@ section! {
         detect: Detect;
         /// What the daemon may cost.
         limits: Limits;
+        /// What is kept of what was measured.
+        history: History;
         /// Who may talk to it.
         web: Web;
         /// What it says on stderr.
@@ -172,6 +175,8 @@ section! {
     Baseline {
         /// What `rotewatch train --json` printed for that run.
         file: Option<PathBuf> = None, Or("none", PathOf("file")), AfterRestart;
+        /// That run's name in the history.
+        run: Option<RunName> = None, Or("none", NameOfRun), AfterRestart;
         /// How far below that run's, as a share of it, mutual information must lie.
         below: f64 = 0.2, Share, Live;
         /// How many times that run's mutual information must be.
@@ -200,6 +205,18 @@ section! {
         retire_silent_seconds: u64 = 86_400, Whole(1..=31_536_000), AfterRestart;
         /// Seconds that closing may take.
         shutdown_seconds: u64 = 10, Whole(1..=3600), AfterRestart;
+    }
+}
+
+section! {
+    /// What is kept of what was measured, in the state folder.
+    History {
+        /// Of each attempt, the newest so many epochs keep their pair matrices, besides those of onsets and alarms.
+        matrix_epochs: u32 = 8, Whole(0..=1_000_000), AfterRestart;
+        /// Attempts that are kept.
+        runs: u32 = 10_000, Whole(1..=1_000_000), AfterRestart;
+        /// Bytes that the file may have.
+        bytes: u64 = 16 << 30, Bytes(1 << 20..=1 << 40), AfterRestart;
     }
 }
 

@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use super::mistake::Fault;
 use super::size;
 use crate::choices::{UnknownChoice, spellings};
+use crate::identity::RunName;
 use crate::yaml::{Node, Position, Scalar, Value};
 
 /// The law of a key.
@@ -269,6 +270,27 @@ impl Rule<String> for Text {
 
     fn describe(&self) -> String {
         "text".to_owned()
+    }
+}
+
+/// A run's name.
+pub(super) struct NameOfRun;
+
+impl Rule<RunName> for NameOfRun {
+    fn parse(&self, scalar: &Scalar) -> Result<RunName, Fault> {
+        scalar.text.parse().map_err(|_| Fault::NotRunName { got: scalar.text.clone() })
+    }
+
+    fn check(&self, _: &RunName) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn show(&self, value: &RunName) -> String {
+        value.to_string()
+    }
+
+    fn describe(&self) -> String {
+        "name of a run".to_owned()
     }
 }
 

@@ -6,7 +6,8 @@
 //!                `- no room: counted as dropped  `-> HookOutcome to the subscribers
 //! ```
 //!
-//! A hook fires once per run, attempt, kind and onset, for the kinds listed in its `on`. The monitor never waits for one, and the
+//! A hook fires once per run, attempt, kind and onset, for the kinds listed in its `on`: the onset is noted in an [`OnsetMemory`]
+//! before the first is told, so that a program that dies in between tells nobody rather than somebody twice. The monitor never waits for one, and the
 //! wait before a retry holds up no other hook. Hooks are set in the configuration file and nowhere else.
 //!
 //! # The JSON body
@@ -41,6 +42,7 @@ mod outcome;
 mod params;
 mod queue;
 mod runner;
+mod told;
 mod url;
 mod webhook;
 
@@ -52,13 +54,14 @@ pub use closing::Closing;
 pub use command::CommandHook;
 pub use counts::{HookCounts, ResultCounts};
 pub use feed::{HookFeed, HookSwitch};
-pub use notice::Notice;
+pub use notice::{Notice, Onset};
 pub use outcome::{Attempted, HookOutcome, HookResult};
 pub use params::{
     Action, Argv, ArgvError, COMMAND_TIMEOUT_SECONDS, CommandParams, HOOKS_MAX, HookName, HookNameError, HookParams,
     WEBHOOK_RETRIES, WEBHOOK_TIMEOUT_SECONDS, WebhookParams,
 };
 pub use runner::Hooks;
+pub use told::OnsetMemory;
 pub use url::{WebhookUrl, WebhookUrlError};
 pub use webhook::WebhookHook;
 

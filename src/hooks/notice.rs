@@ -20,7 +20,17 @@ pub struct Notice {
 }
 
 /// What makes an alarm the same one.
-pub(super) type Onset = (RunName, Attempt, Kind, Epoch);
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Onset {
+    /// The run.
+    pub run: RunName,
+    /// The training under the run's name.
+    pub attempt: Attempt,
+    /// The kind of memorization.
+    pub kind: Kind,
+    /// When it set in.
+    pub epoch: Epoch,
+}
 
 impl Notice {
     /// One per alarm that the report's epoch raised.
@@ -56,7 +66,7 @@ impl Notice {
     /// The onset that no hook is told of twice.
     pub(super) fn onset(&self) -> Onset {
         let finding = &self.alarm.finding;
-        (self.run.clone(), self.attempt, finding.kind, finding.onset_epoch)
+        Onset { run: self.run.clone(), attempt: self.attempt, kind: finding.kind, epoch: finding.onset_epoch }
     }
 
     /// The same for every attempt at this alarm, different for every other alarm.

@@ -1,17 +1,14 @@
-//! What is still to be told: firings with the time until each is due, and the onsets that were told before.
+//! What is still to be told: firings with the time until each is due.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::notice::Onset;
 use super::{Hook, Notice};
 use crate::clock::Stopwatch;
 
 /// Retries wait twice as long each time, up to this.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// Onsets that are remembered. A repeated one comes within an attempt of a run, so within the newest few.
-const ONSETS_KEPT: usize = 4096;
 
 /// One hook's part of an alarm.
 pub(super) struct Firing {
@@ -94,29 +91,6 @@ impl Queue {
     }
 }
 
-/// The newest onsets that hooks were told of.
-#[derive(Default)]
-pub(super) struct Told {
-    onsets: HashSet<Onset>,
-    oldest_first: VecDeque<Onset>,
-}
-
-impl Told {
-    /// Notes an onset; whether it is new.
-    pub(super) fn note(&mut self, onset: Onset) -> bool {
-        if !self.onsets.insert(onset.clone()) {
-            return false;
-        }
-        self.oldest_first.push_back(onset);
-        if self.oldest_first.len() > ONSETS_KEPT
-            && let Some(oldest) = self.oldest_first.pop_front()
-        {
-            self.onsets.remove(&oldest);
-        }
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::notice::tests::notice;
@@ -176,20 +150,5 @@ mod tests {
         assert_eq!(queue.due_in(), Some(Duration::ZERO));
         assert_eq!(queue.take_first_due().map(|firing| firing.tries), Some(0));
         assert_eq!(queue.take_first_due().map(|firing| firing.tries), Some(1));
-    }
-
-    #[test]
-    fn an_onset_is_new_once_and_the_memory_of_them_is_bounded() {
-        let attempt = Attempt::draw();
-        let onset = |epoch| notice(attempt, Kind::Heuristic, epoch).onset();
-        let mut told = Told::default();
-        assert!(told.note(onset(0)));
-        assert!(!told.note(onset(0)));
-        assert!(told.note(notice(Attempt::draw(), Kind::Heuristic, 0).onset()), "another attempt is another onset");
-        for epoch in 1..5000 {
-            assert!(told.note(onset(epoch)));
-        }
-        assert_eq!((told.onsets.len(), told.oldest_first.len()), (ONSETS_KEPT, ONSETS_KEPT));
-        assert!(!told.note(onset(4999)));
     }
 }

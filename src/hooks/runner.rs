@@ -15,7 +15,8 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never};
 
 use super::feed::{HookFeed, HookSwitch, Raised, Shared};
-use super::queue::{Firing, Queue, Told};
+use super::queue::{Firing, Queue};
+use super::told::{OnsetMemory, Told};
 use super::{Attempted, HookCounts, HookOutcome, HookParams, HookResult};
 use crate::clock::Stopwatch;
 use crate::stop::Part;
@@ -34,7 +35,7 @@ pub struct Hooks {
 
 impl Hooks {
     /// Starts the thread `rotewatch-hooks`; commands work in `state`, where that folder exists. A subscriber that is full misses
-    /// outcomes; one that is gone is forgotten.
+    /// outcomes; one that is gone is forgotten. What `memory` knows to have been told is not told again.
     ///
     /// # Errors
     /// What the system said.
@@ -42,12 +43,13 @@ impl Hooks {
         params: &[HookParams],
         state: Option<&Path>,
         subscribers: Vec<Sender<HookOutcome>>,
+        memory: Option<Box<dyn OnsetMemory>>,
     ) -> io::Result<(Hooks, HookFeed)> {
         let shared = Arc::<Shared>::default();
         let switch = HookSwitch::new(&shared, state);
         switch.set(params);
         let (alarms, raised) = bounded(ALARMS_QUEUED);
-        let runner = Runner { shared: Arc::clone(&shared), queue: Queue::default(), told: Told::default(), subscribers };
+        let runner = Runner { shared: Arc::clone(&shared), queue: Queue::default(), told: Told::before(memory), subscribers };
         let part = Part::spawn("hooks", move || runner.run(raised))?;
         Ok((Hooks { part, shared: Arc::clone(&shared), switch }, HookFeed::new(alarms, shared)))
     }
@@ -132,7 +134,7 @@ impl Runner {
 
     fn take_in(&mut self, raised: Raised) {
         let Raised { notice, hooks } = raised;
-        let is_new = self.told.note(notice.onset());
+        let is_new = self.told.note(&notice.onset());
         for hook in hooks {
             let firing = Firing::new(hook, Arc::clone(&notice));
             if is_new {

@@ -14,6 +14,7 @@
 pub mod document;
 pub mod frame;
 mod keys;
+mod recall;
 mod refusal;
 mod session;
 
@@ -23,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use document::{DOCUMENT_BYTES_MAX, DeclaredRun, DocumentError};
 pub use frame::{FrameError, PREDICTIONS};
+pub use recall::Recall;
 pub use refusal::{Refusal, RefusalKind};
 
 use crate::choices::{Ending, OnFull};
@@ -72,6 +74,8 @@ pub struct IngestParams {
     pub ended_sessions: usize,
     /// The folder in which runs' names are owned.
     pub state: PathBuf,
+    /// How what came over HTTP before a restart is found again; files are taken again themselves.
+    pub recall: Option<Recall>,
 }
 
 /// All runs that are trained elsewhere.
@@ -120,7 +124,13 @@ impl Ingest {
         }
         let owned = OwnedName::take(&self.params.state, name.clone())?;
         let on_full = if origin == Origin::Inbox { OnFull::Wait } else { self.params.on_full };
-        let tap = self.roster.open(declared.declaration(name.clone()), attempt, on_full)?;
+        let recall = self.params.recall.as_ref().filter(|_| origin == Origin::Http);
+        recall.map_or(Ok(()), |recall| recall.recall(&name, &declared))?;
+        let opened = self.roster.open(declared.declaration(name.clone()), attempt, on_full);
+        if let (Some(recall), Err(_)) = (recall, &opened) {
+            recall.forget(&name, &declared);
+        }
+        let tap = opened?;
         let session = Arc::new(Session::new(tap, Some(owned), declared, origin));
         let run = Arc::clone(session.run());
         sessions.insert(name, session);

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::MonitorParams;
 use crate::board::{EpochSummary, LayerHistograms, RunView};
 use crate::clock::Stopwatch;
-use crate::detect::{HintTracker, Judge};
+use crate::detect::{DetectParams, HintTracker, Judge, Judgement};
 use crate::identity::LayerName;
 use crate::info::LayerMeasures;
 use crate::report::{EpochReport, LayerReport, LayerStatistics, Rolling};
-use crate::run::Run;
+use crate::run::{Run, Standing};
+use crate::store::PastEpoch;
 use crate::units::Epoch;
 use crate::window::Window;
 
@@ -89,16 +90,44 @@ impl RunState {
         (offered > 0).then(|| taken as f64 / offered as f64)
     }
 
-    /// Closes the report's epoch and keeps what later ones and readers need of it.
-    pub(super) fn remember(&mut self, report: &Arc<EpochReport>) {
+    /// Goes on from epochs that were judged before: detectors, hints and rolling means stand as if they had seen them. What was raised
+    /// then is not raised again.
+    pub(super) fn resume(&mut self, past: Vec<PastEpoch>, detect: &DetectParams) {
+        let mut standing = None;
+        for PastEpoch { summary, observation } in past {
+            let Judgement { verdict, possible_onsets, .. } = self.judge.judge(&observation, detect);
+            self.hints.take_in(summary.epoch, &summary.metrics);
+            for layer in &summary.layers {
+                let place = self.run.declaration().layers.iter().position(|name| *name == layer.layer);
+                if let (Some(place), Some(statistics)) = (place, &layer.statistics) {
+                    self.rolling[place].push(statistics.clone());
+                }
+            }
+            self.last_reported = Some(summary.epoch);
+            standing = Some(Standing { epoch: Some(summary.epoch), verdict, possible_onsets });
+            self.keep(summary);
+        }
+        if let Some(standing) = standing {
+            self.run.set_standing(standing);
+        }
+    }
+
+    /// Closes the report's epoch and keeps what later ones and readers need of it; the same in brief.
+    pub(super) fn remember(&mut self, report: &Arc<EpochReport>) -> Arc<EpochSummary> {
         self.open_epoch = self.open_epoch.filter(|open| *open > report.epoch);
         self.last_reported = Some(report.epoch);
         self.since_last_report = Some(Stopwatch::start());
         self.newest = Some(Arc::clone(report));
+        let summary = Arc::new(EpochSummary::of(report));
+        self.keep(Arc::clone(&summary));
+        summary
+    }
+
+    fn keep(&mut self, summary: Arc<EpochSummary>) {
         if self.history.len() == EPOCHS_KEPT {
             self.history.pop_front();
         }
-        self.history.push_back(Arc::new(EpochSummary::of(report)));
+        self.history.push_back(summary);
     }
 
     /// The run as readers shall see it.

@@ -1,5 +1,6 @@
-//! What can be asked about runs: everything is read from what the monitor has published.
+//! What can be asked about runs: read from what the monitor has published, and from the history where that has forgotten them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hyper::StatusCode;
@@ -7,55 +8,89 @@ use serde_json::{Map, Value, json};
 
 use super::address::{AddressError, Parameters};
 use super::answer::{Answer, error, json};
-use crate::board::{Board, EpochSummary, LayerSummary, RunView};
+use super::archive::{Archive, EPOCHS_MAX, RUNS_MAX};
+use crate::board::{Board, EpochSummary, RunView};
 use crate::identity::{LayerName, RunName};
-use crate::info::blocks::block_means;
-use crate::info::{Density, Quartiles};
-use crate::report::{EpochReport, LayerStatistics};
+use crate::report::EpochReport;
 use crate::run::Run;
+use crate::store::{Epochs, Snapshot, StoreError, StoredRun, document};
+use crate::units::Epoch;
 use crate::verdict::Verdict;
-use crate::wire::{self, distribution, finite};
+use crate::wire;
 
 /// Blocks of a matrix, unless asked otherwise.
 const BLOCKS: u64 = 256;
 /// The most that may be asked for.
 const BLOCKS_MAX: u64 = 1024;
 
-/// `GET runs`.
-pub(super) fn runs(board: &Board) -> Answer {
-    let runs: Vec<Value> = board.runs().values().map(|view| Value::Object(brief(view))).collect();
+/// `GET runs`: those in memory by name, then those of the history, the newest first.
+pub(super) async fn runs(board: &Board, archive: Option<&Archive>) -> Answer {
+    let live = board.runs();
+    let mut runs: Vec<Value> = live.values().map(|view| Value::Object(brief(view))).collect();
+    if let Some(archive) = archive {
+        let known: BTreeSet<RunName> = live.keys().cloned().collect();
+        let stored = archive.ask(move |history| {
+            let stored = history.runs(RUNS_MAX)?.into_iter().filter(|run| !known.contains(&run.name));
+            Ok(Some(stored.map(|run| Value::Object(document::run(&run))).collect::<Vec<_>>()))
+        });
+        // A history that cannot be read is no reason to hide what is in memory.
+        runs.extend(stored.await.ok().flatten().unwrap_or_default());
+    }
     json(StatusCode::OK, &json!({ "runs": runs }))
 }
 
 /// `GET runs/{run}`.
-pub(super) fn run(board: &Board, name: &RunName) -> Answer {
-    let Some(view) = board.runs().get(name).cloned() else { return unknown(name) };
+pub(super) async fn run(board: &Board, archive: Option<&Archive>, name: &RunName) -> Answer {
+    let Some(view) = board.runs().get(name).cloned() else {
+        return remembered(archive, name, document::run_in_full).await;
+    };
     let mut document = brief(&view);
     let declaration = view.run.declaration();
     document.extend(wire::object(json!({
         "declared_layers": declaration.layers.iter().map(LayerName::as_str).collect::<Vec<_>>(),
-        "last_epoch": view.history.back().map(|epoch| summary(epoch)),
+        "last_epoch": view.history.back().map(|epoch| summary(&view.run, epoch)),
     })));
     json(StatusCode::OK, &Value::Object(document))
 }
 
 /// `GET runs/{run}/epochs`: all that are kept, or those after one that the client has already.
-pub(super) fn epochs(board: &Board, name: &RunName, mut query: Parameters) -> Answer {
+pub(super) async fn epochs(board: &Board, archive: Option<&Archive>, name: &RunName, mut query: Parameters) -> Answer {
     let after = query.number("after", u64::from(u32::MAX)).and_then(|after| query.end().map(|()| after));
     let after = match after {
-        Ok(after) => after,
+        Ok(after) => after.map(|after| Epoch(after as u32)),
         Err(fault) => return error(StatusCode::UNPROCESSABLE_ENTITY, fault),
     };
-    let Some(view) = board.runs().get(name).cloned() else { return unknown(name) };
-    let is_asked = |epoch: &&Arc<EpochSummary>| after.is_none_or(|after| u64::from(epoch.epoch.0) > after);
-    let epochs: Vec<Value> = view.history.iter().filter(is_asked).map(|epoch| summary(epoch)).collect();
-    let attempt = view.run.attempt().to_string();
-    json(StatusCode::OK, &json!({ "run": name.as_str(), "attempt": attempt, "committed_epoch": null, "epochs": epochs }))
+    let asked = Epochs { after, before: None, most: EPOCHS_MAX };
+    let Some(view) = board.runs().get(name).cloned() else {
+        return remembered(archive, name, move |history, run| document::epochs(history, run, asked)).await;
+    };
+    let attempt = view.run.attempt();
+    // What memory has let go of is in the history, as far back as it is told of.
+    let oldest = view.history.front().map(|epoch| epoch.epoch);
+    let asked = Epochs { before: oldest, most: EPOCHS_MAX.saturating_sub(view.history.len()), ..asked };
+    let mut epochs = Vec::new();
+    if let (Some(archive), true) = (archive, asked.holds_any()) {
+        let name = name.clone();
+        let older = archive.ask(move |history| {
+            let Some(run) = history.run(&name, Some(attempt))? else { return Ok(None) };
+            Ok(Some(history.epochs(&run, asked)?.iter().map(document::epoch).collect::<Vec<_>>()))
+        });
+        epochs.extend(older.await.ok().flatten().unwrap_or_default());
+    }
+    let is_asked = |epoch: &&Arc<EpochSummary>| after.is_none_or(|after| epoch.epoch > after);
+    epochs.extend(view.history.iter().filter(is_asked).map(|epoch| summary(&view.run, epoch)));
+    let document = json!({
+        "run": name.as_str(),
+        "attempt": attempt.to_string(),
+        "committed_epoch": committed(&view.run),
+        "epochs": epochs,
+    });
+    json(StatusCode::OK, &document)
 }
 
 /// `GET runs/{run}/verdict`.
-pub(super) fn verdict(board: &Board, name: &RunName) -> Answer {
-    let Some(view) = board.runs().get(name).cloned() else { return unknown(name) };
+pub(super) async fn verdict(board: &Board, archive: Option<&Archive>, name: &RunName) -> Answer {
+    let Some(view) = board.runs().get(name).cloned() else { return remembered(archive, name, document::verdict).await };
     let mut document = standing(&view.run);
     let findings: Vec<Value> = match &view.run.standing().verdict {
         Verdict::Memorizing { alarms } => alarms.iter().map(|alarm| Value::Object(wire::alarm(alarm))).collect(),
@@ -65,54 +100,96 @@ pub(super) fn verdict(board: &Board, name: &RunName) -> Answer {
     json(StatusCode::OK, &Value::Object(document))
 }
 
-/// The layer of the newest report that a matrix is asked of.
-pub(super) struct MatrixRequest {
-    report: Arc<EpochReport>,
-    place: usize,
+/// What the history tells of a run that memory has forgotten.
+async fn remembered(
+    archive: Option<&Archive>,
+    name: &RunName,
+    tell: impl FnOnce(&Snapshot, &StoredRun) -> Result<Map<String, Value>, StoreError> + Send + 'static,
+) -> Answer {
+    let Some(archive) = archive else { return unknown(name) };
+    let wanted = name.clone();
+    let asked = archive.ask(move |history| history.run(&wanted, None)?.map(|run| tell(history, &run)).transpose());
+    match asked.await {
+        Ok(Some(document)) => json(StatusCode::OK, &Value::Object(document)),
+        Ok(None) => unknown(name),
+        Err(failed) => *failed,
+    }
+}
+
+/// What a matrix is asked of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MatrixQuestion {
+    epoch: Option<Epoch>,
     most_blocks: usize,
 }
 
-impl MatrixRequest {
-    /// Finds what is asked for; else the answer says what is missing.
-    pub(super) fn find(board: &Board, name: &RunName, layer: &LayerName, query: Parameters) -> Result<Self, Box<Answer>> {
-        let refused = |status, reason: String| Box::new(error(status, reason));
-        let missing = |reason| refused(StatusCode::NOT_FOUND, reason);
-        let parameters = Self::parameters(query);
-        let (epoch, most_blocks) = parameters.map_err(|fault| refused(StatusCode::UNPROCESSABLE_ENTITY, fault.to_string()))?;
-        let view = board.runs().get(name).cloned().ok_or_else(|| Box::new(unknown(name)))?;
-        let report = view.report.clone().ok_or_else(|| missing(format!("run {name} has no report yet")))?;
-        if let Some(asked) = epoch.filter(|asked| *asked != u64::from(report.epoch.0)) {
-            return Err(missing(format!("epoch {asked} of run {name} is not in memory: epoch {} is", report.epoch)));
-        }
-        let place = report.layers.iter().position(|report| report.layer == *layer && report.statistics.is_some());
-        let place = place.ok_or_else(|| missing(format!("run {name} has no measured layer {:?}", layer.as_str())))?;
-        Ok(MatrixRequest { report, place, most_blocks })
-    }
-
-    fn parameters(mut query: Parameters) -> Result<(Option<u64>, usize), AddressError> {
-        let epoch = query.number("epoch", u64::from(u32::MAX))?;
-        let most_blocks = query.number("max", BLOCKS_MAX)?.unwrap_or(BLOCKS).max(1);
+impl MatrixQuestion {
+    /// Reads the parameters.
+    pub(super) fn read(mut query: Parameters) -> Result<Self, AddressError> {
+        let epoch = query.number("epoch", u64::from(u32::MAX))?.map(|epoch| Epoch(epoch as u32));
+        let most_blocks = query.number("max", BLOCKS_MAX)?.unwrap_or(BLOCKS).max(1) as usize;
         query.end()?;
-        Ok((epoch, most_blocks as usize))
+        Ok(MatrixQuestion { epoch, most_blocks })
     }
 
-    /// Computes the means; takes a moment for a wide layer.
-    pub(super) fn answer(&self) -> Answer {
-        let layer = &self.report.layers[self.place];
-        let measures = &layer.measures;
-        let means = block_means(&measures.mutual_information, &measures.entropy_neuron_nats, self.most_blocks);
-        let rows: Vec<Value> = means.iter().map(|row| row.iter().map(|nats| finite(*nats)).collect()).collect();
-        let document = json!({
-            "run": self.report.run.name().as_str(),
-            "attempt": self.report.run.attempt().to_string(),
-            "epoch": self.report.epoch.0,
-            "layer": layer.layer.as_str(),
-            "neurons": measures.neurons,
-            "blocks": rows.len(),
-            "mutual_information_nats": rows,
-        });
-        json(StatusCode::OK, &document)
+    /// The report in memory that has what is asked for, if one has.
+    pub(super) fn report(self, board: &Board, name: &RunName) -> Option<Arc<EpochReport>> {
+        let newest = board.runs().get(name)?.report.clone()?;
+        self.epoch.is_none_or(|asked| asked == newest.epoch).then_some(newest)
     }
+
+    /// Answers from a report; computing the means takes a moment for a wide layer.
+    pub(super) fn answer(self, report: &EpochReport, layer: &LayerName) -> Answer {
+        let run = &report.run;
+        let measured = report.layers.iter().find(|report| report.layer == *layer && report.statistics.is_some());
+        let Some(measured) = measured else {
+            return missing(format!("run {} has no measured layer {:?}", run.name(), layer.as_str()));
+        };
+        let measures = &measured.measures;
+        let mut document = wire::matrix(&measures.mutual_information, &measures.entropy_neuron_nats, self.most_blocks);
+        document.extend(wire::object(json!({
+            "run": run.name().as_str(),
+            "attempt": run.attempt().to_string(),
+            "epoch": report.epoch.0,
+            "layer": layer.as_str(),
+        })));
+        json(StatusCode::OK, &Value::Object(document))
+    }
+
+    /// Answers from the history.
+    pub(super) async fn ask(self, board: &Board, archive: Option<&Archive>, name: &RunName, layer: &LayerName) -> Answer {
+        let attempt = board.runs().get(name).map(|view| view.run.attempt());
+        let nowhere = || if attempt.is_some() { not_kept(name, layer, &[]) } else { unknown(name) };
+        let Some(archive) = archive else { return nowhere() };
+        let (wanted, wanted_layer) = (name.clone(), layer.clone());
+        let asked = archive.ask(move |history| {
+            let Some(run) = history.run(&wanted, attempt)? else { return Ok(None) };
+            let found = document::matrix(history, &run, &wanted_layer, self.epoch, self.most_blocks)?;
+            let kept = if found.is_none() { history.matrix_epochs(&run)? } else { Vec::new() };
+            Ok(Some(found.ok_or(kept)))
+        });
+        match asked.await {
+            Ok(Some(Ok(document))) => json(StatusCode::OK, &Value::Object(document)),
+            Ok(Some(Err(kept))) => not_kept(name, layer, &kept),
+            Ok(None) => nowhere(),
+            Err(failed) => *failed,
+        }
+    }
+}
+
+fn missing(reason: String) -> Answer {
+    error(StatusCode::NOT_FOUND, reason)
+}
+
+/// 404 for a matrix that is not there, with the epochs whose matrices are.
+fn not_kept(name: &RunName, layer: &LayerName, kept: &[Epoch]) -> Answer {
+    if kept.is_empty() {
+        return missing(format!(
+            "no pair matrix of run {name} is kept: it has no report yet, or history.matrix_epochs let go of them"
+        ));
+    }
+    let kept = kept.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    missing(format!("run {name} has no such matrix of layer {:?}; epochs whose matrices are kept: {kept}", layer.as_str()))
 }
 
 /// Where a run stands: `{run, attempt, epoch, committed_epoch, verdict..., stop, reason}`.
@@ -124,8 +201,7 @@ pub(super) fn standing(run: &Run) -> Map<String, Value> {
         "run": run.name().as_str(),
         "attempt": run.attempt().to_string(),
         "epoch": standing.epoch.map(|epoch| epoch.0),
-        // Nothing survives the process yet.
-        "committed_epoch": null,
+        "committed_epoch": committed(run),
         "stop": reason.is_some(),
         "reason": reason.map(ToString::to_string),
     })));
@@ -141,53 +217,24 @@ pub(super) fn brief(view: &RunView) -> Map<String, Value> {
         "status": ending.map_or_else(|| "training".to_owned(), |ending| ending.to_string()),
         "mode": run.declaration().source.to_string(),
         "framework": run.declaration().framework,
-        "updated_at": view.report.as_ref().map(|report| report.made_at_unix_seconds),
+        "updated_at": view.history.back().map(|epoch| epoch.made_at_unix_seconds),
     })));
     document
 }
 
-fn summary(epoch: &EpochSummary) -> Value {
-    let metrics: Map<String, Value> = epoch.metrics.iter().map(|(name, value)| (name.to_owned(), finite(value))).collect();
-    json!({
-        "epoch": epoch.epoch.0,
-        "metrics": metrics,
-        "rows": epoch.rows,
-        "coverage": epoch.coverage.map(finite),
-        "prediction_entropy_nats": epoch.prediction_entropy_nats.map(finite),
-        "verdict": epoch.verdict,
-        "hints": wire::hints(&epoch.hints),
-        "compute_seconds": epoch.compute.as_secs_f64(),
-        "made_at": epoch.made_at_unix_seconds,
-        "layers": epoch.layers.iter().map(layer).collect::<Vec<_>>(),
-    })
+/// The newest epoch that survives whatever ends this process.
+pub(super) fn committed(run: &Run) -> Option<u32> {
+    run.committed_epoch().map(|epoch| epoch.0)
 }
 
-fn layer(layer: &LayerSummary) -> Value {
-    let statistics = layer.statistics.as_ref();
-    let optional = |of: fn(&LayerStatistics) -> Option<&_>| statistics.and_then(of).map(distribution);
-    json!({
-        "layer": layer.layer.as_str(),
-        "neurons": layer.neurons,
-        "entropy_network_box": layer.entropy_network_box.as_ref().map(quartiles),
-        "mutual_information_density": layer.mutual_information_density.as_ref().map(density),
-        "entropy_network_nats": statistics.map(|all| distribution(&all.entropy_network_nats)),
-        "entropy_neuron_nats": statistics.map(|all| distribution(&all.entropy_neuron_nats)),
-        "mutual_information_nats": optional(|all| all.mutual_information_nats.as_ref()),
-        "mutual_information_ratio": optional(|all| all.mutual_information_ratio.as_ref()),
-        "class_information_nats": optional(|all| all.class_information_nats.as_ref()),
-    })
+/// An epoch of a run in memory, with whether it is committed.
+fn summary(run: &Run, epoch: &EpochSummary) -> Value {
+    let mut document = wire::epoch(epoch);
+    document.insert("committed".to_owned(), json!(run.is_committed(epoch.epoch)));
+    Value::Object(document)
 }
 
-fn quartiles(of: &Quartiles) -> Value {
-    let all = [of.p05, of.p25, of.p50, of.p75, of.p95];
-    all.map(finite).to_vec().into()
-}
-
-fn density(of: &Density) -> Value {
-    json!({ "from": finite(of.from), "to": finite(of.to), "counts": of.counts })
-}
-
-/// 404 for a run that is not on the board.
+/// 404 for a run that nobody knows.
 pub(super) fn unknown(name: &RunName) -> Answer {
     error(StatusCode::NOT_FOUND, format!("there is no run {name} here"))
 }

@@ -141,6 +141,7 @@ impl Follower for EventFeed {
             let named = |mut document: serde_json::Map<String, Value>| {
                 document.extend(wire::object(json!({
                     "run": run.name().as_str(), "attempt": run.attempt().to_string(), "epoch": report.epoch.0,
+                    "updated_at": report.made_at_unix_seconds,
                 })));
                 Value::Object(document)
             };

@@ -26,6 +26,9 @@ use crate::stop::StopReason;
 /// The longest that the answer to an epoch's end waits for its verdict.
 const WAIT_MAX_SECONDS: f64 = 30.0;
 
+/// How long the answer to a declaration waits for what the history knows of it.
+const KNOWN_PATIENCE: Duration = Duration::from_secs(2);
+
 /// What runs that are trained elsewhere come in through.
 #[derive(Debug)]
 pub struct IngestSite {
@@ -65,12 +68,14 @@ impl IngestSite {
             (Resource::Run(run), &Method::PUT) => {
                 query.end().map_err(wrong)?;
                 let body = self.document(request).await?;
-                apart(move || {
+                let declared = apart(move || {
                     let declared = DeclaredRun::read(&body.bytes).map_err(Refusal::from)?;
-                    let run = ingest.declare(run, declared, Origin::Http)?;
-                    Ok(json(StatusCode::OK, &declared_run(&run)))
-                })
-                .await
+                    ingest.declare(run, declared, Origin::Http)
+                });
+                let run = declared.await?;
+                // Who begins again after a crash is told how far it had come.
+                let _ = timeout(KNOWN_PATIENCE, run.known()).await;
+                Ok(json(StatusCode::OK, &declared_run(&run)))
             }
             (Resource::Activations(run, epoch), _) => {
                 let attempt = query.attempt().map_err(wrong)?;
@@ -90,8 +95,13 @@ impl IngestSite {
                     ingest.end_epoch(&run, attempt, epoch, metrics)
                 });
                 let run = ended.await?;
+                let judged_and_kept = async {
+                    if run.judged(epoch).await.epoch.is_some_and(|newest| newest >= epoch) {
+                        run.settled(epoch).await;
+                    }
+                };
                 // Without patience this tells whether it was judged already.
-                let _ = timeout(wait, run.judged(epoch)).await;
+                let _ = timeout(wait, judged_and_kept).await;
                 Ok(json(StatusCode::OK, &Value::Object(api::standing(&run))))
             }
             (Resource::Finish(run), _) => {
@@ -171,7 +181,7 @@ fn declared_run(run: &Run) -> Value {
         "layers": declaration.layers.iter().map(LayerName::as_str).collect::<Vec<_>>(),
         "mode": declaration.source.to_string(),
         "framework": declaration.framework,
-        "committed_epoch": null,
+        "committed_epoch": api::committed(run),
     })
 }
 

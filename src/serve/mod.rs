@@ -16,7 +16,7 @@
 //! GET  /api/v1/events                                 server-sent events
 //! ```
 //!
-//! `docs/protocol.md` is the manual of the second half; its PUT and POST need the token, and a daemon (`rotewatch serve`).
+//! What is read of runs that left memory comes from the history. `docs/protocol.md` is the manual of the second half; its PUT and POST need the token, and a daemon (`rotewatch serve`).
 //!
 //! A request must name this machine in its `Host` header, so that no foreign web page can reach the daemon through a
 //! name that its owner points here. The only user of hyper.
@@ -24,6 +24,7 @@
 mod address;
 mod answer;
 mod api;
+mod archive;
 mod basic_auth;
 mod body;
 mod events;
@@ -50,6 +51,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
+pub use archive::Archive;
 pub use feed::EventFeed;
 pub use host::AllowedHosts;
 pub use ingest::IngestSite;
@@ -117,6 +119,8 @@ pub struct Site {
     pub ingest: Option<IngestSite>,
     /// TLS and basic auth; `None` where everybody on this machine may read.
     pub web: Option<WebConfig>,
+    /// The history, if one is kept.
+    pub history: Option<Archive>,
 }
 
 /// A latch that the composition root opens once everything is up and closes when it stops.

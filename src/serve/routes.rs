@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 
 use super::address::{AddressError, PREFIX, Parameters, Resource};
 use super::answer::{Answer, allowing, error, text, with_type};
-use super::api::{self, MatrixRequest};
+use super::api::{self, MatrixQuestion};
 use super::body::forget;
 use super::{Site, events, ingest, page};
 
@@ -68,26 +68,29 @@ async fn read(site: &Site, resource: &Resource, request: &Request<Incoming>) -> 
         Ok(query) => query,
         Err(fault) => return error(StatusCode::UNPROCESSABLE_ENTITY, fault),
     };
-    let board = &site.board;
+    let (board, archive) = (&*site.board, site.history.as_ref());
     if let Resource::Matrix(run, layer) = resource {
-        return match MatrixRequest::find(board, run, layer, query) {
-            Ok(request) => spawn_blocking(move || request.answer())
-                .await
-                .unwrap_or_else(|_| error(StatusCode::INTERNAL_SERVER_ERROR, "the matrix cannot be computed; the log says why")),
-            Err(refused) => *refused,
+        let question = match MatrixQuestion::read(query) {
+            Ok(question) => question,
+            Err(fault) => return error(StatusCode::UNPROCESSABLE_ENTITY, fault),
         };
+        let Some(report) = question.report(board, run) else { return question.ask(board, archive, run, layer).await };
+        let layer = layer.clone();
+        let answered = spawn_blocking(move || question.answer(&report, &layer)).await;
+        return answered
+            .unwrap_or_else(|_| error(StatusCode::INTERNAL_SERVER_ERROR, "the matrix cannot be computed; the log says why"));
     }
     if let Resource::Epochs(run) = resource {
-        return api::epochs(board, run, query);
+        return api::epochs(board, archive, run, query).await;
     }
     if let Err(fault) = query.end() {
         return error(StatusCode::UNPROCESSABLE_ENTITY, fault);
     }
     match resource {
         Resource::Events => events::answer(&site.events, request.headers()),
-        Resource::Runs => api::runs(board),
-        Resource::Run(run) => api::run(board, run),
-        Resource::Verdict(run) => api::verdict(board, run),
+        Resource::Runs => api::runs(board, archive).await,
+        Resource::Run(run) => api::run(board, archive, run).await,
+        Resource::Verdict(run) => api::verdict(board, archive, run).await,
         _ => error(StatusCode::NOT_FOUND, AddressError::NoRoute),
     }
 }

@@ -83,7 +83,10 @@ fn run_with(client: &Client, status: &str) -> Value {
     })
 }
 
+/// What is told of the run, once all of it is in the history.
 fn comparable(client: &Client) -> (Value, Value) {
+    let newest = ALARMING.len() - 1;
+    until("the last commit", || (client.read("runs/run")["committed_epoch"] == newest).then_some(()));
     let mut epochs = client.read("runs/run/epochs")["epochs"].clone();
     for epoch in epochs.as_array_mut().expect("epochs") {
         // When it was computed, and how fast, is no property of the run.

@@ -69,7 +69,7 @@ fn a_run_over_http_gives_the_verdicts_and_series_of_one_in_this_process() {
         assert_eq!(told["why"].as_str().is_some(), told["verdict"] != "learning", "{told}");
         assert_eq!(told["stop"], tap.run().stop().is_requested());
         assert_eq!(told["reason"], json!(tap.run().stop().reason().map(ToString::to_string)));
-        assert_eq!(told["committed_epoch"], Value::Null);
+        assert_eq!(told["committed_epoch"], epoch, "a verdict that was waited for is committed");
     }
     let verdict = daemon.client.read("runs/run/verdict");
     assert_eq!((&verdict["verdict"], &verdict["kind"]), (&json!("memorizing"), &json!("example_level")));
@@ -389,7 +389,9 @@ fn runs_that_ended_or_fell_silent_retire_with_their_series() {
     document(&client.finish("ended"), 200);
     until("the retirement of both", || (scrape(&daemon.monitor).sum("run_info") == 0.0).then_some(()));
     assert_eq!(scrape(&daemon.monitor).series("layer_neurons").count(), 0);
-    assert_eq!(client.read("runs")["runs"], json!([]));
+    assert!(daemon.monitor.board().runs().is_empty());
+    let status = |run: &str| client.read(&format!("runs/{run}"))["status"].clone();
+    assert_eq!((status("ended"), status("silent")), (json!("finished"), json!("interrupted")), "the history has them still");
     document(&client.activations("silent", 1, 0, &body), 404);
     document(&client.declare("silent", ATTEMPT, &["a"]), 200);
     document(&client.activations("silent", 1, 0, &body), 202);

@@ -34,6 +34,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/ingest/document.rs",
             "src/page.rs",
             "src/serve/",
+            "src/store/",
             "src/wire.rs",
         ],
     ),
@@ -46,7 +47,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustix", &["src/hooks/command/group.rs", "src/inbox/folder.rs"]),
     ("twox_hash", &["src/ingest/keys.rs"]),
     ("indicatif", &["src/cli/"]),
-    ("flate2", &["src/torch/idx.rs", "src/torch/idx_tests.rs"]),
+    ("flate2", &["src/torch/idx.rs", "src/torch/idx_tests.rs", "src/store/blob.rs"]),
+    ("rusqlite", &["src/store/"]),
     // The matrices that `measure` writes for others.
     ("safetensors", &["src/activations/", "src/cli/measure/document.rs"]),
     ("half", &["src/activations/"]),

@@ -95,6 +95,7 @@ impl Watched {
             file,
             any_port_will_do: args.listen.is_none(),
             subscribers: vec![subscriber],
+            history: true,
             ..Setup::default()
         };
         let monitor = Monitor::set_up(setup).map_err(Failure::usage)?;

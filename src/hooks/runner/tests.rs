@@ -61,7 +61,7 @@ struct Scene {
 impl Scene {
     fn new(armed: Vec<Scripted>) -> Self {
         let (subscriber, outcomes) = bounded(1000);
-        let (hooks, feed) = Hooks::start(&[], None, vec![subscriber]).unwrap();
+        let (hooks, feed) = Hooks::start(&[], None, vec![subscriber], None).unwrap();
         hooks.switch().arm(armed.into_iter().map(|hook| Arc::new(hook) as Arc<dyn Hook>).collect());
         Scene { hooks, feed, outcomes, attempt: Attempt::draw() }
     }

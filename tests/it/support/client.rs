@@ -53,7 +53,7 @@ pub fn daemon_with(change: impl FnOnce(&mut Config)) -> Daemon {
     let state = tempfile::tempdir().expect("a temporary folder");
     let mut config = Config { state: Some(state.path().to_owned()), ..config() };
     change(&mut config);
-    let monitor = Monitor::set_up(Setup { config, ingest: true, ..Setup::default() }).expect("the daemon starts");
+    let monitor = Monitor::set_up(Setup { config, ingest: true, history: true, ..Setup::default() }).expect("the daemon starts");
     let client = Client::of(monitor.address().expect("HTTP is on"), state.path());
     Daemon { monitor, client, state }
 }

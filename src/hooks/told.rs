@@ -1,0 +1,85 @@
+//! The onsets that hooks were told of: none is told twice.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::notice::Onset;
+
+/// Onsets that are remembered here. A repeated one comes within an attempt of a run, so within the newest few.
+const ONSETS_KEPT: usize = 4096;
+
+/// Remembers onsets beyond the end of this program.
+pub trait OnsetMemory: Send {
+    /// Notes an onset that hooks are about to be told of; whether it is new, as far as can be told. Called from the hooks' own thread,
+    /// which waits.
+    fn note(&self, onset: &Onset) -> bool;
+}
+
+/// The newest onsets that hooks were told of.
+#[derive(Default)]
+pub(super) struct Told {
+    memory: Option<Box<dyn OnsetMemory>>,
+    onsets: HashSet<Onset>,
+    oldest_first: VecDeque<Onset>,
+}
+
+impl Told {
+    /// Nothing but what `memory` knows.
+    pub(super) fn before(memory: Option<Box<dyn OnsetMemory>>) -> Self {
+        Told { memory, ..Told::default() }
+    }
+
+    /// Notes an onset; whether it is new.
+    pub(super) fn note(&mut self, onset: &Onset) -> bool {
+        if !self.onsets.insert(onset.clone()) {
+            return false;
+        }
+        self.oldest_first.push_back(onset.clone());
+        if self.oldest_first.len() > ONSETS_KEPT
+            && let Some(oldest) = self.oldest_first.pop_front()
+        {
+            self.onsets.remove(&oldest);
+        }
+        self.memory.as_ref().is_none_or(|memory| memory.note(onset))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::notice::tests::notice;
+    use super::*;
+    use crate::run::Attempt;
+    use crate::verdict::Kind;
+
+    /// Has been told of every onset up to an epoch.
+    struct UpTo(u32);
+
+    impl OnsetMemory for UpTo {
+        fn note(&self, onset: &Onset) -> bool {
+            onset.epoch.0 > self.0
+        }
+    }
+
+    #[test]
+    fn an_onset_is_new_once_and_the_memory_of_them_is_bounded() {
+        let attempt = Attempt::draw();
+        let onset = |epoch| notice(attempt, Kind::Heuristic, epoch).onset();
+        let mut told = Told::default();
+        assert!(told.note(&onset(0)));
+        assert!(!told.note(&onset(0)));
+        assert!(told.note(&notice(Attempt::draw(), Kind::Heuristic, 0).onset()), "another attempt is another onset");
+        for epoch in 1..5000 {
+            assert!(told.note(&onset(epoch)));
+        }
+        assert_eq!((told.onsets.len(), told.oldest_first.len()), (ONSETS_KEPT, ONSETS_KEPT));
+        assert!(!told.note(&onset(4999)));
+    }
+
+    #[test]
+    fn what_was_told_before_this_program_began_is_not_new() {
+        let mut told = Told::before(Some(Box::new(UpTo(3))));
+        let attempt = Attempt::draw();
+        assert!(!told.note(&notice(attempt, Kind::Heuristic, 3).onset()));
+        assert!(told.note(&notice(attempt, Kind::Heuristic, 4).onset()));
+        assert!(!told.note(&notice(attempt, Kind::Heuristic, 4).onset()), "it was just noted");
+    }
+}

@@ -1,0 +1,58 @@
+//! Runs that are in the history and no longer in memory: read on other threads than the server's, few at a time.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::answer::{Answer, error};
+use crate::store::{Reader, Snapshot, StoreCounts, StoreError};
+
+/// Readings at a time; the others wait. More of them would hold up what clients send, which has the same threads.
+const READINGS: usize = 2;
+/// The most runs that are listed, the newest ones.
+pub(super) const RUNS_MAX: usize = 1000;
+/// The most epochs of a run that are listed, the newest ones.
+pub(super) const EPOCHS_MAX: usize = 1024;
+
+/// The history as requests read it.
+#[derive(Clone, Debug)]
+pub struct Archive {
+    reader: Reader,
+    counts: Arc<StoreCounts>,
+    places: Arc<Semaphore>,
+}
+
+impl Archive {
+    /// Reads through `reader` and counts failures.
+    #[must_use]
+    pub fn new(reader: Reader, counts: Arc<StoreCounts>) -> Self {
+        Archive { reader, counts, places: Arc::new(Semaphore::new(READINGS)) }
+    }
+
+    /// What the history says; `None` where it says nothing, or where there is none yet.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Snapshot) -> Result<Option<T>, StoreError> + Send + 'static,
+    ) -> Result<Option<T>, Box<Answer>> {
+        let unreadable = || Box::new(error(StatusCode::INTERNAL_SERVER_ERROR, "the history cannot be read; the log says why"));
+        // Nobody closes it.
+        let Ok(_place) = Arc::clone(&self.places).acquire_owned().await else { return Err(unreadable()) };
+        let reader = self.reader.clone();
+        let asked = spawn_blocking(move || match reader.snapshot()? {
+            Some(snapshot) => question(&snapshot),
+            None => Ok(None),
+        });
+        match asked.await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                tracing::warn!("the history cannot be read: {error}");
+                self.counts.count_failed_reading();
+                Err(unreadable())
+            }
+            // It panicked, and the log says where.
+            Err(_) => Err(unreadable()),
+        }
+    }
+}

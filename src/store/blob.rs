@@ -1,0 +1,123 @@
+//! How neurons' and pairs' values are written into blobs, and how exactly they come back.
+//!
+//! Neurons are few: 32 bits each. Pairs grow with the square of a layer's width: 16 bits each, low and high bytes apart, deflated.
+//! The counts of a density are 32 bits each, little-endian, deflated: most are small.
+
+use std::io::{Read, Write};
+
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+
+/// Steps between 0 and the largest value of a matrix.
+const STEPS: f64 = 65_535.0;
+/// No density has more counts.
+const COUNTS_MAX: usize = 4096;
+
+/// Pairs as they are kept.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct PackedPairs {
+    /// The largest value; what the 16 bits are shares of.
+    pub(super) largest: f64,
+    /// The deflated bytes.
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Single precision, little-endian.
+pub(super) fn pack_neurons(values: &[f64]) -> Vec<u8> {
+    values.iter().flat_map(|value| (*value as f32).to_le_bytes()).collect()
+}
+
+/// What [`pack_neurons`] has packed; `None` of other bytes.
+pub(super) fn unpack_neurons(bytes: &[u8]) -> Option<Vec<f64>> {
+    let (values, rest) = bytes.as_chunks::<4>();
+    rest.is_empty().then(|| values.iter().map(|value| f64::from(f32::from_le_bytes(*value))).collect())
+}
+
+/// Each value as one of 65,536 steps from 0 to the largest: off by at most 1 / 131,070 of the largest. Values are never
+/// negative; what is no number becomes 0.
+pub(super) fn pack_pairs(values: &[f64]) -> PackedPairs {
+    let largest = values.iter().copied().filter(|value| value.is_finite()).fold(0.0, f64::max);
+    let scale = if largest > 0.0 { STEPS / largest } else { 0.0 };
+    let steps: Vec<u16> = values.iter().map(|value| (value * scale).round() as u16).collect();
+    let planes: Vec<u8> =
+        steps.iter().map(|step| step.to_le_bytes()[0]).chain(steps.iter().map(|step| step.to_le_bytes()[1])).collect();
+    PackedPairs { largest, bytes: deflated(&planes) }
+}
+
+/// `count` values that [`pack_pairs`] has packed; `None` of other bytes. Nothing is allocated by what the bytes claim.
+pub(super) fn unpack_pairs(packed: &PackedPairs, count: usize) -> Option<Vec<f64>> {
+    let planes = inflated(&packed.bytes, 2 * count).filter(|planes| planes.len() == 2 * count)?;
+    let (low, high) = planes.split_at(count);
+    let value = |(low, high): (&u8, &u8)| f64::from(u16::from_le_bytes([*low, *high])) / STEPS * packed.largest;
+    Some(low.iter().zip(high).map(value).collect())
+}
+
+/// The counts of a density.
+pub(super) fn pack_counts(counts: &[u32]) -> Vec<u8> {
+    let bytes: Vec<u8> = counts.iter().flat_map(|count| count.to_le_bytes()).collect();
+    deflated(&bytes)
+}
+
+/// What [`pack_counts`] has packed; `None` of other bytes.
+pub(super) fn unpack_counts(packed: &[u8]) -> Option<Vec<u32>> {
+    let bytes = inflated(packed, COUNTS_MAX * size_of::<u32>())?;
+    let (counts, rest) = bytes.as_chunks::<4>();
+    rest.is_empty().then(|| counts.iter().map(|count| u32::from_le_bytes(*count)).collect())
+}
+
+fn deflated(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("writing into memory does not fail")
+}
+
+/// At most `most` bytes; `None` where there are more, or these were never deflated.
+fn inflated(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
+    let mut inflated = Vec::new();
+    DeflateDecoder::new(bytes).take(most as u64 + 1).read_to_end(&mut inflated).ok()?;
+    (inflated.len() <= most).then_some(inflated)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn pairs_come_back_within_half_a_step(values in proptest::collection::vec(0.0..3.0_f64, 0..300)) {
+            let packed = pack_pairs(&values);
+            let back = unpack_pairs(&packed, values.len()).expect("just packed");
+            for (before, after) in values.iter().zip(&back) {
+                prop_assert!((before - after).abs() <= packed.largest / 131_069.0);
+            }
+        }
+
+        #[test]
+        fn neurons_come_back_in_single_precision(values in proptest::collection::vec(0.0..10.0_f64, 0..50)) {
+            let rounded: Vec<f64> = values.iter().map(|value| f64::from(*value as f32)).collect();
+            prop_assert_eq!(unpack_neurons(&pack_neurons(&values)), Some(rounded));
+        }
+
+        #[test]
+        fn counts_come_back_as_they_were(counts in proptest::collection::vec(any::<u32>(), 0..60)) {
+            prop_assert_eq!(unpack_counts(&pack_counts(&counts)), Some(counts));
+        }
+
+        #[test]
+        fn damaged_bytes_are_refused_or_read_but_never_more_than_was_asked_for(bytes: Vec<u8>, count in 0_usize..50) {
+            prop_assert!(unpack_counts(&bytes).is_none_or(|back| back.len() <= COUNTS_MAX));
+            let back = unpack_pairs(&PackedPairs { largest: 1.0, bytes }, count);
+            prop_assert!(back.is_none_or(|back| back.len() == count));
+        }
+    }
+
+    #[test]
+    fn zeros_and_numbers_that_are_none_are_zero() {
+        let packed = pack_pairs(&[0.0, f64::NAN, 0.0]);
+        assert_eq!(unpack_pairs(&packed, 3), Some(vec![0.0; 3]));
+        assert_eq!(unpack_pairs(&packed, 2), None);
+        assert_eq!(unpack_neurons(&[0; 5]), None);
+    }
+}
