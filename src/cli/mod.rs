@@ -4,6 +4,7 @@ pub mod check_config;
 pub mod exit;
 pub mod experiment;
 pub mod measure;
+pub mod runs;
 pub mod serve;
 pub mod train;
 #[cfg(feature = "torch")]
@@ -30,6 +31,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Measure files of activations: entropy, mutual information, redundant pairs.
     Measure(Box<measure::MeasureArgs>),
+    /// What was recorded: list, show, export; the run that others are compared with.
+    Runs(runs::RunsArgs),
     /// Train a grid of networks and judge the alarm on them: tables, pictures, files for programs.
     Experiment(experiment::ExperimentArgs),
     /// Check a configuration file and name every mistake in it.
@@ -43,6 +46,7 @@ pub fn run(cli: Cli) -> Exit {
         Command::Train(args) => train::launch(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Measure(args) => measure::run(&args),
+        Command::Runs(args) => runs::run(&args),
         Command::Experiment(args) => experiment::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
     };

@@ -5,6 +5,7 @@ mod support;
 mod bad_input;
 mod conservation;
 mod events;
+mod history;
 mod hooks;
 mod http;
 mod inbox;

@@ -1,0 +1,113 @@
+//! Every figure of a run: as `train --json` tells its history, or as a table for spreadsheets.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use serde_json::{Map, Value, json};
+
+use crate::board::LayerSummary;
+use crate::identity::LayerName;
+use crate::info::Distribution;
+use crate::report::LayerStatistics;
+use crate::store::{Epochs, Snapshot, StoreError, StoredEpoch, StoredRun, document};
+use crate::wire::{distribution, finite};
+
+/// A measure's name and where it stands.
+type Measure = (&'static str, fn(&LayerStatistics) -> Option<&Distribution>);
+
+const MEASURES: [Measure; 5] = [
+    ("entropy_network_nats", |all| Some(&all.entropy_network_nats)),
+    ("entropy_neuron_nats", |all| Some(&all.entropy_neuron_nats)),
+    ("mutual_information_nats", |all| all.mutual_information_nats.as_ref()),
+    ("mutual_information_ratio", |all| all.mutual_information_ratio.as_ref()),
+    ("class_information_nats", |all| all.class_information_nats.as_ref()),
+];
+
+/// The document of a training, on one line.
+pub(super) fn json(history: &Snapshot, run: &StoredRun) -> Result<String, StoreError> {
+    let mut exported = document::run(run);
+    exported.insert("history".to_owned(), epochs(history, run)?.iter().map(epoch).collect());
+    exported.insert("findings".to_owned(), history.findings(run)?.iter().map(document::finding).collect());
+    exported.insert("hooks".to_owned(), history.hook_outcomes(run)?.iter().map(document::outcome).collect());
+    Ok(format!("{}\n", Value::Object(exported)))
+}
+
+/// One line an epoch and layer; what there is no number for is empty.
+pub(super) fn csv(history: &Snapshot, run: &StoredRun) -> Result<String, StoreError> {
+    let epochs = epochs(history, run)?;
+    let metrics: BTreeSet<&str> = epochs.iter().flat_map(|epoch| epoch.summary.metrics.iter().map(|(name, _)| name)).collect();
+    let statistics =
+        |(measure, _): &Measure| ["mean", "p05", "p50", "p90", "p95"].map(|statistic| format!("{measure}_{statistic}"));
+    let head = ["run", "attempt", "epoch", "verdict", "rows", "coverage", "layer"].map(str::to_owned);
+    let head: Vec<String> =
+        head.into_iter().chain(MEASURES.iter().flat_map(statistics)).chain(metrics.iter().map(ToString::to_string)).collect();
+    let mut csv = format!("{}\n", head.join(","));
+    for StoredEpoch { summary, .. } in &epochs {
+        for layer in &summary.layers {
+            // Writing to a string cannot fail.
+            let _ = write!(csv, "{},{},{},{},{},", run.name, run.attempt, summary.epoch, summary.verdict, summary.rows);
+            let _ = write!(csv, "{},{}", cell(summary.coverage), quoted(&layer.layer));
+            for (_, of) in MEASURES {
+                let values = layer.statistics.as_ref().and_then(of).map(Distribution::by_name);
+                for place in 0..5 {
+                    let _ = write!(csv, ",{}", cell(values.map(|values| values[place].1)));
+                }
+            }
+            for name in &metrics {
+                let _ = write!(csv, ",{}", cell(summary.metrics.get(name)));
+            }
+            csv.push('\n');
+        }
+    }
+    Ok(csv)
+}
+
+fn epochs(history: &Snapshot, run: &StoredRun) -> Result<Vec<StoredEpoch>, StoreError> {
+    history.epochs(run, Epochs::ALL)
+}
+
+fn epoch(epoch: &StoredEpoch) -> Value {
+    let summary = &epoch.summary;
+    let metrics: Map<String, Value> = summary.metrics.iter().map(|(name, value)| (name.to_owned(), finite(value))).collect();
+    let layer = |layer: &LayerSummary| {
+        let mut exported = Map::from_iter([("name".to_owned(), json!(layer.layer.as_str()))]);
+        for (measure, of) in MEASURES {
+            let values = layer.statistics.as_ref().and_then(of);
+            exported.insert(measure.to_owned(), values.map_or(Value::Null, distribution));
+        }
+        Value::Object(exported)
+    };
+    json!({
+        "epoch": summary.epoch.0,
+        "metrics": metrics,
+        "prediction_entropy_nats": summary.prediction_entropy_nats.map(finite),
+        "verdict": summary.verdict,
+        "rows": summary.rows,
+        "coverage": summary.coverage.map(finite),
+        "compute_seconds": finite(summary.compute.as_secs_f64()),
+        "time": finite(summary.made_at_unix_seconds),
+        "layers": summary.layers.iter().map(layer).collect::<Vec<_>>(),
+    })
+}
+
+fn cell(value: Option<f64>) -> String {
+    value.filter(|value| value.is_finite()).map(|value| value.to_string()).unwrap_or_default()
+}
+
+/// A name as one cell, whatever it holds; not a formula either, where a spreadsheet opens it.
+fn quoted(layer: &LayerName) -> String {
+    let guard = if layer.as_str().starts_with(['=', '+', '-', '@']) { "'" } else { "" };
+    format!("\"{guard}{}\"", layer.as_str().replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layers_name_stays_one_cell() {
+        let quoted = |name: &str| quoted(&name.parse().expect("a good name"));
+        assert_eq!(quoted("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(quoted("=1+1"), "\"'=1+1\"");
+    }
+}

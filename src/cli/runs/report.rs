@@ -1,0 +1,23 @@
+//! One run as a page that opens from a disk, without a network: what the live page shows of it.
+
+use serde_json::Value;
+
+use crate::clock::unix_seconds;
+use crate::page::{FrozenRun, frozen};
+use crate::store::{Epochs, Snapshot, StoreError, StoredRun, document};
+
+/// Blocks a side of each pair matrix, as the live page asks for.
+const BLOCKS: usize = 128;
+
+/// The whole page.
+pub(super) fn page(history: &Snapshot, run: &StoredRun) -> Result<String, StoreError> {
+    let matrices = run.layers.iter().map(|layer| document::matrix(history, run, layer, None, BLOCKS));
+    let matrices: Vec<Option<_>> = matrices.collect::<Result<_, _>>()?;
+    Ok(frozen(&[FrozenRun {
+        run: Value::Object(document::run_in_full(history, run)?),
+        verdict: Value::Object(document::verdict(history, run)?),
+        epochs: Value::Object(document::epochs(history, run, Epochs::ALL)?),
+        matrices: matrices.into_iter().flatten().map(Value::Object).collect(),
+        made_at_unix_seconds: unix_seconds(),
+    }]))
+}
