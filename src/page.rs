@@ -14,7 +14,7 @@ const INDEX: &str = include_str!("../dashboards/live/index.html");
 const STYLE: &str = include_str!("../dashboards/live/style.css");
 
 /// Each module after those that it imports.
-const MODULES: [(&str, &str); 8] = [
+const MODULES: [(&str, &str); 9] = [
     ("/assets/words.js", include_str!("../dashboards/live/words.js")),
     ("/assets/elements.js", include_str!("../dashboards/live/elements.js")),
     ("/assets/source.js", include_str!("../dashboards/live/source.js")),
@@ -22,6 +22,7 @@ const MODULES: [(&str, &str); 8] = [
     ("/assets/figures.js", include_str!("../dashboards/live/figures.js")),
     ("/assets/verdict.js", include_str!("../dashboards/live/verdict.js")),
     ("/assets/stop.js", include_str!("../dashboards/live/stop.js")),
+    ("/assets/runs.js", include_str!("../dashboards/live/runs.js")),
     ("/assets/main.js", include_str!("../dashboards/live/main.js")),
 ];
 

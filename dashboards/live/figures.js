@@ -133,7 +133,7 @@ export function densities(epochs, beside, layer, standing) {
 }
 
 export function heatMap(matrix) {
-  if (!matrix) return { nothing: "No pair matrix of this layer is in memory." };
+  if (!matrix) return { nothing: "No pair matrix of this layer is kept." };
   const { neurons, blocks } = matrix;
   const single = blocks === neurons;
   // Of a neuron with itself there is its entropy, which would outshine all pairs.

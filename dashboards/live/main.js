@@ -3,6 +3,7 @@
 import { Chart, legend, look } from "/assets/charts.js";
 import { choice, element } from "/assets/elements.js";
 import { boxes, densities, health, heatMap, layersOf, marksOf, measure, metric } from "/assets/figures.js";
+import { runList } from "/assets/runs.js";
 import { source } from "/assets/source.js";
 import { stopButton } from "/assets/stop.js";
 import { verdictCard } from "/assets/verdict.js";
@@ -11,9 +12,9 @@ import { duration, fixed, inWords, moment, percent, verdictInBrief, whole } from
 const BLOCKS = 128;
 const GATHER_MILLISECONDS = 100;
 
-const state = { runs: [], name: null, beside: null, layer: null, known: new Map(), matrix: null, flow: null, lost: false };
+const state = { runs: [], listed: false, name: null, beside: null, layer: null, known: new Map(), matrix: null, flow: null, lost: false };
 
-const list = document.getElementById("runs");
+const list = runList(document.getElementById("runs"), (name) => link({ name }));
 const main = document.getElementById("main");
 const connection = document.getElementById("connection");
 
@@ -102,7 +103,10 @@ function refresh() {
     return;
   }
   refreshing = (async () => {
-    state.runs = await source.runs();
+    if (!state.listed) {
+      state.listed = true;
+      state.runs = await source.runs();
+    }
     const { name, beside } = place();
     const newest = [...state.runs].sort((a, b) => (b.updated_at ?? 0) - (a.updated_at ?? 0))[0]?.run;
     state.name = name ?? state.name ?? newest ?? null;
@@ -120,7 +124,7 @@ function refresh() {
     if (!fits && judged && state.layer) state.matrix = (await source.matrix(state.name, state.layer, BLOCKS)) ?? state.matrix;
     state.flow = await source.flow();
   })()
-    .then(render, () => undefined)
+    .then(render, () => (state.listed = false))
     .finally(() => {
       refreshing = null;
       if (again) {
@@ -130,21 +134,11 @@ function refresh() {
     });
 }
 
+// What the page has seen of runs that the daemon does not know any more stays in the list.
 function renderList() {
   const names = new Set(state.runs.map(({ run }) => run));
   const kept = [...state.known.values()].filter(({ name }) => !names.has(name)).map(({ name, standing }) => ({ ...standing, run: name, status: "not here any more" }));
-  const entries = [...state.runs, ...kept].map((run) => {
-    const epoch = run.epoch === null ? "" : `, epoch ${run.epoch}`;
-    return element("li", {}, element(
-      "a", { href: link({ name: run.run }), "aria-current": run.run === state.name ? "true" : null },
-      element("span", { class: "name" }, run.run),
-      element("span", { class: `state ${run.verdict}` }, verdictInBrief(run)),
-      element("span", { class: "state" }, `${run.status}${epoch}`),
-    ));
-  });
-  const focused = list.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-  list.replaceChildren(element("h2", {}, "Runs"), element("ul", {}, ...entries));
-  if (focused) [...list.querySelectorAll("a")].find((anchor) => anchor.getAttribute("href") === focused)?.focus();
+  list.show([...state.runs, ...kept], state.name);
 }
 
 function facts(into, pairsOfText) {
@@ -190,7 +184,7 @@ function render() {
   note.hidden = Boolean(brief);
   note.textContent = brief ? "" : "The daemon does not know this run any more: shown is what this page has seen of it.";
   if (stop) stop.hidden = brief?.status !== "training" || standing.stop;
-  besides.offer([["", "none"], ...state.runs.filter(({ run }) => run !== state.name).map(({ run }) => [run, run])], beside?.name ?? "");
+  besides.offer([["", "none"], ...state.runs.filter(({ run }) => run !== state.name).map(({ run, baseline }) => [run, baseline ? `${run} (baseline)` : run])], beside?.name ?? "");
   besides.whole.hidden = state.runs.length < 2;
   layers.offer(names.map((name) => [name, name]), state.layer ?? "");
   const told = JSON.stringify(standing);
@@ -219,7 +213,15 @@ function connected(whether) {
   if (whether) refresh();
 }
 
+// The event of an epoch says all that the list shows of a run, which may be one of a thousand; after any other the list is read anew.
+function heard(kind, event) {
+  const entry = state.runs.find(({ run, attempt }) => run === event.run && attempt === event.attempt);
+  if (entry && kind === "epoch") Object.assign(entry, event);
+  else if (!entry || kind === "status") state.listed = false;
+  refresh();
+}
+
 window.addEventListener("hashchange", refresh);
 if (source.frozen) connection.textContent = `frozen on ${moment(source.frozen.runs[0]?.made_at)}`;
-source.follow(() => refresh(), connected);
+source.follow(heard, connected);
 refresh();

@@ -1,14 +1,17 @@
 //! The live page in a real browser: what it shows, that it needs no reload and nobody else, and that everybody can use it.
 
 use std::path::Path;
+use std::time::Duration;
 
-use rotewatch::page::{FrozenRun, frozen};
+use rotewatch::clock::Stopwatch;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::support::activations::{self, declaration, layer};
 use crate::support::browser::Browser;
 use crate::support::client::{ATTEMPT, Client, daemon, document, frame};
-use crate::support::process::{rotewatch, text};
+use crate::support::http::get;
+use crate::support::process::{ended, rotewatch, text};
 use crate::support::running::Running;
 use crate::support::until::until;
 
@@ -81,7 +84,8 @@ fn a_run_is_followed_without_a_reload_and_beyond_a_restart_of_the_daemon() {
     document(&client.declare("trained", ATTEMPT, &LAYERS), 200);
     send(&client, "trained", 6, 1.0);
     browser.shows("epoch 6");
-    browser.run("document.querySelector('details').open = true");
+    browser.shows("Memorizing single examples since epoch 3");
+    browser.run("document.querySelector('figure details').open = true");
     let epochs = until("the table", || {
         browser
             .run("return [...document.querySelectorAll('figure tbody th')].map((epoch) => epoch.textContent)")
@@ -153,36 +157,109 @@ fn a_run_is_stopped_by_who_has_the_token() {
     assert_eq!(browser.run("return document.querySelector('dialog').open"), false);
 }
 
+/// What every chart says in words, and what the verdict says.
+fn told(browser: &Browser) -> Value {
+    let charts = "[...document.querySelectorAll('.plot')].map((plot) => plot.getAttribute('aria-label'))";
+    browser.run(&format!("return [document.querySelector('.verdict').innerText, {charts}]"))
+}
+
 #[test]
-fn a_frozen_page_opens_from_a_disk_without_a_network_and_shows_the_same() {
+fn a_report_opens_from_a_disk_without_a_network_and_shows_what_the_page_showed() {
     let Some(browser) = Browser::start() else { return };
     let daemon = daemon();
     train(&daemon.client, "kept");
     document(&daemon.client.finish("kept"), 200);
-    let read = |path: &str| daemon.client.read(path);
-    let layer = "%3Cb%3Ebold%3C%2Fb%3E%20%26%20%27quoted%27%20%25%7Bx%7D%20%24a%24";
-    let run = FrozenRun {
-        run: read("runs/kept"),
-        verdict: read("runs/kept/verdict"),
-        epochs: read("runs/kept/epochs"),
-        matrices: vec![read(&format!("runs/kept/layers/{layer}/matrix?max=128"))],
-        made_at_unix_seconds: 0.0,
-    };
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let file = folder.path().join("kept.html");
-    std::fs::write(&file, frozen(&[run])).expect("the folder is writable");
-    drop(daemon);
+    browser.open(&format!("http://{}/", daemon.client.address));
+    browser.shows("Memorizing single examples since epoch 3");
+    let drawn = || (browser.run("return document.querySelectorAll('.heatmaplayer image').length") == 1).then_some(());
+    until("the matrix", drawn);
+    let live = told(&browser);
+    let report = daemon.state.path().join("kept.html");
+    let made = ended(&mut rotewatch(["runs", "report", "kept", text(&report), "--state", text(daemon.state.path())]));
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    assert_eq!(daemon.monitor.close(), Vec::<&str>::new());
     browser.devtools("Network.enable", &json!({}));
     browser.devtools(
         "Network.emulateNetworkConditions",
         &json!({ "offline": true, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 }),
     );
-    browser.open(&format!("file://{}", file.display()));
-    browser.shows("Memorizing single examples since epoch 3");
+    browser.complaints();
+    browser.requested();
+    browser.open(&format!("file://{}", report.display()));
+    browser.shows("frozen on");
     until("the onset in the charts", || marks(&browser).as_array()?.contains(&json!("onset 3")).then_some(()));
+    until("the matrix", drawn);
+    assert_eq!(told(&browser), live);
     names_are_text(&browser);
-    assert_eq!(browser.run("return document.querySelectorAll('.heatmaplayer image').length"), 1);
     assert_eq!(browser.complaints(), Vec::<String>::new());
     let elsewhere = |url: &String| !url.starts_with("file:") && !url.starts_with("data:") && !url.starts_with("blob:");
     assert_eq!(browser.requested().into_iter().filter(elsewhere).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+#[test]
+fn runs_of_the_history_are_found_among_a_thousand_and_open() {
+    let Some(browser) = Browser::start() else { return };
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let mut daemon = serve(state.path(), "127.0.0.1:0");
+    let client = Client::of(daemon.served_address(), state.path());
+    train(&client, "kept");
+    document(&client.finish("kept"), 200);
+    daemon.signal("TERM");
+    daemon.end();
+    let history = Connection::open(state.path().join("history.sqlite")).expect("the history is there");
+    let many = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 999)
+         INSERT INTO runs (name, attempt, framework, mode, layers, declared_at, status, updated_at, standing)
+         SELECT printf('run%03d', n), attempt, framework, mode, layers, declared_at, 'failed', updated_at + n, standing FROM runs, numbers";
+    assert_eq!(history.execute(many, []).expect("the history can be written"), 999);
+    drop(history);
+    let mut daemon = serve(state.path(), "127.0.0.1:0");
+    let address = daemon.served_address();
+    browser.open(&format!("http://{address}/"));
+    let names = || browser.run("return [...document.querySelectorAll('nav .name')].map((name) => name.textContent)");
+    let listed = |count: usize| names().as_array().filter(|names| names.len() == count).cloned();
+    assert_eq!(until("the newest runs", || listed(100))[0], "run999");
+    browser.run("document.querySelector('nav button').click()");
+    until("more of them", || listed(200));
+    browser.run("const word = document.querySelector('nav input'); word.value = 'KEP'; word.dispatchEvent(new Event('input'))");
+    assert_eq!(until("the one that was looked for", || listed(1)), [json!("kept")]);
+    browser.run("document.querySelector('nav a').click()");
+    browser.shows("Memorizing single examples since epoch 3");
+    until("the onset in the charts", || marks(&browser).as_array()?.contains(&json!("onset 3")).then_some(()));
+    until("the matrix", || (browser.run("return document.querySelectorAll('.heatmaplayer image').length") == 1).then_some(()));
+    names_are_text(&browser);
+    assert_eq!(browser.run("return document.querySelector('button.stop').hidden"), true, "it is over");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+/// What the page of a daemon with a long history may take, and the daemon to begin and to list it.
+#[test]
+#[ignore = "measures with the state folder in ROTEWATCH_HISTORY, which `cargo bench --bench history` leaves there"]
+fn a_history_of_a_thousand_runs_is_listed_and_painted_at_once() {
+    let state = std::env::var("ROTEWATCH_HISTORY").expect("a state folder");
+    let browser = Browser::start().expect("a browser");
+    let starting = Stopwatch::start();
+    let mut daemon = serve(Path::new(&state), "127.0.0.1:0");
+    let address = daemon.served_address();
+    let restart = starting.elapsed();
+    let mut lists: Vec<Duration> = (0..21)
+        .map(|_| {
+            let asking = Stopwatch::start();
+            assert_eq!(get(address, "/api/v1/runs").status, 200);
+            asking.elapsed()
+        })
+        .collect();
+    lists.sort();
+    let list = lists[lists.len() / 2];
+    println!("the daemon serves after {restart:.1?}, and lists its runs in {list:.1?}");
+    assert!(restart < Duration::from_secs(2) && list < Duration::from_millis(100));
+    for opening in 1..=5 {
+        browser.open(&format!("http://{address}/?{opening}"));
+        until("the list", || (browser.run("return document.querySelectorAll('nav li').length") == 100).then_some(()));
+        until("its charts", || browser.run("return document.querySelectorAll('.main-svg').length >= 5").as_bool()?.then_some(()));
+        let paints = browser.run("return performance.getEntriesByType('paint').map((paint) => [paint.name, paint.startTime])");
+        let whole = browser.run("return performance.now()");
+        println!("opening {opening}: {paints}, the newest run's charts within {whole} ms");
+        let first = paints[0][1].as_f64().expect("it was painted");
+        assert!(first < 1000.0, "{first} ms");
+    }
 }
