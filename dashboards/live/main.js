@@ -154,6 +154,7 @@ function renderHealth(epochs) {
     rows.push(...Object.entries(dropped).filter(([, count]) => count > 0).map(([reason, count]) => [`Dropped: ${inWords(reason)}`, whole(count)]));
     if (!Object.values(dropped).some((count) => count > 0)) rows.push(["Frames dropped", "0"]);
     rows.push(["Values that were no numbers", whole(state.flow.nonfinite_values_total)]);
+    if (state.flow.store_degraded) rows.push(["The history", "is not written; the log says why"]);
   }
   facts(flow, rows);
   const hint = newest?.hints ?? {};

@@ -15,7 +15,7 @@ function runPath(run) {
 function readFlow(text) {
   const flow = { dropped: {} };
   for (const line of text.split("\n")) {
-    const found = /^rotewatch_(frames_offered_total|frames_measured_total|frames_dropped_total|nonfinite_values_total|channel_frames|channel_capacity_frames)(?:\{reason="([a-z_]+)"\})? (\S+)$/.exec(line);
+    const found = /^rotewatch_(frames_offered_total|frames_measured_total|frames_dropped_total|nonfinite_values_total|channel_frames|channel_capacity_frames|store_degraded)(?:\{reason="([a-z_]+)"\})? (\S+)$/.exec(line);
     if (!found) continue;
     if (found[2]) flow.dropped[found[2]] = Number(found[3]);
     else flow[found[1]] = Number(found[3]);

@@ -33,6 +33,7 @@ use crate::identity::{LayerName, RunName};
 use crate::roster::Roster;
 use crate::run::{Attempt, Run};
 use crate::state::OwnedName;
+use crate::store::PastEpoch;
 use crate::tap::SamplingParams;
 use crate::units::Epoch;
 use session::Session;
@@ -99,8 +100,10 @@ impl Ingest {
     /// # Errors
     /// If another attempt is alive, this one was declared otherwise or is over, or the run cannot be opened.
     pub fn declare(&self, name: RunName, declared: DeclaredRun, origin: Origin) -> Result<Arc<Run>, Refusal> {
-        let mut sessions = self.sessions();
         let attempt = declared.attempt;
+        // Before the lock: a long past takes a while to read.
+        let past = self.past(&name, &declared, origin)?;
+        let mut sessions = self.sessions();
         if let Some(session) = sessions.get(&name) {
             let standing = session.run();
             if standing.attempt() == attempt && standing.is_open() {
@@ -124,11 +127,12 @@ impl Ingest {
         }
         let owned = OwnedName::take(&self.params.state, name.clone())?;
         let on_full = if origin == Origin::Inbox { OnFull::Wait } else { self.params.on_full };
-        let recall = self.params.recall.as_ref().filter(|_| origin == Origin::Http);
-        recall.map_or(Ok(()), |recall| recall.recall(&name, &declared))?;
+        if let Some(recall) = &self.params.recall {
+            recall.leave(&name, attempt, past);
+        }
         let opened = self.roster.open(declared.declaration(name.clone()), attempt, on_full);
-        if let (Some(recall), Err(_)) = (recall, &opened) {
-            recall.forget(&name, &declared);
+        if let (Some(recall), Err(_)) = (&self.params.recall, &opened) {
+            recall.take_back(&name, attempt);
         }
         let tap = opened?;
         let session = Arc::new(Session::new(tap, Some(owned), declared, origin));
@@ -169,6 +173,17 @@ impl Ingest {
         let session = self.session(name, attempt)?;
         session.finish(ending);
         Ok(Arc::clone(session.run()))
+    }
+
+    /// What the history knows of an attempt that is not open here; nothing of what comes as files.
+    fn past(&self, name: &RunName, declared: &DeclaredRun, origin: Origin) -> Result<Vec<PastEpoch>, Refusal> {
+        let is_open = |session: &Arc<Session>| session.run().attempt() == declared.attempt && session.run().is_open();
+        match &self.params.recall {
+            Some(recall) if origin == Origin::Http && !self.sessions().get(name).is_some_and(is_open) => {
+                recall.past(name, declared)
+            }
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// The attempt of a run, which has just given a sign of life.

@@ -6,7 +6,8 @@ use super::document::DeclaredRun;
 use super::refusal::Refusal;
 use crate::identity::RunName;
 use crate::monitor::Pasts;
-use crate::store::{Reader, StoreError, StoredRun, past};
+use crate::run::Attempt;
+use crate::store::{PastEpoch, Reader, StoreError, StoredRun, past};
 
 /// Where it is read, and where the monitor finds it.
 #[derive(Clone, Debug)]
@@ -22,39 +23,41 @@ impl Recall {
         Recall { reader, pasts }
     }
 
-    /// Leaves the attempt's past to the monitor, if it has one. A history that cannot be read is none.
+    /// The epochs of an attempt that came before; none of one that begins. A history that cannot be read knows of none.
     ///
     /// # Errors
     /// If the attempt is over, or was declared otherwise.
-    pub(super) fn recall(&self, name: &RunName, declared: &DeclaredRun) -> Result<(), Refusal> {
+    pub(super) fn past(&self, name: &RunName, declared: &DeclaredRun) -> Result<Vec<PastEpoch>, Refusal> {
         let attempt = declared.attempt;
-        let found = self.find(name, declared).unwrap_or_else(|error| {
+        let found = self.find(name, attempt).unwrap_or_else(|error| {
             tracing::warn!(run = %name, "what the history knows of this run cannot be read, so it begins anew: {error}");
             None
         });
-        let Some((stored, past)) = found else { return Ok(()) };
+        let Some((stored, past)) = found else { return Ok(Vec::new()) };
         if stored.ending.is_some() {
             return Err(Refusal::Over { run: name.clone(), attempt });
         }
         if stored.layers != declared.layers || stored.mode != declared.mode {
             return Err(Refusal::DeclaredOtherwise { run: name.clone(), attempt });
         }
-        self.pasts.put(name, attempt, past);
-        Ok(())
+        Ok(past)
     }
 
-    /// Takes back what was left for an attempt that could not be opened.
-    pub(super) fn forget(&self, name: &RunName, declared: &DeclaredRun) {
-        self.pasts.forget(name, declared.attempt);
+    /// Leaves the past of an attempt to the monitor, before the run is opened.
+    pub(super) fn leave(&self, name: &RunName, attempt: Attempt, past: Vec<PastEpoch>) {
+        if !past.is_empty() {
+            self.pasts.put(name, attempt, past);
+        }
     }
 
-    fn find(
-        &self,
-        name: &RunName,
-        declared: &DeclaredRun,
-    ) -> Result<Option<(StoredRun, Vec<crate::store::PastEpoch>)>, StoreError> {
+    /// Takes it back, where the run could not be opened.
+    pub(super) fn take_back(&self, name: &RunName, attempt: Attempt) {
+        self.pasts.forget(name, attempt);
+    }
+
+    fn find(&self, name: &RunName, attempt: Attempt) -> Result<Option<(StoredRun, Vec<PastEpoch>)>, StoreError> {
         let Some(history) = self.reader.snapshot()? else { return Ok(None) };
-        let Some(stored) = history.run(name, Some(declared.attempt))? else { return Ok(None) };
+        let Some(stored) = history.run(name, Some(attempt))? else { return Ok(None) };
         let past = past(&history, &stored)?;
         Ok(Some((stored, past)))
     }

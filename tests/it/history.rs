@@ -183,6 +183,44 @@ fn no_restart_makes_a_hook_fire_twice() {
 }
 
 #[test]
+fn a_damaged_history_is_set_aside_and_watching_goes_on() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    fs::write(state.path().join("history.sqlite"), "SQLite format 3\0 and nothing that follows from it").expect("a file");
+    let mut daemon = serve(state.path());
+    let client = Client::of(daemon.served_address(), state.path());
+    alarming(&client, "run");
+    let names = fs::read_dir(state.path()).expect("the folder").map(|entry| entry.expect("a file").file_name());
+    let aside: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with("history.sqlite.corrupt-")).collect();
+    assert_eq!(aside.len(), 1, "{aside:?}");
+    assert!(daemon.stderr().contains(&*aside[0].to_string_lossy()), "{}", daemon.stderr());
+    assert_eq!(told(state.path(), &["show", "run", "--json"])["epochs"].as_array().map(Vec::len), Some(ALARMING.len()));
+}
+
+#[test]
+fn a_full_history_degrades_and_says_so() {
+    let daemon = daemon_with(|config| (config.history.bytes, config.history.matrix_epochs) = (1 << 20, 1000));
+    let client = &daemon.client;
+    document(&client.declare("run", ATTEMPT, &["a"]), 200);
+    let body = frame(&[("a", &layer(600, 200, 2.0))]);
+    let is_degraded = || scrape(&daemon.monitor).value("store_degraded") == 1.0;
+    let full = (0..1000).find(|epoch| {
+        document(&client.activations("run", *epoch, 0, &body), 202);
+        // Judged as ever, within the patience of the request.
+        client.judged("run", *epoch);
+        is_degraded()
+    });
+    let full = full.expect("a file of 1 MiB holds no more");
+    let standing = client.read("runs/run");
+    assert!(standing["committed_epoch"].as_u64().is_some_and(|committed| committed < u64::from(full)), "{standing}");
+    let epochs = client.read("runs/run/epochs")["epochs"].clone();
+    assert_eq!(epochs[full as usize]["committed"], false);
+    assert_eq!(epochs[0]["committed"], true);
+    assert!(scrape(&daemon.monitor).value(r#"store_errors_total{op="write"}"#) >= 1.0);
+    document(&client.activations("run", full + 1, 0, &body), 202);
+    assert_eq!(client.judged("run", full + 1)["epoch"], full + 1);
+}
+
+#[test]
 fn a_run_that_left_memory_is_told_as_before() {
     let daemon = daemon_with(|config| config.limits.retire_finished_seconds = 0);
     let client = &daemon.client;
