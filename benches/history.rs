@@ -1,7 +1,7 @@
 //! A history of 1,000 runs of 100 epochs and 8 layers: how large its file is, how long it takes to write, and how long to list, show
 //! and export.
 //!
-//! The runs go through the same feed that the monitor uses. With `ROTEWATCH_HISTORY` naming a folder, the history is left there, for the
+//! The runs go through the same feed that the monitor uses; the time to write them includes making their reports. With `ROTEWATCH_HISTORY` naming a folder, the history is left there, for the
 //! test that opens its page in a browser (`benches/record/history.md`).
 
 use std::path::{Path, PathBuf};
