@@ -22,7 +22,7 @@ pub(super) fn text(history: &Snapshot, run: &StoredRun) -> Result<String, StoreE
         if word("kind").is_empty() { String::new() } else { format!(" ({})", word("kind")) }
     );
     for (what, said) in
-        [("why", word("why")), ("what to do", word("remedy")), ("stopped", run.stop_reason.as_deref().unwrap_or_default())]
+        [("why", word("why")), ("what to do", word("remedy")), ("asked to stop", run.stop_reason.as_deref().unwrap_or_default())]
     {
         if !said.is_empty() {
             let _ = writeln!(text, "{what}: {}", plain(said));
