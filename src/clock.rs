@@ -39,3 +39,42 @@ pub fn wall_clock() -> SystemTime {
 pub fn unix_seconds() -> f64 {
     wall_clock().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
+
+/// Seconds since 1970 as a date and a time of day in UTC: `2026-01-31 23:59:59Z`.
+///
+/// # Source
+/// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms" (2013), `civil_from_days`: eras of 400 years that begin in March, so that the
+/// leap day is their last.
+#[must_use]
+pub fn utc(unix_seconds: f64) -> String {
+    let seconds = unix_seconds as i64;
+    let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let since_march = days + 719_468;
+    let (era, of_era) = (since_march.div_euclid(146_097), since_march.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}Z", of_day / 3600, of_day / 60 % 60, of_day % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        for (seconds, expected) in [
+            (0.0, "1970-01-01 00:00:00Z"),
+            (951_782_399.0, "2000-02-28 23:59:59Z"),
+            (951_782_400.9, "2000-02-29 00:00:00Z"),
+            (951_868_800.0, "2000-03-01 00:00:00Z"),
+            (1_767_225_600.0, "2026-01-01 00:00:00Z"),
+            (4_107_542_399.0, "2100-02-28 23:59:59Z"),
+        ] {
+            assert_eq!(utc(seconds), expected);
+        }
+    }
+}

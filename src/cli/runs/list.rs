@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::text::{columns, time};
+use super::text::columns;
+use crate::clock::utc;
 use crate::store::{StoredRun, document};
 
 /// For people.
@@ -26,7 +27,7 @@ pub(super) fn table(runs: &[StoredRun]) -> String {
             run.newest_epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string()),
             verdict,
             onset,
-            time(run.updated_at.unwrap_or(run.declared_at)),
+            utc(run.updated_at.unwrap_or(run.declared_at)),
             if run.is_baseline { "baseline".to_owned() } else { String::new() },
         ]
     };

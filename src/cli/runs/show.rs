@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::text::{columns, number, plain, time};
+use super::text::{columns, number, plain};
+use crate::clock::utc;
 use crate::store::{Epochs, Snapshot, StoreError, StoredEpoch, StoredRun, document};
 
 /// Epochs that people are shown, the newest ones.
@@ -31,7 +32,7 @@ pub(super) fn text(history: &Snapshot, run: &StoredRun) -> Result<String, StoreE
     let _ = writeln!(
         text,
         "declared {}, {} epochs, framework {}, {} layers",
-        time(run.declared_at),
+        utc(run.declared_at),
         run.epochs,
         plain(&run.framework),
         run.layers.len()

@@ -4,6 +4,7 @@ use std::fs;
 
 use super::super::capture::Captures;
 use super::blocks::Block;
+use crate::clock::utc;
 
 /// The lines above every report.
 #[derive(Clone, Debug)]
@@ -24,7 +25,7 @@ impl Head {
     /// The head of a report on this machine.
     #[must_use]
     pub fn here(title: String, command: String, thresholds: String, unix_seconds: f64) -> Self {
-        Head { title, command, date: date(unix_seconds), machine: machine(), thresholds }
+        Head { title, command, date: day(unix_seconds), machine: machine(), thresholds }
     }
 
     /// What a reader must know to make the report again.
@@ -64,37 +65,7 @@ fn machine() -> String {
 }
 
 /// The day of a time in UTC.
-///
-/// # Source
-/// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms" (2013), `civil_from_days`: years begin in March, so that the leap day is
-/// their last.
-fn date(unix_seconds: f64) -> String {
-    let days = (unix_seconds / 86_400.0).floor() as i64 + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_are_those_of_the_calendar() {
-        for (seconds, day) in [
-            (0.0, "1970-01-01"),
-            (951_782_399.0, "2000-02-28"),
-            (951_782_400.0, "2000-02-29"),
-            (951_868_800.0, "2000-03-01"),
-            (1_767_225_600.0, "2026-01-01"),
-        ] {
-            assert_eq!(date(seconds), day);
-        }
-    }
+fn day(unix_seconds: f64) -> String {
+    let utc = utc(unix_seconds);
+    utc.split_once(' ').map_or(utc.as_str(), |(day, _)| day).to_owned()
 }
