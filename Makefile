@@ -4,6 +4,8 @@
 #   make test    everything that `cargo test` tests, with and without libtorch, then the Python package's tests
 #   make check   format, lints, documentation, licences, types, then test: what CI runs
 #   make build   target/release/rotewatch and target/release/rotewatch-trainer
+#   make observe the same training under Prometheus and Alertmanager with our rules, on free ports, until Ctrl-C
+#   make share   the dashboards for Grafana's import, in target/dashboards; rules and dashboards for Kubernetes, in target/kubernetes
 #   make bench   the benchmarks
 #   make onset   the alarm's benchmark and the paper's two sweeps, on MNIST from ROTEWATCH_DATA, into target/experiments (1 to 2 hours)
 #   make mutants breaks src/detect in every way that cargo-mutants knows and sees whether a test notices
@@ -17,7 +19,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build run test check fmt doc bench onset mutants clean licences promtool browser axe python-test python-check
+.PHONY: build run test check fmt doc bench onset mutants observe share clean licences observers browser axe grafana-types python-test python-check
 
 PYTHON ?= python3
 TORCH_VERSION := 2.13.0
@@ -27,6 +29,10 @@ CARGO_DENY := 0.20.2
 # What finds barriers in the page; a test runs it in a browser.
 AXE_CORE := 4.11.0
 CARGO_MUTANTS := 27.1.0
+GRAFANA_SCHEMA := 13.2.3
+TYPESCRIPT := 5.9.3
+# The schemas of Kubernetes' own kinds, as of 1.37; a test holds the manifests to them.
+KUBERNETES_VALIDATE := 1.37.0
 # What the benchmarks are compared with.
 SCIKIT_LEARN := 1.9.1
 
@@ -43,7 +49,7 @@ run: build
 	keep=; if [ -t 1 ]; then keep=--keep-serving; fi; \
 	  exec target/release/rotewatch train --task digits --label-noise 0.4 $$keep
 
-test: $(libtorch) promtool browser axe
+test: $(libtorch) observers browser axe grafana-types .venv/kubernetes-validate-$(KUBERNETES_VALIDATE).installed
 	cargo test --locked --no-default-features
 	cargo test --locked
 	$(MAKE) python-test
@@ -83,6 +89,14 @@ onset: build
 	for grid in onset shuffled-mnist colored-mnist; do \
 	  target/release/rotewatch experiment config/experiments/$$grid.yaml --out target/experiments/$$grid; done
 
+observe: build observers
+	keep=; if [ -t 1 ]; then keep=--keep-serving; fi; \
+	  exec config/prometheus/observe.sh target/release/rotewatch train --task digits --label-noise 0.4 $$keep
+
+share:
+	$(PYTHON) dashboards/share.py target/dashboards
+	$(PYTHON) config/kubernetes/render.py target/kubernetes
+
 mutants:
 	cargo mutants --version 2>/dev/null | grep -qF ' $(CARGO_MUTANTS)' || cargo install --locked --version $(CARGO_MUTANTS) cargo-mutants
 	cargo mutants --no-shuffle --file 'src/detect/*.rs' --no-default-features --output target -- --lib detect::
@@ -97,6 +111,11 @@ clean:
 	ln -sfn "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torch" .venv/libtorch
 	touch $@
 
+.venv/kubernetes-validate-$(KUBERNETES_VALIDATE).installed:
+	test -d .venv || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet kubernetes-validate==$(KUBERNETES_VALIDATE)
+	touch $@
+
 .venv/scikit-learn-$(SCIKIT_LEARN).installed:
 	test -d .venv || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet scikit-learn==$(SCIKIT_LEARN)
@@ -109,12 +128,13 @@ clean:
 	.venv-python/bin/python -m pip install --quiet -r $<
 	touch $@
 
-# Debian's package `prometheus`, for its promtool. Only root installs packages; everybody else is told how.
-promtool:
-	if command -v promtool >/dev/null; then :; \
+# Debian's packages `prometheus` (with promtool) and `prometheus-alertmanager` (with amtool). Only root installs packages; everybody
+# else is told how.
+observers:
+	if command -v promtool >/dev/null && command -v amtool >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >/dev/null; \
-	else echo "promtool is missing, so tests that need it will skip: sudo apt-get install prometheus"; fi
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus prometheus-alertmanager >/dev/null; \
+	else echo "Prometheus or Alertmanager is missing, so tests that need them will skip: sudo apt-get install prometheus prometheus-alertmanager"; fi
 
 # Chromium and its driver, for the tests of the page.
 browser:
@@ -122,6 +142,15 @@ browser:
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; \
 	else echo "chromedriver is missing, so tests of the page will skip: sudo apt-get install chromium chromium-driver"; fi
+
+# Grafana's types and the compiler that reads them, for a test of the dashboards.
+grafana-types: target/grafana/schema-$(GRAFANA_SCHEMA).installed
+
+target/grafana/schema-$(GRAFANA_SCHEMA).installed:
+	mkdir -p target/grafana
+	if command -v npm >/dev/null; then \
+	  npm install --silent --no-fund --no-audit --prefix target/grafana @grafana/schema@$(GRAFANA_SCHEMA) typescript@$(TYPESCRIPT) >/dev/null && touch $@; \
+	else echo "npm is missing, so the dashboards are not held to Grafana's types: sudo apt-get install npm"; fi
 
 # From npm's registry, by npm where there is one; nothing of it is part of the program.
 axe: target/axe/axe-core-$(AXE_CORE).unpacked

@@ -13,6 +13,7 @@ use crate::board::{Board, Follower};
 use crate::clock::{Stopwatch, wall_clock};
 use crate::config::{Config, ConfigWatcher, LiveConfig, Wiring};
 use crate::detect::{BaselineParams, DetectParams, ExampleLevelParams, HeuristicParams, Reference};
+use crate::discovery::{self, Endpoint, ScrapeTarget};
 use crate::document::{DocumentError, TrainingDocument};
 use crate::gate::{Capacity, FlowCounts};
 use crate::hooks::{HookOutcome, HookSwitch, Hooks, OnsetMemory};
@@ -31,7 +32,8 @@ pub use crate::roster::DeclareError;
 use crate::roster::{Roster, RosterLimits};
 use crate::run::{Attempt, Declaration};
 use crate::serve::{
-    self, AllowedHosts, Archive, EventFeed, IngestSite, Readiness, ServeError, Server, Site, WebConfig, WebConfigError,
+    self, AllowedHosts, Archive, EventFeed, IngestSite, Readiness, ScrapeDesk, ServeError, Server, Site, WebConfig,
+    WebConfigError,
 };
 use crate::state::{OwnedName, StateError};
 use crate::stop::Part;
@@ -93,13 +95,11 @@ pub enum StartError {
         /// What the system said.
         reason: String,
     },
-    /// A series was registered twice.
-    #[error("the metrics cannot be registered: {0}")]
-    Metrics(String),
 }
 
 /// What a monitor is started with.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct Setup {
     /// The configuration.
     pub config: Config,
@@ -115,6 +115,8 @@ pub struct Setup {
     pub web_config: Option<PathBuf>,
     /// Whether a history is kept in the state folder, for `rotewatch runs` and so that epochs outlive this process.
     pub history: bool,
+    /// Whether the state folder tells Prometheus where this process is scraped; needs one.
+    pub discoverable: bool,
     /// Who is told what came of each hook's firing, on the same terms.
     pub hook_subscribers: Vec<Sender<HookOutcome>>,
 }
@@ -139,6 +141,7 @@ pub struct Monitor {
     ready: Readiness,
     server: Option<Server>,
     encrypted: bool,
+    target: Option<ScrapeTarget>,
     inbox: Option<Inbox>,
     closing: Option<Sender<()>>,
     thread: Option<Part>,
@@ -163,7 +166,17 @@ impl Monitor {
     /// # Errors
     /// See [`StartError`].
     pub fn set_up(setup: Setup) -> Result<Self, StartError> {
-        let Setup { config, file, any_port_will_do, subscribers, ingest, web_config, history, mut hook_subscribers } = setup;
+        let Setup {
+            config,
+            file,
+            any_port_will_do,
+            subscribers,
+            ingest,
+            web_config,
+            history,
+            discoverable,
+            mut hook_subscribers,
+        } = setup;
         let params = monitor_params(&config, history)?;
         Kernel::from_environment()?;
         let listener = config.listen.map(|address| listen(address, any_port_will_do)).transpose()?;
@@ -203,6 +216,7 @@ impl Monitor {
             ready: Readiness::default(),
             server: None,
             encrypted: false,
+            target: None,
             inbox: None,
             closing: Some(closing),
             thread: Some(Part::spawn("monitor", move || thread.run(&events, &closed)).map_err(thread_failed("monitor"))?),
@@ -214,7 +228,7 @@ impl Monitor {
         };
         let ingest = ingest.then(|| monitor.ingest()).transpose()?;
         if let Some(listener) = listener {
-            monitor.serve(listener, ingest.as_ref(), web)?;
+            monitor.serve(listener, ingest.as_ref(), web, discoverable)?;
         }
         if let Some((ingest, folder)) = ingest.zip(monitor.config.inbox.clone()) {
             let inbox = Inbox::start(&folder, ingest, monitor.config.limits.body).map_err(StartError::Inbox)?;
@@ -239,7 +253,13 @@ impl Monitor {
         Ok(Arc::new(Ingest::new(Arc::clone(&self.roster), params)))
     }
 
-    fn serve(&mut self, listener: TcpListener, ingest: Option<&Arc<Ingest>>, web: Option<WebConfig>) -> Result<(), StartError> {
+    fn serve(
+        &mut self,
+        listener: TcpListener,
+        ingest: Option<&Arc<Ingest>>,
+        web: Option<WebConfig>,
+        discoverable: bool,
+    ) -> Result<(), StartError> {
         let reload = match &self.watcher {
             Some(watcher) if self.config.web.allow_reload => {
                 let token = crate::token::read_or_create(&state_folder(&self.config)?)?;
@@ -261,12 +281,19 @@ impl Monitor {
         let hooks = self.hooks.as_ref().map(Hooks::counts).unwrap_or_default();
         let history = self.history.as_ref().map(Store::counts);
         let gate = Arc::clone(self.roster.intake().gate());
-        let metrics = Metrics::new(Arc::clone(&self.board), gate, hooks, history.clone(), status)
-            .map_err(|error| StartError::Metrics(error.to_string()))?;
+        let series_max = self.config.limits.series;
+        let metrics = Metrics::new(Arc::clone(&self.board), gate, hooks, history.clone(), status, series_max);
         let events = Arc::new(EventFeed::default());
         self.board.follow(Arc::clone(&events) as Arc<dyn Follower>);
+        self.encrypted = web.as_ref().is_some_and(WebConfig::serves_tls);
+        let address = discovery::reachable(listener.local_addr().map_err(ServeError::Thread)?);
+        let endpoint = Endpoint { address, encrypted: self.encrypted };
+        let state = discoverable.then(|| state_folder(&self.config)).transpose()?;
         let site = Site {
-            metrics,
+            endpoint,
+            state: state.clone(),
+            metrics: Arc::new(metrics),
+            scrapes: ScrapeDesk::default(),
             events,
             board: Arc::clone(&self.board),
             ready: self.ready.clone(),
@@ -278,13 +305,13 @@ impl Monitor {
                 .map(|counts| Ok::<_, StateError>(Archive::new(Reader::of(&state_folder(&self.config)?), counts)))
                 .transpose()?,
         };
-        self.encrypted = site.web.as_ref().is_some_and(WebConfig::serves_tls);
         let guarded = site.web.is_some();
         let server = Server::start(listener, Arc::new(site))?;
         if !server.address().ip().is_loopback() && !guarded {
             tracing::warn!(address = %server.address(), "HTTP is served beyond this machine, without encryption or passwords");
         }
         self.server = Some(server);
+        self.target = state.map(|state| ScrapeTarget::announce(&state, endpoint)).transpose()?;
         Ok(())
     }
 
@@ -357,6 +384,8 @@ impl Monitor {
         let patience = Duration::from_secs(self.config.limits.shutdown_seconds);
         let since = Stopwatch::start();
         self.ready.set(false);
+        // What is scraped no longer is not to be missed.
+        self.target.take();
         let for_hooks = patience.saturating_sub(SERVER_RESERVE.min(patience / 10));
         if let Some(hooks) = &self.hooks {
             hooks.announce_end(since, for_hooks);

@@ -14,7 +14,7 @@
 //! | [`run`], [`gate`], [`event`], [`tap`], [`roster`] | the trainer's side of the channel |
 //! | [`detect`] | rules that find memorization |
 //! | [`wire`], [`window`], [`report`], [`retirement`], [`board`], [`hooks`], [`store`], [`monitor`] | the monitor's side of the channel, who is told of alarms, and the history |
-//! | [`token`], [`state`], [`ingest`] | what belongs to this user alone; runs that are trained elsewhere |
+//! | [`token`], [`state`], [`discovery`], [`ingest`] | what belongs to this user alone; where its processes are scraped; runs that are trained elsewhere |
 //! | [`charts`], [`page`] | pictures; the live page, and the same page frozen in a file |
 //! | [`watch`], [`yaml`], [`config`] | changed files; the configuration and its file |
 //! | [`metrics`], [`serve`] | how it is seen from outside |
@@ -32,6 +32,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod detect;
+pub mod discovery;
 pub mod document;
 pub mod event;
 pub mod experiment;

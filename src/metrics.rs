@@ -1,15 +1,19 @@
 //! Every Prometheus series: name, help, labels. The only user of the crate `prometheus`.
 //!
-//! Nothing is counted here. A scrape turns what stands on the [`Board`] and at the [`Gate`] into text, so a series
-//! exists exactly while there is something to say: a score is absent while it is too early to tell.
+//! A scrape turns what stands on the [`Board`] and at the [`Gate`] into text, so a series exists exactly while there is
+//! something to say: a score is absent while it is too early to tell. Nothing is measured in a scrape, and the text of a run is
+//! made once for each of its reports.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+mod requests;
+mod text;
 
-use prometheus::core::{Collector, Desc};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
-use prometheus::{Registry, TextEncoder};
 
 use crate::board::{Board, RunView};
 use crate::gate::{DropReason, Gate};
@@ -19,6 +23,8 @@ use crate::kernels::Kernel;
 use crate::report::{BucketCounts, EpochReport, LayerReport};
 use crate::store::{StoreCounts, StoreOp};
 use crate::verdict::{Answer, Kind, Verdict};
+pub use requests::RequestCounts;
+use text::{Page, RunTexts};
 
 /// What the daemon knows of its own configuration file.
 pub trait ReloadStatus: Send + Sync {
@@ -37,27 +43,53 @@ pub struct Exposition {
     pub body: String,
 }
 
-/// A registry that holds every series of this program.
+/// Every series of this program.
 pub struct Metrics {
-    registry: Registry,
+    board: Arc<Board>,
+    gate: Arc<Gate>,
+    hooks: Arc<HookCounts>,
+    store: Option<Arc<StoreCounts>>,
+    reload: Option<Arc<dyn ReloadStatus>>,
+    requests: RequestCounts,
+    process: ProcessCollector,
+    /// Series that a scrape may have, but for those of the daemon and of whole runs.
+    series_max: usize,
+    /// Held while a scrape is put together.
+    texts: Mutex<RunTexts>,
+    repeated: AtomicU64,
+    left_out: AtomicU64,
 }
 
 impl Metrics {
-    /// Registers everything.
-    ///
-    /// # Errors
-    /// If two series share a name, which is a defect of this module.
+    /// Shows what stands there; where it would be more than `series_max` series, histograms are left out first, then the layers.
+    #[must_use]
     pub fn new(
         board: Arc<Board>,
         gate: Arc<Gate>,
         hooks: Arc<HookCounts>,
         store: Option<Arc<StoreCounts>>,
         reload: Option<Arc<dyn ReloadStatus>>,
-    ) -> Result<Self, prometheus::Error> {
-        let registry = Registry::new();
-        registry.register(Box::new(Series { board, gate, hooks, store, reload, descs: descriptions()? }))?;
-        registry.register(Box::new(ProcessCollector::for_self()))?;
-        Ok(Metrics { registry })
+        series_max: usize,
+    ) -> Self {
+        Metrics {
+            board,
+            gate,
+            hooks,
+            store,
+            reload,
+            requests: RequestCounts::default(),
+            process: ProcessCollector::for_self(),
+            series_max,
+            texts: Mutex::default(),
+            repeated: AtomicU64::new(0),
+            left_out: AtomicU64::new(0),
+        }
+    }
+
+    /// Where requests are counted.
+    #[must_use]
+    pub fn requests(&self) -> &RequestCounts {
+        &self.requests
     }
 
     /// All series as they stand, in the text format 0.0.4.
@@ -65,8 +97,51 @@ impl Metrics {
     /// # Errors
     /// If a series cannot be written, which is a defect of this module.
     pub fn expose(&self) -> Result<Exposition, prometheus::Error> {
-        let body = TextEncoder::new().encode_to_string(&self.registry.gather())?;
-        Ok(Exposition { content_type: "text/plain; version=0.0.4; charset=utf-8", body })
+        // A panic while the lock is held leaves whole texts.
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let runs = self.board.runs();
+        let selection = texts.select(&runs, self.series_max)?;
+        self.left_out.fetch_add(selection.left_out as u64, Ordering::Relaxed);
+        self.note_repeated(selection.repeated);
+        let mut page = Page::default();
+        let own = self.own().families();
+        // Told of by the next scrape: this one is as good as written.
+        self.note_repeated(own.repeated);
+        for family in own.families.iter().chain(&self.process.collect()) {
+            page.family(family)?;
+        }
+        for (name, text) in texts.selected() {
+            page.add(name, text);
+        }
+        Ok(Exposition { content_type: "text/plain; version=0.0.4; charset=utf-8", body: page.body() })
+    }
+
+    /// Prometheus would keep the first of two samples of one series in silence, so they are counted here.
+    fn note_repeated(&self, repeated: u64) {
+        debug_assert_eq!(repeated, 0, "a series stands twice in a scrape");
+        self.repeated.fetch_add(repeated, Ordering::Relaxed);
+    }
+
+    /// What the daemon says of itself.
+    fn own(&self) -> Sheet {
+        let mut sheet = Sheet::default();
+        sheet.flow(&self.gate);
+        sheet.histogram(&COMPUTE, &[], &self.board.compute_seconds());
+        sheet.hooks(&self.hooks);
+        if let Some(store) = &self.store {
+            sheet.store(store);
+        }
+        if let Some(reload) = &self.reload {
+            sheet.put(&RELOAD_OK, &[], f64::from(u8::from(reload.last_reload_successful())));
+            sheet.put(&RELOAD_TIME, &[], reload.last_success_unix_seconds());
+        }
+        for ((route, code), count) in self.requests.snapshot() {
+            sheet.put(&HTTP_REQUESTS, &[route, &code.to_string()], whole(count));
+        }
+        sheet.put(&EXPOSITION_ERRORS, &[], whole(self.repeated.load(Ordering::Relaxed)));
+        sheet.put(&SERIES_LIMITED, &[], whole(self.left_out.load(Ordering::Relaxed)));
+        sheet.put(&BUILD_INFO, &[env!("CARGO_PKG_VERSION"), Kernel::get().name()], 1.0);
+        sheet
     }
 }
 
@@ -93,7 +168,6 @@ const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'
 macro_rules! series {
     ($($constant:ident = $make:ident($name:literal, [$($label:literal),*], $help:literal);)*) => {
         $(const $constant: Described = $make(concat!("rotewatch_", $name), &[$($label),*], $help);)*
-        const ALL: &[&Described] = &[$(&$constant),*];
     };
 }
 
@@ -153,59 +227,29 @@ series! {
     RELOAD_OK = gauge("config_last_reload_successful", [], "1 if the newest attempt to read the configuration file succeeded.");
     RELOAD_TIME = gauge("config_last_reload_success_timestamp_seconds", [],
         "When the configuration file was last read successfully, in seconds since 1970.");
+    HTTP_REQUESTS = counter("http_requests_total", ["route", "code"],
+        "Requests that were answered, by route and status; `other` stands for every path that is none.");
+    EXPOSITION_ERRORS = counter("exposition_errors_total", [], "Samples left out of scrapes because their series stood there already.");
+    SERIES_LIMITED = counter("series_limited_total", [],
+        "Series left out of scrapes to keep to limits.series, added up over the scrapes.");
     BUILD_INFO = gauge("build_info", ["version", "kernel"], "Always 1; the version and the variant of the measures' kernels.");
 }
 
-fn descriptions() -> Result<Vec<Desc>, prometheus::Error> {
-    let describe = |series: &&Described| {
-        let labels = series.labels.iter().map(ToString::to_string).collect();
-        Desc::new(series.name.into(), series.help.into(), labels, HashMap::new())
-    };
-    ALL.iter().map(describe).collect()
-}
-
-/// Everything but the process's own series.
-struct Series {
-    board: Arc<Board>,
-    gate: Arc<Gate>,
-    hooks: Arc<HookCounts>,
-    store: Option<Arc<StoreCounts>>,
-    reload: Option<Arc<dyn ReloadStatus>>,
-    descs: Vec<Desc>,
-}
-
-impl Collector for Series {
-    fn desc(&self) -> Vec<&Desc> {
-        self.descs.iter().collect()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        let mut sheet = Sheet::default();
-        for view in self.board.runs().values() {
-            sheet.run(view);
-        }
-        sheet.flow(&self.gate);
-        sheet.histogram(&COMPUTE, &[], &self.board.compute_seconds());
-        sheet.hooks(&self.hooks);
-        if let Some(store) = &self.store {
-            sheet.store(store);
-        }
-        if let Some(reload) = &self.reload {
-            sheet.put(&RELOAD_OK, &[], f64::from(u8::from(reload.last_reload_successful())));
-            sheet.put(&RELOAD_TIME, &[], reload.last_success_unix_seconds());
-        }
-        sheet.put(&BUILD_INFO, &[env!("CARGO_PKG_VERSION"), Kernel::get().name()], 1.0);
-        sheet.families()
-    }
-}
-
-/// The samples of one scrape, by series.
+/// Samples, by series.
 #[derive(Default)]
 struct Sheet {
     samples: BTreeMap<&'static str, (&'static Described, Vec<Metric>)>,
 }
 
+/// The families of a sheet, each series once.
+struct Families {
+    families: Vec<MetricFamily>,
+    /// Samples that were left out because their series stood there already.
+    repeated: u64,
+}
+
 impl Sheet {
+    /// What is said of a run as a whole.
     fn run(&mut self, view: &RunView) {
         let run = view.run.name().as_str();
         let declaration = view.run.declaration();
@@ -218,11 +262,21 @@ impl Sheet {
         for spelling in Verdict::ALL {
             self.put(&VERDICT, &[run, spelling], truth(spelling == verdict));
         }
-        let Some(report) = &view.report else { return };
-        self.report(run, report);
-        for layer in &report.layers {
-            self.layer(run, layer);
+        if let Some(report) = &view.report {
+            self.report(run, report);
         }
+    }
+
+    /// What is said of its layers' newest epoch.
+    fn layers(&mut self, view: &RunView) {
+        for layer in view.report.iter().flat_map(|report| &report.layers) {
+            self.layer(view.run.name().as_str(), layer);
+        }
+    }
+
+    /// What is said of all epochs of its layers.
+    fn histograms(&mut self, view: &RunView) {
+        let run = view.run.name().as_str();
         for (layer, histograms) in view.histograms.iter() {
             let layer = layer.as_str();
             self.histogram(&NEURON_ENTROPY, &[run, layer, "network"], &histograms.entropy_network);
@@ -357,8 +411,15 @@ impl Sheet {
         self.samples.entry(series.name).or_insert_with(|| (series, Vec::new())).1.push(metric);
     }
 
-    fn families(self) -> Vec<MetricFamily> {
-        let family = |(series, metrics): (&Described, Vec<Metric>)| {
+    /// In the order of the series' names and then of their labels, so that the same state gives the same text.
+    fn families(self) -> Families {
+        let mut repeated = 0;
+        let family = |(series, mut metrics): (&Described, Vec<Metric>)| {
+            let put = metrics.len();
+            // The sort is stable: of two samples of one series the first one stays.
+            metrics.sort_by(|a, b| label_values(a).cmp(label_values(b)));
+            metrics.dedup_by(|a, b| label_values(a).eq(label_values(b)));
+            repeated += (put - metrics.len()) as u64;
             let mut family = MetricFamily::default();
             family.set_name(series.name.into());
             family.set_help(series.help.into());
@@ -366,8 +427,13 @@ impl Sheet {
             family.set_metric(metrics);
             family
         };
-        self.samples.into_values().map(family).collect()
+        let families = self.samples.into_values().map(family).collect();
+        Families { families, repeated }
     }
+}
+
+fn label_values(metric: &Metric) -> impl Iterator<Item = &str> {
+    metric.get_label().iter().map(LabelPair::value)
 }
 
 fn label_pairs(series: &Described, values: &[&str]) -> Vec<LabelPair> {
@@ -388,4 +454,23 @@ fn truth(holds: bool) -> f64 {
 /// A count as Prometheus has it: exact up to 2^53.
 fn whole(count: u64) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_that_is_put_twice_stands_once_with_its_first_value_and_is_counted() {
+        let mut sheet = Sheet::default();
+        for (run, value) in [("b", 1.0), ("a", 2.0), ("b", 3.0), ("a", 4.0), ("a", 5.0)] {
+            sheet.put(&RUN_EPOCH, &[run], value);
+        }
+        sheet.put(&RUN_ACTIVE, &["a"], 1.0);
+        let Families { families, repeated } = sheet.families();
+        assert_eq!(repeated, 3);
+        let epochs = families.iter().find(|family| family.name() == "rotewatch_run_epoch").expect("it was put");
+        let told: Vec<_> = epochs.get_metric().iter().map(|m| (m.get_label()[0].value(), m.get_gauge().get_value())).collect();
+        assert_eq!(told, [("a", 2.0), ("b", 1.0)]);
+    }
 }

@@ -1,6 +1,6 @@
 //! `rotewatch serve`: the daemon for other people's trainers.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
@@ -9,6 +9,7 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use crate::app::{ConfigFile, Monitor, Setup, state_folder};
 use crate::config::Config;
+use crate::discovery::reachable;
 use crate::signals::Interrupt;
 use crate::state::ServedFolder;
 
@@ -62,7 +63,7 @@ pub fn run(args: &ServeArgs) -> Result<Exit, Failure> {
     let served = ServedFolder::take(&state_folder(&config).map_err(Failure::usage)?).map_err(Failure::usage)?;
     let file = args.config.clone().map(|path| ConfigFile { path, overlay: Box::new(args.overlay()), log_level });
     let web_config = args.web_config.clone();
-    let setup = Setup { config, file, ingest: true, web_config, history: true, ..Setup::default() };
+    let setup = Setup { config, file, ingest: true, web_config, history: true, discoverable: true, ..Setup::default() };
     let monitor = Monitor::set_up(setup).map_err(Failure::usage)?;
     let on_hangup = monitor.reload().map(|reload| Box::new(reload) as Box<dyn Fn() + Send>);
     let interrupt = Interrupt::install(on_hangup).context("cannot take over the signals")?;
@@ -79,14 +80,4 @@ pub fn run(args: &ServeArgs) -> Result<Exit, Failure> {
     } else {
         Err(anyhow!("these parts were still busy at the end and were left behind: {}", late.join(", ")).into())
     }
-}
-
-/// An address under which this machine reaches what is served at `address`.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }

@@ -195,6 +195,8 @@ section! {
         layers: usize = 256, Whole(1..=4096), AfterRestart;
         /// Runs at a time.
         runs: usize = 64, Whole(1..=10_000), AfterRestart;
+        /// Series that a scrape has, but for those of the daemon and of whole runs.
+        series: usize = 50_000, Whole(0..=10_000_000), AfterRestart;
         /// Bytes of one request's body, and of one file in the inbox.
         body: u64 = 256 << 20, Bytes(1 << 20..=1 << 40), AfterRestart;
         /// Seconds since an attempt was last heard from, within which a new attempt of the run is refused.

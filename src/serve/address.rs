@@ -34,6 +34,10 @@ pub(super) enum Resource {
     Finish(RunName),
     /// Where a wish to stop goes.
     Stop(RunName),
+    /// Where Alertmanager's messages go.
+    Alerts,
+    /// Where this machine's rotewatch is scraped.
+    Targets,
 }
 
 /// Why a path or a query names nothing.
@@ -90,6 +94,8 @@ impl Resource {
         let epoch = |text: &str| number("epoch", text, u64::from(u32::MAX)).map(|epoch| Epoch(epoch as u32));
         Ok(match parts[..] {
             ["events"] => Resource::Events,
+            ["sd"] => Resource::Targets,
+            ["hooks", "alertmanager"] => Resource::Alerts,
             ["runs"] => Resource::Runs,
             ["runs", name] => Resource::Run(run(name)?),
             ["runs", name, "epochs"] => Resource::Epochs(run(name)?),
@@ -103,13 +109,31 @@ impl Resource {
         })
     }
 
+    /// The word under which requests for it are counted.
+    pub(super) fn route(&self) -> &'static str {
+        match self {
+            Resource::Events => "/api/v1/events",
+            Resource::Runs => "/api/v1/runs",
+            Resource::Run(_) => "/api/v1/runs/{run}",
+            Resource::Epochs(_) => "/api/v1/runs/{run}/epochs",
+            Resource::Verdict(_) => "/api/v1/runs/{run}/verdict",
+            Resource::Matrix(..) => "/api/v1/runs/{run}/layers/{layer}/matrix",
+            Resource::Activations(..) => "/api/v1/runs/{run}/epochs/{epoch}/activations",
+            Resource::End(..) => "/api/v1/runs/{run}/epochs/{epoch}/end",
+            Resource::Finish(_) => "/api/v1/runs/{run}/finish",
+            Resource::Stop(_) => "/api/v1/runs/{run}/stop",
+            Resource::Alerts => "/api/v1/hooks/alertmanager",
+            Resource::Targets => "/api/v1/sd",
+        }
+    }
+
     /// The methods that it takes.
     pub(super) fn methods(&self) -> &'static str {
         match self {
             Resource::Events => "GET",
-            Resource::Runs | Resource::Epochs(_) | Resource::Verdict(_) | Resource::Matrix(..) => "GET, HEAD",
+            Resource::Runs | Resource::Epochs(_) | Resource::Verdict(_) | Resource::Matrix(..) | Resource::Targets => "GET, HEAD",
             Resource::Run(_) => "GET, HEAD, PUT",
-            Resource::Activations(..) | Resource::End(..) | Resource::Finish(_) | Resource::Stop(_) => "POST",
+            Resource::Activations(..) | Resource::End(..) | Resource::Finish(_) | Resource::Stop(_) | Resource::Alerts => "POST",
         }
     }
 }

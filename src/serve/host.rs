@@ -31,7 +31,8 @@ impl AllowedHosts {
     }
 }
 
-fn without_port(header: &str) -> &str {
+/// The name in a `Host` header.
+pub(super) fn without_port(header: &str) -> &str {
     match header.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && (!host.contains(':') || host.ends_with(']')) => host,
         _ => header,

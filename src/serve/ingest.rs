@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::address::{AddressError, Parameters, Resource};
+use super::alerts::AlertDesk;
 use super::answer::{Answer, error, json};
 use super::body::{BodyBudget, ReceivedBody, forget};
 use super::{Site, api};
@@ -36,13 +37,15 @@ pub struct IngestSite {
     token: String,
     body_bytes: u64,
     budget: BodyBudget,
+    alerts: AlertDesk,
 }
 
 impl IngestSite {
     /// Requests must carry `token`; a body has at most `body_bytes`, all bodies together `all_bodies_bytes`.
     #[must_use]
     pub fn new(ingest: Arc<Ingest>, token: String, body_bytes: u64, all_bodies_bytes: u64) -> Self {
-        IngestSite { ingest, token, body_bytes, budget: BodyBudget::new(all_bodies_bytes.max(body_bytes)) }
+        let budget = BodyBudget::new(all_bodies_bytes.max(body_bytes));
+        IngestSite { ingest, token, body_bytes, budget, alerts: AlertDesk::default() }
     }
 
     /// Answers a PUT or POST below `/api/v1/`.
@@ -132,6 +135,11 @@ impl IngestSite {
                     site.events.stop_asked(&view.run);
                 }
                 Ok(json(StatusCode::OK, &Value::Object(api::standing(&view.run))))
+            }
+            (Resource::Alerts, _) => {
+                query.end().map_err(wrong)?;
+                let body = self.document(request).await?;
+                Ok(self.alerts.answer(site, &body.bytes))
             }
             _ => Err(error(StatusCode::NOT_FOUND, AddressError::NoRoute)),
         }

@@ -1,7 +1,7 @@
 //! The HTTP server: one thread of its own, HTTP/1.1, reading what the monitor has published.
 //!
 //! ```text
-//! GET  /metrics      Prometheus text 0.0.4
+//! GET  /metrics      Prometheus text 0.0.4, gzip where it is asked for; 503 above 40 at a time
 //! GET  /             the live page; its scripts and styles are below /assets/
 //! GET  /-/healthy    200 while the process lives
 //! GET  /-/ready      200; 503 until everything is up, while stopping, and while the monitor fails
@@ -13,7 +13,9 @@
 //! POST /api/v1/runs/{run}/finish                       ends a run
 //! POST /api/v1/runs/{run}/stop                         asks its trainer to stop
 //! GET  /api/v1/runs  /runs/{run}  .../epochs  .../verdict  .../layers/{layer}/matrix
-//! GET  /api/v1/events                                 server-sent events
+//! POST /api/v1/hooks/alertmanager                      asks the runs to stop that firing alerts name
+//! GET  /api/v1/events                                  server-sent events
+//! GET  /api/v1/sd                                      where Prometheus finds this machine's rotewatch
 //! ```
 //!
 //! What is read of runs that left memory comes from the history. `docs/protocol.md` is the manual of the second half; its PUT and POST need the token, and a daemon (`rotewatch serve`).
@@ -22,6 +24,7 @@
 //! name that its owner points here. The only user of hyper.
 
 mod address;
+mod alerts;
 mod answer;
 mod api;
 mod archive;
@@ -33,11 +36,14 @@ mod host;
 mod ingest;
 mod page;
 mod routes;
+mod scrape;
+mod targets;
 mod tls;
 mod web;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -55,12 +61,14 @@ pub use archive::Archive;
 pub use feed::EventFeed;
 pub use host::AllowedHosts;
 pub use ingest::IngestSite;
+pub use scrape::ScrapeDesk;
 pub use tls::TlsError;
 pub use web::{WebConfig, WebConfigError};
 
 use web::Entrance;
 
 use crate::board::Board;
+use crate::discovery::Endpoint;
 use crate::metrics::Metrics;
 use crate::stop::Part;
 
@@ -104,11 +112,17 @@ pub type Reload = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 /// What requests are answered from.
 pub struct Site {
     /// Every series.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
+    /// Where they are asked for.
+    pub scrapes: ScrapeDesk,
     /// Every run.
     pub board: Arc<Board>,
     /// What has happened to them.
     pub events: Arc<EventFeed>,
+    /// Where this process is reached from this machine.
+    pub endpoint: Endpoint,
+    /// The state folder, if the processes that share it are to be told of.
+    pub state: Option<PathBuf>,
     /// Whether everything is up.
     pub ready: Readiness,
     /// The names under which this machine may be called.

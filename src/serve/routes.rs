@@ -1,5 +1,7 @@
 //! From a request to its answer.
 
+use std::sync::Arc;
+
 use hyper::body::Incoming;
 use hyper::header::HOST;
 use hyper::{Method, Request, StatusCode};
@@ -9,12 +11,27 @@ use super::address::{AddressError, PREFIX, Parameters, Resource};
 use super::answer::{Answer, allowing, error, text, with_type};
 use super::api::{self, MatrixQuestion};
 use super::body::forget;
-use super::{Site, events, ingest, page};
+use super::{Site, events, ingest, page, targets};
+
+/// The word under which a path is counted.
+pub(super) fn route(path: &str) -> &'static str {
+    if let Some(path) = path.strip_prefix(PREFIX) {
+        return Resource::read(path).map_or("other", |resource| resource.route());
+    }
+    match path {
+        "/" => "/",
+        "/metrics" => "/metrics",
+        "/-/healthy" => "/-/healthy",
+        "/-/ready" => "/-/ready",
+        "/-/reload" => "/-/reload",
+        path if page::has(path) => "/assets",
+        _ => "other",
+    }
+}
 
 /// Answers a request.
-pub(super) async fn answer(site: &Site, mut request: Request<Incoming>) -> Answer {
-    let named = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    if !named.is_some_and(|host| site.hosts.allows(host)) {
+pub(super) async fn answer(site: &Arc<Site>, mut request: Request<Incoming>) -> Answer {
+    if !named(&request).is_some_and(|host| site.hosts.allows(host)) {
         forget(&mut request).await;
         return text(
             StatusCode::FORBIDDEN,
@@ -27,7 +44,7 @@ pub(super) async fn answer(site: &Site, mut request: Request<Incoming>) -> Answe
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     match request.uri().path() {
-        "/metrics" if reads => metrics(site),
+        "/metrics" if reads => site.scrapes.answer(&site.metrics, request.headers()).await,
         path if reads && page::has(path) => page::answer(path),
         "/-/healthy" if reads => text(StatusCode::OK, "healthy\n"),
         "/-/ready" if reads => ready(site),
@@ -39,7 +56,12 @@ pub(super) async fn answer(site: &Site, mut request: Request<Incoming>) -> Answe
     }
 }
 
-async fn of_api(site: &Site, resource: Result<Resource, AddressError>, mut request: Request<Incoming>) -> Answer {
+/// The name under which this machine was asked.
+fn named(request: &Request<Incoming>) -> Option<&str> {
+    request.headers().get(HOST).and_then(|host| host.to_str().ok())
+}
+
+async fn of_api(site: &Arc<Site>, resource: Result<Resource, AddressError>, mut request: Request<Incoming>) -> Answer {
     let resource = match resource {
         Ok(resource) => resource,
         Err(fault) => {
@@ -63,7 +85,7 @@ async fn of_api(site: &Site, resource: Result<Resource, AddressError>, mut reque
     ingest.answer(site, resource, request).await
 }
 
-async fn read(site: &Site, resource: &Resource, request: &Request<Incoming>) -> Answer {
+async fn read(site: &Arc<Site>, resource: &Resource, request: &Request<Incoming>) -> Answer {
     let query = match Parameters::read(request.uri().query()) {
         Ok(query) => query,
         Err(fault) => return error(StatusCode::UNPROCESSABLE_ENTITY, fault),
@@ -86,22 +108,18 @@ async fn read(site: &Site, resource: &Resource, request: &Request<Incoming>) -> 
     if let Err(fault) = query.end() {
         return error(StatusCode::UNPROCESSABLE_ENTITY, fault);
     }
+    if let Resource::Targets = resource {
+        let (site, host) = (Arc::clone(site), named(request).unwrap_or_default().to_owned());
+        let answering = spawn_blocking(move || targets::answer(&site, &host));
+        let failed = |_| error(StatusCode::INTERNAL_SERVER_ERROR, "the targets cannot be listed; the log says why");
+        return answering.await.unwrap_or_else(failed);
+    }
     match resource {
         Resource::Events => events::answer(&site.events, request.headers()),
         Resource::Runs => api::runs(board, archive).await,
         Resource::Run(run) => api::run(board, archive, run).await,
         Resource::Verdict(run) => api::verdict(board, archive, run).await,
         _ => error(StatusCode::NOT_FOUND, AddressError::NoRoute),
-    }
-}
-
-fn metrics(site: &Site) -> Answer {
-    match site.metrics.expose() {
-        Ok(exposition) => with_type(StatusCode::OK, exposition.content_type, exposition.body),
-        Err(error) => {
-            tracing::error!("the metrics cannot be written: {error}");
-            text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written; the log says why\n")
-        }
     }
 }
 

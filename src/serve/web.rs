@@ -103,8 +103,9 @@ pub(super) struct Entrance {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// Answers a request that may come in: nobody is asked, or it carries the token, or a user and the password.
-pub(super) async fn answer(site: &Site, entrance: &Entrance, mut request: Request<Incoming>) -> Answer {
+/// Answers a request that may come in (nobody is asked, or it carries the token, or a user and the password), and counts it.
+pub(super) async fn answer(site: &Arc<Site>, entrance: &Entrance, mut request: Request<Incoming>) -> Answer {
+    let route = routes::route(request.uri().path());
     let mut answer = match &entrance.users {
         Some(users)
             if !site.web.as_ref().is_some_and(|web| web.carries_token(&request)) && !users.let_in(request.headers()).await =>
@@ -115,6 +116,7 @@ pub(super) async fn answer(site: &Site, entrance: &Entrance, mut request: Reques
         }
         _ => routes::answer(site, request).await,
     };
+    site.metrics.requests().count(route, answer.status().as_u16());
     for (name, value) in &entrance.headers {
         answer.headers_mut().insert(name.clone(), value.clone());
     }

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use rotewatch::Monitor;
-use rotewatch::tap::Tap;
-
-use crate::support::activations::{declaration, judged, layer, send};
+use crate::support::activations::{alarmed, declaration, judged, layer, send};
+use crate::support::catalogue::CATALOGUE;
 use crate::support::exposition::Exposition;
 use crate::support::http::{get, request};
 use crate::support::monitored::{config, monitor, scrape};
@@ -13,64 +11,14 @@ use crate::support::need::promtool_is_content;
 
 const ROWS: usize = 600;
 
-/// Every series that this program exports, its type, and its labels in alphabetical order; those of the design that have
-/// no part behind them yet are left out.
-const CATALOGUE: &[(&str, &str, &[&str])] = &[
-    ("layer_entropy_nats", "gauge", &["layer", "run", "scope", "stat"]),
-    ("layer_entropy_ratio", "gauge", &["layer", "run", "scope", "stat"]),
-    ("layer_entropy_rolling_nats", "gauge", &["layer", "run", "scope", "stat"]),
-    ("layer_mutual_information_nats", "gauge", &["layer", "run", "stat"]),
-    ("layer_mutual_information_ratio", "gauge", &["layer", "run", "stat"]),
-    ("layer_mutual_information_rolling_nats", "gauge", &["layer", "run", "stat"]),
-    ("layer_mutual_information_bias_nats", "gauge", &["layer", "method", "run"]),
-    ("layer_class_information_nats", "gauge", &["layer", "run", "stat"]),
-    ("layer_class_information_rolling_nats", "gauge", &["layer", "run", "stat"]),
-    ("layer_constant_neurons", "gauge", &["layer", "run"]),
-    ("layer_neurons", "gauge", &["layer", "run"]),
-    ("neuron_entropy_nats", "histogram", &[]),
-    ("pair_mutual_information_nats", "histogram", &[]),
-    ("run_epoch", "gauge", &["run"]),
-    ("run_last_epoch_timestamp_seconds", "gauge", &["run"]),
-    ("run_epoch_interval_seconds", "gauge", &["run"]),
-    ("run_active", "gauge", &["run"]),
-    ("run_metric", "gauge", &["name", "run"]),
-    ("run_info", "gauge", &["attempt", "framework", "run", "source"]),
-    ("run_coverage_ratio", "gauge", &["run"]),
-    ("memorization_score_ratio", "gauge", &["kind", "run"]),
-    ("memorization_onset", "gauge", &["kind", "run"]),
-    ("memorization_onset_epoch", "gauge", &["kind", "run"]),
-    ("run_verdict", "gauge", &["run", "verdict"]),
-    ("stop_requested", "gauge", &["run"]),
-    ("frames_offered_total", "counter", &[]),
-    ("frames_measured_total", "counter", &[]),
-    ("frames_dropped_total", "counter", &["reason"]),
-    ("rows_received_total", "counter", &[]),
-    ("nonfinite_values_total", "counter", &[]),
-    ("tap_wait_seconds_total", "counter", &[]),
-    ("channel_frames", "gauge", &[]),
-    ("channel_capacity_frames", "gauge", &[]),
-    ("epoch_compute_seconds", "histogram", &[]),
-    ("hook_attempts_total", "counter", &["hook", "result"]),
-    ("build_info", "gauge", &["kernel", "version"]),
-];
-
-/// A run in which memorization was found: both signals were high at epoch 2 and have fallen since.
-fn alarmed(monitor: &Monitor) -> Tap {
-    let tap = monitor.declare(declaration("alarmed", &["hidden1", "hidden2"])).expect("the name is free");
-    for (epoch, signal) in (0..).zip([0.2, 3.0, 4.0, 4.0, 1.5, 1.0]) {
-        assert!(send(&tap, epoch, ROWS, &[layer(ROWS, 12, 2.0), layer(ROWS, 12, signal)]));
-        let losses = rotewatch::event::EpochMetrics::new([("train_loss", 0.5)]).expect("a good name");
-        tap.end_epoch_and_await(rotewatch::units::Epoch(epoch), losses, crate::support::until::DEADLINE);
-    }
-    tap
-}
-
 #[test]
 fn the_catalogue_is_complete_and_every_series_has_its_labels() {
     let hook =
         rotewatch::config::Config::parse("hooks: [{name: 'true', command: {argv: ['true']}}]", "test").expect("a good hook");
     let monitor = monitor(rotewatch::config::Config { hooks: hook.hooks, ..config() });
     let _tap = alarmed(&monitor);
+    // A request is counted once it is answered.
+    get(monitor.address().expect("HTTP is on"), "/-/ready");
     let seen = scrape(&monitor);
     let expected: BTreeSet<(&str, &str)> = CATALOGUE.iter().map(|(name, kind, _)| (*name, *kind)).collect();
     assert_eq!(seen.catalogue(), expected);
@@ -222,7 +170,7 @@ fn names_are_escaped_in_the_exposition() {
 #[test]
 fn reloading_over_http_needs_permission_and_the_token() {
     use rotewatch::app::ConfigFile;
-    use rotewatch::{Setup, config::Config};
+    use rotewatch::{Monitor, Setup, config::Config};
 
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("rotewatch.yaml");

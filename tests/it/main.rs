@@ -2,8 +2,11 @@
 
 mod support;
 
+mod alertmanager;
 mod bad_input;
 mod conservation;
+mod dashboards;
+mod discovery;
 mod events;
 mod history;
 mod hooks;
@@ -11,7 +14,11 @@ mod http;
 mod inbox;
 mod ingest;
 mod live_configuration;
+mod manifests;
+mod observability;
 mod page;
+mod rules;
+mod scrapes;
 mod serve;
 mod strange_values;
 mod tidy;

@@ -17,7 +17,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("serde_yaml", &["src/yaml.rs", "src/yaml/"]),
     ("strsim", &["src/config/", "src/experiment/grid/reader.rs"]),
     ("plotly", &["src/charts.rs"]),
-    ("prometheus", &["src/metrics.rs"]),
+    ("prometheus", &["src/metrics.rs", "src/metrics/"]),
     ("signal_hook", &["src/signals.rs"]),
     // A test of the configuration reads its own log.
     ("tracing_subscriber", &["src/logging.rs", "src/config/reload/tests.rs"]),
@@ -47,7 +47,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustix", &["src/hooks/command/group.rs", "src/inbox/folder.rs"]),
     ("twox_hash", &["src/ingest/keys.rs"]),
     ("indicatif", &["src/cli/"]),
-    ("flate2", &["src/torch/idx.rs", "src/torch/idx_tests.rs", "src/store/blob.rs"]),
+    ("flate2", &["src/serve/scrape.rs", "src/store/blob.rs", "src/torch/idx.rs", "src/torch/idx_tests.rs"]),
     ("rusqlite", &["src/store/"]),
     // The matrices that `measure` writes for others.
     ("safetensors", &["src/activations/", "src/cli/measure/document.rs"]),

@@ -96,6 +96,7 @@ impl Watched {
             any_port_will_do: args.listen.is_none(),
             subscribers: vec![subscriber],
             history: true,
+            discoverable: true,
             ..Setup::default()
         };
         let monitor = Monitor::set_up(setup).map_err(Failure::usage)?;

@@ -2,6 +2,7 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rotewatch::Monitor;
 use rotewatch::event::{EpochMetrics, LayerActivations};
 use rotewatch::run::{Declaration, Standing};
 use rotewatch::tap::Tap;
@@ -64,4 +65,19 @@ pub fn judged(tap: &Tap, epoch: u32) -> Arc<Standing> {
     let standing = tap.end_epoch_and_await(Epoch(epoch), EpochMetrics::default(), DEADLINE);
     assert_eq!(standing.epoch, Some(Epoch(epoch)), "the verdict follows this epoch");
     standing
+}
+
+/// A run in which memorization was found: both signals were high at epoch 2 and have fallen since.
+///
+/// # Panics
+/// If the run's name is taken.
+pub fn alarmed(monitor: &Monitor) -> Tap {
+    const ROWS: usize = 600;
+    let tap = monitor.declare(declaration("alarmed", &["hidden1", "hidden2"])).expect("the name is free");
+    for (epoch, signal) in (0..).zip([0.2, 3.0, 4.0, 4.0, 1.5, 1.0]) {
+        assert!(send(&tap, epoch, ROWS, &[layer(ROWS, 12, 2.0), layer(ROWS, 12, signal)]));
+        let losses = EpochMetrics::new([("train_loss", 0.5)]).expect("a good name");
+        tap.end_epoch_and_await(Epoch(epoch), losses, DEADLINE);
+    }
+    tap
 }

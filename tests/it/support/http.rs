@@ -7,13 +7,13 @@ use super::until::DEADLINE;
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Answer<Body = String> {
     pub status: u16,
     pub headers: Vec<(String, String)>,
-    pub body: String,
+    pub body: Body,
 }
 
-impl Answer {
+impl<Body> Answer<Body> {
     /// A header's value by its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
@@ -31,8 +31,17 @@ pub fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, 
 /// The same with a body; its `Content-Length` is the caller's business.
 ///
 /// # Panics
-/// If nobody answers, or not in HTTP.
+/// If nobody answers, or not in HTTP, or not in text.
 pub fn exchange(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let Answer { status, headers, body } = exchange_bytes(address, method, path, headers, body);
+    Answer { status, headers, body: String::from_utf8(body).expect("the answer is text") }
+}
+
+/// The same where the answer may be anything.
+///
+/// # Panics
+/// If nobody answers, or not in HTTP.
+pub fn exchange_bytes(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer<Vec<u8>> {
     let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n{}\r\n", headers.concat());
     let mut stream = TcpStream::connect(address).expect("somebody listens");
@@ -48,12 +57,30 @@ pub fn exchange(address: SocketAddr, method: &str, path: &str, headers: &[(&str,
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
     let header = |line: &str| line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()));
     let mut answer =
-        Answer { status: status.expect("a status line"), headers: lines.filter_map(header).collect(), body: String::new() };
+        Answer { status: status.expect("a status line"), headers: lines.filter_map(header).collect(), body: Vec::new() };
     // Some servers leave a connection open that they were asked to close; what HEAD names as a length does not come.
     let length = answer.header("content-length").and_then(|length| length.parse().ok()).filter(|_| method != "HEAD");
-    let body = stream.take(length.unwrap_or(u64::MAX)).read_to_string(&mut answer.body);
-    assert!(body.is_ok_and(|read| length.is_none_or(|length| read as u64 == length)), "the answer is whole, and text");
+    let body = stream.take(length.unwrap_or(u64::MAX)).read_to_end(&mut answer.body);
+    assert!(body.is_ok_and(|read| length.is_none_or(|length| read as u64 == length)), "the answer is whole");
+    if answer.header("transfer-encoding") == Some("chunked") {
+        answer.body = joined(&answer.body);
+    }
     answer
+}
+
+/// A body that came in chunks, each after its length.
+fn joined(mut chunks: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let end = chunks.windows(2).position(|pair| pair == b"\r\n").expect("a line with a length");
+        let length = std::str::from_utf8(&chunks[..end]).ok().and_then(|digits| usize::from_str_radix(digits, 16).ok());
+        let (length, rest) = (length.expect("a length"), &chunks[end + 2..]);
+        if length == 0 {
+            return body;
+        }
+        body.extend_from_slice(&rest[..length]);
+        chunks = &rest[length + 2..];
+    }
 }
 
 /// Gets a path under the address's own name.

@@ -2,14 +2,18 @@
 
 pub mod activations;
 pub mod browser;
+pub mod catalogue;
 pub mod client;
+pub mod dashboard;
 pub mod exposition;
 pub mod http;
 pub mod log;
 pub mod monitored;
 pub mod need;
 pub mod process;
+pub mod promql;
 pub mod running;
+pub mod servers;
 #[cfg(feature = "torch")]
 pub mod training;
 pub mod until;

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Prometheus and Alertmanager with our rules, a daemon whose runs Alertmanager can stop, and a training beside it; all of them on free
+# ports of this machine, all of them gone when this ends (Ctrl-C).
+#
+#   config/prometheus/observe.sh COMMAND...
+#
+# COMMAND is the training; it finds the state folder in ROTEWATCH_STATE. ROTEWATCH_PROGRAM is the daemon
+# (target/release/rotewatch).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+program=${ROTEWATCH_PROGRAM:-target/release/rotewatch}
+folder=$(mktemp -d)
+state=$folder/state
+export ROTEWATCH_STATE=$state
+
+for needed in prometheus prometheus-alertmanager "$program"; do
+  command -v "$needed" >/dev/null || { echo "$needed is missing: make observe says how to get it" >&2; exit 2; }
+done
+
+children=()
+end() {
+  trap - EXIT
+  trap '' INT TERM
+  if ((${#children[@]})); then
+    kill "${children[@]}" 2>/dev/null || true
+    wait "${children[@]}" 2>/dev/null || true
+  fi
+  rm -rf "$folder"
+}
+trap end EXIT
+trap 'exit 0' INT TERM
+
+# Starts a program beside this one, its words in a file.
+beside() {
+  local log=$1
+  shift
+  "$@" >"$log" 2>&1 &
+  children+=($!)
+}
+
+# The first line of a file that a pattern makes something of; waits for it.
+told() {
+  local log=$1 pattern=$2 found
+  for _ in {1..600}; do
+    found=$(sed -nE "s#$pattern#\1#p" "$log" 2>/dev/null | head -n 1)
+    if [ -n "$found" ]; then echo "$found"; return; fi
+    sleep 0.1
+  done
+  echo "nothing came of this within a minute:" >&2
+  cat "$log" >&2
+  return 1
+}
+listening='.*msg="Listening on" address=([^ ]+).*'
+
+beside "$folder/daemon.log" "$program" serve --listen 127.0.0.1:0
+daemon=$(told "$folder/daemon.log" 'serving at http://([^/]+)/')
+
+sed "s#127.0.0.1:19787#$daemon#; s#/var/lib/rotewatch#$state#" config/prometheus/alertmanager.yml >"$folder/alertmanager.yml"
+beside "$folder/alertmanager.log" prometheus-alertmanager --config.file="$folder/alertmanager.yml" \
+  --storage.path="$folder/alertmanager" --web.listen-address=127.0.0.1:0 --cluster.listen-address=
+alertmanager=$(told "$folder/alertmanager.log" "$listening")
+
+for rules in recording alerts; do
+  sed "s#http://runbooks.example.org#file://$PWD/docs/runbooks#" "config/prometheus/$rules.rules.yml" >"$folder/$rules.rules.yml"
+done
+cat >"$folder/prometheus.yml" <<END
+global: {scrape_interval: 1s, evaluation_interval: 1s}
+rule_files: [recording.rules.yml, alerts.rules.yml]
+alerting: {alertmanagers: [{static_configs: [{targets: ['$alertmanager']}]}]}
+scrape_configs: [{job_name: rotewatch, file_sd_configs: [{files: ['$state/targets/*.json'], refresh_interval: 1s}]}]
+END
+beside "$folder/prometheus.log" prometheus --config.file="$folder/prometheus.yml" --storage.tsdb.path="$folder/prometheus" \
+  --web.listen-address=127.0.0.1:0
+prometheus=$(told "$folder/prometheus.log" "$listening")
+
+echo "Prometheus    http://$prometheus/graph?g0.expr=rotewatch_memorization_score_ratio&g0.tab=0&g0.range_input=10m"
+echo "  alerts      http://$prometheus/alerts"
+echo "Alertmanager  http://$alertmanager/"
+echo "rotewatch     http://$daemon/ (its runs are stopped by Alertmanager; the state folder is $state)"
+echo "Ctrl-C ends them all."
+
+"$@" &
+children+=($!)
+wait $! || echo "the training ended with $?" >&2
+# What it left stays to be looked at where somebody is there to look.
+if [ -t 1 ]; then
+  wait "${children[0]}"
+fi

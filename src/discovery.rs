@@ -1,0 +1,150 @@
+//! Where the processes that share a state folder are scraped: each writes a file of its own into the folder `targets`, in the
+//! format of Prometheus's file discovery, and takes it away when it ends.
+//!
+//! ```yaml
+//! scrape_configs:
+//!   - job_name: rotewatch
+//!     file_sd_configs: [{files: [/var/lib/rotewatch/targets/*.json]}]
+//! ```
+//!
+//! A training takes whatever port is free, so nobody could list them beforehand.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use crate::state::StateError;
+
+/// The folder within the state folder.
+const FOLDER: &str = "targets";
+
+/// Where somebody is scraped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Endpoint {
+    /// The address.
+    pub address: SocketAddr,
+    /// Whether it speaks TLS.
+    pub encrypted: bool,
+}
+
+impl Endpoint {
+    /// How it is spoken to: the value of Prometheus's label `__scheme__`.
+    #[must_use]
+    pub fn scheme(self) -> &'static str {
+        if self.encrypted { "https" } else { "http" }
+    }
+
+    /// What [`ScrapeTarget::announce`] wrote.
+    fn read(text: &str) -> Option<Self> {
+        let mut words = text.split('"');
+        let address = words.find_map(|word| word.parse().ok())?;
+        Some(Endpoint { address, encrypted: words.any(|word| word == "https") })
+    }
+}
+
+/// This process in the list, until this is dropped.
+#[derive(Debug)]
+pub struct ScrapeTarget {
+    path: PathBuf,
+    /// Locked as long as the process lives, however it ends: by this, others tell that the file still holds.
+    _lock: File,
+}
+
+impl ScrapeTarget {
+    /// Enters itself into the list of a state folder, and strikes out those who ended without doing so themselves.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub fn announce(state: &Path, endpoint: Endpoint) -> Result<Self, StateError> {
+        let (address, scheme) = (endpoint.address, endpoint.scheme());
+        let folder = state.join(FOLDER);
+        let path = folder.join(format!("{}-{}.json", std::process::id(), address.port()));
+        let written = || -> io::Result<File> {
+            fs::create_dir_all(&folder)?;
+            for (path, _) in entries(&folder).filter(|(_, lock)| lock.try_lock().is_ok()) {
+                // Another process may have been faster.
+                let _ = fs::remove_file(path);
+            }
+            // Written aside and renamed in under its lock, so that nobody reads half a file or takes it for left behind.
+            let aside = path.with_extension("writing");
+            let mut file = File::create(&aside)?;
+            file.lock()?;
+            writeln!(file, "[{{\"targets\": [\"{address}\"], \"labels\": {{\"__scheme__\": \"{scheme}\"}}}}]")?;
+            fs::rename(&aside, &path)?;
+            Ok(file)
+        };
+        match written() {
+            Ok(lock) => Ok(ScrapeTarget { path, _lock: lock }),
+            Err(reason) => Err(StateError::Folder { path, reason }),
+        }
+    }
+}
+
+impl Drop for ScrapeTarget {
+    fn drop(&mut self) {
+        // Somebody may have tidied up.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Everybody in the list of a state folder who still lives, in the order of their addresses.
+#[must_use]
+pub fn targets(state: &Path) -> Vec<Endpoint> {
+    let living = entries(&state.join(FOLDER)).filter(|(_, lock)| lock.try_lock().is_err());
+    let mut found: Vec<Endpoint> = living.filter_map(|(path, _)| Endpoint::read(&fs::read_to_string(path).ok()?)).collect();
+    found.sort_unstable();
+    found
+}
+
+/// The list's files; none where there is no list.
+fn entries(folder: &Path) -> impl Iterator<Item = (PathBuf, File)> + use<> {
+    let paths = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let is_entry = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json");
+    paths.filter(is_entry).filter_map(|path| File::open(&path).ok().map(|file| (path, file)))
+}
+
+/// An address under which this machine reaches what is served at `address`.
+#[must_use]
+pub fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: &str = "[{\"targets\": [\"127.0.0.1:2\"], \"labels\": {\"__scheme__\": \"http\"}}]\n";
+
+    #[test]
+    fn the_list_holds_those_who_live() {
+        let state = tempfile::tempdir().expect("a temporary folder");
+        assert_eq!(targets(state.path()), []);
+        let at = |port| Endpoint { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), encrypted: port % 2 == 1 };
+        let one = ScrapeTarget::announce(state.path(), at(2)).expect("the folder is writable");
+        let other = ScrapeTarget::announce(state.path(), at(1)).expect("the folder is writable");
+        let left_behind = state.path().join("targets/0-3.json");
+        fs::write(&left_behind, "[{\"targets\": [\"127.0.0.1:3\"]}]").expect("the folder is writable");
+        assert_eq!(targets(state.path()), [at(1), at(2)]);
+        assert_eq!(fs::read_to_string(&one.path).expect("the entry"), TWO);
+        drop(one);
+        assert_eq!(targets(state.path()), [at(1)]);
+        let _third = ScrapeTarget::announce(state.path(), at(4)).expect("the folder is writable");
+        assert!(!left_behind.exists(), "who comes tidies up");
+        drop(other);
+        assert_eq!(targets(state.path()), [at(4)]);
+    }
+
+    #[test]
+    fn what_is_served_everywhere_is_reached_here() {
+        for (served, reached) in [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("10.0.0.7:1", "10.0.0.7:1")] {
+            let address: SocketAddr = served.parse().expect("an address");
+            assert_eq!(reachable(address).to_string(), reached);
+        }
+    }
+}

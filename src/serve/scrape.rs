@@ -1,0 +1,227 @@
+//! `GET /metrics`: so few scrapes at a time, and so little of the machine's time, that no number of scrapers slows a training
+//! down.
+//!
+//! A scrape that comes while another is being written waits for the next one, which then answers everybody who waits. Writing
+//! rests for a multiple of the time that it took, so that it takes a fifth of one thread at most, whoever asks how often.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue, VARY};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
+
+use super::answer::{Answer, text, with_type};
+use crate::clock::Stopwatch;
+use crate::metrics::{Exposition, Metrics};
+
+/// Scrapes that are answered at a time, from their request to the last byte that is sent.
+const IN_FLIGHT: usize = 40;
+/// How many times as long as it took, writing rests.
+const REST: u32 = 4;
+
+/// Where scrapes are answered.
+#[derive(Debug)]
+pub struct ScrapeDesk {
+    places: Arc<Semaphore>,
+    /// Held while a scrape is written; who waits for it gets what is written next.
+    newest: Mutex<Option<Written>>,
+}
+
+/// A scrape, and when it was written.
+#[derive(Debug)]
+struct Written {
+    /// Since before the first series was read.
+    begun: Stopwatch,
+    /// Since the last byte was written.
+    ended: Stopwatch,
+    content_type: &'static str,
+    plain: Bytes,
+    /// `None` until somebody asks for it.
+    compressed: Option<Bytes>,
+}
+
+/// Bytes on their way to a scraper, who gives up the place when the last one is sent.
+struct InFlight {
+    bytes: Bytes,
+    _place: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for InFlight {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Default for ScrapeDesk {
+    fn default() -> Self {
+        ScrapeDesk { places: Arc::new(Semaphore::new(IN_FLIGHT)), newest: Mutex::default() }
+    }
+}
+
+impl ScrapeDesk {
+    /// Answers with what stands at the time of the request, or a moment later.
+    pub(super) async fn answer(&self, metrics: &Arc<Metrics>, headers: &HeaderMap) -> Answer {
+        let asked = Stopwatch::start();
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "too many scrapes at a time: one every few seconds is enough\n");
+        };
+        let mut newest = self.newest.lock().await;
+        let compress = takes_gzip(headers);
+        let Some(written) = written(newest.take(), asked, metrics, compress).await else {
+            return text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written; the log says why\n");
+        };
+        let written = newest.insert(written);
+        let compressed = written.compressed.clone().filter(|_| compress);
+        let is_compressed = compressed.is_some();
+        let in_flight = InFlight { bytes: compressed.unwrap_or_else(|| written.plain.clone()), _place: place };
+        let mut answer = with_type(StatusCode::OK, written.content_type, Bytes::from_owner(in_flight));
+        answer.headers_mut().insert(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
+        if is_compressed {
+            answer.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        answer
+    }
+}
+
+/// What was written last, where that was begun after the request; else a new one. `None` where it cannot be written.
+async fn written(last: Option<Written>, asked: Stopwatch, metrics: &Arc<Metrics>, compress: bool) -> Option<Written> {
+    let waited = asked.elapsed();
+    let last = match last {
+        Some(last) if last.begun.elapsed() <= waited && (last.compressed.is_some() || !compress) => return Some(last),
+        Some(last) if last.begun.elapsed() <= waited => Some(last),
+        Some(last) => {
+            tokio::time::sleep(last.rest()).await;
+            None
+        }
+        None => None,
+    };
+    let metrics = Arc::clone(metrics);
+    let writing = spawn_blocking(move || {
+        let written = last.map_or_else(|| Written::now(&metrics), Some)?;
+        Some(if compress { written.with_gzip() } else { written })
+    });
+    writing.await.ok().flatten()
+}
+
+impl Written {
+    fn now(metrics: &Metrics) -> Option<Self> {
+        let begun = Stopwatch::start();
+        let Exposition { content_type, body } =
+            metrics.expose().inspect_err(|error| tracing::error!("the metrics cannot be written: {error}")).ok()?;
+        Some(Written { begun, ended: Stopwatch::start(), content_type, plain: body.into(), compressed: None })
+    }
+
+    fn with_gzip(self) -> Self {
+        let compressed = Some(gzip(&self.plain));
+        Written { compressed, ended: Stopwatch::start(), ..self }
+    }
+
+    /// How long the next one has to wait.
+    fn rest(&self) -> Duration {
+        let since = self.ended.elapsed();
+        let took = self.begun.elapsed().saturating_sub(since);
+        took.saturating_mul(REST).saturating_sub(since)
+    }
+}
+
+/// Whether a client takes gzip: it says so, and not with a weight of 0.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let lists = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|list| list.to_str().ok());
+    let mut codings = lists.flat_map(|list| list.split(',')).map(|coding| coding.split_once(';').unwrap_or((coding, "")));
+    let refuses = |weight: &str| {
+        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.trim().parse::<f64>().ok());
+        weight.is_some_and(|weight| weight <= 0.0)
+    };
+    codings.any(|(coding, weight)| coding.trim().eq_ignore_ascii_case("gzip") && !refuses(weight))
+}
+
+/// Quickly rather than thoroughly: most of what can be gained is gained at once, names and labels being much the same.
+fn gzip(text: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text).and_then(|()| encoder.finish()).expect("a vector takes whatever is written to it").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt, Either};
+
+    use super::*;
+    use crate::board::Board;
+    use crate::gate::{Capacity, Gate};
+
+    fn metrics() -> Arc<Metrics> {
+        let gate = Gate::new(Capacity { frames: 1, bytes: 1 });
+        Arc::new(Metrics::new(Arc::new(Board::default()), gate, Arc::default(), None, None, 1))
+    }
+
+    fn on_one_thread(test: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(test);
+    }
+
+    #[test]
+    fn a_scrape_has_its_place_until_its_last_byte_is_sent_and_one_more_is_refused() {
+        on_one_thread(async {
+            let (desk, metrics, headers) = (ScrapeDesk::default(), metrics(), HeaderMap::new());
+            let mut in_flight = Vec::new();
+            for _ in 0..IN_FLIGHT {
+                in_flight.push(desk.answer(&metrics, &headers).await);
+            }
+            assert!(in_flight.iter().all(|answer| answer.status() == StatusCode::OK));
+            let refused = desk.answer(&metrics, &headers).await;
+            assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert!(refused.headers().contains_key(hyper::header::CONTENT_TYPE));
+            in_flight.pop();
+            assert_eq!(desk.answer(&metrics, &headers).await.status(), StatusCode::OK);
+        });
+    }
+
+    #[test]
+    fn those_who_wait_get_one_answer_and_it_is_no_older_than_their_question() {
+        on_one_thread(async {
+            let (desk, metrics, headers) = (Arc::new(ScrapeDesk::default()), metrics(), HeaderMap::new());
+            let asked: Vec<_> = (0..IN_FLIGHT)
+                .map(|_| {
+                    let (desk, metrics, headers) = (Arc::clone(&desk), Arc::clone(&metrics), headers.clone());
+                    tokio::spawn(async move { desk.answer(&metrics, &headers).await })
+                })
+                .collect();
+            let mut bodies = Vec::new();
+            for answer in asked {
+                let Either::Left(body) = answer.await.expect("it does not panic").into_body() else { panic!("not a stream") };
+                bodies.push(body.collect().await.expect("it cannot fail").to_bytes());
+            }
+            bodies.sort();
+            bodies.dedup_by_key(|body| body.as_ptr());
+            assert!(bodies.len() <= 2, "the first may have been begun before the others asked: {}", bodies.len());
+            metrics.requests().count("/metrics", 200);
+            let later = desk.answer(&metrics, &headers).await.into_body();
+            let Either::Left(later) = later else { panic!("not a stream") };
+            let later = later.collect().await.expect("it cannot fail").to_bytes();
+            assert!(String::from_utf8_lossy(&later).contains("rotewatch_http_requests_total"));
+        });
+    }
+
+    #[test]
+    fn gzip_is_for_those_who_take_it() {
+        for (header, takes) in [
+            ("gzip", true),
+            ("deflate, GZIP;q=0.5", true),
+            ("gzip;q=1.0, *;q=0", true),
+            ("gzip;q=0", false),
+            ("gzip; q=0.0", false),
+            ("identity", false),
+            ("xgzip", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(header))]);
+            assert_eq!(takes_gzip(&headers), takes, "{header:?}");
+        }
+        assert!(!takes_gzip(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,77 @@
+//! The dashboards of Grafana, as they lie in the folder.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+/// What the time of `$__rate_interval` is put in for.
+pub const RATE_INTERVAL: &str = "1m";
+
+/// A panel's query.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Dashboard and panel, for people.
+    pub place: String,
+    /// The expression as it is written.
+    pub expression: String,
+}
+
+impl Target {
+    /// The expression as Prometheus can read it: times put in, variables left as the text that they are.
+    pub fn timed(&self) -> String {
+        self.expression.replace("$__rate_interval", RATE_INTERVAL)
+    }
+
+    /// The expression as Grafana would send it of everything, but for one run.
+    pub fn of_run(&self, run: &str) -> String {
+        self.timed().replace("$job", ".+").replace("$instance", ".+").replace("$layer", ".+").replace("$run", run)
+    }
+}
+
+/// Every dashboard by the name of its file.
+///
+/// # Panics
+/// If one is no JSON.
+pub fn all() -> Vec<(String, Value)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards");
+    let files = fs::read_dir(folder).expect("the folder is there").map(|entry| entry.expect("it is readable").path());
+    let mut found: Vec<(String, Value)> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| {
+            let text = fs::read_to_string(&path).expect("it is text");
+            let name = path.file_name().expect("a file").to_string_lossy().into_owned();
+            (name, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+        })
+        .collect();
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    found
+}
+
+/// The panels that show something, rows left out.
+pub fn panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
+    list(&dashboard["panels"]).filter(|panel| panel["type"] != "row")
+}
+
+/// The variables that are asked of Prometheus.
+pub fn queried_variables(dashboard: &Value) -> impl Iterator<Item = &Value> {
+    list(&dashboard["templating"]["list"]).filter(|variable| variable["type"] == "query")
+}
+
+/// Every query of a dashboard's panels and annotations.
+pub fn targets(name: &str, dashboard: &Value) -> Vec<Target> {
+    let of = |place: &Value, expression: &Value| Target {
+        place: format!("{name}, {}", place.as_str().unwrap_or("?")),
+        expression: expression.as_str().unwrap_or_default().to_owned(),
+    };
+    let of_panel =
+        |panel: &Value| -> Vec<Target> { list(&panel["targets"]).map(|target| of(&panel["title"], &target["expr"])).collect() };
+    let annotations = list(&dashboard["annotations"]["list"]);
+    let of_annotations = annotations.map(|annotation| of(&annotation["name"], &annotation["expr"]));
+    panels(dashboard).flat_map(of_panel).chain(of_annotations).collect()
+}
+
+/// The elements of a list; none of what is no list.
+pub fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
