@@ -19,7 +19,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build run test check fmt doc bench onset mutants observe share clean licences observers browser axe grafana-types python-test python-check
+.PHONY: build run test check fmt doc bench onset mutants observe share clean licences observers browser tmux axe grafana-types python-test python-check
 
 PYTHON ?= python3
 TORCH_VERSION := 2.13.0
@@ -49,7 +49,7 @@ run: build
 	keep=; if [ -t 1 ]; then keep=--keep-serving; fi; \
 	  exec target/release/rotewatch train --task digits --label-noise 0.4 $$keep
 
-test: $(libtorch) observers browser axe grafana-types .venv/kubernetes-validate-$(KUBERNETES_VALIDATE).installed
+test: $(libtorch) observers browser tmux axe grafana-types .venv/kubernetes-validate-$(KUBERNETES_VALIDATE).installed
 	cargo test --locked --no-default-features
 	cargo test --locked
 	$(MAKE) python-test
@@ -151,6 +151,13 @@ target/grafana/schema-$(GRAFANA_SCHEMA).installed:
 	if command -v npm >/dev/null; then \
 	  npm install --silent --no-fund --no-audit --prefix target/grafana @grafana/schema@$(GRAFANA_SCHEMA) typescript@$(TYPESCRIPT) >/dev/null && touch $@; \
 	else echo "npm is missing, so the dashboards are not held to Grafana's types: sudo apt-get install npm"; fi
+
+# The terminal that the tests of `rotewatch top` run in.
+tmux:
+	if command -v tmux >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends tmux >/dev/null; \
+	else echo "tmux is missing, so tests of \`rotewatch top\` will skip: sudo apt-get install tmux"; fi
 
 # From npm's registry, by npm where there is one; nothing of it is part of the program.
 axe: target/axe/axe-core-$(AXE_CORE).unpacked

@@ -129,6 +129,7 @@ fn layer(seed: u32) -> LayerMeasures {
         mutual_information: PairMatrix::from_condensed(NEURONS, values(pairs, 0.5)),
         normalised_mi: PairMatrix::from_condensed(NEURONS, values(pairs, 0.3)),
         class_information_nats: Some(values(NEURONS, 1.0)),
+        surprisal_nats: Vec::new(),
         shuffle_bias: None,
         miller_madow_bias: 0.0,
         ksg: None,

@@ -14,6 +14,12 @@ pub struct TrainingDocument {
     /// The run's name; `None` where nobody watched.
     #[serde(default)]
     pub run: Option<String>,
+    /// The kind of memorization that its verdict names; `None` without an alarm, or where nobody watched.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// The rows that its numbers are computed from, in words.
+    #[serde(default)]
+    pub probe: Option<String>,
     /// The epochs in their order, the untrained network first.
     #[serde(rename = "history")]
     pub epochs: Vec<EpochRecord>,

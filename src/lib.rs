@@ -9,8 +9,9 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`units`], [`identity`], [`choices`], [`clock`], [`stop`], [`verdict`] | the ground: plain values |
-//! | [`kernels`], [`info`] | the mathematics |
+//! | [`kernels`], [`info`], [`statistics`] | the mathematics |
 //! | [`activations`], [`document`] | files of tensors, and of trainings |
+//! | [`ranking`] | finished networks, put in order by their neurons |
 //! | [`run`], [`gate`], [`event`], [`tap`], [`roster`] | the trainer's side of the channel |
 //! | [`detect`] | rules that find memorization |
 //! | [`wire`], [`window`], [`report`], [`retirement`], [`board`], [`hooks`], [`store`], [`monitor`] | the monitor's side of the channel, who is told of alarms, and the history |
@@ -21,6 +22,7 @@
 //! | [`training`], `torch` | the built-in trainer and the tap for tch (feature `torch`) |
 //! | [`inbox`] | runs that come as files |
 //! | [`experiment`] | grids of trainings, judged |
+//! | [`top`] | the live view at a terminal |
 //! | [`app`], [`signals`], [`logging`], [`cli`] | how it is put together |
 
 pub mod activations;
@@ -47,6 +49,7 @@ pub mod logging;
 pub mod metrics;
 pub mod monitor;
 pub mod page;
+pub mod ranking;
 pub mod report;
 pub mod retirement;
 pub mod roster;
@@ -54,10 +57,12 @@ pub mod run;
 pub mod serve;
 pub mod signals;
 pub mod state;
+pub mod statistics;
 pub mod stop;
 pub mod store;
 pub mod tap;
 pub mod token;
+pub mod top;
 #[cfg(feature = "torch")]
 pub mod torch;
 pub mod training;

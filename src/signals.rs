@@ -59,6 +59,12 @@ impl Interrupt {
         &self.token
     }
 
+    /// Disconnected by the first SIGINT or SIGTERM: for whoever waits for other things as well.
+    #[must_use]
+    pub fn raised(&self) -> &Receiver<()> {
+        &self.raised
+    }
+
     /// Waits for the first SIGINT or SIGTERM.
     pub fn wait(&self) {
         // Disconnection is the message.

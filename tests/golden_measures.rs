@@ -2,6 +2,7 @@
 
 use rotewatch::activations::{Tensor, safetensors};
 use rotewatch::info::knn::{KnnParams, KnnScratch, Neighbourhoods, knn_entropy_nats};
+use rotewatch::info::surprisal::ReferenceBins;
 use rotewatch::info::{BinEdges, Binning, Columns, LayerMeasures, LayerSamples, MeasureParams, measure_layers};
 use rotewatch::kernels::Kernel;
 
@@ -88,5 +89,49 @@ fn nearest_neighbour_measures_are_those_of_the_published_code() {
                 .collect();
             assert_close(&found, &expected, &format!("{file}: mi_ksg3 on {}", kernel.name()));
         }
+    }
+}
+
+#[test]
+fn the_mean_surprisal_is_the_mean_entropy_of_the_published_code() {
+    for file in FILES {
+        let bytes = bytes_of(file);
+        let tensors = safetensors::read(&bytes).unwrap();
+        let columns = tensor(&tensors, "activations").columns_f32().unwrap();
+        for bins in [10, 20, 100] {
+            let entropies = tensor(&tensors, &format!("entropy_neuron_bins{bins}")).values_f64().unwrap();
+            let surprisals = measured(&columns, bins, BinEdges::HalfOpen).surprisal_nats;
+            assert_eq!(surprisals.len(), columns.rows());
+            let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+            assert_close(&[mean(&surprisals)], &[mean(&entropies)], &format!("{file}, {bins} bins"));
+        }
+    }
+}
+
+/// The numbers come from NumPy 2.4.6: `numpy.histogram` of each neuron, `-numpy.log` of a row's share, mean over neurons; against a
+/// reference half a count a bin and half a count for what lies outside.
+#[test]
+fn surprisals_are_those_of_numpy() {
+    let bytes = bytes_of("mlp_post_relu");
+    let tensors = safetensors::read(&bytes).unwrap();
+    let columns = tensor(&tensors, "activations").columns_f32().unwrap();
+    let own = measured(&columns, 10, BinEdges::Closed).surprisal_nats;
+    let of_numpy = [1.687_662_934_930_773, 1.781_492_222_770_779, 2.055_265_000_309_146, 1.669_056_257_889_931];
+    assert_close(&own[..4], &of_numpy, "mlp_post_relu");
+
+    let bytes = bytes_of("gaussian");
+    let tensors = safetensors::read(&bytes).unwrap();
+    let columns = tensor(&tensors, "activations").columns_f32().unwrap();
+    let rows = |from: usize, to: usize| {
+        let part = columns.columns().flat_map(|column| column[from..to].iter().copied()).collect();
+        Columns::from_neuron_major(to - from, columns.neurons(), part)
+    };
+    for kernel in Kernel::available() {
+        let reference = ReferenceBins::of(&rows(0, 200), 10, Binning::EqualWidth, BinEdges::Closed, kernel);
+        let against = reference.surprisals_nats(&rows(200, 1_000), kernel);
+        let of_numpy = [2.509_362_332_691_302, 1.800_880_055_735_131, 2.035_128_606_748_064, 1.957_552_546_724_433];
+        assert_close(&against[..4], &of_numpy, &format!("gaussian on {}", kernel.name()));
+        let mean = against.iter().sum::<f64>() / against.len() as f64;
+        assert_close(&[mean], &[2.032_407_117_059_046], "the mean over all 800 rows");
     }
 }

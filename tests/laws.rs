@@ -1,7 +1,9 @@
 //! Laws that the measures keep on any input, and one value that is known.
 
 use proptest::prelude::*;
+use rotewatch::info::surprisal::ReferenceBins;
 use rotewatch::info::{BinEdges, Binning, Columns, LayerMeasures, LayerSamples, MeasureParams, measure_layers};
+use rotewatch::kernels::Kernel;
 
 const BINS: usize = 8;
 
@@ -58,6 +60,54 @@ proptest! {
         let of = measured(&columns(&[neuron.clone(), neuron], |x| x), BINS, Binning::EqualWidth);
         prop_assert!((of.mutual_information.get(0, 1) - of.entropy_neuron_nats[0]).abs() < 1e-12);
     }
+}
+
+proptest! {
+    #[test]
+    fn the_mean_surprisal_is_the_mean_entropy(neurons in layer()) {
+        for binning in [Binning::EqualWidth, Binning::EqualFrequency] {
+            let of = measured(&columns(&neurons, |x| x), BINS, binning);
+            prop_assert!((mean(&of.surprisal_nats) - mean(&of.entropy_neuron_nats)).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn surprisals_go_with_their_rows(neurons in layer()) {
+        let reversed: Vec<Vec<i8>> = neurons.iter().map(|neuron| neuron.iter().rev().copied().collect()).collect();
+        let forward = measured(&columns(&neurons, |x| x), BINS, Binning::EqualWidth).surprisal_nats;
+        let mut backward = measured(&columns(&reversed, |x| x), BINS, Binning::EqualWidth).surprisal_nats;
+        backward.reverse();
+        prop_assert_eq!(forward, backward);
+    }
+
+    /// Gibbs' inequality: no distribution, and so no smoothed one, codes rows in fewer nats than their own.
+    #[test]
+    fn a_reference_is_never_less_surprised_than_the_rows_themselves(neurons in layer(), other in layer()) {
+        let width = neurons.len().min(other.len());
+        let (rows, reference) = (columns(&neurons[..width], |x| x), columns(&other[..width], |x| x));
+        for of in [&rows, &reference] {
+            let bins = ReferenceBins::of(of, BINS, Binning::EqualWidth, BinEdges::Closed, Kernel::get());
+            let own = measured(of, BINS, Binning::EqualWidth).surprisal_nats;
+            prop_assert!(mean(&bins.surprisals_nats(of, Kernel::get())) >= mean(&own) - 1e-12);
+            let against = bins.surprisals_nats(&rows, Kernel::get());
+            let most = ((2 * of.rows() + BINS + 1) as f64).ln();
+            prop_assert!(against.iter().all(|nats| (0.0..=most + 1e-12).contains(nats)), "{:?} above {}", against, most);
+        }
+    }
+
+    #[test]
+    fn nothing_is_more_surprising_than_what_lies_outside(neurons in layer()) {
+        let bins = ReferenceBins::of(&columns(&neurons, |x| x), BINS, Binning::EqualWidth, BinEdges::Closed, Kernel::get());
+        let near = bins.surprisals_nats(&columns(&neurons, |x| x + 100.0), Kernel::get());
+        let far = bins.surprisals_nats(&columns(&neurons, |x| x - 1e30), Kernel::get());
+        let inside = bins.surprisals_nats(&columns(&neurons, |x| x), Kernel::get());
+        prop_assert_eq!(&near, &far);
+        prop_assert!(inside.iter().all(|nats| *nats <= near[0]));
+    }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// Two Gaussians with correlation rho share -ln(1 - rho^2) / 2 nats; bins can only lose some of it, and the plug-in estimate

@@ -61,6 +61,43 @@ fn what_does_not_fit_is_refused_with_what_there_is() {
 }
 
 #[test]
+fn surprisal_is_told_for_each_row_and_held_against_a_reference() {
+    let (file, other) = (golden("gaussian"), golden("edge_cases"));
+    let document = |arguments: &[&str]| -> serde_json::Value {
+        let output = rotewatch(arguments);
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice(&output.stdout).expect("one JSON document")
+    };
+    let own = document(&[&file, "--tensor", "activations", "--measure", "surprisal", "--json"]);
+    let rows = |of: &serde_json::Value| of["tensors"][0]["surprisal_nats"].as_array().expect("an array").clone();
+    assert_eq!((rows(&own).len(), own.get("reference")), (1_000, None));
+    let against = document(&[&file, "--tensor", "activations", "--measure", "surprisal", "--reference", &other, "--json"]);
+    assert_eq!(against["reference"], other);
+    assert_ne!(rows(&own), rows(&against), "another reference, other numbers");
+
+    let output = rotewatch(&[&file, "--tensor", "activations", "--measure", "surprisal", "--reference", &other]);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(text.contains("surprisal is held against") && text.contains("most surprising rows: "), "{text}");
+}
+
+#[test]
+fn a_reference_that_does_not_fit_is_refused() {
+    let file = golden("gaussian");
+    let against =
+        |reference: &str| error_of(&[&file, "--tensor", "activations", "--measure", "surprisal", "--reference", reference]);
+    let error = against(&golden("mlp_post_relu"));
+    assert!(
+        error.contains("`activations` has 8 neurons and `activations` of the reference") && error.contains("has 20"),
+        "{error}"
+    );
+    assert!(against("nowhere.npy").contains("cannot read nowhere.npy"));
+    let error = error_of(&[&file, "--reference", &file]);
+    assert!(error.contains("--reference is for surprisal alone"), "{error}");
+    let error = error_of(&[&file, "--tensor", "mi_ksg3", "--measure", "surprisal", "--reference", &golden("no_such")]);
+    assert!(error.contains("cannot read"), "{error}");
+}
+
+#[test]
 fn a_truncated_file_and_integers_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let truncated = folder.path().join("cut.safetensors");

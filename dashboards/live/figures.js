@@ -1,7 +1,7 @@
 // What each chart shows of a run, from the documents of its epochs.
 
 import { colour, look, plain } from "/assets/charts.js";
-import { duration, fixed, inWords, percent } from "/assets/words.js";
+import { duration, fixed, inWords, percent, whole } from "/assets/words.js";
 
 const BOXES_MAX = 40;
 const MARKERS_UP_TO = 40;
@@ -161,6 +161,23 @@ export function heatMap(matrix) {
       head: [single ? "strongest pairs" : "strongest pairs of blocks", "with", "nats"],
       rows: pairs.slice(0, 25).map(([value, i, j]) => [named(i), named(j), fixed(value)]),
     }),
+  };
+}
+
+// How unusual the rows of the window are; the table names those that are unlike the rest.
+export function surprisals(told) {
+  const rows = (told?.surprisal_nats ?? []).map((nats, row) => [row, nats]).filter(([, nats]) => nats !== null);
+  if (rows.length === 0) return { nothing: "No surprisal of any row is in memory." };
+  const ordered = [...rows].sort((a, b) => b[1] - a[1]);
+  const median = ordered[Math.floor(ordered.length / 2)][1];
+  return {
+    axes: { x: "nats", y: "rows" }, layout: { hovermode: "closest" },
+    label: `Epoch ${told.epoch}, ${whole(rows.length)} rows: median ${fixed(median)} nats, the most unusual row ${ordered[0][0]} with ${fixed(ordered[0][1])}.`,
+    traces: () => [{
+      type: "histogram", x: rows.map(([, nats]) => nats), nbinsx: 40, marker: { color: colour("series-1") },
+      hovertemplate: "%{y} rows near %{x} nats<extra></extra>",
+    }],
+    table: () => ({ head: ["most unusual rows", "nats"], rows: ordered.slice(0, 25).map(([row, nats]) => [row, fixed(nats)]) }),
   };
 }
 

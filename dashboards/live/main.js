@@ -2,7 +2,7 @@
 
 import { Chart, legend, look } from "/assets/charts.js";
 import { choice, element } from "/assets/elements.js";
-import { boxes, densities, health, heatMap, layersOf, marksOf, measure, metric } from "/assets/figures.js";
+import { boxes, densities, health, heatMap, layersOf, marksOf, measure, metric, surprisals } from "/assets/figures.js";
 import { runList } from "/assets/runs.js";
 import { source } from "/assets/source.js";
 import { stopButton } from "/assets/stop.js";
@@ -12,7 +12,7 @@ import { duration, fixed, inWords, moment, percent, verdictInBrief, whole } from
 const BLOCKS = 128;
 const GATHER_MILLISECONDS = 100;
 
-const state = { runs: [], listed: false, name: null, beside: null, layer: null, known: new Map(), matrix: null, flow: null, lost: false };
+const state = { runs: [], listed: false, name: null, beside: null, layer: null, known: new Map(), matrix: null, surprisal: null, flow: null, lost: false };
 
 const list = runList(document.getElementById("runs"), (name) => link({ name }));
 const main = document.getElementById("main");
@@ -26,6 +26,7 @@ const accuracy = new Chart("Accuracy", "As the trainer sent it");
 const pairs = new Chart("Pairs of neurons", "Mutual information at the newest epoch", { tall: true });
 const spread = new Chart("Entropies by epoch", "Boxes: quartiles over neurons; whiskers: 5 % and 95 %", { tall: true });
 const density = new Chart("Densities of mutual information", "Over all pairs of the layer", { tall: true });
+const rows = new Chart("Unusual rows", "Surprisal of each row at the newest epoch, mean over all neurons");
 const compute = new Chart("Compute time", "What the measures of an epoch took");
 
 const title = element("h2");
@@ -50,7 +51,8 @@ const shown = [
   element("section", { "aria-label": "Diversity" }, element("div", { class: "bar" }, element("h3", {}, "Diversity of the neurons"), key), element("div", { class: "grid" }, entropy.figure, information.figure, ofClass.figure)),
   element("section", { "aria-label": "Training" }, element("h3", { class: "title" }, "Training"), element("div", { class: "grid two" }, loss.figure, accuracy.figure)),
   element("section", { "aria-label": "One layer" }, element("div", { class: "bar" }, element("h3", {}, "One layer"), layers.whole), element("div", { class: "grid" }, pairs.figure, spread.figure, density.figure)),
-  element("section", { "aria-label": "Monitor" }, element("h3", { class: "title" }, "The monitor itself"), element("div", { class: "grid" },
+  element("section", { "aria-label": "Monitor" }, element("h3", { class: "title" }, "The rows and the monitor itself"), element("div", { class: "grid" },
+    rows.figure,
     compute.figure,
     element("div", { class: "card" }, element("h4", {}, "Coverage and drops"), element("p", {}, "What was measured of what was offered"), flow),
     element("div", { class: "card" }, element("h4", {}, "Hints"), element("p", {}, "From the trainer's own numbers; they decide nothing"), hints))),
@@ -122,6 +124,8 @@ function refresh() {
     const fits = state.matrix && state.matrix.run === state.name && state.matrix.layer === state.layer && state.matrix.epoch === known?.standing.epoch;
     const judged = isListed(state.name) && known?.standing.epoch !== null;
     if (!fits && judged && state.layer) state.matrix = (await source.matrix(state.name, state.layer, BLOCKS)) ?? state.matrix;
+    const rowsFit = state.surprisal && state.surprisal.run === state.name && state.surprisal.epoch === known?.standing.epoch;
+    if (!rowsFit) state.surprisal = judged ? await source.surprisal(state.name) : null;
     state.flow = await source.flow();
   })()
     .then(render, () => (state.listed = false))
@@ -204,6 +208,7 @@ function render() {
   pairs.show(heatMap(state.matrix));
   spread.show(boxes(epochs, state.layer, marks));
   density.show(densities(epochs, beside, state.layer, standing));
+  rows.show(surprisals(state.surprisal));
   renderHealth(epochs);
 }
 

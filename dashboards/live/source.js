@@ -29,6 +29,7 @@ const LIVE = {
   verdict: (run) => read(`${runPath(run)}/verdict`),
   epochs: (run, after) => read(`${runPath(run)}/epochs${after === null ? "" : `?after=${after}`}`),
   matrix: (run, layer, max) => read(`${runPath(run)}/layers/${encodeURIComponent(layer)}/matrix?max=${max}`),
+  surprisal: (run) => read(`${runPath(run)}/surprisal`),
   flow: async () => readFlow(await (await fetch("/metrics", { cache: "no-store" })).text()),
   // Calls `happened(kind, event)` for each event and `connected(whether)` when the line comes or goes. A browser comes back by
   // itself while nobody answers; once it was refused it does not, so that is done here.
@@ -62,6 +63,7 @@ function frozenSource(written) {
     verdict: async (name) => of(name)?.verdict ?? null,
     epochs: async (name) => of(name)?.epochs ?? null,
     matrix: async (name, layer) => of(name)?.matrices.find((matrix) => matrix.layer === layer) ?? null,
+    surprisal: async () => null,
     flow: async () => null,
     follow() {},
     stop: null,

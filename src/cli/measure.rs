@@ -2,6 +2,7 @@
 
 mod document;
 mod figures;
+mod reference;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -10,12 +11,14 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
+use super::tensors::{contents, select};
 use crate::activations::{Tensor, file};
 use crate::choices::{BinEdges, Binning};
 use crate::info::knn::KnnParams;
 use crate::info::params::MeasureParams;
 use crate::kernels::Kernel;
 use figures::{Choices, TensorFigures};
+use reference::Reference;
 
 /// Rows on which the shuffle null of the table is estimated come from this seed.
 const SEED: u64 = 0;
@@ -50,6 +53,9 @@ pub struct MeasureArgs {
     /// Neighbours for ksg and knn-entropy, 1 to 10
     #[arg(long, default_value_t = 3)]
     k: usize,
+    /// Hold surprisal against the tensors of this file instead of against the tensor's own rows
+    #[arg(long, value_name = "FILE")]
+    reference: Option<PathBuf>,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -74,6 +80,8 @@ enum Measure {
     KnnEntropy,
     /// Mutual information of each neuron with the tensor `predictions`
     Class,
+    /// How unusual each row is: mean over neurons of -ln p of its bins
+    Surprisal,
 }
 
 /// Whose values lay the edges.
@@ -102,23 +110,27 @@ pub fn run(args: &MeasureArgs) -> Result<Exit, Failure> {
     tracing::debug!(kernel = kernel.name(), "measuring");
     let choices = choices(args, kernel).map_err(Failure::usage)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build()?;
+    let reference = args.reference.as_deref().map(Reference::read).transpose().map_err(Failure::usage)?;
     let mut files = Vec::with_capacity(args.files.len());
     for path in &args.files {
-        files.push(pool.install(|| measure(path, args, &choices)).map_err(Failure::usage)?);
+        files.push(pool.install(|| measure(path, args, reference.as_ref(), &choices)).map_err(Failure::usage)?);
     }
     if let Some(path) = &args.matrix {
         document::write_matrices(path, &files)?;
     }
     if args.json {
-        println!("{}", document::json(&files, &choices));
+        println!("{}", document::json(&files, reference.as_ref(), &choices));
     } else {
-        print!("{}", table::text(&files, &choices));
+        print!("{}", table::text(&files, reference.as_ref(), &choices));
     }
     Ok(Exit::Done)
 }
 
 fn choices(args: &MeasureArgs, kernel: Kernel) -> anyhow::Result<Choices> {
     let asked = if args.measures.is_empty() { vec![Measure::Entropy, Measure::Mi] } else { args.measures.clone() };
+    if args.reference.is_some() && !asked.contains(&Measure::Surprisal) {
+        bail!("--reference is for surprisal alone: ask for it with --measure surprisal, or leave --reference away");
+    }
     let network = args.scope == Scope::Network;
     let bins = args.bins.unwrap_or(10);
     let entropy_bins = args.bins.unwrap_or(if network { 100 } else { 10 });
@@ -127,7 +139,7 @@ fn choices(args: &MeasureArgs, kernel: Kernel) -> anyhow::Result<Choices> {
     Ok(Choices { asked, network, bins, entropy_bins, edges: args.bin_edges, binning: args.binning, knn, seed: SEED, kernel })
 }
 
-fn measure(path: &Path, args: &MeasureArgs, choices: &Choices) -> anyhow::Result<FileFigures> {
+fn measure(path: &Path, args: &MeasureArgs, reference: Option<&Reference>, choices: &Choices) -> anyhow::Result<FileFigures> {
     let shown = path.display();
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {shown}"))?;
     let tensors = file::read(path, &bytes).with_context(|| shown.to_string())?;
@@ -137,42 +149,14 @@ fn measure(path: &Path, args: &MeasureArgs, choices: &Choices) -> anyhow::Result
     }
     let class_asked = choices.asked.contains(&Measure::Class);
     let predictions = class_asked.then(|| predictions(&tensors).with_context(|| shown.to_string())).transpose()?;
-    let tensors = figures::measure(&chosen, predictions.as_deref(), choices).with_context(|| shown.to_string())?;
+    let mut tensors = figures::measure(&chosen, predictions.as_deref(), choices).with_context(|| shown.to_string())?;
+    if let Some(reference) = reference {
+        for (figures, tensor) in tensors.iter_mut().zip(&chosen) {
+            let bins = reference.bins_for(tensor, chosen.len() == 1, choices).with_context(|| shown.to_string())?;
+            figures.surprisal = Some(figures::surprisals_against(&bins, tensor, choices).with_context(|| shown.to_string())?);
+        }
+    }
     Ok(FileFigures { path: path.to_owned(), tensors, skipped })
-}
-
-type Selection<'a, 'b> = (Vec<&'a Tensor<'b>>, Vec<(String, String)>);
-
-/// The tensors to measure, and those passed over with the reason.
-fn select<'a, 'b>(tensors: &'a [Tensor<'b>], name: Option<&str>) -> anyhow::Result<Selection<'a, 'b>> {
-    if let Some(name) = name {
-        let Some(tensor) = tensors.iter().find(|tensor| tensor.name() == name) else {
-            bail!("no tensor `{name}`; there are {}", contents(tensors));
-        };
-        if let Some(reason) = misfit(tensor) {
-            bail!("tensor `{name}` cannot be measured: {reason}; there are {}", contents(tensors));
-        }
-        return Ok((vec![tensor], Vec::new()));
-    }
-    let (mut chosen, mut skipped) = (Vec::new(), Vec::new());
-    for tensor in tensors {
-        match misfit(tensor) {
-            Some(reason) => skipped.push((tensor.name().to_owned(), reason)),
-            None => chosen.push(tensor),
-        }
-    }
-    Ok((chosen, skipped))
-}
-
-/// Why a tensor is nothing to measure.
-fn misfit(tensor: &Tensor<'_>) -> Option<String> {
-    if !tensor.element().floating() {
-        return Some(format!("it holds {}, not floating-point numbers", tensor.element()));
-    }
-    match tensor.shape().len() {
-        2 => None,
-        axes => Some(format!("it has {axes} {}, not two (rows x neurons)", if axes == 1 { "axis" } else { "axes" })),
-    }
 }
 
 fn predictions(tensors: &[Tensor<'_>]) -> anyhow::Result<Vec<i64>> {
@@ -180,21 +164,4 @@ fn predictions(tensors: &[Tensor<'_>]) -> anyhow::Result<Vec<i64>> {
         Some(tensor) => Ok(tensor.classes()?),
         None => bail!("class information needs a tensor `{PREDICTIONS}`, one integer a row; there are {}", contents(tensors)),
     }
-}
-
-/// What a file holds, for an error.
-fn contents(tensors: &[Tensor<'_>]) -> String {
-    const SHOWN: usize = 20;
-    if tensors.is_empty() {
-        return "no tensors".to_owned();
-    }
-    let one = |tensor: &Tensor<'_>| {
-        let shape: Vec<String> = tensor.shape().iter().map(ToString::to_string).collect();
-        format!("`{}` ({} {})", tensor.name(), tensor.element(), shape.join(" x "))
-    };
-    let mut shown: Vec<String> = tensors.iter().take(SHOWN).map(one).collect();
-    if tensors.len() > SHOWN {
-        shown.push(format!("{} more", tensors.len() - SHOWN));
-    }
-    shown.join(", ")
 }

@@ -4,8 +4,11 @@ pub mod check_config;
 pub mod exit;
 pub mod experiment;
 pub mod measure;
+pub mod rank;
 pub mod runs;
 pub mod serve;
+mod tensors;
+pub mod top;
 pub mod train;
 #[cfg(feature = "torch")]
 pub mod trainer;
@@ -33,8 +36,12 @@ enum Command {
     Measure(Box<measure::MeasureArgs>),
     /// What was recorded: list, show, export; the run that others are compared with.
     Runs(runs::RunsArgs),
+    /// Put finished networks in order by what their neurons say: which generalises best?
+    Rank(rank::RankArgs),
     /// Train a grid of networks and judge the alarm on them: tables, pictures, files for programs.
     Experiment(experiment::ExperimentArgs),
+    /// Show the runs of a daemon live at this terminal.
+    Top(top::TopArgs),
     /// Check a configuration file and name every mistake in it.
     CheckConfig(check_config::CheckConfigArgs),
 }
@@ -47,7 +54,9 @@ pub fn run(cli: Cli) -> Exit {
         Command::Serve(args) => serve::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Runs(args) => runs::run(&args),
+        Command::Rank(args) => rank::run(&args),
         Command::Experiment(args) => experiment::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
     };
     ended.unwrap_or_else(Failure::report)

@@ -139,7 +139,13 @@ mod tests {
                 ..LayerRecord::default()
             }],
         };
-        TrainingDocument { run: None, epochs: (1..).zip(values).map(epoch).collect(), final_layers: None }
+        TrainingDocument {
+            run: None,
+            kind: None,
+            probe: None,
+            epochs: (1..).zip(values).map(epoch).collect(),
+            final_layers: None,
+        }
     }
 
     fn stop(alarm: impl Into<Option<u32>>, kept: u32) -> Stop {

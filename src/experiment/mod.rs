@@ -21,7 +21,6 @@ pub mod replay;
 pub mod report;
 pub mod runner;
 pub mod score;
-pub mod statistics;
 pub mod sweep;
 pub mod truth;
 

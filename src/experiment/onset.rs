@@ -2,9 +2,9 @@
 
 use super::Role;
 use super::score::{Judged, JudgedRun, Method, NAMED_WITHIN_EPOCHS, Score, Shortcut, Timing};
-use super::statistics::{CountedShare, Interval, Summary, paired_difference};
 use super::truth::Outcome;
 use crate::choices::Mode;
+use crate::statistics::{CountedShare, Interval, Summary, paired_difference};
 
 /// All tables of a role, runs on probes and on streams apart.
 #[derive(Clone, Debug)]

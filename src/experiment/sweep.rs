@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::capture::Capture;
-use super::statistics::{Interval, tau_b, tau_interval};
 use super::truth::Truth;
 use crate::charts::Quartiles;
 use crate::document::FinalLayer;
+use crate::ranking::LayerMeans;
+use crate::statistics::{Interval, tau_b, tau_interval};
 
 /// The networks of one cell that differ in nothing but the option and the seed.
 #[derive(Clone, Debug)]
@@ -52,48 +53,6 @@ pub struct Ranking {
     pub within_seeds: Option<Interval>,
     /// Tau-b of the means over seeds.
     pub of_means: Option<f64>,
-}
-
-/// What the paper claims of the direction in which the measures go with test accuracy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// A shortcut: less accurate networks have less entropy and more mutual information.
-    Heuristic,
-    /// Examples learnt by heart: less accurate networks have more entropy and less mutual information.
-    ExampleLevel,
-}
-
-impl Claim {
-    /// The claim that a sweep over this option tests; `None` for options the paper does not sweep.
-    #[must_use]
-    pub fn of(option: &str) -> Option<Self> {
-        match option {
-            "spurious" => Some(Claim::Heuristic),
-            "label-noise" => Some(Claim::ExampleLevel),
-            _ => None,
-        }
-    }
-
-    /// The sign of tau between entropy and accuracy that the claim expects; that of mutual information is the other.
-    #[must_use]
-    pub fn entropy_sign(self) -> f64 {
-        match self {
-            Claim::Heuristic => 1.0,
-            Claim::ExampleLevel => -1.0,
-        }
-    }
-
-    /// The paper's own tau by entropy and by mutual information, oriented by the claim.
-    ///
-    /// # Source
-    /// Bansal, Pruthi, Belinkov (2022), table 2, Colored and Shuffled MNIST.
-    #[must_use]
-    pub fn of_the_paper(self) -> (f64, f64) {
-        match self {
-            Claim::Heuristic => (1.00, 1.00),
-            Claim::ExampleLevel => (1.00, 0.88),
-        }
-    }
 }
 
 /// The sweeps among these captures, in the order of the grid. Runs without the option, without truth or without measures are left
@@ -162,13 +121,12 @@ impl Sweep {
 }
 
 fn network(capture: &Capture, over: &str) -> Option<Network> {
-    let layers = &capture.history.epochs.last()?.layers;
-    let mean = |values: Vec<f64>| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
+    let means = LayerMeans::of_epoch(capture.history.epochs.last()?)?;
     Some(Network {
         value: capture.run.option(over)?.parse().ok()?,
         seed: capture.run.seed,
-        entropy: mean(layers.iter().filter_map(|layer| layer.entropy_network_nats?.mean).collect())?,
-        mutual_information: mean(layers.iter().filter_map(|layer| layer.mutual_information_nats?.mean).collect())?,
+        entropy: means.entropy_nats,
+        mutual_information: means.mutual_information_nats,
         test_accuracy: Truth::of(&capture.history)?.end,
     })
 }
@@ -216,6 +174,7 @@ fn density(layers: &[&FinalLayer]) -> Vec<(f64, f64)> {
 mod tests {
     use super::*;
     use crate::document::Histogram;
+    use crate::ranking::{Candidate, Claim, Probe, Seen, groups};
 
     fn sweep(entropy_of: impl Fn(f64) -> f64) -> Sweep {
         let network = |(seed, value): (u64, f64)| Network {
@@ -240,6 +199,28 @@ mod tests {
         assert_eq!(falling.ranking(|network| network.mutual_information, 1.0).of_means, Some(-1.0));
         assert_eq!(sweep(|_| 1.0).ranking(|network| network.entropy, 1.0).of_means, None);
         assert_eq!(falling.values(), [0.0, 0.5, 1.0]);
+    }
+
+    #[test]
+    fn a_ranking_of_the_same_networks_has_the_same_tau() {
+        let sweep = sweep(|value| (7.0 * value) % 3.0);
+        let seed: Vec<&Network> = sweep.networks.iter().filter(|network| network.seed == 1).collect();
+        let candidate = |network: &&Network| Candidate {
+            name: network.value.to_string(),
+            means: LayerMeans { entropy_nats: network.entropy, mutual_information_nats: network.mutual_information },
+            seen: Seen { layers: Vec::new(), probe: Probe::Untold },
+            kind: None,
+        };
+        let scores = seed.iter().map(|network| (network.value.to_string(), network.test_accuracy)).collect();
+        for claim in [Claim::Heuristic, Claim::ExampleLevel] {
+            let group = &groups(seed.iter().map(candidate).collect(), claim, &scores)[0];
+            let sign = claim.entropy_sign();
+            let entropy = sweep.ranking(|network| network.entropy, sign).within_seeds;
+            let mutual = sweep.ranking(|network| network.mutual_information, -sign).within_seeds;
+            let ranked = [group.by_entropy, group.by_mutual_information].map(|agreement| agreement.map(|of| of.tau.value));
+            assert_eq!(ranked, [entropy, mutual].map(|of| of.map(|tau| tau.value)), "{claim:?}");
+            assert!(ranked[0].is_some() && ranked[1].is_some());
+        }
     }
 
     #[test]

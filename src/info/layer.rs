@@ -12,6 +12,7 @@ use super::pairwise::PairMatrix;
 use super::params::{MeasureParams, RELIABLE_ROWS_PER_BIN};
 use super::samples::{Columns, Value};
 use super::shuffle::{ShuffleBias, shuffle_bias};
+use super::surprisal::own_surprisals_nats;
 use super::terms::Terms;
 use crate::kernels::Kernel;
 
@@ -37,7 +38,7 @@ pub enum Skipped {
     },
 }
 
-/// The figures of one layer. Vectors have one entry a neuron; a skipped layer has empty ones.
+/// The figures of one layer. Vectors have one entry a neuron, or a row where they say so; a skipped layer has empty ones.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerMeasures {
     /// The layer's name.
@@ -68,6 +69,8 @@ pub struct LayerMeasures {
     pub normalised_mi: PairMatrix,
     /// Information in nats between each neuron and the predicted class, where there are predictions.
     pub class_information_nats: Option<Vec<f64>>,
+    /// Surprisal in nats of each row among these very rows, with the bins of scope `neuron`; NaN for a row without a finite value.
+    pub surprisal_nats: Vec<f64>,
     /// The shuffle null, unless turned off or without a pair.
     pub shuffle_bias: Option<ShuffleBias>,
     /// Miller-Madow bias of the mutual information in nats, averaged over the pairs; 0 without a pair.
@@ -98,7 +101,7 @@ impl LayerMeasures {
 ///
 /// # Estimator
 /// Plug-in measures as documented at [`entropy_nats`](super::entropy::entropy_nats),
-/// [`pair_information`](super::pairwise::pair_information), [`ClassGroups::information_nats`] and [`shuffle_bias`]. The edges of scope `network` are drawn over all layers that are not skipped. Values that are
+/// [`pair_information`](super::pairwise::pair_information), [`ClassGroups::information_nats`], [`own_surprisals_nats`] and [`shuffle_bias`]. The edges of scope `network` are drawn over all layers that are not skipped. Values that are
 /// not finite are left out one by one; a pair uses the rows where both are finite.
 ///
 /// # Cost
@@ -154,6 +157,7 @@ fn skipped_layer<V: Value>(layer: &LayerSamples<'_, V>, reason: Skipped, params:
         mutual_information: PairMatrix::from_condensed(0, Vec::new()),
         normalised_mi: PairMatrix::from_condensed(0, Vec::new()),
         class_information_nats: None,
+        surprisal_nats: Vec::new(),
         shuffle_bias: None,
         miller_madow_bias: 0.0,
         ksg: None,
@@ -196,6 +200,7 @@ fn measure_layer<V: Value>(
         mutual_information: pairs.mutual,
         normalised_mi: pairs.normalised,
         class_information_nats: groups.filter(|groups| groups.rows() == rows).map(class_information),
+        surprisal_nats: own_surprisals_nats(&binned.layer, &binned.marginals),
         shuffle_bias: shuffle_bias(&pairing, &binned.layer, params.shuffle_pairs(), params.seed(), at as u64),
         miller_madow_bias: pairs.miller_madow_nats,
         ksg: (params.ksg_pairs() > 0)

@@ -19,6 +19,7 @@
 //! | [`ksg_sample`] | the same on a seeded sample of pairs, for live runs |
 //! | [`digamma`] | the function that they need |
 //! | [`class`] | what a neuron tells of the class that the network predicts |
+//! | [`surprisal`] | how unlike the others, or a reference, a row is |
 //! | [`shuffle`] | how much of the pairwise figure is there by chance |
 //! | [`draw`] | seeded numbers |
 //! | [`distribution`] | mean and quantiles over neurons or pairs |
@@ -46,6 +47,7 @@ pub mod params;
 pub mod samples;
 pub mod shuffle;
 pub mod spread;
+pub mod surprisal;
 pub mod terms;
 
 pub use distribution::Distribution;

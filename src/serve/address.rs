@@ -24,6 +24,8 @@ pub(super) enum Resource {
     Epochs(RunName),
     /// What its reports add up to.
     Verdict(RunName),
+    /// How surprising each row of its window is.
+    Surprisal(RunName),
     /// The mutual information of a layer's neurons.
     Matrix(RunName, LayerName),
     /// Where an epoch's activations go.
@@ -100,6 +102,7 @@ impl Resource {
             ["runs", name] => Resource::Run(run(name)?),
             ["runs", name, "epochs"] => Resource::Epochs(run(name)?),
             ["runs", name, "verdict"] => Resource::Verdict(run(name)?),
+            ["runs", name, "surprisal"] => Resource::Surprisal(run(name)?),
             ["runs", name, "layers", layer, "matrix"] => Resource::Matrix(run(name)?, layer.parse()?),
             ["runs", name, "epochs", number, "activations"] => Resource::Activations(run(name)?, epoch(number)?),
             ["runs", name, "epochs", number, "end"] => Resource::End(run(name)?, epoch(number)?),
@@ -117,6 +120,7 @@ impl Resource {
             Resource::Run(_) => "/api/v1/runs/{run}",
             Resource::Epochs(_) => "/api/v1/runs/{run}/epochs",
             Resource::Verdict(_) => "/api/v1/runs/{run}/verdict",
+            Resource::Surprisal(_) => "/api/v1/runs/{run}/surprisal",
             Resource::Matrix(..) => "/api/v1/runs/{run}/layers/{layer}/matrix",
             Resource::Activations(..) => "/api/v1/runs/{run}/epochs/{epoch}/activations",
             Resource::End(..) => "/api/v1/runs/{run}/epochs/{epoch}/end",
@@ -131,7 +135,12 @@ impl Resource {
     pub(super) fn methods(&self) -> &'static str {
         match self {
             Resource::Events => "GET",
-            Resource::Runs | Resource::Epochs(_) | Resource::Verdict(_) | Resource::Matrix(..) | Resource::Targets => "GET, HEAD",
+            Resource::Runs
+            | Resource::Epochs(_)
+            | Resource::Verdict(_)
+            | Resource::Surprisal(_)
+            | Resource::Matrix(..)
+            | Resource::Targets => "GET, HEAD",
             Resource::Run(_) => "GET, HEAD, PUT",
             Resource::Activations(..) | Resource::End(..) | Resource::Finish(_) | Resource::Stop(_) | Resource::Alerts => "POST",
         }

@@ -101,7 +101,7 @@ pub(super) async fn verdict(board: &Board, archive: Option<&Archive>, name: &Run
 }
 
 /// What the history tells of a run that memory has forgotten.
-async fn remembered(
+pub(super) async fn remembered(
     archive: Option<&Archive>,
     name: &RunName,
     tell: impl FnOnce(&Snapshot, &StoredRun) -> Result<Map<String, Value>, StoreError> + Send + 'static,

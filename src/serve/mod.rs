@@ -12,7 +12,7 @@
 //! POST /api/v1/runs/{run}/epochs/{epoch}/end           ends an epoch, tells the verdict
 //! POST /api/v1/runs/{run}/finish                       ends a run
 //! POST /api/v1/runs/{run}/stop                         asks its trainer to stop
-//! GET  /api/v1/runs  /runs/{run}  .../epochs  .../verdict  .../layers/{layer}/matrix
+//! GET  /api/v1/runs  /runs/{run}  .../epochs  .../verdict  .../surprisal  .../layers/{layer}/matrix
 //! POST /api/v1/hooks/alertmanager                      asks the runs to stop that firing alerts name
 //! GET  /api/v1/events                                  server-sent events
 //! GET  /api/v1/sd                                      where Prometheus finds this machine's rotewatch
@@ -37,6 +37,7 @@ mod ingest;
 mod page;
 mod routes;
 mod scrape;
+mod surprisal;
 mod targets;
 mod tls;
 mod web;

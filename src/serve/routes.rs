@@ -11,7 +11,7 @@ use super::address::{AddressError, PREFIX, Parameters, Resource};
 use super::answer::{Answer, allowing, error, text, with_type};
 use super::api::{self, MatrixQuestion};
 use super::body::forget;
-use super::{Site, events, ingest, page, targets};
+use super::{Site, events, ingest, page, surprisal, targets};
 
 /// The word under which a path is counted.
 pub(super) fn route(path: &str) -> &'static str {
@@ -102,8 +102,10 @@ async fn read(site: &Arc<Site>, resource: &Resource, request: &Request<Incoming>
         return answered
             .unwrap_or_else(|_| error(StatusCode::INTERNAL_SERVER_ERROR, "the matrix cannot be computed; the log says why"));
     }
-    if let Resource::Epochs(run) = resource {
-        return api::epochs(board, archive, run, query).await;
+    match resource {
+        Resource::Epochs(run) => return api::epochs(board, archive, run, query).await,
+        Resource::Surprisal(run) => return surprisal::answer(board, archive, run, query).await,
+        _ => {}
     }
     if let Err(fault) = query.end() {
         return error(StatusCode::UNPROCESSABLE_ENTITY, fault);

@@ -271,7 +271,8 @@ impl Snapshot {
     /// See [`StoreError`].
     pub fn training(&self, run: &StoredRun) -> Result<TrainingDocument, StoreError> {
         let epochs = self.epochs(run, Epochs::ALL)?.iter().map(|epoch| record(&epoch.summary)).collect();
-        Ok(TrainingDocument { run: Some(run.name.to_string()), epochs, final_layers: None })
+        let kind = run.standing.get("kind").and_then(Value::as_str).map(str::to_owned);
+        Ok(TrainingDocument { run: Some(run.name.to_string()), kind, probe: None, epochs, final_layers: None })
     }
 
     fn run_of(&self, row: &Row<'_>) -> Result<StoredRun, StoreError> {

@@ -81,6 +81,7 @@ fn report(run: &Arc<Run>, epoch: u32, entropies: &[f64], verdict: Verdict) -> Ar
         mutual_information: PairMatrix::from_condensed(entropies.len(), pairs.clone()),
         normalised_mi: PairMatrix::from_condensed(entropies.len(), pairs),
         class_information_nats: Some(entropies.to_vec()),
+        surprisal_nats: Vec::new(),
         shuffle_bias: None,
         miller_madow_bias: 0.0,
         ksg: None,

@@ -70,6 +70,21 @@ impl TaskOptions {
     }
 }
 
+impl TaskOptions {
+    /// The rows of the probe in words: runs that say the same were looked at with rows of the same distribution.
+    #[must_use]
+    pub fn probe_in_words(&self) -> String {
+        let TaskOptions { task, probe_rows, .. } = self;
+        match (self.probe_from, self.color_agreement()) {
+            (ProbeFrom::Test, _) => format!("{probe_rows} rows of the test set of {task}"),
+            (ProbeFrom::Training, None) => format!("{probe_rows} rows like the training examples of {task}"),
+            (ProbeFrom::Training, Some(agreement)) => {
+                format!("{probe_rows} rows like the training examples of {task} with a colour that agrees in {agreement}")
+            }
+        }
+    }
+}
+
 /// Everything that decides a training, and with the machine its losses to the last digit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainOptions {

@@ -34,7 +34,8 @@ fn the_numbers_are_those_that_measure_gives_of_the_same_file() {
     for (run, body) in bodies {
         let file = files.path().join(format!("{run}.safetensors"));
         std::fs::write(&file, &body).expect("the folder is writable");
-        let measured = ended(&mut rotewatch(["measure", "--json", text(&file)]));
+        let asked = ["entropy", "mi", "surprisal"].map(|measure| ["--measure", measure]).concat();
+        let measured = ended(rotewatch(["measure", "--json", text(&file)]).args(asked));
         let measured: Value = serde_json::from_str(&measured.stdout).expect("measure prints JSON");
         document(&daemon.client.declare(run, ATTEMPT, &["fc/1"]), 200);
         assert_eq!(document(&daemon.client.activations(run, 0, 0, &body), 202), json!({ "queued": true }));
@@ -42,6 +43,9 @@ fn the_numbers_are_those_that_measure_gives_of_the_same_file() {
         let matrix = daemon.client.read(&format!("runs/{run}/layers/fc%2F1/matrix?epoch=0"));
         assert_eq!(matrix["mutual_information_nats"], measured["tensors"][0]["mi_nats"], "{run}");
         assert_eq!((&matrix["neurons"], &matrix["blocks"]), (&json!(12), &json!(12)));
+        let surprisal = daemon.client.read(&format!("runs/{run}/surprisal?epoch=0"));
+        assert_eq!(surprisal["surprisal_nats"], measured["tensors"][0]["surprisal_nats"], "{run}");
+        assert_eq!((&surprisal["rows"], &surprisal["layers"][0]["neurons"]), (&json!(ROWS), &json!(12)));
         let epochs = daemon.client.read(&format!("runs/{run}/epochs"));
         let entropies = measured["tensors"][0]["entropy_nats"].as_array().expect("one entropy a neuron");
         let mean = entropies.iter().filter_map(Value::as_f64).sum::<f64>() / 12.0;
@@ -83,6 +87,30 @@ fn a_run_over_http_gives_the_verdicts_and_series_of_one_in_this_process() {
         assert!(!one.is_empty());
         assert_eq!(one, other, "{series}");
     }
+}
+
+#[test]
+fn an_odd_row_is_the_most_surprising_one_and_only_the_newest_epoch_is_known() {
+    const ODD: usize = 137;
+    let daemon = daemon();
+    let client = &daemon.client;
+    document(&client.declare("run", ATTEMPT, &["a", "b"]), 200);
+    assert_eq!(client.read("runs/run/surprisal")["surprisal_nats"], Value::Null);
+    document(&get(client.address, "/api/v1/runs/nobody/surprisal"), 404);
+    let (plain, mut odd) = (layer(ROWS, 12, 2.0), layer(ROWS, 12, 2.0));
+    odd.values[ODD * 12..(ODD + 1) * 12].fill(5.0);
+    for epoch in 0..2 {
+        document(&client.activations("run", epoch, 0, &frame(&[("a", &plain), ("b", &odd)])), 202);
+        client.judged("run", epoch);
+    }
+    let told = client.read("runs/run/surprisal");
+    assert_eq!((&told["epoch"], told["layers"].as_array().map(Vec::len)), (&json!(1), Some(2)));
+    let rows: Vec<f64> = told["surprisal_nats"].as_array().expect("rows").iter().filter_map(Value::as_f64).collect();
+    let most = (0..rows.len()).max_by(|one, other| rows[*one].total_cmp(&rows[*other]));
+    assert_eq!((rows.len(), most), (ROWS, Some(ODD)));
+    let gone = document(&get(client.address, "/api/v1/runs/run/surprisal?epoch=0"), 404);
+    assert!(gone["error"].as_str().is_some_and(|reason| reason.contains("epoch 0 of run run is not in memory")), "{gone}");
+    document(&get(client.address, "/api/v1/runs/run/surprisal?max=3"), 422);
 }
 
 #[test]

@@ -17,11 +17,13 @@ mod live_configuration;
 mod manifests;
 mod observability;
 mod page;
+mod rank;
 mod rules;
 mod scrapes;
 mod serve;
 mod strange_values;
 mod tidy;
+mod top;
 
 #[cfg(feature = "torch")]
 mod experiment;

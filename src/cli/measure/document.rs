@@ -9,21 +9,26 @@ use serde_json::{Map, Value, json};
 
 use super::FileFigures;
 use super::figures::{Choices, TensorFigures};
+use super::reference::Reference;
 use crate::info::PairMatrix;
 
 /// The document of `--json`, on one line: an object for one file, an array of them for several.
-pub(super) fn json(files: &[FileFigures], choices: &Choices) -> String {
-    let mut documents: Vec<Value> = files.iter().map(|file| of_file(file, choices)).collect();
+pub(super) fn json(files: &[FileFigures], reference: Option<&Reference>, choices: &Choices) -> String {
+    let mut documents: Vec<Value> = files.iter().map(|file| of_file(file, reference, choices)).collect();
     match documents.len() {
         1 => documents.remove(0).to_string(),
         _ => Value::Array(documents).to_string(),
     }
 }
 
-fn of_file(file: &FileFigures, choices: &Choices) -> Value {
+fn of_file(file: &FileFigures, reference: Option<&Reference>, choices: &Choices) -> Value {
     let tensors: Vec<Value> = file.tensors.iter().map(|tensor| of_tensor(tensor, choices)).collect();
     let skipped: Vec<Value> = file.skipped.iter().map(|(name, reason)| json!({ "name": name, "reason": reason })).collect();
-    json!({ "file": file.path.display().to_string(), "kernel": choices.kernel.name(), "tensors": tensors, "skipped": skipped })
+    let mut document = json!({ "file": file.path.display().to_string(), "kernel": choices.kernel.name(), "tensors": tensors, "skipped": skipped });
+    if let Some(reference) = reference {
+        document["reference"] = reference.path().display().to_string().into();
+    }
+    document
 }
 
 fn of_tensor(tensor: &TensorFigures, choices: &Choices) -> Value {
@@ -58,6 +63,10 @@ fn of_tensor(tensor: &TensorFigures, choices: &Choices) -> Value {
     }
     if let Some(class) = &tensor.class {
         put("class_nats", json!(class));
+    }
+    if let Some(surprisal) = &tensor.surprisal {
+        put("surprisal_bins", json!(choices.edges.bin_count(choices.bins)));
+        put("surprisal_nats", json!(surprisal));
     }
     Value::Object(object)
 }

@@ -12,6 +12,7 @@ use crate::info::knn::{KnnParams, KnnScratch, Neighbourhoods, knn_entropy_nats};
 use crate::info::neurons::{BinnedNeurons, shared_entropies_nats};
 use crate::info::params::RELIABLE_ROWS_PER_BIN;
 use crate::info::shuffle::{ShuffleBias, shuffle_bias};
+use crate::info::surprisal::{ReferenceBins, own_surprisals_nats};
 use crate::info::terms::Terms;
 use crate::info::{Columns, PairMatrix, Value};
 use crate::kernels::Kernel;
@@ -54,6 +55,8 @@ pub(super) struct TensorFigures {
     pub(super) ksg: Option<KsgFigures>,
     pub(super) knn_entropy: Option<Vec<f64>>,
     pub(super) class: Option<Vec<f64>>,
+    /// Surprisal of each row in nats, among the tensor's own rows or against the reference.
+    pub(super) surprisal: Option<Vec<f64>>,
 }
 
 /// Binned mutual information and what stands beside it.
@@ -173,6 +176,19 @@ fn of_tensor<V: Value>(
         ksg: choices.asks(Measure::Ksg).then(|| ksg(name, columns, choices)),
         knn_entropy: choices.asks(Measure::KnnEntropy).then(knn_entropy),
         class,
+        surprisal: choices.asks(Measure::Surprisal).then(|| own_surprisals_nats(&binned.layer, &binned.marginals)),
+    })
+}
+
+/// Surprisal in nats of each row of a tensor, held against a reference.
+pub(super) fn surprisals_against(
+    reference: &ReferenceBins,
+    tensor: &Tensor<'_>,
+    choices: &Choices,
+) -> Result<Vec<f64>, TensorError> {
+    Ok(match samples(tensor)? {
+        Samples::Single(columns) => reference.surprisals_nats(&columns, choices.kernel),
+        Samples::Double(columns) => reference.surprisals_nats(&columns, choices.kernel),
     })
 }
 

@@ -4,23 +4,27 @@ use std::fmt::Write;
 
 use super::FileFigures;
 use super::figures::{Choices, TensorFigures};
+use super::reference::Reference;
 use crate::info::entropy::entropy_ratio;
 use crate::info::{Distribution, PairMatrix};
 
-/// How many of the most redundant pairs are shown.
-const PAIRS_SHOWN: usize = 5;
+/// How many of the most redundant pairs, and of the most surprising rows, are shown.
+const MOST_SHOWN: usize = 5;
 
 /// All files, one after the other.
-pub(super) fn text(files: &[FileFigures], choices: &Choices) -> String {
+pub(super) fn text(files: &[FileFigures], reference: Option<&Reference>, choices: &Choices) -> String {
     let mut out = String::new();
     for file in files {
-        out.push_str(&of_file(file, choices));
+        out.push_str(&of_file(file, reference, choices));
     }
     out
 }
 
-fn of_file(file: &FileFigures, choices: &Choices) -> String {
+fn of_file(file: &FileFigures, reference: Option<&Reference>, choices: &Choices) -> String {
     let mut out = format!("{}\n", file.path.display());
+    if let Some(reference) = reference {
+        let _ = writeln!(out, "  surprisal is held against {}", reference.path().display());
+    }
     for tensor in &file.tensors {
         of_tensor(&mut out, tensor, choices).expect("a string takes everything");
     }
@@ -68,6 +72,11 @@ fn of_tensor(out: &mut String, tensor: &TensorFigures, choices: &Choices) -> std
     if let Some(class) = &tensor.class {
         line(out, "class information", class)?;
     }
+    if let Some(surprisal) = &tensor.surprisal {
+        let bin_count = choices.edges.bin_count(choices.bins);
+        line(out, &format!("surprisal of a row, {bin_count} bins"), surprisal)?;
+        surprising(out, surprisal)?;
+    }
     if let Some(mutual) = &tensor.mutual {
         redundant(out, &mutual.pairs.mutual, "mutual information")?;
     } else if let Some(ksg) = &tensor.ksg {
@@ -91,13 +100,20 @@ fn line(out: &mut String, label: &str, values: &[f64]) -> std::fmt::Result {
     writeln!(out)
 }
 
+fn surprising(out: &mut String, surprisals: &[f64]) -> std::fmt::Result {
+    let mut rows: Vec<(usize, f64)> = surprisals.iter().copied().enumerate().filter(|(_, nats)| nats.is_finite()).collect();
+    rows.sort_by(|one, other| other.1.total_cmp(&one.1));
+    let shown: Vec<String> = rows.iter().take(MOST_SHOWN).map(|(row, nats)| format!("{row} {nats:.3}")).collect();
+    if shown.is_empty() { Ok(()) } else { writeln!(out, "    most surprising rows: {}", shown.join(", ")) }
+}
+
 fn redundant(out: &mut String, pairs: &PairMatrix, what: &str) -> std::fmt::Result {
-    let mut most: Vec<(usize, usize, f64)> = Vec::with_capacity(PAIRS_SHOWN + 1);
+    let mut most: Vec<(usize, usize, f64)> = Vec::with_capacity(MOST_SHOWN + 1);
     for pair in pairs.iter().filter(|pair| pair.2.is_finite()) {
         let place = most.partition_point(|other| other.2 >= pair.2);
-        if place < PAIRS_SHOWN {
+        if place < MOST_SHOWN {
             most.insert(place, pair);
-            most.truncate(PAIRS_SHOWN);
+            most.truncate(MOST_SHOWN);
         }
     }
     if most.is_empty() {

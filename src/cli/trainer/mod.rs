@@ -237,7 +237,12 @@ impl Training {
     fn end(mut self, args: &TrainArgs, watched: Option<Watched>) -> Result<Exit, Failure> {
         let interrupted = self.interrupt.token().is_requested();
         let mut late = Vec::new();
-        if let Some(Watched { name, monitor, tap, reports, .. }) = watched {
+        if let Some(Watched { name, monitor, tap, reports, mode }) = watched {
+            let task = &self.trainer.options().task;
+            self.summary.probe = Some(match mode {
+                Mode::Stream => format!("training batches of {}", task.task),
+                Mode::Probe => task.probe_in_words(),
+            });
             let run = Arc::clone(tap.run());
             // The run is over for the monitor, while its last report goes on being served.
             drop(tap);

@@ -22,6 +22,8 @@ use crate::wire::{self, distribution, finite};
 pub(super) struct Summary {
     /// The run's name; `None` where nobody watched.
     pub(super) run: Option<RunName>,
+    /// The rows that the numbers are computed from, in words; `None` where nobody watched.
+    pub(super) probe: Option<String>,
     /// The verdict after the last epoch; `None` where nobody watched.
     pub(super) verdict: Option<Verdict>,
     /// Why training ended before its last epoch.
@@ -77,6 +79,7 @@ impl Summary {
         let mut document = wire::verdict(self.verdict.as_ref());
         document.extend(wire::object(json!({
             "run": self.run.as_ref().map(RunName::as_str),
+            "probe": self.probe,
             "epochs": last.map(|line| line.epoch.0),
             "hints": self.last_report.as_deref().map(|report| wire::hints(&report.hints)),
             "stopped": self.stopped.as_ref().map(ToString::to_string),

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::super::onset::{MethodRow, Part};
 use super::super::score::{JudgedRun, Method};
-use super::super::statistics::CountedShare;
 use super::super::truth::Outcome;
 use crate::charts::{Axes, Figure, IntervalBar, Quartiles, Series};
+use crate::statistics::CountedShare;
 
 /// The pictures of a part; none of those that would be empty.
 pub(super) fn figures(part: &Part<'_>) -> Vec<Figure> {

@@ -3,9 +3,9 @@
 use super::super::Role;
 use super::super::onset::{CellRow, MethodRow, Naming, Part};
 use super::super::score::Shortcut;
-use super::super::statistics::{CountedShare, Interval, Summary};
 use super::blocks::{Block, Table};
 use super::onset_figures;
+use crate::statistics::{CountedShare, Interval, Summary};
 
 /// How the tables are to be read.
 const LEGEND: &str = "Truth is the accuracy on clean test labels, a mean over three epochs: a run *memorizes* if it ends at least 1.0 \

@@ -1,9 +1,10 @@
 //! Tables and pictures of a sweep.
 
-use super::super::statistics::Interval;
-use super::super::sweep::{Claim, LayerAlong, Network, Ranking, Sweep};
+use super::super::sweep::{LayerAlong, Network, Ranking, Sweep};
 use super::blocks::{Block, Table};
 use crate::charts::{Axes, Figure, Series};
+use crate::ranking::Claim;
+use crate::statistics::Interval;
 
 /// All sweeps over one option.
 pub(super) fn blocks(sweeps: &[Sweep], over: &str) -> Vec<Block> {

@@ -14,6 +14,7 @@ pub mod process;
 pub mod promql;
 pub mod running;
 pub mod servers;
+pub mod tmux;
 #[cfg(feature = "torch")]
 pub mod training;
 pub mod until;

@@ -39,7 +39,22 @@ pub fn tau_interval(groups: &[Vec<(f64, f64)>]) -> Option<Interval> {
     resampled(taus.len(), |drawn| Some(mean(drawn)))
 }
 
-fn resampled(count: usize, statistic: impl Fn(&[usize]) -> Option<f64>) -> Option<Interval> {
+/// Kendall's tau-b of pairs, with the percentile interval of 10,000 resamples of the pairs. `None` where one side is constant.
+/// Resamples that are constant on one side have no tau and are left out.
+///
+/// An interval of pairs that agree completely has no width, however few they are: a percentile interval cannot leave the
+/// values that the pairs themselves give.
+#[must_use]
+pub fn tau_interval_over_pairs(pairs: &[(f64, f64)]) -> Option<Interval> {
+    let mut resample = Vec::with_capacity(pairs.len());
+    resampled(pairs.len(), |drawn| {
+        resample.clear();
+        resample.extend(drawn.iter().map(|&place| pairs[place]));
+        tau_b(&resample)
+    })
+}
+
+fn resampled(count: usize, mut statistic: impl FnMut(&[usize]) -> Option<f64>) -> Option<Interval> {
     if count == 0 {
         return None;
     }

@@ -1,9 +1,12 @@
-//! What the tables need of statistics: exact intervals of a share, paired bootstrap, Kendall's tau.
+//! What tables need of statistics: exact intervals of a share, paired bootstrap, Kendall's tau. Experiments and rankings count with the
+//! same code.
 
+mod agreement;
 mod bootstrap;
 mod share;
 mod tau;
 
+pub use agreement::Agreement;
 pub use bootstrap::{Interval, paired_difference, tau_interval};
 pub use share::CountedShare;
 pub use tau::tau_b;

@@ -1,0 +1,41 @@
+//! The order for machines: one JSON document.
+
+use serde_json::{Value, json};
+
+use crate::ranking::{Direction, Group, Placed, Probe};
+use crate::statistics::Agreement;
+use crate::wire::finite;
+
+/// `{against, by_verdicts, groups: [{layers, probe, networks: [..], tau}]}`: networks of different groups cannot be compared.
+pub(super) fn json(direction: Direction, groups: &[Group]) -> String {
+    let groups: Vec<Value> = groups.iter().map(group).collect();
+    json!({ "against": direction.claim.as_str(), "by_verdicts": direction.by_verdicts, "groups": groups }).to_string()
+}
+
+fn group(group: &Group) -> Value {
+    let probe = match &group.seen.probe {
+        Probe::Untold => None,
+        told => Some(told.to_string()),
+    };
+    json!({
+        "layers": group.seen.layers.iter().map(|(name, neurons)| json!({ "layer": name, "neurons": neurons })).collect::<Vec<_>>(),
+        "probe": probe,
+        "networks": group.placed.iter().map(network).collect::<Vec<_>>(),
+        "tau": { "entropy": group.by_entropy.as_ref().map(agreement), "mutual_information": group.by_mutual_information.as_ref().map(agreement) },
+    })
+}
+
+fn network(placed: &Placed) -> Value {
+    json!({
+        "name": placed.candidate.name,
+        "entropy_nats": finite(placed.candidate.means.entropy_nats),
+        "mutual_information_nats": finite(placed.candidate.means.mutual_information_nats),
+        "place_by_entropy": placed.by_entropy,
+        "place_by_mutual_information": placed.by_mutual_information,
+        "score": placed.score,
+    })
+}
+
+fn agreement(of: &Agreement) -> Value {
+    json!({ "tau_b": of.tau.value, "lower": of.tau.lower, "upper": of.tau.upper, "models": of.models, "chance": of.chance })
+}

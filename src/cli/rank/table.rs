@@ -1,0 +1,84 @@
+//! The order for people.
+
+use std::fmt::Write;
+
+use crate::ranking::{Claim, Direction, Group, Placed, Probe};
+use crate::statistics::Agreement;
+
+/// Every group, best by entropy first.
+pub(super) fn text(direction: Direction, groups: &[Group]) -> String {
+    let mut out = String::new();
+    write(&mut out, direction, groups).expect("a string takes everything");
+    out
+}
+
+fn write(out: &mut String, direction: Direction, groups: &[Group]) -> std::fmt::Result {
+    let feared = match direction.claim {
+        Claim::Heuristic => "against shortcuts: more entropy and less mutual information are better",
+        Claim::ExampleLevel => "against examples learnt by heart: less entropy and more mutual information are better",
+    };
+    writeln!(out, "{feared}{}", if direction.by_verdicts { " (feared because the runs' verdicts say so)" } else { "" })?;
+    for (at, group) in groups.iter().enumerate() {
+        writeln!(out, "\n{}", group.seen)?;
+        for other in &groups[..at] {
+            if let Some(reason) = group.seen.difference(&other.seen) {
+                let name = &other.placed[0].candidate.name;
+                writeln!(
+                    out,
+                    "  cannot be compared with {name}{}: {reason}",
+                    if other.placed.len() > 1 { " and its like" } else { "" }
+                )?;
+            }
+        }
+        if group.placed.len() > 1
+            && let Some(doubt) = doubt(&group.seen.probe)
+        {
+            writeln!(out, "  {doubt}")?;
+        }
+        of_group(out, group)?;
+    }
+    Ok(())
+}
+
+/// What a ranking takes for granted where nobody tells of the rows.
+fn doubt(probe: &Probe) -> Option<&'static str> {
+    match probe {
+        Probe::Told(_) => None,
+        Probe::Rows(_) => Some("that these are the same rows, the files do not tell: else the order means nothing"),
+        Probe::Untold => Some("that all saw the same rows, the files do not tell: else the order means nothing"),
+    }
+}
+
+fn of_group(out: &mut String, group: &Group) -> std::fmt::Result {
+    let scored = group.placed.iter().any(|placed| placed.score.is_some());
+    let width = group.placed.iter().map(|placed| placed.candidate.name.chars().count()).max().unwrap_or(0).max("network".len());
+    write!(out, "  {:width$}  {:>12}  {:>12}  {:>13}  {:>8}", "network", "entropy, nats", "place by it", "MI, nats", "by it")?;
+    writeln!(out, "{}", if scored { format!("  {:>10}", "score") } else { String::new() })?;
+    for Placed { candidate, by_entropy, by_mutual_information, score } in &group.placed {
+        let means = candidate.means;
+        write!(out, "  {:width$}  {:>13.4}  {by_entropy:>12}", candidate.name, means.entropy_nats)?;
+        write!(out, "  {:>13.4}  {by_mutual_information:>8}", means.mutual_information_nats)?;
+        match score {
+            Some(score) => writeln!(out, "  {score:>10.4}")?,
+            None if scored => writeln!(out, "  {:>10}", "none")?,
+            None => writeln!(out)?,
+        }
+    }
+    if scored {
+        writeln!(out, "  Kendall's tau-b with the scores (95 % interval over resamples of the networks):")?;
+        agreement(out, "by entropy", group.by_entropy.as_ref())?;
+        agreement(out, "by mutual information", group.by_mutual_information.as_ref())?;
+    }
+    Ok(())
+}
+
+fn agreement(out: &mut String, by: &str, of: Option<&Agreement>) -> std::fmt::Result {
+    let Some(Agreement { tau, models, chance }) = of else {
+        return writeln!(out, "    {by:<22} none: it takes two scored networks that differ");
+    };
+    let (value, lower, upper, percent) = (tau.value, tau.lower, tau.upper, 100.0 * chance);
+    writeln!(
+        out,
+        "    {by:<22} {value:>5.2} ({lower:.2} to {upper:.2}) of {models} networks; {percent:.2} % of random orders agree as far"
+    )
+}

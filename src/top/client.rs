@@ -1,0 +1,211 @@
+//! What is read from a daemon over HTTP.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use ureq::Agent;
+
+use crate::document::Spread;
+
+/// How long an answer may take to begin, and to come.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a stream of events may be silent: three of the comments that show that it is alive.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Why a daemon cannot be read from.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody answers, or not in time.
+    #[error("no answer: {reason}")]
+    NoAnswer {
+        /// What the connection says.
+        reason: ureq::Error,
+    },
+    /// Something else than the daemon answers, or a daemon of another time.
+    #[error("an answer that is none of rotewatch's: {reason}")]
+    Strange {
+        /// What the parser says.
+        reason: serde_json::Error,
+    },
+}
+
+/// A run in brief.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct RunLine {
+    pub(super) run: String,
+    pub(super) attempt: String,
+    pub(super) epoch: Option<u32>,
+    pub(super) verdict: Option<String>,
+    pub(super) kind: Option<String>,
+    pub(super) onset_epoch: Option<u32>,
+    pub(super) alarm_epoch: Option<u32>,
+    pub(super) why: Option<String>,
+    pub(super) remedy: Option<String>,
+    pub(super) status: String,
+    pub(super) stop: bool,
+    pub(super) reason: Option<String>,
+}
+
+/// An epoch in brief.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct EpochLine {
+    pub(super) epoch: u32,
+    pub(super) metrics: BTreeMap<String, Option<f64>>,
+    pub(super) layers: Vec<LayerLine>,
+}
+
+/// A layer of an epoch.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct LayerLine {
+    pub(super) layer: String,
+    pub(super) neurons: usize,
+    pub(super) entropy_network_nats: Option<Spread>,
+    pub(super) mutual_information_nats: Option<Spread>,
+    pub(super) class_information_nats: Option<Spread>,
+}
+
+/// The epochs of a run.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub(super) struct Epochs {
+    pub(super) attempt: String,
+    pub(super) epochs: Vec<EpochLine>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Runs {
+    runs: Vec<RunLine>,
+}
+
+/// Reads from one daemon.
+#[derive(Clone, Debug)]
+pub struct Client {
+    url: String,
+    agent: Agent,
+}
+
+/// Events as they come, each with its id and the name of the run that it is about, if it is about one.
+pub(super) struct Events(BufReader<ureq::BodyReader<'static>>);
+
+impl Client {
+    /// A client of the daemon at `url`, such as `http://127.0.0.1:19787`.
+    #[must_use]
+    pub fn new(url: &str) -> Self {
+        let config = Agent::config_builder()
+            .max_redirects(0)
+            .proxy(None)
+            .timeout_connect(Some(ANSWER_TIMEOUT))
+            .timeout_recv_response(Some(ANSWER_TIMEOUT))
+            .user_agent(concat!("rotewatch/", env!("CARGO_PKG_VERSION")));
+        Client { url: url.trim_end_matches('/').to_owned(), agent: Agent::new_with_config(config.build()) }
+    }
+
+    /// Where the daemon is.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// All runs.
+    pub(super) fn runs(&self) -> Result<Vec<RunLine>, ClientError> {
+        self.read::<Runs>("runs").map(|all| all.runs)
+    }
+
+    /// The epochs of a run behind `after`; `None` for a run that is shown no longer.
+    pub(super) fn epochs(&self, run: &str, after: Option<u32>) -> Result<Option<Epochs>, ClientError> {
+        let query = after.map_or_else(String::new, |after| format!("?after={after}"));
+        match self.read(&format!("runs/{run}/epochs{query}")) {
+            Ok(epochs) => Ok(Some(epochs)),
+            Err(ClientError::NoAnswer { reason: ureq::Error::StatusCode(404) }) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Events from now on, or from the one behind `last`.
+    pub(super) fn events(&self, last: Option<&str>) -> Result<Events, ClientError> {
+        let request = self.agent.get(format!("{}/api/v1/events", self.url));
+        let request = request.config().timeout_per_read(Some(SILENCE)).build();
+        let request = match last {
+            Some(id) => request.header("Last-Event-ID", id),
+            None => request,
+        };
+        let answer = request.call().map_err(|reason| ClientError::NoAnswer { reason })?;
+        Ok(Events(BufReader::new(answer.into_body().into_reader())))
+    }
+
+    fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let request = self.agent.get(format!("{}/api/v1/{path}", self.url));
+        let request = request.config().timeout_global(Some(ANSWER_TIMEOUT)).build();
+        let no_answer = |reason| ClientError::NoAnswer { reason };
+        let text = request.call().map_err(no_answer)?.body_mut().read_to_string().map_err(no_answer)?;
+        serde_json::from_str(&text).map_err(|reason| ClientError::Strange { reason })
+    }
+}
+
+/// An event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Event {
+    /// Its id, to go on from.
+    pub(super) id: Option<String>,
+    /// The run that it is about; `None` for all of them.
+    pub(super) run: Option<String>,
+}
+
+impl Iterator for Events {
+    type Item = Event;
+
+    /// The next event that has data; `None` once the stream has ended, broken off or fallen silent.
+    fn next(&mut self) -> Option<Event> {
+        next_event(&mut self.0)
+    }
+}
+
+fn next_event(stream: &mut impl BufRead) -> Option<Event> {
+    #[derive(Deserialize)]
+    struct About {
+        run: Option<String>,
+    }
+    let mut event = Event::default();
+    let mut line = String::new();
+    loop {
+        line.clear();
+        if stream.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        match line.trim_end().split_once(": ").or_else(|| line.trim_end().split_once(':')) {
+            Some(("id", id)) => event.id = Some(id.to_owned()),
+            Some(("data", data)) => {
+                event.run = serde_json::from_str::<About>(data).ok().and_then(|about| about.run);
+                return Some(event);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_read_with_their_ids_and_comments_left_out() {
+        let told = "retry: 1000\nid: a-1\nevent: status\ndata: {\"status\":\"resync\"}\n\n: alive\n\nid: a-2\nevent: epoch\n\
+                    data: {\"run\":\"demo\",\"epoch\":3}\n\nid: a-3\nevent: ep";
+        let mut stream = told.as_bytes();
+        let event = |id: &str, run: Option<&str>| Some(Event { id: Some(id.into()), run: run.map(str::to_owned) });
+        assert_eq!(next_event(&mut stream), event("a-1", None));
+        assert_eq!(next_event(&mut stream), event("a-2", Some("demo")));
+        assert_eq!(next_event(&mut stream), None, "half an event is none");
+    }
+
+    #[test]
+    fn nobody_there_is_said() {
+        // Port 0 is never listened at.
+        let client = Client::new("http://127.0.0.1:0/");
+        assert_eq!(client.url(), "http://127.0.0.1:0");
+        assert!(matches!(client.runs(), Err(ClientError::NoAnswer { .. })));
+    }
+}

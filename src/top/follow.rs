@@ -1,0 +1,108 @@
+//! Follows a daemon: reads everything, then again what its events name, and comes back when the connection is lost.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use super::client::{Client, ClientError, EpochLine, RunLine};
+
+/// How long to wait before trying again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// What has become known.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Update {
+    /// The runs that there are, and the epochs of some of them behind those told before.
+    Runs(Vec<RunLine>, Vec<NewEpochs>),
+    /// The daemon does not answer; it is tried again.
+    Lost(String),
+}
+
+/// Epochs of a run that were not told before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewEpochs {
+    pub(super) run: String,
+    /// Whether those told before are of another attempt and to be forgotten.
+    pub(super) anew: bool,
+    pub(super) epochs: Vec<EpochLine>,
+}
+
+/// Tells of everything until `closing` is disconnected or nobody listens.
+pub fn follow(client: &Client, updates: &Sender<Update>, closing: &Receiver<()>) {
+    let mut known = Known::default();
+    let mut last_event = None;
+    loop {
+        match session(client, &mut known, &mut last_event, updates) {
+            Ok(Ended::NobodyListens) => return,
+            // A stream that ended is opened again at once; what keeps ending is not asked for more than once a second.
+            Ok(Ended::Stream) => {}
+            Err(error) => {
+                known = Known::default();
+                last_event = None;
+                if updates.send(Update::Lost(error.to_string())).is_err() {
+                    return;
+                }
+            }
+        }
+        if closing.recv_timeout(TRY_AGAIN) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+    }
+}
+
+/// How a session went to its end.
+enum Ended {
+    Stream,
+    NobodyListens,
+}
+
+fn session(
+    client: &Client,
+    known: &mut Known,
+    last_event: &mut Option<String>,
+    updates: &Sender<Update>,
+) -> Result<Ended, ClientError> {
+    // Opened before anything is read, so that nothing falls between.
+    let events = client.events(last_event.as_deref())?;
+    if updates.send(known.read_on(client, None)?).is_err() {
+        return Ok(Ended::NobodyListens);
+    }
+    for event in events {
+        *last_event = event.id.or(last_event.take());
+        if updates.send(known.read_on(client, event.run.as_deref())?).is_err() {
+            return Ok(Ended::NobodyListens);
+        }
+    }
+    Ok(Ended::Stream)
+}
+
+/// The newest epoch that was told of each run, and its attempt.
+#[derive(Debug, Default)]
+struct Known(BTreeMap<String, (String, u32)>);
+
+impl Known {
+    /// All runs, and the new epochs of one of them or of all.
+    fn read_on(&mut self, client: &Client, run: Option<&str>) -> Result<Update, ClientError> {
+        let runs = client.runs()?;
+        self.0.retain(|name, (attempt, _)| runs.iter().any(|run| run.run == *name && run.attempt == *attempt));
+        let mut new = Vec::new();
+        for line in runs.iter().filter(|line| run.is_none_or(|run| run == line.run)) {
+            let after = self.0.get(&line.run).map(|(_, epoch)| *epoch);
+            let Some(mut epochs) = client.epochs(&line.run, after)? else { continue };
+            let mut anew = after.is_none();
+            if epochs.attempt != line.attempt {
+                // Begun again since the runs were read.
+                let Some(all) = client.epochs(&line.run, None)? else { continue };
+                (epochs, anew) = (all, true);
+            }
+            if let Some(newest) = epochs.epochs.last() {
+                self.0.insert(line.run.clone(), (epochs.attempt, newest.epoch));
+            }
+            if anew || !epochs.epochs.is_empty() {
+                new.push(NewEpochs { run: line.run.clone(), anew, epochs: epochs.epochs });
+            }
+        }
+        Ok(Update::Runs(runs, new))
+    }
+}

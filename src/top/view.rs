@@ -1,0 +1,216 @@
+//! What is shown: what is known of the runs, and which run and layer are looked at.
+
+use super::client::{EpochLine, LayerLine, RunLine};
+use super::follow::Update;
+use super::terminal::Input;
+
+/// How things stand with the daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Nothing has come yet.
+    Waiting,
+    /// What is shown is what the daemon knows.
+    Following,
+    /// What is shown is what it knew; why there is no more.
+    Lost(String),
+}
+
+/// A run and all that was told of its epochs.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ShownRun {
+    pub(super) line: RunLine,
+    pub(super) epochs: Vec<EpochLine>,
+}
+
+/// Everything that a screen is drawn from.
+#[derive(Clone, Debug)]
+pub struct View {
+    pub(super) url: String,
+    pub(super) link: Link,
+    pub(super) runs: Vec<ShownRun>,
+    /// The run that is looked at, by name, so that it stays when others come and go.
+    run: Option<String>,
+    /// The layer that was chosen; until then the last one, where memorization shows first.
+    layer: Option<String>,
+}
+
+impl View {
+    /// Nothing known yet of the daemon at `url`.
+    #[must_use]
+    pub fn new(url: &str) -> Self {
+        View { url: url.to_owned(), link: Link::Waiting, runs: Vec::new(), run: None, layer: None }
+    }
+
+    /// Takes in what has become known.
+    pub fn learn(&mut self, update: Update) {
+        let (lines, new) = match update {
+            Update::Lost(reason) => {
+                self.link = Link::Lost(reason);
+                return;
+            }
+            Update::Runs(lines, new) => (lines, new),
+        };
+        self.link = Link::Following;
+        let mut before = std::mem::take(&mut self.runs);
+        for line in lines {
+            let same = before.iter().position(|shown| shown.line.run == line.run && shown.line.attempt == line.attempt);
+            let epochs = same.map(|at| before.swap_remove(at).epochs).unwrap_or_default();
+            self.runs.push(ShownRun { line, epochs });
+        }
+        for told in new {
+            let Some(shown) = self.runs.iter_mut().find(|shown| shown.line.run == told.run) else { continue };
+            if told.anew {
+                shown.epochs.clear();
+            }
+            shown.epochs.extend(told.epochs);
+        }
+    }
+
+    /// Does what the person at the terminal wants; whether to go on.
+    pub fn heed(&mut self, input: Input) -> bool {
+        match input {
+            Input::Quit => return false,
+            Input::Resized => {}
+            Input::RunBefore => self.run = self.moved_run(-1),
+            Input::RunAfter => self.run = self.moved_run(1),
+            Input::LayerBefore => self.layer = self.moved_layer(-1),
+            Input::LayerAfter => self.layer = self.moved_layer(1),
+        }
+        true
+    }
+
+    /// The place of the run that is looked at; the first one until another was chosen.
+    pub(super) fn selected(&self) -> usize {
+        self.run.as_ref().and_then(|name| self.runs.iter().position(|shown| shown.line.run == *name)).unwrap_or(0)
+    }
+
+    /// The run that is looked at.
+    pub(super) fn shown_run(&self) -> Option<&ShownRun> {
+        self.runs.get(self.selected())
+    }
+
+    /// The place of the layer that is looked at, and how many there are.
+    pub(super) fn shown_layer(&self) -> Option<(usize, usize)> {
+        let layers = self.shown_run()?.layers();
+        let chosen = self.layer.as_ref().and_then(|name| layers.iter().position(|layer| layer.layer == *name));
+        Some((chosen.or(layers.len().checked_sub(1))?, layers.len()))
+    }
+
+    fn moved_run(&self, by: isize) -> Option<String> {
+        let place = self.selected().saturating_add_signed(by).min(self.runs.len().checked_sub(1)?);
+        Some(self.runs[place].line.run.clone())
+    }
+
+    fn moved_layer(&self, by: isize) -> Option<String> {
+        let (place, count) = self.shown_layer()?;
+        let place = place.saturating_add_signed(by).min(count - 1);
+        Some(self.shown_run()?.layers()[place].layer.clone())
+    }
+}
+
+impl ShownRun {
+    /// The layers of the newest epoch, in forward order.
+    pub(super) fn layers(&self) -> &[LayerLine] {
+        self.epochs.last().map_or(&[], |epoch| &epoch.layers)
+    }
+
+    /// A number of a layer in each epoch.
+    pub(super) fn along(&self, layer: &str, number: impl Fn(&LayerLine) -> Option<f64>) -> Vec<Option<f64>> {
+        let of = |epoch: &EpochLine| number(epoch.layers.iter().find(|found| found.layer == layer)?);
+        self.epochs.iter().map(of).collect()
+    }
+
+    /// One of the trainer's own numbers in each epoch.
+    pub(super) fn metric(&self, name: &str) -> Vec<Option<f64>> {
+        self.epochs.iter().map(|epoch| epoch.metrics.get(name).copied().flatten()).collect()
+    }
+
+    /// The names of the trainer's own numbers.
+    pub(super) fn metrics(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.epochs.iter().flat_map(|epoch| epoch.metrics.keys().map(String::as_str)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::follow::NewEpochs;
+    use super::*;
+    use crate::document::Spread;
+
+    pub(in crate::top) fn line(run: &str, attempt: &str) -> RunLine {
+        RunLine { run: run.into(), attempt: attempt.into(), status: "training".into(), ..RunLine::default() }
+    }
+
+    pub(in crate::top) fn epoch(epoch: u32, layers: &[&str]) -> EpochLine {
+        let spread = |mean| Some(Spread { mean: Some(mean), ..Spread::default() });
+        let layer = |name: &&str| LayerLine {
+            layer: (*name).into(),
+            neurons: 12,
+            entropy_network_nats: spread(f64::from(epoch)),
+            mutual_information_nats: spread(1.0 / f64::from(epoch + 1)),
+            class_information_nats: None,
+        };
+        EpochLine { epoch, metrics: [("train_loss".into(), Some(0.5))].into(), layers: layers.iter().map(layer).collect() }
+    }
+
+    pub(in crate::top) fn new(run: &str, anew: bool, epochs: Vec<EpochLine>) -> NewEpochs {
+        NewEpochs { run: run.into(), anew, epochs }
+    }
+
+    fn shown(view: &View) -> (&str, Option<(usize, usize)>) {
+        (view.shown_run().map_or("none", |shown| &shown.line.run), view.shown_layer())
+    }
+
+    #[test]
+    fn keys_move_between_runs_and_layers_and_stop_at_the_ends() {
+        let mut view = View::new("http://here");
+        assert!(view.heed(Input::RunAfter) && view.heed(Input::LayerBefore), "nothing to move between");
+        assert_eq!(shown(&view), ("none", None));
+        let epochs = vec![new("a", true, vec![epoch(0, &["h1", "h2", "h3"])]), new("b", true, vec![epoch(0, &["h1", "h2"])])];
+        view.learn(Update::Runs(vec![line("a", "1"), line("b", "1"), line("c", "1")], epochs));
+        assert_eq!(shown(&view), ("a", Some((2, 3))), "the first run and its last layer");
+        let steps = [
+            (Input::RunBefore, ("a", Some((2, 3)))),
+            (Input::LayerBefore, ("a", Some((1, 3)))),
+            (Input::RunAfter, ("b", Some((1, 2)))),
+            (Input::LayerAfter, ("b", Some((1, 2)))),
+            (Input::LayerBefore, ("b", Some((0, 2)))),
+            (Input::LayerBefore, ("b", Some((0, 2)))),
+            (Input::RunAfter, ("c", None)),
+            (Input::RunAfter, ("c", None)),
+            (Input::Resized, ("c", None)),
+        ];
+        for (input, expected) in steps {
+            assert!(view.heed(input));
+            assert_eq!(shown(&view), expected, "{input:?}");
+        }
+        assert!(!view.heed(Input::Quit));
+    }
+
+    #[test]
+    fn the_run_that_is_looked_at_stays_while_others_come_and_go() {
+        let mut view = View::new("http://here");
+        view.learn(Update::Runs(vec![line("b", "1"), line("c", "1")], Vec::new()));
+        view.heed(Input::RunAfter);
+        view.learn(Update::Runs(vec![line("a", "1"), line("b", "1"), line("c", "1")], Vec::new()));
+        assert_eq!((view.selected(), shown(&view).0), (2, "c"));
+        view.learn(Update::Runs(vec![line("a", "1")], Vec::new()));
+        assert_eq!(shown(&view).0, "a");
+    }
+
+    #[test]
+    fn epochs_are_added_and_those_of_an_earlier_attempt_forgotten() {
+        let mut view = View::new("http://here");
+        view.learn(Update::Runs(vec![line("a", "1")], vec![new("a", true, vec![epoch(0, &["h"]), epoch(1, &["h"])])]));
+        view.learn(Update::Runs(vec![line("a", "1")], vec![new("a", false, vec![epoch(2, &["h"])])]));
+        let told = |view: &View| view.runs[0].epochs.iter().map(|epoch| epoch.epoch).collect::<Vec<_>>();
+        assert_eq!(told(&view), [0, 1, 2]);
+        view.learn(Update::Lost("gone".into()));
+        assert_eq!((&view.link, told(&view)), (&Link::Lost("gone".into()), vec![0, 1, 2]));
+        view.learn(Update::Runs(vec![line("a", "2")], vec![new("a", true, vec![epoch(0, &["h"])])]));
+        assert_eq!((&view.link, told(&view)), (&Link::Following, vec![0]));
+    }
+}
