@@ -4,17 +4,15 @@
 //! The daemon is a process of its own, so that its memory is its own. Both ways send the same bodies over one connection, one after
 //! the other, and wait for an answer to each; they take turns, and medians are told.
 
-use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+mod daemon;
+
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
+use daemon::{Daemon, activations};
 use rotewatch::clock::Stopwatch;
-use safetensors::tensor::{Dtype, TensorView};
 
-const ATTEMPT: &str = "00000000000000aa";
+const RUN: &str = "bench";
 const LAYERS: usize = 8;
 const ROWS: usize = 4096;
 const NEURONS: usize = 512;
@@ -26,15 +24,16 @@ fn main() {
     // `cargo test --benches` asks for a look only.
     let rounds = if std::env::args().any(|argument| argument == "--bench") { ROUNDS } else { 1 };
     let state = tempfile::tempdir().expect("a temporary folder");
-    let body = body();
+    let body = activations(LAYERS, ROWS, NEURONS);
     let mut daemon = Daemon::start(state.path());
+    daemon.declare(RUN, LAYERS);
     let mut sink = Sink::start(body.len());
     let idle = daemon.peak_bytes();
     let (mut ingested, mut copied, mut refused, mut seq) = (Vec::new(), Vec::new(), 0, 0);
     for _ in 0..rounds {
         copied.push(seconds_each(|| sink.send(&body)));
         ingested.push(seconds_each(|| {
-            refused += daemon.send_until_taken(seq, &body);
+            refused += daemon.send_until_taken(RUN, 0, seq, &body);
             seq += 1;
         }));
     }
@@ -53,14 +52,6 @@ fn main() {
         "peak memory: {peak:.1} MiB, {idle:.1} MiB before; grown by {:.2} bodies",
         (peak - idle) / mebibytes(body.len() as u64)
     );
-}
-
-/// Layers in single precision.
-fn body() -> Vec<u8> {
-    let values: Vec<u8> = (0..ROWS * NEURONS).flat_map(|place| ((place * 31 % 1000) as f32).to_le_bytes()).collect();
-    let tensor = |_| TensorView::new(Dtype::F32, vec![ROWS, NEURONS], &values).expect("rows x neurons");
-    let layers = (0..LAYERS).map(|layer| (format!("hidden{layer}"), tensor(layer)));
-    safetensors::serialize(layers, None).expect("names are unlike")
 }
 
 fn seconds_each(mut send: impl FnMut()) -> f64 {
@@ -100,87 +91,5 @@ impl Sink {
     fn send(&mut self, body: &[u8]) {
         self.stream.write_all(body).expect("the body is taken");
         self.stream.read_exact(&mut [0]).expect("an answer");
-    }
-}
-
-struct Daemon {
-    process: Child,
-    stream: BufReader<TcpStream>,
-    token: String,
-}
-
-impl Daemon {
-    fn start(state: &Path) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_rotewatch"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--state"])
-            .arg(state)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the daemon starts");
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().expect("a pipe")).read_line(&mut line).expect("the daemon says where it is");
-        let address = line.trim().trim_start_matches("serving at http://").trim_end_matches('/');
-        let stream = BufReader::new(TcpStream::connect(address).expect("the daemon listens"));
-        let token = fs::read_to_string(state.join("token")).expect("the token");
-        let mut daemon = Daemon { process, stream, token };
-        let layers: Vec<String> = (0..LAYERS).map(|layer| format!("\"hidden{layer}\"")).collect();
-        let declaration = format!("{{\"attempt\": \"{ATTEMPT}\", \"layers\": [{}]}}", layers.join(","));
-        assert_eq!(daemon.send("PUT", "", declaration.as_bytes()), 200);
-        daemon
-    }
-
-    /// How often there was no room.
-    fn send_until_taken(&mut self, seq: u64, body: &[u8]) -> u32 {
-        let path = format!("/epochs/0/activations?attempt={ATTEMPT}&seq={seq}");
-        let mut refused = 0;
-        loop {
-            match self.send("POST", &path, body) {
-                202 => return refused,
-                429 => refused += 1,
-                status => panic!("{status}"),
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    fn send(&mut self, method: &str, path: &str, body: &[u8]) -> u16 {
-        let head = format!(
-            "{method} /api/v1/runs/bench{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n",
-            self.token,
-            body.len()
-        );
-        self.stream.get_mut().write_all(head.as_bytes()).expect("the head is taken");
-        self.stream.get_mut().write_all(body).expect("the body is taken");
-        let (mut status, mut length) = (0, 0);
-        loop {
-            let mut line = String::new();
-            self.stream.read_line(&mut line).expect("an answer");
-            let line = line.trim().to_ascii_lowercase();
-            if line.is_empty() {
-                break;
-            }
-            if let Some(rest) = line.strip_prefix("http/1.1 ") {
-                status = rest.get(..3).and_then(|code| code.parse().ok()).expect("a status");
-            } else if let Some(value) = line.strip_prefix("content-length: ") {
-                length = value.parse().expect("a length");
-            }
-        }
-        self.stream.read_exact(&mut vec![0; length]).expect("the answer's body");
-        status
-    }
-
-    fn peak_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("Linux tells the peak");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
-        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // It is gone already where it failed.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

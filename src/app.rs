@@ -115,7 +115,8 @@ pub struct Setup {
     pub web_config: Option<PathBuf>,
     /// Whether a history is kept in the state folder, for `rotewatch runs` and so that epochs outlive this process.
     pub history: bool,
-    /// Whether the state folder tells Prometheus where this process is scraped; needs one.
+    /// Whether the state folder tells Prometheus where this process is scraped, and holds the token by which runs may be asked to
+    /// stop over HTTP; needs one.
     pub discoverable: bool,
     /// Who is told what came of each hook's firing, on the same terms.
     pub hook_subscribers: Vec<Sender<HookOutcome>>,
@@ -272,10 +273,11 @@ impl Monitor {
             }
             _ => None,
         };
-        let ingest = ingest.map(|ingest| -> Result<IngestSite, StartError> {
+        let has_token = ingest.is_some() || discoverable;
+        let ingest = has_token.then(|| -> Result<IngestSite, StartError> {
             let token = crate::token::read_or_create(&state_folder(&self.config)?)?;
             let limits = &self.config.limits;
-            Ok(IngestSite::new(Arc::clone(ingest), token, limits.body, limits.channel_bytes))
+            Ok(IngestSite::new(ingest.cloned(), token, limits.body, limits.channel_bytes))
         });
         let status = self.watcher.as_ref().map(|watcher| watcher.live() as Arc<dyn ReloadStatus>);
         let hooks = self.hooks.as_ref().map(Hooks::counts).unwrap_or_default();

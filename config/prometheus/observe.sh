@@ -1,20 +1,17 @@
 #!/usr/bin/env bash
-# Prometheus and Alertmanager with our rules, a daemon whose runs Alertmanager can stop, and a training beside it; all of them on free
-# ports of this machine, all of them gone when this ends (Ctrl-C).
+# Prometheus and Alertmanager with our rules, and a training that Alertmanager stops when it learns by rote; all of them on free ports
+# of this machine, all of them gone when this ends (Ctrl-C).
 #
 #   config/prometheus/observe.sh COMMAND...
 #
-# COMMAND is the training; it finds the state folder in ROTEWATCH_STATE. ROTEWATCH_PROGRAM is the daemon
-# (target/release/rotewatch).
+# COMMAND is `rotewatch train` with its flags; where it listens and keeps its state is added to them.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-program=${ROTEWATCH_PROGRAM:-target/release/rotewatch}
 folder=$(mktemp -d)
 state=$folder/state
-export ROTEWATCH_STATE=$state
 
-for needed in prometheus prometheus-alertmanager "$program"; do
+for needed in prometheus promtool prometheus-alertmanager "$1"; do
   command -v "$needed" >/dev/null || { echo "$needed is missing: make observe says how to get it" >&2; exit 2; }
 done
 
@@ -53,10 +50,15 @@ told() {
 }
 listening='.*msg="Listening on" address=([^ ]+).*'
 
-beside "$folder/daemon.log" "$program" serve --listen 127.0.0.1:0
-daemon=$(told "$folder/daemon.log" 'serving at http://([^/]+)/')
+# Chosen here, because Prometheus, Alertmanager and the reader want it before the training begins.
+free_port() {
+  local port
+  while port=$((20000 + RANDOM % 12000)); (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+  echo "$port"
+}
+training=127.0.0.1:$(free_port)
 
-sed "s#127.0.0.1:19787#$daemon#; s#/var/lib/rotewatch#$state#" config/prometheus/alertmanager.yml >"$folder/alertmanager.yml"
+sed "s#127.0.0.1:19787#$training#; s#/var/lib/rotewatch#$state#" config/prometheus/alertmanager.yml >"$folder/alertmanager.yml"
 beside "$folder/alertmanager.log" prometheus-alertmanager --config.file="$folder/alertmanager.yml" \
   --storage.path="$folder/alertmanager" --web.listen-address=127.0.0.1:0 --cluster.listen-address=
 alertmanager=$(told "$folder/alertmanager.log" "$listening")
@@ -68,22 +70,20 @@ cat >"$folder/prometheus.yml" <<END
 global: {scrape_interval: 1s, evaluation_interval: 1s}
 rule_files: [recording.rules.yml, alerts.rules.yml]
 alerting: {alertmanagers: [{static_configs: [{targets: ['$alertmanager']}]}]}
-scrape_configs: [{job_name: rotewatch, file_sd_configs: [{files: ['$state/targets/*.json'], refresh_interval: 1s}]}]
+scrape_configs: [{job_name: rotewatch, static_configs: [{targets: ['$training']}]}]
 END
 beside "$folder/prometheus.log" prometheus --config.file="$folder/prometheus.yml" --storage.tsdb.path="$folder/prometheus" \
   --web.listen-address=127.0.0.1:0
 prometheus=$(told "$folder/prometheus.log" "$listening")
+# Its first scrape comes some seconds after it starts; by then a training on digits could be half over.
+until [ -n "$(promtool query instant "http://$prometheus" up)" ]; do sleep 0.1; done
 
 echo "Prometheus    http://$prometheus/graph?g0.expr=rotewatch_memorization_score_ratio&g0.tab=0&g0.range_input=10m"
-echo "  alerts      http://$prometheus/alerts"
+echo "  alerts      http://$prometheus/graph?g0.expr=ALERTS"
 echo "Alertmanager  http://$alertmanager/"
-echo "rotewatch     http://$daemon/ (its runs are stopped by Alertmanager; the state folder is $state)"
+echo "rotewatch     http://$training/ (stopped by Alertmanager when it learns by rote)"
 echo "Ctrl-C ends them all."
 
-"$@" &
+"$@" --listen "$training" --state "$state" &
 children+=($!)
-wait $! || echo "the training ended with $?" >&2
-# What it left stays to be looked at where somebody is there to look.
-if [ -t 1 ]; then
-  wait "${children[0]}"
-fi
+wait $!

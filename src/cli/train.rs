@@ -156,6 +156,7 @@ impl TrainArgs {
     /// the file says otherwise: the same seed must give the same verdict.
     pub fn overlay(&self) -> impl Fn(&mut Config) + Send + Sync + use<> {
         let (listen, state, sampling, probe_rows) = (self.listen, self.state.clone(), self.sampling, self.probe_rows);
+        let stop_on_onset = self.stop_on_onset;
         move |config| {
             match listen {
                 Some(Listen::Off) => config.listen = None,
@@ -168,6 +169,10 @@ impl TrainArgs {
             config.sampling.mode = sampling.unwrap_or(config.sampling.mode);
             config.sampling.rows = probe_rows.unwrap_or(config.sampling.rows);
             config.sampling.on_full = Some(config.sampling.on_full_for(true));
+            // Nobody is to read of a stop that was not wanted; who asks over HTTP is obeyed all the same.
+            if !stop_on_onset {
+                config.detect.stop_on.clear();
+            }
             // What a training has found is shown as long as it is served.
             config.limits.retire_finished_seconds = YEAR_SECONDS;
         }

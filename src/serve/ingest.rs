@@ -1,4 +1,4 @@
-//! Requests that change something: a client's run, its activations, its ends.
+//! Requests that change something: a client's run, its activations, its ends; a wish that a run stop.
 //!
 //! What takes longer than a moment (hashing, parsing, copying, the lock of a run's name) happens on threads of its own; the
 //! HTTP thread receives and answers.
@@ -30,10 +30,11 @@ const WAIT_MAX_SECONDS: f64 = 30.0;
 /// How long the answer to a declaration waits for what the history knows of it.
 const KNOWN_PATIENCE: Duration = Duration::from_secs(2);
 
-/// What runs that are trained elsewhere come in through.
+/// What such requests come in through.
 #[derive(Debug)]
 pub struct IngestSite {
-    ingest: Arc<Ingest>,
+    /// Where runs come in that are trained elsewhere; `None` where a process watches its own training alone.
+    ingest: Option<Arc<Ingest>>,
     token: String,
     body_bytes: u64,
     budget: BodyBudget,
@@ -43,7 +44,7 @@ pub struct IngestSite {
 impl IngestSite {
     /// Requests must carry `token`; a body has at most `body_bytes`, all bodies together `all_bodies_bytes`.
     #[must_use]
-    pub fn new(ingest: Arc<Ingest>, token: String, body_bytes: u64, all_bodies_bytes: u64) -> Self {
+    pub fn new(ingest: Option<Arc<Ingest>>, token: String, body_bytes: u64, all_bodies_bytes: u64) -> Self {
         let budget = BodyBudget::new(all_bodies_bytes.max(body_bytes));
         IngestSite { ingest, token, body_bytes, budget, alerts: AlertDesk::default() }
     }
@@ -65,8 +66,44 @@ impl IngestSite {
     }
 
     async fn take(&self, site: &Site, resource: Resource, request: &mut Request<Incoming>) -> Result<Answer, Answer> {
-        let mut query = Parameters::read(request.uri().query()).map_err(wrong)?;
-        let ingest = Arc::clone(&self.ingest);
+        let query = Parameters::read(request.uri().query()).map_err(wrong)?;
+        match (resource, request.method()) {
+            (Resource::Stop(name), _) => {
+                query.end().map_err(wrong)?;
+                let body = self.document(request).await?;
+                let reason = document::stop_reason(&body.bytes).map_err(|fault| refusal(&fault.into()))?;
+                let view = site.board.runs().get(&name).cloned().ok_or_else(|| api::unknown(&name))?;
+                if !view.run.is_open() {
+                    return Err(error(StatusCode::CONFLICT, format!("run {name} is over")));
+                }
+                // The first reason stays.
+                let first = view.run.stop().request(StopReason::Asked { reason });
+                if first {
+                    tracing::info!(run = %name, "asked to stop over HTTP");
+                    site.events.stop_asked(&view.run);
+                }
+                Ok(json(StatusCode::OK, &Value::Object(api::standing(&view.run))))
+            }
+            (Resource::Alerts, _) => {
+                query.end().map_err(wrong)?;
+                let body = self.document(request).await?;
+                Ok(self.alerts.answer(site, &body.bytes))
+            }
+            (resource, _) => self.take_in(resource, query, request).await,
+        }
+    }
+
+    /// Takes what the trainer of a run sends.
+    async fn take_in(
+        &self,
+        resource: Resource,
+        mut query: Parameters,
+        request: &mut Request<Incoming>,
+    ) -> Result<Answer, Answer> {
+        let Some(ingest) = self.ingest.clone() else {
+            let says = "this process watches its own training alone: send runs to `rotewatch serve`";
+            return Err(error(StatusCode::FORBIDDEN, says));
+        };
         match (resource, request.method()) {
             (Resource::Run(run), &Method::PUT) => {
                 query.end().map_err(wrong)?;
@@ -119,27 +156,6 @@ impl IngestSite {
                     Ok(json(StatusCode::OK, &json!({ "run": run.name().as_str(), "attempt": attempt, "status": status })))
                 })
                 .await
-            }
-            (Resource::Stop(name), _) => {
-                query.end().map_err(wrong)?;
-                let body = self.document(request).await?;
-                let reason = document::stop_reason(&body.bytes).map_err(|fault| refusal(&fault.into()))?;
-                let view = site.board.runs().get(&name).cloned().ok_or_else(|| api::unknown(&name))?;
-                if !view.run.is_open() {
-                    return Err(error(StatusCode::CONFLICT, format!("run {name} is over")));
-                }
-                // The first reason stays.
-                let first = view.run.stop().request(StopReason::Asked { reason });
-                if first {
-                    tracing::info!(run = %name, "asked to stop over HTTP");
-                    site.events.stop_asked(&view.run);
-                }
-                Ok(json(StatusCode::OK, &Value::Object(api::standing(&view.run))))
-            }
-            (Resource::Alerts, _) => {
-                query.end().map_err(wrong)?;
-                let body = self.document(request).await?;
-                Ok(self.alerts.answer(site, &body.bytes))
             }
             _ => Err(error(StatusCode::NOT_FOUND, AddressError::NoRoute)),
         }

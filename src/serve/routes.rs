@@ -80,7 +80,10 @@ async fn of_api(site: &Arc<Site>, resource: Result<Resource, AddressError>, mut 
     }
     let Some(ingest) = &site.ingest else {
         forget(&mut request).await;
-        return error(StatusCode::FORBIDDEN, "this process watches its own training alone: send runs to `rotewatch serve`");
+        return error(
+            StatusCode::FORBIDDEN,
+            "this process keeps no state folder, so there is no token by which to ask it for anything: use `rotewatch serve`",
+        );
     };
     ingest.answer(site, resource, request).await
 }

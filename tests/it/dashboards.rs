@@ -27,7 +27,7 @@ const OF_PROMETHEUS: [&str; 3] = ["up", "scrape_duration_seconds", "scrape_sampl
 const OF_PROCESS: [&str; 2] = ["process_cpu_seconds_total", "process_resident_memory_bytes"];
 /// Exported where a configuration file is followed.
 const OF_FILE: [&str; 2] = ["rotewatch_config_last_reload_successful", "rotewatch_config_last_reload_success_timestamp_seconds"];
-/// In the design, and exported where a history is kept.
+/// Exported where a history is kept.
 const OF_HISTORY: [&str; 2] = ["rotewatch_store_degraded", "rotewatch_store_errors_total"];
 
 fn every_target() -> Vec<Target> {

@@ -90,15 +90,10 @@ fn every_expression_of_every_dashboard_and_rule_has_data_there() {
     // Annotations tell of it.
     prometheus.has("rotewatch_stop_requested{run=\"digits\"} == 1");
     prometheus.has("rotewatch_hook_attempts_total{result=\"ok\"} == 1");
-    // Exported where a history is kept.
-    let history = !prometheus.samples("rotewatch_store_degraded").is_empty();
-    let is_of_history = |expression: &str| expression.contains("rotewatch_store_");
     for (name, dashboard) in all() {
         for target in targets(&name, &dashboard) {
             let expression = target.of_run("digits");
-            if history || !is_of_history(&expression) {
-                until(&format!("{}: {expression}", target.place), || (!prometheus.samples(&expression).is_empty()).then_some(()));
-            }
+            until(&format!("{}: {expression}", target.place), || (!prometheus.samples(&expression).is_empty()).then_some(()));
         }
         for variable in queried_variables(&dashboard) {
             let query = variable["query"]["query"].as_str().expect("a query");
@@ -119,7 +114,7 @@ fn every_expression_of_every_dashboard_and_rule_has_data_there() {
             continue;
         }
         // An alert has no data while all is well; what it asks for has.
-        for asked in selected(expression).expect("it is one").into_iter().filter(|asked| history || !is_of_history(&asked.name)) {
+        for asked in selected(expression).expect("it is one") {
             prometheus.has(&asked.name);
         }
     }

@@ -5,9 +5,10 @@ use std::fs;
 use crate::support::exposition::Exposition;
 use crate::support::http::get;
 use crate::support::need::promtool_is_content;
-use crate::support::process::text;
+use crate::support::process::{ended, rotewatch, text};
 use crate::support::running::Running;
-use crate::support::training::{ANY_PORT, Trainings};
+use crate::support::servers::{alertmanager, prometheus};
+use crate::support::training::{ANY_PORT, NOISY, SMALL, Trainings, document};
 use crate::support::until::until;
 
 const ENDLESS: [&str; 8] = ["--examples", "1000", "--epochs", "100000", "--probe-rows", "300", "--run", "endless"];
@@ -98,4 +99,22 @@ fn after_the_end_it_keeps_serving_until_it_is_interrupted() {
     process.signal("INT");
     let ended = process.end();
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "what was asked for is done");
+}
+
+#[test]
+fn an_alert_of_prometheus_stops_a_training_through_alertmanager() {
+    let trainings = Trainings::new();
+    let many = ["--epochs", "5000"];
+    let mut process = Running::start(&mut trainings.train(&[&SMALL[..], &NOISY, &many, &ANY_PORT].concat()));
+    let address = process.address();
+    let Some(alertmanager) = alertmanager(address, &trainings.folder().join("token")) else { return };
+    let Some(prometheus) = prometheus(address, Some(alertmanager.address)) else { return };
+    prometheus.has("ALERTS{alertstate=\"firing\", alertname=\"RotewatchMemorization\"}");
+    let trained = process.end();
+    assert_eq!(trained.code, Some(0), "{}", trained.stderr);
+    let reason = "alert RotewatchMemorization: digits-mlp-seed1 has begun to learn single examples by heart";
+    let told = trained.stdout.lines().find(|line| line.starts_with("stopped after epoch "));
+    assert!(told.is_some_and(|line| line.ends_with(reason)), "{}", trained.stdout);
+    let shown = ended(&mut rotewatch(["runs", "show", "digits-mlp-seed1", "--json", "--state", text(trainings.folder())]));
+    assert_eq!(document(&shown)["reason"], reason, "the history keeps it");
 }

@@ -172,12 +172,8 @@ impl Training {
     }
 
     fn asked_to_stop(&mut self, watched: Option<&Watched>) -> bool {
-        let reason =
-            match watched.filter(|_| self.rollback.is_some()).and_then(|watched| watched.tap.run().stop().reason().cloned()) {
-                Some(reason) => Some(reason),
-                None => self.interrupt.token().reason().cloned(),
-            };
-        if let Some(reason) = reason {
+        let of_run = watched.and_then(|watched| watched.tap.run().stop().reason());
+        if let Some(reason) = of_run.or_else(|| self.interrupt.token().reason()).cloned() {
             self.summary.stopped = Some(reason);
         }
         self.summary.stopped.is_some()

@@ -1,0 +1,126 @@
+//! A daemon in a process of its own, and a client of it: what benchmarks of the daemon are about.
+#![allow(dead_code, reason = "no benchmark needs all of it")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use safetensors::tensor::{Dtype, TensorView};
+
+const ATTEMPT: &str = "00000000000000aa";
+
+/// A frame of layers in single precision, no two neurons alike.
+pub fn activations(layers: usize, rows: usize, neurons: usize) -> Vec<u8> {
+    let values: Vec<u8> = (0..rows * neurons).flat_map(|place| ((place * 31 % 1000) as f32).to_le_bytes()).collect();
+    let tensor = |_| TensorView::new(Dtype::F32, vec![rows, neurons], &values).expect("rows x neurons");
+    let layers = (0..layers).map(|layer| (format!("hidden{layer}"), tensor(layer)));
+    safetensors::serialize(layers, None).expect("names are unlike")
+}
+
+/// The daemon, killed at the end, and a connection that is kept.
+pub struct Daemon {
+    process: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+    stream: BufReader<TcpStream>,
+    token: String,
+}
+
+impl Daemon {
+    /// One that keeps its state in this folder.
+    pub fn start(state: &Path) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_rotewatch"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--state"])
+            .arg(state)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the daemon starts");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().expect("a pipe")).read_line(&mut line).expect("the daemon says where it is");
+        let address = line.trim().trim_start_matches("serving at http://").trim_end_matches('/');
+        let address = address.parse().expect("an address");
+        let stream = BufReader::new(TcpStream::connect(address).expect("the daemon listens"));
+        let token = fs::read_to_string(state.join("token")).expect("the token");
+        Daemon { process, address, stream, token }
+    }
+
+    /// Begins a run with layers called as those of [`activations`].
+    pub fn declare(&mut self, run: &str, layers: usize) {
+        let layers: Vec<String> = (0..layers).map(|layer| format!("\"hidden{layer}\"")).collect();
+        let declaration = format!("{{\"attempt\": \"{ATTEMPT}\", \"layers\": [{}]}}", layers.join(","));
+        assert_eq!(self.send("PUT", run, declaration.as_bytes()).0, 200);
+    }
+
+    /// Sends a frame, again while there is no room. How often there was none.
+    pub fn send_until_taken(&mut self, run: &str, epoch: u32, seq: u64, body: &[u8]) -> u32 {
+        let path = format!("{run}/epochs/{epoch}/activations?attempt={ATTEMPT}&seq={seq}");
+        let mut refused = 0;
+        loop {
+            match self.send("POST", &path, body).0 {
+                202 => return refused,
+                429 => refused += 1,
+                status => panic!("{status}"),
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Ends an epoch and awaits its verdict.
+    pub fn end_epoch(&mut self, run: &str, epoch: u32) {
+        let path = format!("{run}/epochs/{epoch}/end?attempt={ATTEMPT}&wait=30");
+        assert_eq!(self.send("POST", &path, b"{\"train_loss\": 1.0}").0, 200);
+    }
+
+    /// Asks for something of a run.
+    pub fn read(&mut self, path: &str) -> serde_json::Value {
+        let (status, body) = self.send("GET", path, b"");
+        assert_eq!(status, 200, "{path}");
+        serde_json::from_slice(&body).expect("JSON")
+    }
+
+    fn send(&mut self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
+        let head = format!(
+            "{method} /api/v1/runs/{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n",
+            self.token,
+            body.len()
+        );
+        self.stream.get_mut().write_all(head.as_bytes()).expect("the head is taken");
+        self.stream.get_mut().write_all(body).expect("the body is taken");
+        let (mut status, mut length) = (0, 0);
+        loop {
+            let mut line = String::new();
+            self.stream.read_line(&mut line).expect("an answer");
+            let line = line.trim().to_ascii_lowercase();
+            if line.is_empty() {
+                break;
+            }
+            if let Some(rest) = line.strip_prefix("http/1.1 ") {
+                status = rest.get(..3).and_then(|code| code.parse().ok()).expect("a status");
+            } else if let Some(value) = line.strip_prefix("content-length: ") {
+                length = value.parse().expect("a length");
+            }
+        }
+        let mut answer = vec![0; length];
+        self.stream.read_exact(&mut answer).expect("the answer's body");
+        (status, answer)
+    }
+
+    /// The most memory that it ever had.
+    pub fn peak_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("Linux tells the peak");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It is gone already where it failed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
