@@ -1,7 +1,7 @@
 //! What a scrape of twenty runs takes and weighs, and what a thousand scrapers at once do to the measuring of an epoch.
 //!
 //! The scrapers are a process of the lowest priority: the question is what their answers cost the daemon, not what their asking costs
-//! the machine. Epochs with and without them take turns, and the median of the pairs' ratios is told.
+//! the machine. So epochs without them, with them at another daemon, and with them here take turns; medians of the ratios are told.
 
 mod daemon;
 
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use daemon::{Daemon, activations};
 use rotewatch::clock::Stopwatch;
+use tokio::io::AsyncWriteExt;
 
 const RUNS: u32 = 20;
 const LAYERS: usize = 10;
@@ -66,6 +67,7 @@ fn main() {
         );
     }
 
+    daemon.reconnect();
     daemon.declare(TIMED, 3);
     let body = activations(3, 1000, 256);
     let mut newest = 1;
@@ -83,42 +85,63 @@ fn main() {
         times[times.len() / 2]
     };
     compute(&mut daemon);
-    let mut ratios = Vec::new();
+    // The same load on the machine, and none on this daemon.
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    let elsewhere = Daemon::start(elsewhere.path());
+    let (mut to_quiet, mut to_elsewhere) = (Vec::new(), Vec::new());
     for _ in 0..pairs {
-        let without = compute(&mut daemon);
-        let scrapers = Scrapers::start(daemon.address);
-        let with = compute(&mut daemon);
-        drop(scrapers);
-        println!("an epoch's measures: {:.1} ms, with {SCRAPERS} scrapers {:.1} ms", without * 1e3, with * 1e3);
-        ratios.push(with / without);
+        let quiet = compute(&mut daemon);
+        let here_address = daemon.address;
+        let mut under = |address| {
+            let _scrapers = Scrapers::start(address);
+            compute(&mut daemon)
+        };
+        let (there, here) = (under(elsewhere.address), under(here_address));
+        let milliseconds = [quiet, there, here].map(|seconds| format!("{:.1}", seconds * 1e3)).join(", ");
+        println!("an epoch's measures in ms, without scrapers, with {SCRAPERS} elsewhere, with {SCRAPERS} here: {milliseconds}");
+        to_quiet.push(here / quiet);
+        to_elsewhere.push(here / there);
     }
-    ratios.sort_by(f64::total_cmp);
-    println!("with / without: {:.3} ({:.3} to {:.3})", ratios[pairs / 2], ratios[0], ratios[pairs - 1]);
+    for (name, ratios) in [("without", &mut to_quiet), ("elsewhere", &mut to_elsewhere)] {
+        ratios.sort_by(f64::total_cmp);
+        println!("here / {name}: {:.3} ({:.3} to {:.3})", ratios[pairs / 2], ratios[0], ratios[pairs - 1]);
+    }
 }
 
 /// The whole answer to one scrape over a connection of its own.
 fn scrape(address: SocketAddr, coding: &str) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address)?;
-    let head = format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: {coding}\r\nConnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes())?;
+    Write::write_all(&mut stream, request(coding).as_bytes())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     Ok(answer)
 }
 
-/// Scrapes from many threads until the process is killed.
+fn request(coding: &str) -> String {
+    format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: {coding}\r\nConnection: close\r\n\r\n")
+}
+
+/// Scrapes until the process is killed: many connections and one thread, for a thousand threads would outweigh any other whatever their
+/// priority.
 fn storm(address: SocketAddr) {
-    std::thread::scope(|scope| {
-        for _ in 0..SCRAPERS {
-            let ask = || {
-                loop {
-                    // Being refused is an answer as well.
-                    let _ = scrape(address, "gzip");
-                }
-            };
-            std::thread::Builder::new().stack_size(128 << 10).spawn_scoped(scope, ask).expect("a thread");
-        }
-    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let scrapers = tokio::task::LocalSet::new();
+    for _ in 0..SCRAPERS {
+        scrapers.spawn_local(async move {
+            loop {
+                // Being refused is an answer as well.
+                let _ = scrape_among_others(address).await;
+            }
+        });
+    }
+    runtime.block_on(scrapers);
+}
+
+async fn scrape_among_others(address: SocketAddr) -> std::io::Result<()> {
+    let mut stream = tokio::net::TcpStream::connect(address).await?;
+    stream.write_all(request("gzip").as_bytes()).await?;
+    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
+    Ok(())
 }
 
 /// The process of the scrapers, until this is dropped.

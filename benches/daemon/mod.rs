@@ -48,6 +48,11 @@ impl Daemon {
         Daemon { process, address, stream, token }
     }
 
+    /// Takes another connection: the daemon closes one over which nothing is said.
+    pub fn reconnect(&mut self) {
+        self.stream = BufReader::new(TcpStream::connect(self.address).expect("the daemon listens"));
+    }
+
     /// Begins a run with layers called as those of [`activations`].
     pub fn declare(&mut self, run: &str, layers: usize) {
         let layers: Vec<String> = (0..layers).map(|layer| format!("\"hidden{layer}\"")).collect();
