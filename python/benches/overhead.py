@@ -64,12 +64,13 @@ def main() -> None:
     """Prints one line a training and way of watching it."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--pairs", type=int, default=9)
+    arguments.add_argument("--epochs", type=int, default=15, help="of each run; fewer, and more pairs, where the machine is moody")
     arguments.add_argument("--only", default="", help="the lines that contain this text")
     arguments.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu: of this process alone")
     options = arguments.parse_args()
     clock = time.perf_counter if options.clock == "wall" else time.process_time
     torch.set_num_threads(1)
-    small = Training(width=256, examples=10_000, probe_rows=1_000, epochs=15)
+    small = Training(width=256, examples=10_000, probe_rows=1_000, epochs=options.epochs)
     long_steps = Training(width=640, examples=20_000, probe_rows=200, epochs=4)
     ways: list[tuple[str, Training, dict[str, object]]] = [
         ("3 x 256, probe of 1,000 rows", small, {"probe": True}),
