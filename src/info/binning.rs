@@ -136,8 +136,17 @@ impl InnerEdges {
 
 /// Smallest and largest finite value; `(inf, -inf)` if there is none.
 fn finite_range<V: Value>(column: &[V]) -> (f64, f64) {
-    let finite = column.iter().filter(|value| value.finite()).map(|value| value.widened());
-    finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
+    /// As many running ranges as a vector register has lanes: one would wait for itself at every value.
+    const LANES: usize = 16;
+    let (mut low, mut high) = ([V::INFINITY; LANES], [V::NEG_INFINITY; LANES]);
+    for values in column.chunks(LANES) {
+        for ((low, high), &value) in low.iter_mut().zip(&mut high).zip(values) {
+            *low = if value.finite() && value < *low { value } else { *low };
+            *high = if value.finite() && value > *high { value } else { *high };
+        }
+    }
+    let smallest = low.into_iter().map(V::widened).fold(f64::INFINITY, f64::min);
+    (smallest, high.into_iter().map(V::widened).fold(f64::NEG_INFINITY, f64::max))
 }
 
 /// How many values are in each of `bin_count` bins; masked values are in none.
@@ -155,6 +164,8 @@ pub fn bin_counts(bins: &[u16], bin_count: usize) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn edges_of(values: &[f64], bins: usize, binning: Binning, edges: BinEdges) -> InnerEdges {
@@ -212,5 +223,28 @@ mod tests {
         let tiny = f64::from_bits(1);
         let edges = edges_of(&[0.0, tiny], 10, Binning::EqualWidth, BinEdges::Closed);
         assert_ne!(edges.bin(0.0), edges.bin(tiny));
+    }
+
+    proptest! {
+        #[test]
+        fn a_column_is_binned_as_each_of_its_values(
+            (low, width) in (-1e3_f32..1e3, prop_oneof![1e-6_f32..1e-3, 1e-3_f32..1.0, 1.0_f32..1e4]),
+            shares in prop::collection::vec(0.0_f32..1.0, 2..300),
+            bins in 2_usize..200,
+            evenly: bool,
+            half_open: bool,
+        ) {
+            let mut column: Vec<f32> = shares.iter().map(|share| low + share * width).collect();
+            let binning = if evenly { Binning::EqualWidth } else { Binning::EqualFrequency };
+            let edges = InnerEdges::of([&column[..]], bins, binning, if half_open { BinEdges::HalfOpen } else { BinEdges::Closed });
+            // Where it could go wrong: at the edges, a step beside them, and beyond them.
+            for &edge in edges.inner() {
+                let edge = edge as f32;
+                column.extend([edge, edge.next_up(), edge.next_down()]);
+            }
+            column.extend([f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, 0.0, -0.0]);
+            let alone: Vec<u16> = column.iter().map(|&value| edges.bin(value)).collect();
+            prop_assert_eq!(edges.assign(&column), alone);
+        }
     }
 }

@@ -8,6 +8,10 @@ use crate::kernels::Kernel;
 ///
 /// Half-precision input is widened to `f32` before it comes here, which loses nothing.
 pub trait Value: Copy + Default + PartialOrd + Send + Sync + 'static {
+    /// Above every finite value.
+    const INFINITY: Self;
+    /// Below every finite value.
+    const NEG_INFINITY: Self;
     /// The same number in double precision, in which every edge and distance is computed.
     fn widened(self) -> f64;
     /// Whether it is neither infinite nor NaN.
@@ -20,6 +24,8 @@ pub trait Value: Copy + Default + PartialOrd + Send + Sync + 'static {
 }
 
 impl Value for f32 {
+    const INFINITY: Self = f32::INFINITY;
+    const NEG_INFINITY: Self = f32::NEG_INFINITY;
     fn widened(self) -> f64 {
         f64::from(self)
     }
@@ -33,6 +39,8 @@ impl Value for f32 {
 }
 
 impl Value for f64 {
+    const INFINITY: Self = f64::INFINITY;
+    const NEG_INFINITY: Self = f64::NEG_INFINITY;
     fn widened(self) -> f64 {
         self
     }

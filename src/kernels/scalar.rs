@@ -68,6 +68,54 @@ pub(super) fn thermometer(bins: &[u16], first: u16, planes: usize, planes_out: &
 /// How many thresholds are not above each value.
 #[inline(always)]
 pub(super) fn bins_of_f32(values: &[f32], thresholds: &[f32], bins: &mut [u16]) {
+    match EvenThresholds::of(thresholds) {
+        Some(even) => bins.iter_mut().zip(values).for_each(|(bin, &value)| *bin = even.count(value)),
+        None => compare_with_each(values, thresholds, bins),
+    }
+}
+
+/// Thresholds so evenly spaced that the place of a value among them can be computed to within one and then be looked up.
+struct EvenThresholds {
+    first: f32,
+    per_step: f32,
+    /// Each threshold and the next one.
+    pairs: Vec<[f32; 2]>,
+}
+
+impl EvenThresholds {
+    /// With fewer, comparing with each is faster.
+    const WORTHWHILE: usize = 24;
+
+    fn of(thresholds: &[f32]) -> Option<Self> {
+        let (&first, &last) = (thresholds.first()?, thresholds.last()?);
+        if thresholds.len() < Self::WORTHWHILE {
+            return None;
+        }
+        let per_step = (thresholds.len() - 1) as f32 / (last - first);
+        let pairs = thresholds.windows(2).map(|pair| [pair[0], pair[1]]).collect();
+        let even = EvenThresholds { first, per_step, pairs };
+        // `guess` does not decrease, so what holds at the thresholds bounds it between them: at most one off everywhere.
+        let is_close = |(place, &threshold): (usize, &f32)| (place as i32..=place as i32 + 1).contains(&even.guess(threshold));
+        (per_step > 0.0 && thresholds.iter().enumerate().all(is_close)).then_some(even)
+    }
+
+    /// About how many thresholds are not above a value.
+    #[inline(always)]
+    fn guess(&self, value: f32) -> i32 {
+        ((value - self.first) * self.per_step + 0.5) as i32
+    }
+
+    #[inline(always)]
+    fn count(&self, value: f32) -> u16 {
+        let below = self.guess(value).clamp(1, self.pairs.len() as i32) - 1;
+        let [lower, upper] = self.pairs[below as usize];
+        below as u16 + u16::from(value >= lower) + u16::from(value >= upper)
+    }
+}
+
+/// Few thresholds are compared with many values at a time.
+#[inline(always)]
+fn compare_with_each(values: &[f32], thresholds: &[f32], bins: &mut [u16]) {
     const BLOCK: usize = 64;
     for (values, bins) in values.chunks(BLOCK).zip(bins.chunks_mut(BLOCK)) {
         let mut counts = [0_u32; BLOCK];
