@@ -59,7 +59,7 @@ fn write(state: &Path, runs: u32) {
     for number in 0..runs {
         let layers = (0..LAYERS).map(|layer| format!("hidden{layer}").parse().expect("a good name")).collect();
         let name = format!("run{number}").parse().expect("a good name");
-        let run = Run::new(Declaration { run: name, layers, source: Mode::Probe, framework: "bench".into() });
+        let run = Run::new(Declaration { run: name, layers, source: Mode::Probe, probe: None, framework: "bench".into() });
         feed.declared(&run);
         let template = layer(number);
         for epoch in 0..EPOCHS {

@@ -42,7 +42,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let monitor = Monitor::set_up(Setup { config: Config::default(), any_port_will_do: true, ..Setup::default() })?;
     let layers = vec!["first".parse()?, "second".parse()?];
-    let run = Declaration { run: "example".parse()?, layers, source: Mode::Probe, framework: "tch".into() };
+    let probed = Some("1000 points of seed 1".to_owned());
+    let run = Declaration { run: "example".parse()?, layers, source: Mode::Probe, probe: probed, framework: "tch".into() };
     let tap = TensorTap::new(monitor.declare(run)?, monitor.sampling());
 
     for epoch in (0..=40).map(Epoch) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::detect::Hints;
+use crate::document::{EpochRecord, LayerRecord, Spread};
 use crate::event::EpochMetrics;
 use crate::identity::{LayerName, RunName};
 use crate::info::{Density, Quartiles};
@@ -94,6 +95,33 @@ impl EpochSummary {
             compute: report.compute,
             made_at_unix_seconds: report.made_at_unix_seconds,
             layers: report.layers.iter().map(LayerSummary::of).collect(),
+        }
+    }
+}
+
+/// What a document tells of an epoch.
+impl From<&EpochSummary> for EpochRecord {
+    fn from(epoch: &EpochSummary) -> Self {
+        let metric = |(name, value): (&str, f64)| (name.to_owned(), Some(value).filter(|value| value.is_finite()));
+        EpochRecord {
+            epoch: epoch.epoch.0,
+            metrics: epoch.metrics.iter().map(metric).collect(),
+            prediction_entropy_nats: epoch.prediction_entropy_nats,
+            layers: epoch.layers.iter().map(LayerRecord::from).collect(),
+        }
+    }
+}
+
+impl From<&LayerSummary> for LayerRecord {
+    fn from(layer: &LayerSummary) -> Self {
+        let statistics = layer.statistics.as_ref();
+        LayerRecord {
+            name: layer.layer.to_string(),
+            neurons: Some(layer.neurons),
+            entropy_network_nats: statistics.map(|all| Spread::from(&all.entropy_network_nats)),
+            entropy_neuron_nats: statistics.map(|all| Spread::from(&all.entropy_neuron_nats)),
+            mutual_information_nats: statistics.and_then(|all| all.mutual_information_nats.as_ref()).map(Spread::from),
+            class_information_nats: statistics.and_then(|all| all.class_information_nats.as_ref()).map(Spread::from),
         }
     }
 }

@@ -8,6 +8,8 @@ use std::{fs, io};
 
 use serde::Deserialize;
 
+use crate::info::Distribution;
+
 /// What a training told, epoch by epoch.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct TrainingDocument {
@@ -47,6 +49,9 @@ pub struct EpochRecord {
 pub struct LayerRecord {
     /// Its name.
     pub name: String,
+    /// How many neurons it has, measured or not; `None` where that is not told here.
+    #[serde(default)]
+    pub neurons: Option<usize>,
     /// Entropy in nats, one set of edges over all layers.
     pub entropy_network_nats: Option<Spread>,
     /// Entropy in nats, each neuron with its own edges.
@@ -70,6 +75,13 @@ pub struct Spread {
     pub p90: Option<f64>,
     /// 95 % lie below.
     pub p95: Option<f64>,
+}
+
+impl From<&Distribution> for Spread {
+    fn from(of: &Distribution) -> Self {
+        let Distribution { mean, p05, p50, p90, p95 } = *of;
+        Spread { mean: Some(mean), p05: Some(p05), p50: Some(p50), p90: Some(p90), p95: Some(p95) }
+    }
 }
 
 /// A layer of the finished network.

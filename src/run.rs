@@ -62,6 +62,9 @@ pub struct Declaration {
     pub layers: Vec<LayerName>,
     /// Where the rows come from.
     pub source: Mode,
+    /// What the rows are recognised by, in words or as a digest: runs that say the same were looked at with the same rows. `None` where
+    /// nobody says.
+    pub probe: Option<String>,
     /// The trainer's framework, for people: `tch`.
     pub framework: String,
 }
@@ -347,7 +350,7 @@ mod tests {
     fn who_waits_for_a_verdict_gets_it_or_leaves_nothing_behind() {
         let layers = vec!["a".parse().expect("a good name")];
         let run = "waited-for".parse().expect("a good name");
-        let run = Run::new(Declaration { run, layers, source: Mode::Probe, framework: "test".into() });
+        let run = Run::new(Declaration { run, layers, source: Mode::Probe, probe: None, framework: "test".into() });
         let mut context = Context::from_waker(Waker::noop());
         let mut first = pin!(run.judged(Epoch(0)));
         assert!(first.as_mut().poll(&mut context).is_pending());

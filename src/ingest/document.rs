@@ -119,7 +119,14 @@ impl DeclaredRun {
 
     /// The declaration that the run is opened with.
     pub(super) fn declaration(&self, run: RunName) -> Declaration {
-        Declaration { run, layers: self.layers.clone(), source: self.mode, framework: self.framework.clone() }
+        let streamed = || (self.mode == Mode::Stream).then(|| "training batches".to_owned());
+        Declaration {
+            run,
+            layers: self.layers.clone(),
+            source: self.mode,
+            probe: self.probe_digest.clone().or_else(streamed),
+            framework: self.framework.clone(),
+        }
     }
 }
 

@@ -73,11 +73,11 @@ fn set_up(mut connection: Connection, path: &Path) -> Result<OpenFile, StoreErro
     Ok(OpenFile { connection, inode })
 }
 
-/// Opens the history for reading; `None` where there is none.
+/// Opens the history for reading, with the number of its schema; `None` where there is none.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub(super) fn open_to_read(path: &Path) -> Result<Option<Connection>, StoreError> {
+pub(super) fn open_to_read(path: &Path) -> Result<Option<(Connection, u32)>, StoreError> {
     let sql = StoreError::sql(path);
     if !path.try_exists().map_err(|source| StoreError::File { path: path.to_owned(), source })? {
         return Ok(None);
@@ -86,7 +86,7 @@ pub(super) fn open_to_read(path: &Path) -> Result<Option<Connection>, StoreError
     connection.busy_timeout(BUSY).map_err(&sql)?;
     // A writer may be about to make its tables.
     let version = schema::checked_version(&connection, path)?;
-    Ok((version > 0).then_some(connection))
+    Ok((version > 0).then_some((connection, version)))
 }
 
 impl OpenFile {

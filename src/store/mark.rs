@@ -44,7 +44,7 @@ pub fn mark_baseline(state: &Path, name: Option<&RunName>) -> Result<bool, Store
 /// See [`StoreError`].
 pub fn note_interrupted(state: &Path, is_trained: impl Fn(&RunName) -> bool) -> Result<(), StoreError> {
     let path = state.join(file::FILE);
-    let Some(history) = file::open_to_read(&path)? else { return Ok(()) };
+    let Some((history, _)) = file::open_to_read(&path)? else { return Ok(()) };
     let sql = StoreError::sql(&path);
     let training: Vec<(i64, String)> = {
         let mut statement = history.prepare("SELECT id, name FROM runs WHERE status = ?").map_err(&sql)?;

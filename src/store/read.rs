@@ -15,11 +15,11 @@ use super::write::{INTERRUPTED, TRAINING};
 use super::{StoreError, file, statistics};
 use crate::board::{EpochSummary, LayerSummary};
 use crate::detect::{Hints, LossGap};
-use crate::document::{EpochRecord, LayerRecord, Spread, TrainingDocument};
+use crate::document::{EpochRecord, TrainingDocument};
 use crate::event::EpochMetrics;
 use crate::identity::{LayerName, RunName};
 use crate::info::pairwise::pair_count;
-use crate::info::{Density, Distribution, PairMatrix};
+use crate::info::{Density, PairMatrix};
 use crate::run::Attempt;
 use crate::units::Epoch;
 use crate::verdict::Verdict;
@@ -42,10 +42,10 @@ impl Reader {
     /// # Errors
     /// See [`StoreError`].
     pub fn snapshot(&self) -> Result<Option<Snapshot>, StoreError> {
-        let Some(connection) = file::open_to_read(&self.path)? else { return Ok(None) };
+        let Some((connection, schema)) = file::open_to_read(&self.path)? else { return Ok(None) };
         // One transaction: what is read hangs together.
         connection.execute_batch("BEGIN").map_err(StoreError::sql(&self.path))?;
-        Ok(Some(Snapshot { connection, path: self.path.clone() }))
+        Ok(Some(Snapshot { connection, path: self.path.clone(), run_columns: run_columns(schema) }))
     }
 }
 
@@ -54,10 +54,18 @@ impl Reader {
 pub struct Snapshot {
     connection: Connection,
     path: PathBuf,
+    /// See [`run_columns`].
+    run_columns: String,
 }
 
-const RUN: &str = "id, name, attempt, framework, mode, layers, declared_at, status, finished_at, stop_reason, updated_at, \
-                   newest_epoch, epochs, standing, is_baseline";
+/// What is read of a run: who reads brings no file up to date, so an older one lacks what came later.
+fn run_columns(schema: u32) -> String {
+    let probe = if schema < 2 { "NULL" } else { "probe" };
+    format!(
+        "id, name, attempt, framework, mode, layers, declared_at, status, finished_at, stop_reason, updated_at, newest_epoch, epochs, \
+         standing, is_baseline, {probe}"
+    )
+}
 
 /// The rows of [`which_of`], the newest first.
 const WHICH: &str = "WHERE run_id = ?1 AND epoch > ?2 AND epoch < ?3 ORDER BY epoch DESC LIMIT ?4";
@@ -74,8 +82,10 @@ impl Snapshot {
     /// # Errors
     /// See [`StoreError`].
     pub fn runs(&self, most: usize) -> Result<Vec<StoredRun>, StoreError> {
-        let newest =
-            format!("SELECT {RUN} FROM runs WHERE id IN (SELECT max(id) FROM runs GROUP BY name) ORDER BY id DESC LIMIT ?");
+        let newest = format!(
+            "SELECT {} FROM runs WHERE id IN (SELECT max(id) FROM runs GROUP BY name) ORDER BY id DESC LIMIT ?",
+            self.run_columns
+        );
         self.all(&newest, params![most as i64], |row| self.run_of(row))
     }
 
@@ -85,7 +95,10 @@ impl Snapshot {
     /// See [`StoreError`].
     pub fn run(&self, name: &RunName, attempt: Option<Attempt>) -> Result<Option<StoredRun>, StoreError> {
         let attempt = attempt.map(|attempt| attempt.to_string());
-        let found = format!("SELECT {RUN} FROM runs WHERE name = ?1 AND (?2 IS NULL OR attempt = ?2) ORDER BY id DESC LIMIT 1");
+        let found = format!(
+            "SELECT {} FROM runs WHERE name = ?1 AND (?2 IS NULL OR attempt = ?2) ORDER BY id DESC LIMIT 1",
+            self.run_columns
+        );
         Ok(self.all(&found, params![name.as_str(), attempt], |row| self.run_of(row))?.pop())
     }
 
@@ -94,7 +107,7 @@ impl Snapshot {
     /// # Errors
     /// See [`StoreError`].
     pub fn attempts(&self, name: &RunName) -> Result<Vec<StoredRun>, StoreError> {
-        let all = format!("SELECT {RUN} FROM runs WHERE name = ? ORDER BY id DESC");
+        let all = format!("SELECT {} FROM runs WHERE name = ? ORDER BY id DESC", self.run_columns);
         self.all(&all, params![name.as_str()], |row| self.run_of(row))
     }
 
@@ -103,7 +116,7 @@ impl Snapshot {
     /// # Errors
     /// See [`StoreError`].
     pub fn baseline(&self) -> Result<Option<StoredRun>, StoreError> {
-        let marked = format!("SELECT {RUN} FROM runs WHERE is_baseline ORDER BY id DESC LIMIT 1");
+        let marked = format!("SELECT {} FROM runs WHERE is_baseline ORDER BY id DESC LIMIT 1", self.run_columns);
         Ok(self.all(&marked, params![], |row| self.run_of(row))?.pop())
     }
 
@@ -270,9 +283,9 @@ impl Snapshot {
     /// # Errors
     /// See [`StoreError`].
     pub fn training(&self, run: &StoredRun) -> Result<TrainingDocument, StoreError> {
-        let epochs = self.epochs(run, Epochs::ALL)?.iter().map(|epoch| record(&epoch.summary)).collect();
+        let epochs = self.epochs(run, Epochs::ALL)?.iter().map(|epoch| EpochRecord::from(&epoch.summary)).collect();
         let kind = run.standing.get("kind").and_then(Value::as_str).map(str::to_owned);
-        Ok(TrainingDocument { run: Some(run.name.to_string()), kind, probe: None, epochs, final_layers: None })
+        Ok(TrainingDocument { run: Some(run.name.to_string()), kind, probe: run.probe.clone(), epochs, final_layers: None })
     }
 
     fn run_of(&self, row: &Row<'_>) -> Result<StoredRun, StoreError> {
@@ -301,6 +314,7 @@ impl Snapshot {
             epochs: self.get::<i64>(row, 12)? as u64,
             standing: standing.unwrap_or_default(),
             is_baseline: self.get(row, 14)?,
+            probe: self.get(row, 15)?,
         })
     }
 
@@ -351,34 +365,4 @@ impl Snapshot {
 
 fn place_of(run: &StoredRun, layer: &LayerName) -> Option<i64> {
     run.layers.iter().position(|name| name == layer).map(|place| place as i64)
-}
-
-fn record(epoch: &EpochSummary) -> EpochRecord {
-    let spread = |all: &Distribution| Spread {
-        mean: Some(all.mean),
-        p05: Some(all.p05),
-        p50: Some(all.p50),
-        p90: Some(all.p90),
-        p95: Some(all.p95),
-    };
-    let layer = |layer: &LayerSummary| {
-        let statistics = layer.statistics.as_ref();
-        LayerRecord {
-            name: layer.layer.to_string(),
-            entropy_network_nats: statistics.map(|all| spread(&all.entropy_network_nats)),
-            entropy_neuron_nats: statistics.map(|all| spread(&all.entropy_neuron_nats)),
-            mutual_information_nats: statistics.and_then(|all| all.mutual_information_nats.as_ref().map(spread)),
-            class_information_nats: statistics.and_then(|all| all.class_information_nats.as_ref().map(spread)),
-        }
-    };
-    EpochRecord {
-        epoch: epoch.epoch.0,
-        metrics: epoch
-            .metrics
-            .iter()
-            .map(|(name, value)| (name.to_owned(), Some(value).filter(|value| value.is_finite())))
-            .collect(),
-        prediction_entropy_nats: epoch.prediction_entropy_nats,
-        layers: epoch.layers.iter().map(layer).collect(),
-    }
 }

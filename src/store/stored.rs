@@ -17,6 +17,8 @@ pub struct StoredRun {
     pub name: RunName,
     /// The training under that name.
     pub attempt: Attempt,
+    /// What its rows are recognised by; `None` where nobody said.
+    pub probe: Option<String>,
     /// The trainer's framework, for people.
     pub framework: String,
     /// Where the rows came from.

@@ -57,6 +57,7 @@ fn a_run(name: &str) -> Arc<Run> {
         run: name.parse().expect("a good name"),
         layers: layers.into(),
         source: Mode::Probe,
+        probe: Some("100 rows".into()),
         framework: "test".into(),
     };
     Run::new(declaration)

@@ -67,7 +67,7 @@ fn id_of(to: &Connection, run: &Run) -> Result<i64> {
     }
     let layers = json!(declaration.layers.iter().map(LayerName::as_str).collect::<Vec<_>>());
     to.prepare_cached(
-        "INSERT INTO runs (name, attempt, framework, mode, layers, declared_at, status) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO runs (name, attempt, framework, mode, layers, declared_at, status, probe) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .insert(params![
         run.name().as_str(),
@@ -77,6 +77,7 @@ fn id_of(to: &Connection, run: &Run) -> Result<i64> {
         layers.to_string(),
         unix_seconds(),
         TRAINING,
+        declaration.probe,
     ])
 }
 

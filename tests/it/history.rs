@@ -20,6 +20,10 @@ use crate::support::running::Running;
 use crate::support::until::until;
 
 const ROWS: usize = 200;
+/// The newest schema.
+const SCHEMA: u32 = 2;
+/// What the runs of these tests were looked at with.
+const PROBE: &str = "600 rows";
 /// How often the daemon is killed.
 const KILLS: u32 = 20;
 /// What a restart may take.
@@ -44,7 +48,9 @@ fn told(state: &Path, arguments: &[&str]) -> Value {
 
 /// A run through the daemon, epoch by epoch, with its alarm.
 fn alarming(client: &Client, run: &str) {
-    document(&client.declare(run, ATTEMPT, &["hidden1", "<b>\"hidden2\""]), 200);
+    let declaration =
+        json!({ "attempt": ATTEMPT, "layers": ["hidden1", "<b>\"hidden2\""], "framework": "test", "probe_digest": PROBE });
+    document(&client.send("PUT", &format!("runs/{run}"), declaration.to_string().as_bytes()), 200);
     for (epoch, signal) in (0..).zip(ALARMING) {
         let layers = [layer(600, 12, 2.0), layer(600, 12, signal)];
         let body = frame(&[("hidden1", &layers[0]), ("<b>\"hidden2\"", &layers[1])]);
@@ -327,17 +333,21 @@ fn two_processes_share_a_history() {
 
 /// The data was written by [`the_data_of_a_release_is_written`]; never write it again for a schema that was released.
 #[test]
-fn a_history_of_version_1_opens_and_reads_the_same_for_ever() {
+fn a_history_of_any_version_opens_and_reads_the_same_for_ever() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
-    let state = tempfile::tempdir().expect("a temporary folder");
-    fs::copy(data.join("history-v1.sqlite"), state.path().join("history.sqlite")).expect("the data is there");
-    let written = fs::read_to_string(data.join("history-v1.json")).expect("the data is there");
-    let written: Value = serde_json::from_str(&written).expect("JSON");
-    assert_eq!(told(state.path(), &["show", "run", "--json"]), written);
-    let mut daemon = serve(state.path());
-    let client = Client::of(daemon.served_address(), state.path());
-    assert_eq!(client.read("runs/run/epochs")["epochs"], written["epochs"], "also by a daemon, which brings it up to date");
-    assert_eq!(client.read("runs/run/layers/hidden1/matrix?epoch=5")["neurons"], 12);
+    for (version, probe) in [(1, Value::Null), (SCHEMA, json!(PROBE))] {
+        let state = tempfile::tempdir().expect("a temporary folder");
+        let name = format!("history-v{version}");
+        fs::copy(data.join(format!("{name}.sqlite")), state.path().join("history.sqlite")).expect("the data is there");
+        let written = fs::read_to_string(data.join(format!("{name}.json"))).expect("the data is there");
+        let written: Value = serde_json::from_str(&written).expect("JSON");
+        assert_eq!(told(state.path(), &["show", "run", "--json"]), written);
+        assert_eq!(told(state.path(), &["export", "run"])["probe"], probe);
+        let mut daemon = serve(state.path());
+        let client = Client::of(daemon.served_address(), state.path());
+        assert_eq!(client.read("runs/run/epochs")["epochs"], written["epochs"], "also by a daemon, which brings it up to date");
+        assert_eq!(client.read("runs/run/layers/hidden1/matrix?epoch=5")["neurons"], 12);
+    }
 }
 
 #[test]
@@ -349,7 +359,8 @@ fn the_data_of_a_release_is_written() {
     document(&daemon.client.finish("run"), 200);
     let state = daemon.state.path().to_owned();
     assert_eq!(daemon.monitor.close(), Vec::<&str>::new());
-    fs::copy(state.join("history.sqlite"), Path::new(&out).join("history-v1.sqlite")).expect("the folder is writable");
+    let out = Path::new(&out).join(format!("history-v{SCHEMA}"));
+    fs::copy(state.join("history.sqlite"), out.with_extension("sqlite")).expect("the folder is writable");
     let shown = runs(&state, &["show", "run", "--json"]);
-    fs::write(Path::new(&out).join("history-v1.json"), shown.stdout).expect("the folder is writable");
+    fs::write(out.with_extension("json"), shown.stdout).expect("the folder is writable");
 }

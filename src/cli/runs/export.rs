@@ -10,7 +10,7 @@ use crate::identity::LayerName;
 use crate::info::Distribution;
 use crate::report::LayerStatistics;
 use crate::store::{Epochs, Snapshot, StoreError, StoredEpoch, StoredRun, document};
-use crate::wire::{distribution, finite};
+use crate::wire::{self, distribution, finite};
 
 /// A measure's name and where it stands.
 type Measure = (&'static str, fn(&LayerStatistics) -> Option<&Distribution>);
@@ -26,6 +26,7 @@ const MEASURES: [Measure; 5] = [
 /// The document of a training, on one line.
 pub(super) fn json(history: &Snapshot, run: &StoredRun) -> Result<String, StoreError> {
     let mut exported = document::run(run);
+    exported.insert("probe".to_owned(), json!(run.probe));
     exported.insert("history".to_owned(), epochs(history, run)?.iter().map(epoch).collect());
     exported.insert("findings".to_owned(), history.findings(run)?.iter().map(document::finding).collect());
     exported.insert("hooks".to_owned(), history.hook_outcomes(run)?.iter().map(document::outcome).collect());
@@ -70,7 +71,7 @@ fn epoch(epoch: &StoredEpoch) -> Value {
     let summary = &epoch.summary;
     let metrics: Map<String, Value> = summary.metrics.iter().map(|(name, value)| (name.to_owned(), finite(value))).collect();
     let layer = |layer: &LayerSummary| {
-        let mut exported = Map::from_iter([("name".to_owned(), json!(layer.layer.as_str()))]);
+        let mut exported = wire::object(json!({ "name": layer.layer.as_str(), "neurons": layer.neurons }));
         for (measure, of) in MEASURES {
             let values = layer.statistics.as_ref().and_then(of);
             exported.insert(measure.to_owned(), values.map_or(Value::Null, distribution));

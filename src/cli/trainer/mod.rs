@@ -102,7 +102,13 @@ impl Watched {
         let monitor = Monitor::set_up(setup).map_err(Failure::usage)?;
         let layers = trainer.layers().iter().map(|layer| layer.name.parse()).collect::<Result<_, _>>()?;
         let mode = config.sampling.mode;
-        let declaration = Declaration { run: name.run().clone(), layers, source: mode, framework: "tch".into() };
+        let task = &trainer.options().task;
+        let probe = match mode {
+            Mode::Stream => format!("training batches of {}", task.task),
+            Mode::Probe => task.probe_in_words(),
+        };
+        let declaration =
+            Declaration { run: name.run().clone(), layers, source: mode, probe: Some(probe), framework: "tch".into() };
         let tap = TensorTap::new(monitor.declare(declaration)?, monitor.sampling());
         Ok(Watched { name, monitor, tap, mode, reports })
     }
@@ -233,13 +239,9 @@ impl Training {
     fn end(mut self, args: &TrainArgs, watched: Option<Watched>) -> Result<Exit, Failure> {
         let interrupted = self.interrupt.token().is_requested();
         let mut late = Vec::new();
-        if let Some(Watched { name, monitor, tap, reports, mode }) = watched {
-            let task = &self.trainer.options().task;
-            self.summary.probe = Some(match mode {
-                Mode::Stream => format!("training batches of {}", task.task),
-                Mode::Probe => task.probe_in_words(),
-            });
+        if let Some(Watched { name, monitor, tap, reports, .. }) = watched {
             let run = Arc::clone(tap.run());
+            self.summary.probe.clone_from(&run.declaration().probe);
             // The run is over for the monitor, while its last report goes on being served.
             drop(tap);
             for report in reports.try_iter() {

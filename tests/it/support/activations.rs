@@ -23,6 +23,7 @@ pub fn declaration(run: &str, layers: &[&str]) -> Declaration {
         run: run.parse().expect("a good name"),
         layers: layers.iter().map(|layer| layer.parse().expect("a good name")).collect(),
         source: rotewatch::choices::Mode::Probe,
+        probe: None,
         framework: "test".into(),
     }
 }
