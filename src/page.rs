@@ -14,13 +14,14 @@ const INDEX: &str = include_str!("../dashboards/live/index.html");
 const STYLE: &str = include_str!("../dashboards/live/style.css");
 
 /// Each module after those that it imports.
-const MODULES: [(&str, &str); 9] = [
+const MODULES: [(&str, &str); 10] = [
     ("/assets/words.js", include_str!("../dashboards/live/words.js")),
     ("/assets/elements.js", include_str!("../dashboards/live/elements.js")),
     ("/assets/source.js", include_str!("../dashboards/live/source.js")),
     ("/assets/charts.js", include_str!("../dashboards/live/charts.js")),
     ("/assets/figures.js", include_str!("../dashboards/live/figures.js")),
     ("/assets/verdict.js", include_str!("../dashboards/live/verdict.js")),
+    ("/assets/comparison.js", include_str!("../dashboards/live/comparison.js")),
     ("/assets/stop.js", include_str!("../dashboards/live/stop.js")),
     ("/assets/runs.js", include_str!("../dashboards/live/runs.js")),
     ("/assets/main.js", include_str!("../dashboards/live/main.js")),

@@ -9,8 +9,10 @@ use crate::detect::Hints;
 use crate::identity::LayerName;
 use crate::info::blocks::block_means;
 use crate::info::{Density, Distribution, PairMatrix, Quartiles};
+use crate::ranking::{Comparison, Parting, Probe, Seen, Side};
 use crate::report::LayerStatistics;
-use crate::verdict::{Alarm, Evidence, Verdict};
+use crate::units::Epoch;
+use crate::verdict::{Alarm, Evidence, Kind, Verdict};
 
 /// A number, or null for what is none.
 #[must_use]
@@ -92,6 +94,59 @@ pub fn matrix(pairs: &PairMatrix, diagonal: &[f64], most_blocks: usize) -> Map<S
     let means = block_means(pairs, diagonal, most_blocks);
     let rows: Vec<Value> = means.iter().map(|row| row.iter().map(|nats| finite(*nats)).collect()).collect();
     object(json!({ "neurons": pairs.neurons(), "blocks": rows.len(), "mutual_information_nats": rows }))
+}
+
+/// `{layers: [{layer, neurons}], probe}` of how networks were seen; null for what nobody tells.
+#[must_use]
+pub fn seen(seen: &Seen) -> Map<String, Value> {
+    let probe = match &seen.probe {
+        Probe::Untold => None,
+        told => Some(told.to_string()),
+    };
+    let layers = seen.layers.iter().map(|(name, neurons)| json!({ "layer": name, "neurons": neurons }));
+    object(json!({ "layers": layers.collect::<Vec<_>>(), "probe": probe }))
+}
+
+/// `{verdict, better, since_epoch, says, ...}` of two runs held against each other; null where nothing is better.
+#[must_use]
+pub fn comparison(of: &Comparison) -> Map<String, Value> {
+    let better = |found: Option<(Side, Epoch)>| found.map_or((None, None), |(side, since)| (Some(of.name(side)), Some(since.0)));
+    let part = |parting: &Parting| {
+        let (better, since) = better(parting.better);
+        let [first, second] = parting.nats;
+        json!({
+            "measure": parting.measure.as_str(),
+            "nats": [finite(first), finite(second)],
+            "difference_nats": finite(first - second),
+            "fluctuation_nats": parting.fluctuation_nats.map(finite),
+            "better": better,
+            "since_epoch": since,
+        })
+    };
+    let run = |place: usize| {
+        json!({
+            "run": of.names[place],
+            "last_epoch": of.last_epochs[place].0,
+            "kind": of.kinds[place].map(Kind::as_str),
+        })
+    };
+    let (winner, since) = better(of.preference.better());
+    let mut document = seen(&of.seen);
+    document.extend(object(json!({
+        "verdict": of.preference.as_str(),
+        "better": winner,
+        "since_epoch": since,
+        "says": of.to_string(),
+        "track_record": of.preference.track_record().map(|record| json!({ "right": record.right, "of": record.of })),
+        "against": of.direction.claim.as_str(),
+        "by_verdicts": of.direction.by_verdicts,
+        "direction": of.direction.to_string(),
+        "doubt": of.seen.probe.doubt(),
+        "epoch": of.epoch.0,
+        "runs": [run(0), run(1)],
+        "measures": of.partings.iter().map(part).collect::<Vec<_>>(),
+    })));
+    document
 }
 
 /// The keys and values of a document that is written as an object.

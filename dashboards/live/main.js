@@ -1,6 +1,7 @@
 // The page: a list of runs, and one of them in full, kept up to date by the daemon's events.
 
 import { Chart, legend, look } from "/assets/charts.js";
+import { comparison } from "/assets/comparison.js";
 import { choice, element } from "/assets/elements.js";
 import { boxes, densities, health, heatMap, layersOf, marksOf, measure, metric, surprisals } from "/assets/figures.js";
 import { runList } from "/assets/runs.js";
@@ -12,7 +13,7 @@ import { duration, fixed, inWords, moment, percent, verdictInBrief, whole } from
 const BLOCKS = 128;
 const GATHER_MILLISECONDS = 100;
 
-const state = { runs: [], listed: false, name: null, beside: null, layer: null, known: new Map(), matrix: null, surprisal: null, flow: null, lost: false };
+const state = { runs: [], listed: false, name: null, beside: null, layer: null, known: new Map(), against: null, matrix: null, surprisal: null, compared: null, flow: null, lost: false };
 
 const list = runList(document.getElementById("runs"), (name) => link({ name }));
 const main = document.getElementById("main");
@@ -38,6 +39,7 @@ const layers = choice("Layer", (name) => {
   state.matrix = null;
   refresh();
 });
+const besideEachOther = comparison((against) => go({ against: against || null }));
 const card = element("div");
 const key = element("div");
 const note = element("p", { class: "note", role: "status" });
@@ -48,6 +50,7 @@ const shown = [
   element("div", { class: "head" }, element("div", {}, title, subtitle), element("div", { class: "actions" }, besides.whole, stop)),
   note,
   card,
+  besideEachOther.section,
   element("section", { "aria-label": "Diversity" }, element("div", { class: "bar" }, element("h3", {}, "Diversity of the neurons"), key), element("div", { class: "grid" }, entropy.figure, information.figure, ofClass.figure)),
   element("section", { "aria-label": "Training" }, element("h3", { class: "title" }, "Training"), element("div", { class: "grid two" }, loss.figure, accuracy.figure)),
   element("section", { "aria-label": "One layer" }, element("div", { class: "bar" }, element("h3", {}, "One layer"), layers.whole), element("div", { class: "grid" }, pairs.figure, spread.figure, density.figure)),
@@ -61,12 +64,13 @@ const empty = element("p", { class: "empty" }, "No run was declared yet. Start o
 
 function place() {
   const named = new URLSearchParams(location.hash.slice(1));
-  return { name: named.get("run"), beside: named.get("beside") };
+  return { name: named.get("run"), beside: named.get("beside"), against: named.get("against") };
 }
 
 function link(change) {
-  const { name, beside } = { name: state.name, beside: state.beside, ...change };
-  return `#${new URLSearchParams({ ...(name && { run: name }), ...(beside && beside !== name && { beside }) })}`;
+  const { name, beside, against } = { name: state.name, beside: state.beside, against: state.against, ...change };
+  const both = beside && beside !== name;
+  return `#${new URLSearchParams({ ...(name && { run: name }), ...(both && { beside }), ...(both && against && { against }) })}`;
 }
 
 function go(change) {
@@ -109,13 +113,16 @@ function refresh() {
       state.listed = true;
       state.runs = await source.runs();
     }
-    const { name, beside } = place();
+    const { name, beside, against } = place();
     const newest = [...state.runs].sort((a, b) => (b.updated_at ?? 0) - (a.updated_at ?? 0))[0]?.run;
     state.name = name ?? state.name ?? newest ?? null;
     state.beside = beside;
+    state.against = against;
     if (state.name === null) return;
     const known = await learn(state.name);
     if (state.beside) await learn(state.beside);
+    const bothListed = state.beside && state.beside !== state.name && isListed(state.name) && isListed(state.beside);
+    state.compared = bothListed ? await source.comparison(state.name, state.beside, state.against) : null;
     const names = layersOf(known?.epochs ?? []);
     if (!names.includes(state.layer)) {
       state.layer = names.find((layer) => known.standing.layers?.includes(layer)) ?? names.at(-1) ?? null;
@@ -197,6 +204,7 @@ function render() {
     card.dataset.told = told;
     card.replaceChildren(verdictCard(standing));
   }
+  besideEachOther.show(state.compared, state.against);
   const series = names.map((name, order) => ({ name, ...look(order) }));
   key.replaceChildren(legend(beside ? [...series, { name: `dotted: ${beside.name}`, colour: "soft", dash: "dot" }] : series));
   const waiting = "No epoch was measured yet.";

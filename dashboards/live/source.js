@@ -30,6 +30,7 @@ const LIVE = {
   epochs: (run, after) => read(`${runPath(run)}/epochs${after === null ? "" : `?after=${after}`}`),
   matrix: (run, layer, max) => read(`${runPath(run)}/layers/${encodeURIComponent(layer)}/matrix?max=${max}`),
   surprisal: (run) => read(`${runPath(run)}/surprisal`),
+  comparison: (run, beside, against) => read(`compare?${new URLSearchParams({ a: run, b: beside, ...(against && { against }) })}`),
   flow: async () => readFlow(await (await fetch("/metrics", { cache: "no-store" })).text()),
   // Calls `happened(kind, event)` for each event and `connected(whether)` when the line comes or goes. A browser comes back by
   // itself while nobody answers; once it was refused it does not, so that is done here.
@@ -64,6 +65,7 @@ function frozenSource(written) {
     epochs: async (name) => of(name)?.epochs ?? null,
     matrix: async (name, layer) => of(name)?.matrices.find((matrix) => matrix.layer === layer) ?? null,
     surprisal: async () => null,
+    comparison: async () => null,
     flow: async () => null,
     follow() {},
     stop: null,

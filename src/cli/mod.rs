@@ -1,9 +1,11 @@
 //! The commands, one file each.
 
+mod against;
 pub mod check_config;
 pub mod exit;
 pub mod experiment;
 pub mod measure;
+mod networks;
 pub mod rank;
 pub mod runs;
 pub mod serve;

@@ -2,16 +2,17 @@
 
 mod document;
 mod scores;
-mod source;
 mod table;
 
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use super::against::Against;
 use super::exit::{Exit, Failure};
-use crate::ranking::{Candidate, Claim, Direction, groups};
+use super::networks;
+use crate::ranking::{Candidate, Direction, groups};
 
 /// The flags of `rotewatch rank`.
 #[derive(Debug, Args)]
@@ -34,22 +35,13 @@ pub struct RankArgs {
     json: bool,
 }
 
-/// What is feared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Against {
-    /// Shortcuts: more entropy and less mutual information are better
-    Heuristic,
-    /// Examples learnt by heart: less entropy and more mutual information are better
-    ExampleLevel,
-}
-
 /// Ranks every network and prints the order.
 ///
 /// # Errors
 /// Files that do not fit, verdicts that give no direction, scores of networks that are not there, and networks of which no two can be
 /// compared: nothing is printed then.
 pub fn run(args: &RankArgs) -> Result<Exit, Failure> {
-    let candidates = source::candidates(&args.networks, args.state.as_deref()).map_err(Failure::usage)?;
+    let candidates = networks::candidates(&args.networks, args.state.as_deref()).map_err(Failure::usage)?;
     let direction = match args.against {
         Some(against) => Direction { claim: against.claim(), by_verdicts: false },
         None => Direction::of_verdicts(&candidates).map_err(Failure::usage)?,
@@ -68,15 +60,6 @@ pub fn run(args: &RankArgs) -> Result<Exit, Failure> {
         print!("{}", table::text(direction, &groups));
     }
     Ok(Exit::Done)
-}
-
-impl Against {
-    fn claim(self) -> Claim {
-        match self {
-            Against::Heuristic => Claim::Heuristic,
-            Against::ExampleLevel => Claim::ExampleLevel,
-        }
-    }
 }
 
 fn nothing_to_compare(alone: &[&Candidate]) -> anyhow::Error {

@@ -1,5 +1,6 @@
 //! `rotewatch runs`: the history at a terminal and for other programs; works while a daemon writes it.
 
+mod compare;
 mod export;
 mod list;
 mod report;
@@ -12,10 +13,13 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 
+use super::against::Against;
 use super::exit::{Exit, Failure};
+use super::networks;
 use crate::app::state_folder;
 use crate::config::Config;
 use crate::identity::RunName;
+use crate::ranking::Comparison;
 use crate::run::Attempt;
 use crate::store::{Reader, Snapshot, StoredRun, mark_baseline};
 
@@ -47,6 +51,21 @@ enum Command {
     Show {
         #[command(flatten)]
         run: WhichRun,
+        /// Print one JSON document on one line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Which of two runs generalises better by what their neurons say, since when, and how sure that is.
+    Compare {
+        /// A run of the history, or a file: what `rotewatch train --json` printed, or the record of an experiment
+        #[arg(value_name = "RUN|FILE")]
+        one: PathBuf,
+        /// The run to hold it against
+        #[arg(value_name = "RUN|FILE")]
+        other: PathBuf,
+        /// What is feared, which decides what is better [default: what the runs' verdicts say]
+        #[arg(long, value_enum, value_name = "KIND")]
+        against: Option<Against>,
         /// Print one JSON document on one line
         #[arg(long)]
         json: bool,
@@ -110,6 +129,11 @@ pub fn run(args: &RunsArgs) -> Result<Exit, Failure> {
         Command::Show { run, json } => {
             let (history, stored) = run.find(history()?).map_err(Failure::from)?.ok_or_else(|| unknown(&run.name))?;
             print!("{}", if *json { show::json(&history, &stored)? } else { show::text(&history, &stored)? });
+        }
+        Command::Compare { one, other, against, json } => {
+            let [first, second] = networks::courses([one, other], Some(&state)).map_err(Failure::usage)?;
+            let comparison = Comparison::of(&first, &second, against.map(Against::claim)).map_err(Failure::usage)?;
+            print!("{}", if *json { compare::json(&comparison) } else { compare::text(&comparison) });
         }
         Command::Baseline { run: None, clear: false } => {
             let marked = history()?.map(|history| history.baseline()).transpose()?.flatten();

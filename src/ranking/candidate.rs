@@ -1,7 +1,7 @@
 //! A finished network as rankings see it.
 
 use crate::choices::Kind;
-use crate::document::{EpochRecord, TrainingDocument};
+use crate::document::{EpochRecord, LayerRecord, TrainingDocument};
 use crate::info::{Distribution, LayerMeasures};
 
 /// A finished network that is to be ranked.
@@ -73,15 +73,15 @@ impl Candidate {
     #[must_use]
     pub fn of_document(name: String, document: &TrainingDocument) -> Option<Self> {
         let last = document.epochs.last()?;
-        let width = |layer: &str| {
-            let known = document.final_layers.iter().flatten().find(|known| known.name == layer);
-            known.map(|known| known.entropy_network_nats.len())
+        let width = |layer: &LayerRecord| {
+            let of_name = || document.final_layers.iter().flatten().find(|known| known.name == layer.name);
+            layer.neurons.or_else(|| of_name().map(|known| known.entropy_network_nats.len()))
         };
         Some(Candidate {
             name,
             means: LayerMeans::of_epoch(last)?,
             seen: Seen {
-                layers: last.layers.iter().map(|layer| (layer.name.clone(), width(&layer.name))).collect(),
+                layers: last.layers.iter().map(|layer| (layer.name.clone(), width(layer))).collect(),
                 probe: document.probe.clone().map_or(Probe::Untold, Probe::Told),
             },
             kind: document.kind.as_deref().and_then(|kind| Kind::ALL.into_iter().find(|known| known.as_str() == kind)),
@@ -119,6 +119,18 @@ impl Seen {
             reasons.push("another probe");
         }
         (!reasons.is_empty()).then(|| reasons.join(" and "))
+    }
+}
+
+impl Probe {
+    /// What a comparison takes for granted where nobody tells of the rows; `None` where somebody does.
+    #[must_use]
+    pub fn doubt(&self) -> Option<&'static str> {
+        match self {
+            Probe::Told(_) => None,
+            Probe::Rows(_) => Some("that these are the same rows, the files do not tell: else the order means nothing"),
+            Probe::Untold => Some("that all saw the same rows, nobody tells: else the order means nothing"),
+        }
     }
 }
 

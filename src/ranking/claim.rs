@@ -31,6 +31,9 @@ impl Claim {
         }
     }
 
+    /// Every claim.
+    pub const ALL: [Claim; 2] = [Claim::Heuristic, Claim::ExampleLevel];
+
     /// The claim that a sweep over this option tests; `None` for options the paper does not sweep.
     #[must_use]
     pub fn of(option: &str) -> Option<Self> {

@@ -1,6 +1,7 @@
 //! Candidates in order, those apart that cannot be compared.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::candidate::{Candidate, Seen};
 use super::claim::Claim;
@@ -52,6 +53,17 @@ impl Direction {
             (None, None) => return Err(NoDirection::Absent),
         };
         Ok(Direction { claim, by_verdicts: true })
+    }
+}
+
+impl fmt::Display for Direction {
+    /// What is feared and what is better then, as a person reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.claim {
+            Claim::Heuristic => "against shortcuts: more entropy and less mutual information are better",
+            Claim::ExampleLevel => "against examples learnt by heart: less entropy and more mutual information are better",
+        })?;
+        if self.by_verdicts { f.write_str(" (feared because the runs' verdicts say so)") } else { Ok(()) }
     }
 }
 

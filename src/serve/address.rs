@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use crate::identity::{LayerName, NameError, RunName};
+use crate::ranking::Claim;
 use crate::run::{Attempt, AttemptError};
 use crate::units::Epoch;
 
@@ -16,6 +17,8 @@ pub(super) const PREFIX: &str = "/api/v1/";
 pub(super) enum Resource {
     /// What happens to them.
     Events,
+    /// Two runs held against each other.
+    Comparison,
     /// All runs.
     Runs,
     /// One run.
@@ -73,6 +76,12 @@ pub(super) enum AddressError {
         /// The text as given.
         text: String,
     },
+    /// A fear that is none.
+    #[error("against {text:?} is not one of heuristic, example-level")]
+    Against {
+        /// The text as given.
+        text: String,
+    },
     /// A parameter that must be there.
     #[error("the parameter {name} is missing")]
     Missing {
@@ -98,6 +107,7 @@ impl Resource {
             ["events"] => Resource::Events,
             ["sd"] => Resource::Targets,
             ["hooks", "alertmanager"] => Resource::Alerts,
+            ["compare"] => Resource::Comparison,
             ["runs"] => Resource::Runs,
             ["runs", name] => Resource::Run(run(name)?),
             ["runs", name, "epochs"] => Resource::Epochs(run(name)?),
@@ -116,6 +126,7 @@ impl Resource {
     pub(super) fn route(&self) -> &'static str {
         match self {
             Resource::Events => "/api/v1/events",
+            Resource::Comparison => "/api/v1/compare",
             Resource::Runs => "/api/v1/runs",
             Resource::Run(_) => "/api/v1/runs/{run}",
             Resource::Epochs(_) => "/api/v1/runs/{run}/epochs",
@@ -135,7 +146,8 @@ impl Resource {
     pub(super) fn methods(&self) -> &'static str {
         match self {
             Resource::Events => "GET",
-            Resource::Runs
+            Resource::Comparison
+            | Resource::Runs
             | Resource::Epochs(_)
             | Resource::Verdict(_)
             | Resource::Surprisal(_)
@@ -167,6 +179,18 @@ impl Parameters {
     /// The attempt, which must be named.
     pub(super) fn attempt(&mut self) -> Result<Attempt, AddressError> {
         Ok(self.0.remove("attempt").ok_or(AddressError::Missing { name: "attempt" })?.parse()?)
+    }
+
+    /// A run, which must be named.
+    pub(super) fn run(&mut self, name: &'static str) -> Result<RunName, AddressError> {
+        Ok(self.0.remove(name).ok_or(AddressError::Missing { name })?.parse()?)
+    }
+
+    /// What is feared, if somebody says.
+    pub(super) fn against(&mut self) -> Result<Option<Claim>, AddressError> {
+        let known =
+            |text: String| Claim::ALL.into_iter().find(|claim| claim.as_str() == text).ok_or(AddressError::Against { text });
+        self.0.remove("against").map(known).transpose()
     }
 
     /// A whole number up to `most`, if it is there.

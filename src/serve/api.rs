@@ -64,24 +64,18 @@ pub(super) async fn epochs(board: &Board, archive: Option<&Archive>, name: &RunN
     let Some(view) = board.runs().get(name).cloned() else {
         return remembered(archive, name, move |history, run| document::epochs(history, run, asked)).await;
     };
-    let attempt = view.run.attempt();
     // What memory has let go of is in the history, as far back as it is told of.
     let oldest = view.history.front().map(|epoch| epoch.epoch);
     let asked = Epochs { before: oldest, most: EPOCHS_MAX.saturating_sub(view.history.len()), ..asked };
     let mut epochs = Vec::new();
-    if let (Some(archive), true) = (archive, asked.holds_any()) {
-        let name = name.clone();
-        let older = archive.ask(move |history| {
-            let Some(run) = history.run(&name, Some(attempt))? else { return Ok(None) };
-            Ok(Some(history.epochs(&run, asked)?.iter().map(document::epoch).collect::<Vec<_>>()))
-        });
-        epochs.extend(older.await.ok().flatten().unwrap_or_default());
+    if let Some(archive) = archive {
+        epochs.extend(archive.let_go(&view.run, asked).await.iter().map(document::epoch));
     }
     let is_asked = |epoch: &&Arc<EpochSummary>| after.is_none_or(|after| epoch.epoch > after);
     epochs.extend(view.history.iter().filter(is_asked).map(|epoch| summary(&view.run, epoch)));
     let document = json!({
         "run": name.as_str(),
-        "attempt": attempt.to_string(),
+        "attempt": view.run.attempt().to_string(),
         "committed_epoch": committed(&view.run),
         "epochs": epochs,
     });

@@ -7,7 +7,8 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::answer::{Answer, error};
-use crate::store::{Reader, Snapshot, StoreCounts, StoreError};
+use crate::run::Run;
+use crate::store::{Epochs, Reader, Snapshot, StoreCounts, StoreError, StoredEpoch};
 
 /// Readings at a time; the others wait. More of them would hold up what clients send, which has the same threads.
 const READINGS: usize = 2;
@@ -29,6 +30,19 @@ impl Archive {
     #[must_use]
     pub fn new(reader: Reader, counts: Arc<StoreCounts>) -> Self {
         Archive { reader, counts, places: Arc::new(Semaphore::new(READINGS)) }
+    }
+
+    /// Epochs of an attempt that memory has let go of. None where the history cannot be read: no reason to hide what is in memory.
+    pub(super) async fn let_go(&self, run: &Run, which: Epochs) -> Vec<StoredEpoch> {
+        if !which.holds_any() {
+            return Vec::new();
+        }
+        let (name, attempt) = (run.name().clone(), run.attempt());
+        let asked = self.ask(move |history| {
+            let Some(run) = history.run(&name, Some(attempt))? else { return Ok(None) };
+            history.epochs(&run, which).map(Some)
+        });
+        asked.await.ok().flatten().unwrap_or_default()
     }
 
     /// What the history says; `None` where it says nothing, or where there is none yet.

@@ -13,6 +13,7 @@
 //! POST /api/v1/runs/{run}/finish                       ends a run
 //! POST /api/v1/runs/{run}/stop                         asks its trainer to stop
 //! GET  /api/v1/runs  /runs/{run}  .../epochs  .../verdict  .../surprisal  .../layers/{layer}/matrix
+//! GET  /api/v1/compare?a=&b=                           two runs held against each other
 //! POST /api/v1/hooks/alertmanager                      asks the runs to stop that firing alerts name
 //! GET  /api/v1/events                                  server-sent events
 //! GET  /api/v1/sd                                      where Prometheus finds this machine's rotewatch
@@ -30,6 +31,7 @@ mod api;
 mod archive;
 mod basic_auth;
 mod body;
+mod comparison;
 mod events;
 mod feed;
 mod host;

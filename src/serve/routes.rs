@@ -11,7 +11,7 @@ use super::address::{AddressError, PREFIX, Parameters, Resource};
 use super::answer::{Answer, allowing, error, text, with_type};
 use super::api::{self, MatrixQuestion};
 use super::body::forget;
-use super::{Site, events, ingest, page, surprisal, targets};
+use super::{Site, comparison, events, ingest, page, surprisal, targets};
 
 /// The word under which a path is counted.
 pub(super) fn route(path: &str) -> &'static str {
@@ -107,6 +107,7 @@ async fn read(site: &Arc<Site>, resource: &Resource, request: &Request<Incoming>
     }
     match resource {
         Resource::Epochs(run) => return api::epochs(board, archive, run, query).await,
+        Resource::Comparison => return comparison::answer(board, archive, query).await,
         Resource::Surprisal(run) => return surprisal::answer(board, archive, run, query).await,
         _ => {}
     }

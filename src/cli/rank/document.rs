@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::ranking::{Direction, Group, Placed, Probe};
+use crate::ranking::{Direction, Group, Placed};
 use crate::statistics::Agreement;
-use crate::wire::finite;
+use crate::wire::{finite, seen};
 
 /// `{against, by_verdicts, groups: [{layers, probe, networks: [..], tau}]}`: networks of different groups cannot be compared.
 pub(super) fn json(direction: Direction, groups: &[Group]) -> String {
@@ -13,16 +13,14 @@ pub(super) fn json(direction: Direction, groups: &[Group]) -> String {
 }
 
 fn group(group: &Group) -> Value {
-    let probe = match &group.seen.probe {
-        Probe::Untold => None,
-        told => Some(told.to_string()),
-    };
-    json!({
-        "layers": group.seen.layers.iter().map(|(name, neurons)| json!({ "layer": name, "neurons": neurons })).collect::<Vec<_>>(),
-        "probe": probe,
-        "networks": group.placed.iter().map(network).collect::<Vec<_>>(),
-        "tau": { "entropy": group.by_entropy.as_ref().map(agreement), "mutual_information": group.by_mutual_information.as_ref().map(agreement) },
-    })
+    let mut document = seen(&group.seen);
+    let tau = json!({
+        "entropy": group.by_entropy.as_ref().map(agreement),
+        "mutual_information": group.by_mutual_information.as_ref().map(agreement),
+    });
+    document.insert("networks".to_owned(), group.placed.iter().map(network).collect());
+    document.insert("tau".to_owned(), tau);
+    Value::Object(document)
 }
 
 fn network(placed: &Placed) -> Value {

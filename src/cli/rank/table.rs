@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::ranking::{Claim, Direction, Group, Placed, Probe};
+use crate::ranking::{Direction, Group, Placed};
 use crate::statistics::Agreement;
 
 /// Every group, best by entropy first.
@@ -13,11 +13,7 @@ pub(super) fn text(direction: Direction, groups: &[Group]) -> String {
 }
 
 fn write(out: &mut String, direction: Direction, groups: &[Group]) -> std::fmt::Result {
-    let feared = match direction.claim {
-        Claim::Heuristic => "against shortcuts: more entropy and less mutual information are better",
-        Claim::ExampleLevel => "against examples learnt by heart: less entropy and more mutual information are better",
-    };
-    writeln!(out, "{feared}{}", if direction.by_verdicts { " (feared because the runs' verdicts say so)" } else { "" })?;
+    writeln!(out, "{direction}")?;
     for (at, group) in groups.iter().enumerate() {
         writeln!(out, "\n{}", group.seen)?;
         for other in &groups[..at] {
@@ -31,22 +27,13 @@ fn write(out: &mut String, direction: Direction, groups: &[Group]) -> std::fmt::
             }
         }
         if group.placed.len() > 1
-            && let Some(doubt) = doubt(&group.seen.probe)
+            && let Some(doubt) = group.seen.probe.doubt()
         {
             writeln!(out, "  {doubt}")?;
         }
         of_group(out, group)?;
     }
     Ok(())
-}
-
-/// What a ranking takes for granted where nobody tells of the rows.
-fn doubt(probe: &Probe) -> Option<&'static str> {
-    match probe {
-        Probe::Told(_) => None,
-        Probe::Rows(_) => Some("that these are the same rows, the files do not tell: else the order means nothing"),
-        Probe::Untold => Some("that all saw the same rows, the files do not tell: else the order means nothing"),
-    }
 }
 
 fn of_group(out: &mut String, group: &Group) -> std::fmt::Result {

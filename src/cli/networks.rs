@@ -1,4 +1,4 @@
-//! From files and the history to candidates.
+//! From files and the history to networks that can be ranked, and trainings that can be compared.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
+use super::tensors::{contents, select};
 use crate::activations::{Tensor, file};
 use crate::app::state_folder;
-use crate::cli::tensors::{contents, select};
 use crate::config::Config;
 use crate::document::TrainingDocument;
 use crate::identity::RunName;
 use crate::info::{Columns, LayerSamples, MeasureParams, measure_layers};
-use crate::ranking::Candidate;
-use crate::store::{Epochs, Reader};
+use crate::ranking::{Candidate, Course};
+use crate::store::Reader;
 
 /// The key of the trainer's document in a record of an experiment.
 const DOCUMENT: &str = "document";
@@ -40,38 +40,72 @@ pub(super) fn candidates(paths: &[PathBuf], state: Option<&Path>) -> anyhow::Res
     Ok(candidates)
 }
 
-fn candidate(path: &Path, state: Option<&Path>, pool: &rayon::ThreadPool) -> anyhow::Result<Candidate> {
-    if !path.exists() {
-        return of_history(path, state);
+/// Two trainings; where both have the same name they are named as they were given.
+pub(super) fn courses(paths: [&Path; 2], state: Option<&Path>) -> anyhow::Result<[Course; 2]> {
+    let course = |path: &Path| -> anyhow::Result<Course> {
+        let (name, document) = training(path, state)?;
+        Course::of_document(name, &document).context(UNMEASURED)
+    };
+    let read = |path: &Path| course(path).with_context(|| path.display().to_string());
+    let mut courses = [read(paths[0])?, read(paths[1])?];
+    if courses[0].newest.name == courses[1].newest.name {
+        for (course, path) in courses.iter_mut().zip(paths) {
+            course.newest.name = path.display().to_string();
+        }
     }
-    let bytes = std::fs::read(path).context("it cannot be read")?;
-    let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-    if bytes.trim_ascii_start().starts_with(b"{") { of_document(stem, &bytes) } else { of_activations(stem, path, &bytes, pool) }
+    Ok(courses)
 }
 
-/// The newest attempt of a run. The history tells of its layers as they are, not of how many of their neurons were sampled.
-fn of_history(name: &Path, state: Option<&Path>) -> anyhow::Result<Candidate> {
+fn candidate(path: &Path, state: Option<&Path>, pool: &rayon::ThreadPool) -> anyhow::Result<Candidate> {
+    if let Some(bytes) = contents_of(path)?
+        && !is_document(&bytes)
+    {
+        return of_activations(stem(path), path, &bytes, pool);
+    }
+    let (name, document) = training(path, state)?;
+    Candidate::of_document(name, &document).context(UNMEASURED)
+}
+
+/// What a file tells of a training, or the history of the newest attempt of the run of that name; with its name.
+fn training(path: &Path, state: Option<&Path>) -> anyhow::Result<(String, TrainingDocument)> {
+    match contents_of(path)? {
+        None => of_history(path, state),
+        Some(bytes) if is_document(&bytes) => of_document(stem(path), &bytes),
+        Some(_) => {
+            bail!("it holds activations, of one network at one time: give what `rotewatch train --json` printed, or a run")
+        }
+    }
+}
+
+/// The bytes of a file; `None` where there is none, so that it may be a run's name.
+fn contents_of(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    if path.is_file() { Ok(Some(std::fs::read(path).context("it cannot be read")?)) } else { Ok(None) }
+}
+
+fn is_document(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_start().starts_with(b"{")
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+}
+
+fn of_history(name: &Path, state: Option<&Path>) -> anyhow::Result<(String, TrainingDocument)> {
     let nowhere = "there is no such file, and no such run in the history: give what `rotewatch train --json` printed, files of \
                    activations, or names that `rotewatch runs list` shows";
     let run: RunName = name.to_str().and_then(|name| name.parse().ok()).context(nowhere)?;
     let config = Config { state: state.map(Path::to_owned), ..Config::default() };
     let history = Reader::of(&state_folder(&config)?).snapshot()?.context(nowhere)?;
     let stored = history.run(&run, None)?.context(nowhere)?;
-    let mut candidate = Candidate::of_document(run.to_string(), &history.training(&stored)?).context(UNMEASURED)?;
-    if let Some(newest) = history.epochs(&stored, Epochs::ALL)?.last() {
-        let layers = newest.summary.layers.iter();
-        candidate.seen.layers = layers.map(|layer| (layer.layer.to_string(), Some(layer.neurons))).collect();
-    }
-    Ok(candidate)
+    Ok((run.to_string(), history.training(&stored)?))
 }
 
-fn of_document(stem: String, bytes: &[u8]) -> anyhow::Result<Candidate> {
+fn of_document(stem: String, bytes: &[u8]) -> anyhow::Result<(String, TrainingDocument)> {
     let mut value: serde_json::Value = serde_json::from_slice(bytes).context("it is no JSON document")?;
     let recorded = value.get_mut(DOCUMENT).map(serde_json::Value::take);
     let document = TrainingDocument::deserialize(recorded.unwrap_or(value))
         .context("it is not what `rotewatch train --json` prints, nor the record of a run that went well")?;
-    let name = document.run.clone().unwrap_or(stem);
-    Candidate::of_document(name, &document).context(UNMEASURED)
+    Ok((document.run.clone().unwrap_or(stem), document))
 }
 
 fn of_activations(stem: String, path: &Path, bytes: &[u8], pool: &rayon::ThreadPool) -> anyhow::Result<Candidate> {

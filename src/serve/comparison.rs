@@ -1,0 +1,81 @@
+//! Two runs held against each other, in memory or in the history.
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use super::address::Parameters;
+use super::answer::{Answer, error, json};
+use super::api::unknown;
+use super::archive::{Archive, EPOCHS_MAX};
+use crate::board::{Board, RunView};
+use crate::document::{EpochRecord, TrainingDocument};
+use crate::identity::RunName;
+use crate::ranking::{Comparison, Course};
+use crate::store::Epochs;
+use crate::verdict::Kind;
+use crate::wire;
+
+/// `GET compare?a=&b=&against=`: which generalises better. Two runs of which a comparison means nothing are an answer as well,
+/// `incomparable` with the reason.
+pub(super) async fn answer(board: &Board, archive: Option<&Archive>, mut query: Parameters) -> Answer {
+    let asked = (|| {
+        let asked = ([query.run("a")?, query.run("b")?], query.against()?);
+        query.end().map(|()| asked)
+    })();
+    let ([first, second], claim) = match asked {
+        Ok(asked) => asked,
+        Err(fault) => return error(StatusCode::UNPROCESSABLE_ENTITY, fault),
+    };
+    let [one, other] = match (course(board, archive, &first).await, course(board, archive, &second).await) {
+        (Ok(one), Ok(other)) => [one, other],
+        (Err(failed), _) | (_, Err(failed)) => return *failed,
+    };
+    let unmeasured = |name: &RunName| incomparable(&format!("{name} has no measures of its newest epoch yet"));
+    match (one, other) {
+        (None, _) => unmeasured(&first),
+        (_, None) => unmeasured(&second),
+        (Some(one), Some(other)) => match Comparison::of(&one, &other, claim) {
+            Ok(comparison) => json(StatusCode::OK, &Value::Object(wire::comparison(&comparison))),
+            Err(reason) => incomparable(&reason.to_string()),
+        },
+    }
+}
+
+fn incomparable(reason: &str) -> Answer {
+    json(StatusCode::OK, &json!({ "verdict": "incomparable", "says": reason }))
+}
+
+/// The newest attempt of a run; `None` where its newest epoch was not measured.
+async fn course(board: &Board, archive: Option<&Archive>, name: &RunName) -> Result<Option<Course>, Box<Answer>> {
+    let view = board.runs().get(name).cloned();
+    let document = match (view, archive) {
+        (Some(view), archive) => in_memory(&view, archive).await,
+        (None, Some(archive)) => {
+            let wanted = name.clone();
+            let asked = archive.ask(move |history| history.run(&wanted, None)?.map(|run| history.training(&run)).transpose());
+            asked.await?.ok_or_else(|| Box::new(unknown(name)))?
+        }
+        (None, None) => return Err(Box::new(unknown(name))),
+    };
+    Ok(Course::of_document(name.to_string(), &document))
+}
+
+/// A run in memory, and what memory has let go of from the history.
+async fn in_memory(view: &RunView, archive: Option<&Archive>) -> TrainingDocument {
+    let (run, declaration) = (&view.run, view.run.declaration());
+    let oldest = view.history.front().map(|epoch| epoch.epoch);
+    let mut epochs: Vec<EpochRecord> = Vec::new();
+    if let Some(archive) = archive {
+        let older = Epochs { before: oldest, ..Epochs::newest(EPOCHS_MAX.saturating_sub(view.history.len())) };
+        epochs.extend(archive.let_go(run, older).await.iter().map(|epoch| EpochRecord::from(&epoch.summary)));
+    }
+    epochs.extend(view.history.iter().map(|epoch| EpochRecord::from(&**epoch)));
+    let kind: Option<Kind> = run.standing().verdict.alarm().map(|alarm| alarm.finding.kind);
+    TrainingDocument {
+        run: Some(run.name().to_string()),
+        kind: kind.map(|kind| kind.as_str().to_owned()),
+        probe: declaration.probe.clone(),
+        epochs,
+        final_layers: None,
+    }
+}
