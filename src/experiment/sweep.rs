@@ -6,8 +6,8 @@ use super::capture::Capture;
 use super::truth::Truth;
 use crate::charts::Quartiles;
 use crate::document::FinalLayer;
-use crate::ranking::LayerMeans;
-use crate::statistics::{Interval, tau_b, tau_interval};
+use crate::ranking::{Claim, Comparison, Course, LayerMeans, Preference, Side};
+use crate::statistics::{CountedShare, Interval, tau_b, tau_interval};
 
 /// The networks of one cell that differ in nothing but the option and the seed.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct Sweep {
     pub name: String,
     /// One entry a network, by value and seed.
     pub networks: Vec<Network>,
+    /// How each of them was trained, in the same order.
+    pub courses: Vec<Course>,
     /// The layers in forward order, over all seeds.
     pub layers: Vec<LayerAlong>,
 }
@@ -55,6 +57,17 @@ pub struct Ranking {
     pub of_means: Option<f64>,
 }
 
+/// How often `rotewatch runs compare` names the more accurate of two networks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verdicts {
+    /// By both measures.
+    pub clear: CountedShare,
+    /// By one of them.
+    pub leaning: CountedShare,
+    /// Pairs of which neither network was named.
+    pub undecided: u32,
+}
+
 /// The sweeps among these captures, in the order of the grid. Runs without the option, without truth or without measures are left
 /// out.
 #[must_use]
@@ -85,8 +98,10 @@ impl Sweep {
             }
         }
         let layers = layer_names.iter().map(|layer| LayerAlong::of(layer, &with_network)).collect();
+        let course = |(_, capture): &(Network, &Capture)| Course::of_document(capture.run.name.to_string(), &capture.history);
+        let courses = with_network.iter().map(course).collect::<Option<_>>()?;
         let networks: Vec<Network> = with_network.into_iter().map(|(network, _)| network).collect();
-        (!networks.is_empty()).then(|| Sweep { name: name.to_owned(), networks, layers })
+        (!networks.is_empty()).then(|| Sweep { name: name.to_owned(), networks, courses, layers })
     }
 
     /// The values of the option, ascending.
@@ -106,6 +121,12 @@ impl Sweep {
         self.values().into_iter().map(mean).collect()
     }
 
+    /// How often comparisons of two of these networks are right.
+    #[must_use]
+    pub fn verdicts(&self, claim: Claim) -> Verdicts {
+        Verdicts::of(self, claim)
+    }
+
     /// Tau between a measure and test accuracy, multiplied by `sign`.
     pub fn ranking(&self, measure: impl Fn(&Network) -> f64, sign: f64) -> Ranking {
         let mut seeds: BTreeMap<u64, Vec<(f64, f64)>> = BTreeMap::new();
@@ -117,6 +138,37 @@ impl Sweep {
         let means: Vec<(f64, f64)> =
             measures.iter().zip(&accuracies).map(|(measure, accuracy)| (measure.1, accuracy.1)).collect();
         Ranking { within_seeds: tau_interval(&seeds.into_values().collect::<Vec<_>>()), of_means: tau_b(&means) }
+    }
+}
+
+impl Verdicts {
+    /// Counts the verdicts on all pairs of networks of the same seed that are not equally accurate.
+    fn of(sweep: &Sweep, claim: Claim) -> Self {
+        let mut verdicts = Verdicts::default();
+        let networks: Vec<(&Network, &Course)> = sweep.networks.iter().zip(&sweep.courses).collect();
+        for (place, (network, course)) in networks.iter().enumerate() {
+            let others = networks[place + 1..].iter().filter(|(other, _)| other.seed == network.seed);
+            for (other, other_course) in others.filter(|(other, _)| other.test_accuracy != network.test_accuracy) {
+                let Ok(comparison) = Comparison::of(course, other_course, Some(claim)) else { continue };
+                let truth = if network.test_accuracy > other.test_accuracy { Side::First } else { Side::Second };
+                verdicts.count(comparison.preference, truth);
+            }
+        }
+        verdicts
+    }
+
+    fn count(&mut self, preference: Preference, truth: Side) {
+        let named = preference.better().is_some_and(|(side, _)| side == truth);
+        let counted = match preference {
+            Preference::Clear(..) => &mut self.clear,
+            Preference::Leaning(..) => &mut self.leaning,
+            Preference::Contradictory | Preference::Alike | Preference::TooEarly { .. } => {
+                self.undecided += 1;
+                return;
+            }
+        };
+        counted.of += 1;
+        counted.hits += u32::from(named);
     }
 }
 
@@ -174,7 +226,8 @@ fn density(layers: &[&FinalLayer]) -> Vec<(f64, f64)> {
 mod tests {
     use super::*;
     use crate::document::Histogram;
-    use crate::ranking::{Candidate, Claim, Probe, Seen, groups};
+    use crate::ranking::{Candidate, EPOCHS_MIN, Probe, Seen, groups};
+    use crate::units::Epoch;
 
     fn sweep(entropy_of: impl Fn(f64) -> f64) -> Sweep {
         let network = |(seed, value): (u64, f64)| Network {
@@ -187,7 +240,35 @@ mod tests {
         let mut networks: Vec<Network> =
             [0.0, 0.5, 1.0].into_iter().flat_map(|value| [(1, value), (2, value)]).map(network).collect();
         networks.sort_by(|one, other| one.value.total_cmp(&other.value));
-        Sweep { name: "mlp".into(), networks, layers: Vec::new() }
+        let courses = networks.iter().map(steady).collect();
+        Sweep { name: "mlp".into(), networks, courses, layers: Vec::new() }
+    }
+
+    fn candidate(network: &Network) -> Candidate {
+        Candidate {
+            name: format!("{} of seed {}", network.value, network.seed),
+            means: LayerMeans { entropy_nats: network.entropy, mutual_information_nats: network.mutual_information },
+            seen: Seen { layers: Vec::new(), probe: Probe::Untold },
+            kind: None,
+        }
+    }
+
+    /// A training in which nothing changes.
+    fn steady(network: &Network) -> Course {
+        let newest = candidate(network);
+        let epochs = (1..).map(Epoch).take(EPOCHS_MIN).map(|epoch| (epoch, newest.means)).collect();
+        Course { newest, epochs }
+    }
+
+    #[test]
+    fn verdicts_on_pairs_are_counted_within_seeds() {
+        let all = |hits| CountedShare { hits, of: 6 };
+        let none = CountedShare::default();
+        let falling = sweep(|value| 3.0 - value);
+        assert_eq!(falling.verdicts(Claim::Heuristic), Verdicts { clear: all(6), leaning: none, undecided: 0 });
+        assert_eq!(falling.verdicts(Claim::ExampleLevel), Verdicts { clear: all(0), leaning: none, undecided: 0 });
+        assert_eq!(sweep(|_| 1.0).verdicts(Claim::Heuristic), Verdicts { clear: none, leaning: all(6), undecided: 0 });
+        assert_eq!(sweep(|value| value).verdicts(Claim::Heuristic), Verdicts { clear: none, leaning: none, undecided: 6 });
     }
 
     #[test]
@@ -205,15 +286,9 @@ mod tests {
     fn a_ranking_of_the_same_networks_has_the_same_tau() {
         let sweep = sweep(|value| (7.0 * value) % 3.0);
         let seed: Vec<&Network> = sweep.networks.iter().filter(|network| network.seed == 1).collect();
-        let candidate = |network: &&Network| Candidate {
-            name: network.value.to_string(),
-            means: LayerMeans { entropy_nats: network.entropy, mutual_information_nats: network.mutual_information },
-            seen: Seen { layers: Vec::new(), probe: Probe::Untold },
-            kind: None,
-        };
-        let scores = seed.iter().map(|network| (network.value.to_string(), network.test_accuracy)).collect();
+        let scores = seed.iter().map(|network| (candidate(network).name, network.test_accuracy)).collect();
         for claim in [Claim::Heuristic, Claim::ExampleLevel] {
-            let group = &groups(seed.iter().map(candidate).collect(), claim, &scores)[0];
+            let group = &groups(seed.iter().map(|network| candidate(network)).collect(), claim, &scores)[0];
             let sign = claim.entropy_sign();
             let entropy = sweep.ranking(|network| network.entropy, sign).within_seeds;
             let mutual = sweep.ranking(|network| network.mutual_information, -sign).within_seeds;

@@ -1,12 +1,14 @@
-//! What tables need of statistics: exact intervals of a share, paired bootstrap, Kendall's tau. Experiments and rankings count with the
-//! same code.
+//! What tables need of statistics: exact intervals of a share, paired bootstrap, Kendall's tau, the area under a
+//! receiver's characteristic. Experiments and rankings count with the same code.
 
 mod agreement;
+mod auroc;
 mod bootstrap;
 mod share;
 mod tau;
 
 pub use agreement::Agreement;
+pub use auroc::auroc;
 pub use bootstrap::{Interval, paired_difference, tau_interval};
 pub use share::CountedShare;
 pub use tau::tau_b;

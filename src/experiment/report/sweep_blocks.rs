@@ -10,12 +10,28 @@ use crate::statistics::Interval;
 pub(super) fn blocks(sweeps: &[Sweep], over: &str) -> Vec<Block> {
     let mut blocks = vec![Block::Text(legend(over))];
     blocks.push(Block::Table(rankings(sweeps, over)));
+    if let Some(claim) = Claim::of(over) {
+        blocks.push(Block::Text(COMPARED.to_owned()));
+        blocks.push(Block::Table(compared(sweeps, claim)));
+    }
     for sweep in sweeps {
         blocks.push(Block::Heading(sweep.name.clone()));
         blocks.push(Block::Table(along(sweep)));
         blocks.extend(figures(sweep, over).into_iter().map(|figure| Block::Figure(Box::new(figure))));
     }
     blocks
+}
+
+const COMPARED: &str = "Pairs of networks of the same seed, compared as `rotewatch runs compare` does, epoch by epoch. Clear: both measures name the \
+                        same one. Leaning: one measure names it. Counted is how often that one is the more accurate.";
+
+fn compared(sweeps: &[Sweep], claim: Claim) -> Table {
+    let row = |sweep: &Sweep| {
+        let verdicts = sweep.verdicts(claim);
+        let [clear, leaning] = [verdicts.clear, verdicts.leaning].map(|share| format!("{} of {}", share.hits, share.of));
+        vec![sweep.name.clone(), clear, leaning, verdicts.undecided.to_string()]
+    };
+    Table { head: vec!["networks", "clear, right", "leaning, right", "undecided"], rows: sweeps.iter().map(row).collect() }
 }
 
 fn legend(over: &str) -> String {
