@@ -40,8 +40,10 @@ export function comparison(feared) {
       if (written === shown) return;
       shown = written;
       const decided = Boolean(told.better);
+      // A sentence that begins with a run's name begins as the name does.
+      const says = decided || told.verdict === "incomparable" ? `${told.says}.` : sentence(told.says);
       card.className = `verdict ${told.verdict === "clear" ? "learning" : ""}`;
-      card.replaceChildren(element("h3", {}, element("span", { "aria-hidden": "true" }, decided ? "▶ " : "○ "), TITLES[told.verdict](told)), element("p", {}, sentence(told.says)));
+      card.replaceChildren(element("h3", {}, element("span", { "aria-hidden": "true" }, decided ? "▶ " : "○ "), TITLES[told.verdict](told)), element("p", {}, says));
       if (!told.measures) return;
       card.append(element("p", {}, sentence(told.direction)), numbers(told));
       if (told.doubt) card.append(element("p", {}, sentence(told.doubt)));

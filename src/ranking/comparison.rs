@@ -366,7 +366,7 @@ impl fmt::Display for Comparison {
             }
         }
         if let Some(TrackRecord { right, of }) = self.preference.track_record() {
-            write!(f, "; such verdicts were right for {right} of {of} pairs of the paper's sweeps")?;
+            write!(f, "; such verdicts were right for {right} of {of} pairs of the paper's sweeps, whose fear was known")?;
         }
         Ok(())
     }
@@ -442,7 +442,7 @@ mod tests {
         assert_eq!(
             comparison.to_string(),
             "other generalises better than base: both measures say so since epoch 7; such verdicts were right for 172 of 178 pairs \
-             of the paper's sweeps"
+             of the paper's sweeps, whose fear was known"
         );
     }
 

@@ -63,7 +63,11 @@ impl fmt::Display for Direction {
             Claim::Heuristic => "against shortcuts: more entropy and less mutual information are better",
             Claim::ExampleLevel => "against examples learnt by heart: less entropy and more mutual information are better",
         })?;
-        if self.by_verdicts { f.write_str(" (feared because the runs' verdicts say so)") } else { Ok(()) }
+        if self.by_verdicts {
+            f.write_str(" (feared because the runs' verdicts say so: name it where it may be the other)")
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -133,6 +133,51 @@ fn everybody_can_read_it_on_any_screen_by_day_and_by_night() {
 }
 
 #[test]
+fn runs_side_by_side_are_compared_and_the_reader_says_what_is_feared() {
+    let Some(browser) = Browser::start() else { return };
+    let daemon = daemon();
+    let client = &daemon.client;
+    train(client, "alarmed");
+    document(&client.declare("sound", ATTEMPT, &LAYERS), 200);
+    for epoch in 0..6 {
+        send(client, "sound", epoch, SIGNALS[(epoch as usize).min(3)]);
+    }
+    browser.open(&format!("http://{}/#run=alarmed&beside=sound", client.address));
+    browser.shows("Too early to compare");
+    browser.shows("5 trained epochs in common, and it takes 6");
+    for epoch in 6..10 {
+        send(client, "alarmed", epoch, 1.0);
+        send(client, "sound", epoch, 4.0);
+    }
+    browser.shows("sound generalises better");
+    browser.shows("both measures say so since epoch 4");
+    browser.shows("That all saw the same rows, nobody tells");
+    let told = client.read("compare?a=alarmed&b=sound");
+    let row = browser.run(
+        "return [...document.querySelectorAll('[aria-label=Comparison] tbody tr')[1].cells].map((cell) => cell.textContent)",
+    );
+    let nats = |place: usize| format!("{:.4}", told["measures"][1]["nats"][place].as_f64().expect("a number"));
+    assert_eq!((&row[0], &row[1], &row[2]), (&json!("mean mutual information"), &json!(nats(0)), &json!(nats(1))));
+    browser.run(
+        "const fear = document.querySelector('[aria-label=Comparison] select');\
+         fear.value = 'heuristic'; fear.dispatchEvent(new Event('change'));",
+    );
+    browser.shows("alarmed generalises better");
+    assert_eq!(browser.run("return location.hash"), "#run=alarmed&beside=sound&against=heuristic");
+    document(&client.declare("narrow", ATTEMPT, &LAYERS[..1]), 200);
+    document(&client.activations("narrow", 0, 0, &frame(&[(LAYERS[0], &layer(ROWS, 12, 2.0))])), 202);
+    client.judged("narrow", 0);
+    browser.open(&format!("http://{}/#run=alarmed&beside=narrow", client.address));
+    browser.shows("These two cannot be compared");
+    browser.shows("having other layers");
+    assert_eq!(browser.run("return document.querySelectorAll('img, b, main script').length"), 0);
+    if let Some(barriers) = browser.barriers() {
+        assert_eq!(barriers, Vec::<String>::new());
+    }
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
 fn a_run_is_stopped_by_who_has_the_token() {
     let Some(browser) = Browser::start() else { return };
     let daemon = daemon();
