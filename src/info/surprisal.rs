@@ -1,7 +1,8 @@
 //! How surprising each row is: the mean over neurons of `-ln p` of the bins that its values fall in.
 //!
-//! A row whose activations are rare among the rows it is held against scores high, whatever the network predicts: a score for what does
-//! not belong to the distribution. Held against its own layer, rows are told apart by rarity alone, since every bin that is hit has been
+//! A row whose activations are rare among the rows it is held against scores high, whatever the network predicts. The hope was a score for
+//! rows that do not belong to the distribution; measured, it is none: on held-out classes and reversed colours it is at chance or below it
+//! (`benches/record/surprisal.md`). Held against its own layer, rows are told apart by rarity alone, since every bin that is hit has been
 //! counted. Held against a reference, bins may be empty and values may lie outside of what the reference spans, and both need a
 //! probability: [`ReferenceBins`] says which.
 //!

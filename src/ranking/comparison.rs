@@ -463,16 +463,19 @@ mod tests {
         assert_eq!(Comparison::of(&long, &untrained, Some(Claim::Heuristic)), Err(Incomparable::NoEpoch { names }));
     }
 
+    /// Makes a network one that was seen otherwise.
+    type Change = fn(&mut Candidate);
+
     #[test]
     fn what_cannot_be_compared_says_why() {
         let one = course("one", &[2.0; 7], &[0.2; 7]);
-        let other = |change: fn(&mut Candidate)| {
+        let other = |change: Change| {
             let mut other = course("other", &[2.0; 7], &[0.2; 7]);
             change(&mut other.newest);
             let refused = Comparison::of(&one, &other, None).unwrap_err();
             refused.to_string()
         };
-        let table: [(fn(&mut Candidate), &str); 5] = [
+        let table: [(Change, &str); 5] = [
             (|other| other.name = "one".into(), "one is compared with itself"),
             (
                 |other| other.seen.probe = Probe::Untold,

@@ -145,7 +145,7 @@ fn draw_measures(frame: &mut Frame<'_>, area: Rect, view: &View, run: &ShownRun)
         let newest = row.values.iter().rev().flatten().next().map_or_else(|| "none".to_owned(), |value| format!("{value:.3}"));
         // At the foot of its curve.
         let foot = Rect { y: label.bottom().saturating_sub(1), height: 1, ..label };
-        frame.render_widget(format!("{:<23}{newest:>7}", row.name), foot);
+        frame.render_widget(format!("{:<24}{newest:>7}", row.name), foot);
         Curve { values: &row.values, epochs: &run.epochs, onset: run.line.onset_epoch }.draw(frame, curve);
     }
 }
@@ -157,8 +157,8 @@ type NumberOfLayer = fn(&LayerLine) -> Option<f64>;
 fn measured(run: &ShownRun, layer: Option<&str>) -> Vec<Row> {
     let measures: [(&str, NumberOfLayer); 3] = [
         ("entropy, nats", |layer| layer.entropy_network_nats?.mean),
-        ("mutual information", |layer| layer.mutual_information_nats?.mean),
-        ("class information", |layer| layer.class_information_nats?.mean),
+        ("mutual information, nats", |layer| layer.mutual_information_nats?.mean),
+        ("class information, nats", |layer| layer.class_information_nats?.mean),
     ];
     let of_layer =
         measures.into_iter().filter_map(|(name, number)| Some(Row { name: name.to_owned(), values: run.along(layer?, number) }));

@@ -12,6 +12,7 @@ pub mod idx;
 pub mod images;
 pub mod losses;
 pub mod models;
+pub mod regulariser;
 mod seed;
 pub mod tap;
 pub mod tasks;

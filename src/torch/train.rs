@@ -11,6 +11,7 @@ use tch::{Device, Kind, TchError, Tensor, no_grad};
 use super::data::Split;
 use super::losses::{Changes, Losses, Sums};
 use super::models::{Layer, Network, Observe};
+use super::regulariser::DiversityPenalty;
 use super::seed::{Draw, generator};
 use super::tasks::{TaskData, TaskError};
 use crate::training::{Optimizer, OptionsError, TrainOptions};
@@ -65,6 +66,8 @@ pub struct Trainer {
     store: VarStore,
     network: Network,
     optimizer: nn::Optimizer,
+    /// What is added to the loss of a step.
+    penalty: Option<DiversityPenalty>,
     batch_draws: ChaCha8Rng,
     shift_draws: ChaCha8Rng,
     /// The class that each training example was last predicted to be; -1 before the first pass.
@@ -82,9 +85,17 @@ impl Trainer {
     /// # Errors
     /// Options that do not go together, examples that cannot be had, an optimizer that libtorch refuses.
     pub fn new(options: TrainOptions) -> Result<Self, TrainError> {
+        let data = TaskData::load(&options.task, options.seed)?;
+        Self::on(data, options)
+    }
+
+    /// The same on examples that the caller has changed since [`TaskData::load`]. Those that augmentation shifts are the loaded ones.
+    ///
+    /// # Errors
+    /// Options that do not go together, an optimizer that libtorch refuses.
+    pub fn on(data: TaskData, options: TrainOptions) -> Result<Self, TrainError> {
         options.check()?;
         tch::set_num_threads(i32::try_from(options.threads.get()).unwrap_or(i32::MAX));
-        let data = TaskData::load(&options.task, options.seed)?;
         let store = VarStore::new(Device::Cpu);
         let network = Network::new(&store, &options, &data.input_shape, data.classes);
         let optimizer = match options.optimizer {
@@ -95,7 +106,14 @@ impl Trainer {
         let batch_draws = generator(options.seed, Draw::Batches);
         let shift_draws = generator(options.seed, Draw::Shifts);
         let predicted = Tensor::full([data.train.labels.size()[0]], -1, (Kind::Int64, Device::Cpu));
-        Ok(Trainer { options, data, store, network, optimizer, batch_draws, shift_draws, predicted, epoch: 0, step: 0 })
+        let (penalty, epoch, step) = (None, 0, 0);
+        Ok(Trainer { options, data, store, network, optimizer, penalty, batch_draws, shift_draws, predicted, epoch, step })
+    }
+
+    /// Adds a penalty to the loss of every step from now on. The losses that are told are without it.
+    #[must_use]
+    pub fn penalised(self, penalty: DiversityPenalty) -> Self {
+        Trainer { penalty: Some(penalty), ..self }
     }
 
     /// What the training was asked to do.
@@ -149,9 +167,9 @@ impl Trainer {
         for rows in order.split(i64::try_from(self.options.batch_size).unwrap_or(i64::MAX), 0) {
             let inputs = shifted.as_ref().unwrap_or(&self.data.train.inputs).index_select(0, &rows);
             let labels = self.data.train.labels.index_select(0, &rows);
-            let logits = self.step_forward(&inputs, observer);
+            let (logits, penalty) = self.step_forward(&inputs, observer);
             let loss = logits.cross_entropy_for_logits(&labels);
-            self.optimizer.backward_step(&loss);
+            self.optimizer.backward_step(&penalty.map_or_else(|| loss.shallow_clone(), |penalty| &loss + penalty));
             sums.add(&loss, &logits, &labels);
             changes.add(&rows, &logits);
             self.step += 1;
@@ -160,15 +178,22 @@ impl Trainer {
         Pass { losses: sums.losses(), prediction_changes }
     }
 
-    fn step_forward(&self, inputs: &Tensor, observer: &mut dyn StepObserver) -> Tensor {
-        if !observer.wants(self.step, batch_rows(inputs)) {
-            return self.network.forward(inputs, true, &mut |_, _| ());
-        }
+    /// The logits of a step, and the penalty where there is one.
+    fn step_forward(&self, inputs: &Tensor, observer: &mut dyn StepObserver) -> (Tensor, Option<Tensor>) {
+        let observed = observer.wants(self.step, batch_rows(inputs));
+        let mut shown = Vec::new();
         let logits = self.network.forward(inputs, true, &mut |layer, values| {
-            no_grad(|| observer.layer(layer, &values.detach()));
+            if observed {
+                no_grad(|| observer.layer(layer, &values.detach()));
+            }
+            if self.penalty.is_some() {
+                shown.push(values.shallow_clone());
+            }
         });
-        no_grad(|| observer.logits(&logits.detach()));
-        logits
+        if observed {
+            no_grad(|| observer.logits(&logits.detach()));
+        }
+        (logits, self.penalty.map(|penalty| penalty.of(&shown)))
     }
 
     /// How well the network does on the clean test set.

@@ -167,15 +167,15 @@ fn rank_gives_the_taus_of_the_experiment_signs_included() {
     for Sweep { against, told, networks } in sweeps() {
         let folder: TempDir = tempfile::tempdir().expect("a temporary folder");
         let mut files = Vec::new();
-        let mut scores = String::new();
+        let mut scores = Vec::new();
         for (document, accuracy) in &networks {
             let path = folder.path().join(format!("{}.json", name(document)));
             fs::write(&path, document.to_string()).expect("the folder is writable");
             files.push(text(&path).to_owned());
-            scores += &format!("{} {accuracy}\n", name(document));
+            scores.push(format!("{} {accuracy}", name(document)));
         }
         let path = folder.path().join("scores");
-        fs::write(&path, scores).expect("the folder is writable");
+        fs::write(&path, scores.join("\n")).expect("the folder is writable");
         let ranked = |against: Claim| -> Value {
             let flags = ["--json", "--against", against.as_str(), "--scores", text(&path)];
             let ended = ended(rotewatch(["rank"]).args(&files).args(flags));
