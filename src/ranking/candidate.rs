@@ -128,8 +128,8 @@ impl Probe {
     pub fn doubt(&self) -> Option<&'static str> {
         match self {
             Probe::Told(_) => None,
-            Probe::Rows(_) => Some("that these are the same rows, the files do not tell: else the order means nothing"),
-            Probe::Untold => Some("that all saw the same rows, nobody tells: else the order means nothing"),
+            Probe::Rows(_) => Some("that these are the same rows, the files do not tell: else this means nothing"),
+            Probe::Untold => Some("that all saw the same rows, nobody tells: else this means nothing"),
         }
     }
 }

@@ -49,7 +49,7 @@ pub struct Parting {
     pub nats: [f64; 2],
     /// How far the difference wanders from one epoch to the next, in nats; `None` with fewer than [`EPOCHS_MIN`] epochs.
     pub fluctuation_nats: Option<f64>,
-    /// The better one, and the epoch since which it is throughout; `None` where they do not differ by more than [`FLUCTUATIONS`].
+    /// The better one, and the epoch since which it is throughout; `None` where they do not differ by more than twice that.
     pub better: Option<(Side, Epoch)>,
 }
 
