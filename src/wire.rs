@@ -137,7 +137,7 @@ pub fn comparison(of: &Comparison) -> Map<String, Value> {
         "better": winner,
         "since_epoch": since,
         "says": of.to_string(),
-        "track_record": of.preference.track_record().map(|record| json!({ "right": record.right, "of": record.of })),
+        "track_record": of.track_record().map(|record| json!({ "right": record.right, "of": record.of })),
         "against": of.direction.claim.as_str(),
         "by_verdicts": of.direction.by_verdicts,
         "direction": of.direction.to_string(),

@@ -65,8 +65,11 @@ fn they_part_at_the_first_epoch_from_which_on_both_measures_say_so() {
     assert_eq!(
         comparison.to_string(),
         "other generalises better than base: both measures say so since epoch 7; such verdicts were right for 172 of 178 pairs \
-         of the paper's sweeps, whose fear was known"
+         of the paper's sweeps"
     );
+    let guessed = Comparison { direction: Direction { by_verdicts: true, ..comparison.direction }, ..comparison };
+    assert_eq!(guessed.track_record(), None, "counted where it was known what is to be feared");
+    assert!(guessed.to_string().ends_with("since epoch 7; provided that the runs' verdicts name what is to be feared"));
 }
 
 #[test]
