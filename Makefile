@@ -8,6 +8,10 @@
 #   make share   the dashboards for Grafana's import, in target/dashboards; rules and dashboards for Kubernetes, in target/kubernetes
 #   make bench   the benchmarks
 #   make onset   the alarm's benchmark and the paper's two sweeps, on MNIST from ROTEWATCH_DATA, into target/experiments (1 to 2 hours)
+#   make fuzz    every parser that reads what strangers send, FUZZ_SECONDS each (600); needs a nightly toolchain
+#   make kills   the daemon is killed 200 times, at random moments
+#   make soak    50 trainers at once for SOAK_SECONDS (1800), then more than can be measured; figures on stdout
+#   make asan    the kernels under AddressSanitizer; needs a nightly toolchain
 #   make mutants breaks src/detect in every way that cargo-mutants knows and sees whether a test notices
 #   make doc     the library's documentation
 #   make fmt     format the code
@@ -19,7 +23,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build run test check fmt doc bench onset mutants observe share clean licences observers browser tmux axe grafana-types python-test python-check
+.PHONY: build run test check fmt doc bench onset fuzz kills soak asan mutants observe share clean licences observers browser tmux faketime axe grafana-types python-test python-check
 
 PYTHON ?= python3
 TORCH_VERSION := 2.13.0
@@ -29,6 +33,9 @@ CARGO_DENY := 0.20.2
 # What finds barriers in the page; a test runs it in a browser.
 AXE_CORE := 4.11.0
 CARGO_MUTANTS := 27.1.0
+CARGO_FUZZ := 0.13.1
+FUZZ_SECONDS ?= 600
+SOAK_SECONDS ?= 1800
 GRAFANA_SCHEMA := 13.2.3
 TYPESCRIPT := 5.9.3
 # The schemas of Kubernetes' own kinds, as of 1.37; a test holds the manifests to them.
@@ -49,7 +56,7 @@ run: build
 	keep=; if [ -t 1 ]; then keep=--keep-serving; fi; \
 	  exec target/release/rotewatch train --task digits --label-noise 0.4 $$keep
 
-test: $(libtorch) observers browser tmux axe grafana-types .venv/kubernetes-validate-$(KUBERNETES_VALIDATE).installed
+test: $(libtorch) observers browser tmux faketime axe grafana-types .venv/kubernetes-validate-$(KUBERNETES_VALIDATE).installed
 	cargo test --locked --no-default-features
 	cargo test --locked
 	$(MAKE) python-test
@@ -97,6 +104,24 @@ share:
 	$(PYTHON) dashboards/share.py target/dashboards
 	$(PYTHON) config/kubernetes/render.py target/kubernetes
 
+fuzz:
+	cargo fuzz --version 2>/dev/null | grep -qF ' $(CARGO_FUZZ)' || cargo install --locked --version $(CARGO_FUZZ) cargo-fuzz
+	for target in $(basename $(notdir $(wildcard fuzz/targets/*.rs))); do \
+	  cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -max_len=65536; done
+
+kills:
+	ROTEWATCH_KILLS=200 cargo test --locked --no-default-features --test it case_21
+
+soak:
+	cargo build --release --locked --no-default-features --bin rotewatch
+	cargo bench --locked --no-default-features --bench load -- --seconds $(SOAK_SECONDS)
+	cargo bench --locked --no-default-features --bench load -- --seconds 60 --overload
+
+# Of the crate itself; the standard library that comes with the toolchain is not instrumented.
+asan:
+	RUSTFLAGS=-Zsanitizer=address cargo +nightly test --locked --no-default-features --target $$(rustc -vV | sed -n 's/^host: //p') \
+	  --target-dir target/asan --lib kernels:: info::
+
 mutants:
 	cargo mutants --version 2>/dev/null | grep -qF ' $(CARGO_MUTANTS)' || cargo install --locked --version $(CARGO_MUTANTS) cargo-mutants
 	cargo mutants --no-shuffle --file 'src/detect/*.rs' --no-default-features --output target -- --lib detect::
@@ -142,6 +167,13 @@ browser:
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; \
 	else echo "chromedriver is missing, so tests of the page will skip: sudo apt-get install chromium chromium-driver"; fi
+
+# Another time of day for one program.
+faketime:
+	if [ -n "$$(ls /usr/lib/*/faketime/libfaketimeMT.so.1 2>/dev/null)" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends faketime >/dev/null; \
+	else echo "libfaketime is missing, so the test of clocks that jump will skip: sudo apt-get install faketime"; fi
 
 # Grafana's types and the compiler that reads them, for a test of the dashboards.
 grafana-types: target/grafana/schema-$(GRAFANA_SCHEMA).installed

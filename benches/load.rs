@@ -1,0 +1,299 @@
+//! Many trainers at once on a real daemon, under scrapes, open pages and hooks that fire: memory stays flat, no frame is lost uncounted.
+//!
+//! ```text
+//! cargo bench --no-default-features --bench load -- --seconds 1800              50 runs of 2 x 128 neurons x 1,024 rows, an epoch every 5 s
+//! cargo bench --no-default-features --bench load -- --seconds 60 --overload     8 runs of 4 x 512 x 2,048, as fast as they can
+//! ```
+//!
+//! Every run raises its alarm in the sixth epoch and is trained anew after the twelfth. Ends with 1 where the counts do not add up, or
+//! resident memory at the end is more than 5 % above that after five minutes (of runs that take longer than ten).
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{scope, sleep};
+use std::time::Duration;
+
+use rotewatch::clock::Stopwatch;
+use safetensors::tensor::{Dtype, TensorView};
+
+/// Readers of events.
+const PAGES: usize = 20;
+/// Seconds after which resident memory is taken as settled.
+const SETTLED: u64 = 300;
+/// What it may have grown by at the end.
+const GROWTH: f64 = 1.05;
+/// How loudly the neurons tell the class, epoch by epoch: the alarm comes in the sixth.
+const SIGNALS: [f32; 12] = [0.2, 3.0, 4.0, 4.0, 1.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0];
+const CLASSES: usize = 10;
+
+/// What is trained.
+#[derive(Clone, Copy)]
+struct Load {
+    runs: usize,
+    layers: usize,
+    neurons: usize,
+    rows: usize,
+    /// Between two epochs of a run.
+    pause: Duration,
+    /// Whether a frame for which there is no room is sent again.
+    insists: bool,
+}
+
+const SOAK: Load = Load { runs: 50, layers: 2, neurons: 128, rows: 1024, pause: Duration::from_secs(5), insists: true };
+const OVERLOAD: Load = Load { runs: 8, layers: 4, neurons: 512, rows: 2048, pause: Duration::ZERO, insists: false };
+
+/// What trainers and readers have seen.
+#[derive(Default)]
+struct Seen {
+    over: AtomicBool,
+    taken: AtomicU64,
+    /// Refused by the gate, which counts them too.
+    behind: AtomicU64,
+    /// Refused before they were received: no frames yet, as far as anybody knows.
+    unreceived: AtomicU64,
+    epochs: AtomicU64,
+    events: AtomicU64,
+    scrape_seconds: Mutex<Vec<f64>>,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    let seconds =
+        arguments.iter().position(|argument| argument == "--seconds").and_then(|at| arguments.get(at + 1)?.parse().ok());
+    let load = if arguments.iter().any(|argument| argument == "--overload") { OVERLOAD } else { SOAK };
+    // `cargo test --benches` asks for a look only.
+    run(load, seconds.unwrap_or(if arguments.iter().any(|argument| argument == "--bench") { 30 } else { 2 }))
+}
+
+fn run(load: Load, seconds: u64) -> ExitCode {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let daemon = Daemon::start(state.path());
+    let idle = daemon.resident_bytes();
+    let bodies: Vec<Vec<u8>> = SIGNALS.iter().map(|signal| body(load, *signal)).collect();
+    let seen = Seen::default();
+    let mut settled = None;
+    let watch = Stopwatch::start();
+    scope(|scope| {
+        for number in 0..load.runs {
+            let (daemon, bodies, seen) = (&daemon, &bodies, &seen);
+            scope.spawn(move || train(daemon, load, number, bodies, seen));
+        }
+        for _ in 0..PAGES {
+            scope.spawn(|| read_events(&daemon, &seen));
+        }
+        while watch.elapsed().as_secs() < seconds {
+            let asked = Stopwatch::start();
+            let scraped = daemon.ask("GET", "/metrics", &[]);
+            assert_eq!(scraped.0, 200, "{}", scraped.1);
+            seen.scrape_seconds.lock().unwrap_or_else(PoisonError::into_inner).push(asked.elapsed().as_secs_f64());
+            assert_eq!(daemon.ask("GET", "/", &[]).0, 200, "the page");
+            if settled.is_none() && watch.elapsed().as_secs() >= SETTLED {
+                settled = Some(daemon.resident_bytes());
+            }
+            sleep(Duration::from_secs(1).saturating_sub(asked.elapsed()));
+        }
+        seen.over.store(true, Ordering::Relaxed);
+    });
+    let end = daemon.resident_bytes();
+    let counts = daemon.counts_at_rest();
+    tell(&seen, &counts, [Some(idle), settled, Some(end)], &daemon);
+    let flat = seconds < 2 * SETTLED || settled.is_none_or(|settled| end as f64 <= settled as f64 * GROWTH);
+    let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    let adds_up = counts.offered == counts.measured + counts.dropped
+        && counts.offered == read(&seen.taken) + read(&seen.behind)
+        && counts.measured + counts.late == read(&seen.taken);
+    println!("memory is flat: {flat}; every frame is accounted for: {adds_up}");
+    if flat && adds_up { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn tell(seen: &Seen, counts: &Counts, resident: [Option<u64>; 3], daemon: &Daemon) {
+    let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    let mebibytes =
+        |bytes: Option<u64>| bytes.map_or("-".to_owned(), |bytes| format!("{:.1}", bytes as f64 / f64::from(1 << 20)));
+    let Counts { offered, measured, dropped, late } = counts;
+    println!("epochs ended: {}; events read: {}; hooks told: {}", read(&seen.epochs), read(&seen.events), daemon.told());
+    println!("offered {offered} = measured {measured} + dropped {dropped} (late among them: {late})");
+    println!(
+        "trainers: {} taken, {} refused by the gate, {} refused before they were received",
+        read(&seen.taken),
+        read(&seen.behind),
+        read(&seen.unreceived)
+    );
+    let mut scrapes = seen.scrape_seconds.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    scrapes.sort_by(f64::total_cmp);
+    let at = |share: f64| scrapes.get((share * (scrapes.len() - 1) as f64) as usize).map_or(f64::NAN, |seconds| seconds * 1e3);
+    println!("scrapes: {}; median {:.1} ms, p99 {:.1} ms, longest {:.1} ms", scrapes.len(), at(0.5), at(0.99), at(1.0));
+    let [idle, settled, end] = resident.map(mebibytes);
+    println!("resident MiB: {idle} idle, {settled} after {SETTLED} s, {end} at the end");
+}
+
+/// Trains one run again and again until it is over.
+fn train(daemon: &Daemon, load: Load, number: usize, bodies: &[Vec<u8>], seen: &Seen) {
+    let is_over = || seen.over.load(Ordering::Relaxed);
+    let names: Vec<String> = (0..load.layers).map(|layer| format!("\"layer{layer}\"")).collect();
+    // Not all at the same moment.
+    sleep(load.pause * number as u32 / load.runs as u32);
+    for attempt in 0_u64.. {
+        let (run, attempt) = (format!("/api/v1/runs/run{number}"), format!("{:016x}", attempt << 32 | number as u64));
+        let declaration = format!("{{\"attempt\": \"{attempt}\", \"layers\": [{}]}}", names.join(","));
+        let declared = daemon.ask("PUT", &run, declaration.as_bytes());
+        assert_eq!(declared.0, 200, "{}", declared.1);
+        for (epoch, body) in bodies.iter().enumerate() {
+            let begun = Stopwatch::start();
+            let frame = format!("{run}/epochs/{epoch}/activations?attempt={attempt}&seq=0");
+            while !send(daemon, &frame, body, seen) && load.insists && !is_over() {
+                sleep(Duration::from_millis(50));
+            }
+            let end = format!("{run}/epochs/{epoch}/end?attempt={attempt}");
+            let ended = daemon.ask("POST", &end, b"{\"train_loss\": 0.5}").0;
+            assert!([200, 429].contains(&ended), "{ended}");
+            seen.epochs.fetch_add(u64::from(ended == 200), Ordering::Relaxed);
+            if is_over() {
+                return;
+            }
+            sleep(load.pause.saturating_sub(begun.elapsed()));
+        }
+        let finished = daemon.ask("POST", &format!("{run}/finish?attempt={attempt}"), b"{\"status\": \"finished\"}");
+        assert_eq!(finished.0, 200, "{}", finished.1);
+    }
+}
+
+/// Sends a frame, and tells whether it was taken.
+fn send(daemon: &Daemon, path: &str, body: &[u8], seen: &Seen) -> bool {
+    let (status, says) = daemon.ask("POST", path, body);
+    let count = match status {
+        202 => &seen.taken,
+        429 if says.contains("being received") => &seen.unreceived,
+        429 => &seen.behind,
+        _ => panic!("{status}: {says}"),
+    };
+    count.fetch_add(1, Ordering::Relaxed);
+    status == 202
+}
+
+fn read_events(daemon: &Daemon, seen: &Seen) {
+    while !seen.over.load(Ordering::Relaxed) {
+        let mut stream = TcpStream::connect(daemon.address).expect("the daemon listens");
+        stream.set_read_timeout(Some(Duration::from_secs(1))).expect("above zero");
+        stream.write_all(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("the request is taken");
+        let mut lines = BufReader::new(stream);
+        let mut line = Vec::new();
+        while !seen.over.load(Ordering::Relaxed) {
+            match lines.read_until(b'\n', &mut line) {
+                Ok(0) => break,
+                Ok(_) => {
+                    seen.events.fetch_add(u64::from(line.starts_with(b"event:")), Ordering::Relaxed);
+                    line.clear();
+                }
+                // Nothing has happened for a second.
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+/// A frame whose neurons tell the class as loudly as `signal`.
+fn body(load: Load, signal: f32) -> Vec<u8> {
+    let noise = |place: usize| (place.wrapping_mul(2_654_435_761) >> 8 & 0xffff) as f32 / 32_768.0 - 1.0;
+    let value = |place: usize| {
+        let (row, neuron) = (place / load.neurons, place % load.neurons);
+        signal * ((row % CLASSES) * (2 * neuron + 1) % CLASSES) as f32 / CLASSES as f32 + noise(place)
+    };
+    let values: Vec<u8> = (0..load.rows * load.neurons).flat_map(|place| value(place).to_le_bytes()).collect();
+    let classes: Vec<u8> = (0..load.rows).flat_map(|row| ((row % CLASSES) as i64).to_le_bytes()).collect();
+    let layer = TensorView::new(Dtype::F32, vec![load.rows, load.neurons], &values).expect("bytes and shape go together");
+    let classes = TensorView::new(Dtype::I64, vec![load.rows], &classes).expect("bytes and shape go together");
+    let layers = (0..load.layers).map(|place| (format!("layer{place}"), layer.clone()));
+    safetensors::serialize(layers.chain([("predictions".to_owned(), classes)]), None).expect("names are unlike")
+}
+
+/// What the daemon says of frames.
+struct Counts {
+    offered: u64,
+    measured: u64,
+    dropped: u64,
+    late: u64,
+}
+
+/// A daemon as a process, with hooks.
+struct Daemon {
+    child: Child,
+    address: SocketAddr,
+    token: String,
+    told: std::path::PathBuf,
+}
+
+impl Daemon {
+    fn start(state: &Path) -> Self {
+        let (config, told) = (state.join("rotewatch.yaml"), state.join("told"));
+        let hook = "{name: file, on: [example_level, heuristic], command: {argv: [sh, -c, 'cat >> told; echo >> told']}}";
+        fs::write(&config, format!("hooks: [{hook}]\nlimits: {{idle_seconds: 0}}\n")).expect("the folder is writable");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rotewatch"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--state"]).arg(state).arg("--config").arg(&config);
+        let mut child = command.env("ROTEWATCH_LOG", "error").stdout(Stdio::piped()).spawn().expect("the daemon starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("stdout is a pipe")).read_line(&mut line).expect("it tells its address");
+        let address = line.trim().trim_end_matches('/').rsplit('/').next().and_then(|address| address.parse().ok());
+        let token = fs::read_to_string(state.join("token")).expect("it wrote its token");
+        Daemon { child, address: address.expect("an address"), token, told }
+    }
+
+    /// Status and body of an answer.
+    fn ask(&self, method: &str, path: &str, body: &[u8]) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.address).expect("the daemon listens");
+        let (token, length) = (&self.token, body.len());
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Length: \
+             {length}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("the request is taken");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("the answer is text");
+        let status = answer.get(9..12).and_then(|status| status.parse().ok()).expect("a status line");
+        (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+    }
+
+    /// The counts once nothing is queued any more.
+    fn counts_at_rest(&self) -> Counts {
+        loop {
+            let (_, text) = self.ask("GET", "/metrics", &[]);
+            let sum = |name: &str| -> u64 {
+                let of = text.lines().filter(|line| line.starts_with(name));
+                of.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum::<f64>() as u64
+            };
+            if sum("rotewatch_channel_frames ") == 0 {
+                return Counts {
+                    offered: sum("rotewatch_frames_offered_total "),
+                    measured: sum("rotewatch_frames_measured_total "),
+                    dropped: sum("rotewatch_frames_dropped_total{"),
+                    late: sum("rotewatch_frames_dropped_total{reason=\"late\"}"),
+                };
+            }
+            sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Alarms that the hook has written down.
+    fn told(&self) -> usize {
+        fs::read_to_string(&self.told).map_or(0, |told| told.matches("\"alarm_epoch\"").count())
+    }
+
+    fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the daemon runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells it");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It is gone already where it failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
