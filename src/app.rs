@@ -32,8 +32,8 @@ pub use crate::roster::DeclareError;
 use crate::roster::{Roster, RosterLimits};
 use crate::run::{Attempt, Declaration};
 use crate::serve::{
-    self, AllowedHosts, Archive, EventFeed, IngestSite, Readiness, ScrapeDesk, ServeError, Server, Site, WebConfig,
-    WebConfigError,
+    self, AllowedHosts, Archive, Connections, EventFeed, IngestSite, Readiness, Requests, ScrapeDesk, ServeError, Server, Site,
+    WebConfig, WebConfigError,
 };
 use crate::state::{OwnedName, StateError};
 use crate::stop::Part;
@@ -285,7 +285,8 @@ impl Monitor {
         let gate = Arc::clone(self.roster.intake().gate());
         let series_max = self.config.limits.series;
         let metrics = Metrics::new(Arc::clone(&self.board), gate, hooks, history.clone(), status, series_max);
-        let events = Arc::new(EventFeed::default());
+        let limits = &self.config.limits;
+        let events = Arc::new(EventFeed::new(limits.event_readers));
         self.board.follow(Arc::clone(&events) as Arc<dyn Follower>);
         self.encrypted = web.as_ref().is_some_and(WebConfig::serves_tls);
         let address = discovery::reachable(listener.local_addr().map_err(ServeError::Thread)?);
@@ -294,6 +295,8 @@ impl Monitor {
         let site = Site {
             endpoint,
             state: state.clone(),
+            connections: Connections::new(limits.connections),
+            requests: Requests::new(limits.requests),
             metrics: Arc::new(metrics),
             scrapes: ScrapeDesk::default(),
             events,

@@ -199,6 +199,12 @@ section! {
         series: usize = 50_000, Whole(0..=10_000_000), AfterRestart;
         /// Bytes of one request's body, and of one file in the inbox.
         body: u64 = 256 << 20, Bytes(1 << 20..=1 << 40), AfterRestart;
+        /// Connections at a time.
+        connections: usize = 512, Whole(1..=65_536), AfterRestart;
+        /// Requests below `/api/v1/` at a time.
+        requests: usize = 256, Whole(1..=65_536), AfterRestart;
+        /// Readers of events at a time.
+        event_readers: usize = 64, Whole(1..=65_536), AfterRestart;
         /// Seconds since an attempt was last heard from, within which a new attempt of the run is refused.
         idle_seconds: u64 = 60, Whole(0..=31_536_000), AfterRestart;
         /// Seconds after its end that a run is still shown.

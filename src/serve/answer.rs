@@ -2,17 +2,24 @@
 
 use http_body_util::{Either, Full};
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::events::EventStream;
 
+/// What an answer holds.
+pub(super) type Content = Either<Full<Bytes>, EventStream>;
 /// The type of every answer.
-pub(super) type Answer = Response<Either<Full<Bytes>, EventStream>>;
+pub(super) type Answer = Response<Content>;
 
 /// Seconds after which what was refused for want of room is worth sending again.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// What a browser may load for an answer that is no page: nothing, and no page may show it within itself.
+const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 /// Plain text.
 pub(super) fn text(status: StatusCode, body: &'static str) -> Answer {
@@ -29,7 +36,13 @@ pub(super) fn error(status: StatusCode, reason: impl std::fmt::Display) -> Answe
     let mut answer = json(status, &json!({ "error": reason.to_string() }));
     match status {
         StatusCode::UNAUTHORIZED => _ = answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
-        StatusCode::TOO_MANY_REQUESTS => _ = answer.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            answer.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
+        }
+        // Where its body ends is unknown, or not waited for.
+        StatusCode::REQUEST_TIMEOUT | StatusCode::LENGTH_REQUIRED | StatusCode::PAYLOAD_TOO_LARGE => {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         _ => {}
     }
     answer
@@ -52,12 +65,14 @@ pub(super) fn streaming(content_type: &'static str, events: EventStream) -> Answ
     answered(StatusCode::OK, content_type, Either::Right(events))
 }
 
-fn answered(status: StatusCode, content_type: &'static str, body: Either<Full<Bytes>, EventStream>) -> Answer {
+fn answered(status: StatusCode, content_type: &'static str, body: Content) -> Answer {
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    headers.insert(CONTENT_SECURITY_POLICY, NOTHING);
     answer
 }

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
-use hyper::header::{CONTENT_LENGTH, EXPECT};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
 use hyper::{Request, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::answer::{Answer, error};
+use crate::clock::Stopwatch;
 
-/// How long a client may take to send the next part of a body.
-const PART_TIMEOUT: Duration = Duration::from_secs(30);
+/// A body makes progress: in every such span so many bytes of it come, which is 1 KiB a second.
+const SPAN: Duration = Duration::from_secs(10);
+const SPAN_BYTES: usize = 10 << 10;
 /// Of a body that is refused unread, so much is received and forgotten, for so long: a client that is still sending would
 /// else lose the connection before it reads the refusal.
 const FORGOTTEN_BYTES: u64 = 256 << 20;
@@ -42,6 +44,10 @@ impl BodyBudget {
 
     /// Receives a body of at most `limit` bytes.
     pub(super) async fn receive(&self, request: &mut Request<Incoming>, limit: u64, key: &str) -> Result<ReceivedBody, Answer> {
+        if request.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+            let says = "bodies are taken as they are: send it without Content-Encoding, not compressed";
+            return Err(error(StatusCode::UNSUPPORTED_MEDIA_TYPE, says));
+        }
         let Some(length) = content_length(request) else {
             return Err(error(StatusCode::LENGTH_REQUIRED, "a body needs a Content-Length"));
         };
@@ -54,7 +60,8 @@ impl BodyBudget {
             return Err(error(StatusCode::TOO_MANY_REQUESTS, "too many bodies are being received: send it again in a moment"));
         };
         let mut bytes = Vec::with_capacity(length as usize);
-        while let Some(part) = next_part(request).await? {
+        let mut pace = Pace::begun();
+        while let Some(part) = pace.next_part(request).await? {
             bytes.extend_from_slice(&part);
         }
         Ok(ReceivedBody { bytes, _share: share })
@@ -69,8 +76,9 @@ pub(super) async fn forget(request: &mut Request<Incoming>) {
     }
     let forgetting = async {
         let mut left = content_length(request).unwrap_or(FORGOTTEN_BYTES).min(FORGOTTEN_BYTES);
+        let mut pace = Pace::begun();
         while left > 0 {
-            let Ok(Some(part)) = next_part(request).await else { return };
+            let Ok(Some(part)) = pace.next_part(request).await else { return };
             left = left.saturating_sub(part.len() as u64);
         }
     };
@@ -84,15 +92,32 @@ fn content_length(request: &Request<Incoming>) -> Option<u64> {
     stated.or_else(|| request.body().is_end_stream().then_some(0))
 }
 
-async fn next_part(request: &mut Request<Incoming>) -> Result<Option<hyper::body::Bytes>, Answer> {
-    loop {
-        match timeout(PART_TIMEOUT, request.body_mut().frame()).await {
-            Err(_) => return Err(error(StatusCode::REQUEST_TIMEOUT, "the body did not come")),
-            Ok(None) => return Ok(None),
-            Ok(Some(Err(_))) => return Err(error(StatusCode::BAD_REQUEST, "the body ended early")),
-            Ok(Some(Ok(frame))) => {
-                if let Ok(part) = frame.into_data() {
-                    return Ok(Some(part));
+/// How fast a body comes.
+struct Pace {
+    span: Stopwatch,
+    bytes: usize,
+}
+
+impl Pace {
+    fn begun() -> Self {
+        Pace { span: Stopwatch::start(), bytes: 0 }
+    }
+
+    /// The next part of the body; an error where it ends early, or too little of it came within a span.
+    async fn next_part(&mut self, request: &mut Request<Incoming>) -> Result<Option<Bytes>, Answer> {
+        loop {
+            match timeout(SPAN.saturating_sub(self.span.elapsed()), request.body_mut().frame()).await {
+                Err(_) if self.bytes >= SPAN_BYTES => *self = Pace::begun(),
+                Err(_) => {
+                    return Err(error(StatusCode::REQUEST_TIMEOUT, "the body comes too slowly: 1 KiB a second is the least"));
+                }
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(_))) => return Err(error(StatusCode::BAD_REQUEST, "the body ended early")),
+                Ok(Some(Ok(frame))) => {
+                    if let Ok(part) = frame.into_data() {
+                        self.bytes += part.len();
+                        return Ok(Some(part));
+                    }
                 }
             }
         }

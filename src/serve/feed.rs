@@ -18,8 +18,6 @@ use crate::wire;
 
 /// Events that are kept for readers that were away: a few hundred bytes each, as a rule.
 const KEPT: usize = 256;
-/// Readers at a time.
-const READERS_MAX: usize = 64;
 
 /// The events of this process.
 #[derive(Debug)]
@@ -29,6 +27,7 @@ pub struct EventFeed {
     /// Held while an event is added or looked up, never while one is sent.
     events: Mutex<Events>,
     newest: watch::Sender<u64>,
+    readers_max: usize,
 }
 
 #[derive(Debug, Default)]
@@ -68,13 +67,13 @@ impl fmt::Display for Kind {
     }
 }
 
-impl Default for EventFeed {
-    fn default() -> Self {
-        EventFeed { process: rand::random(), events: Mutex::default(), newest: watch::Sender::new(0) }
-    }
-}
-
 impl EventFeed {
+    /// A feed without events, for so many readers at a time.
+    #[must_use]
+    pub fn new(readers_max: usize) -> Self {
+        EventFeed { process: rand::random(), events: Mutex::default(), newest: watch::Sender::new(0), readers_max }
+    }
+
     /// Tells that a run was asked to stop.
     pub(super) fn stop_asked(&self, run: &Run) {
         self.add(Kind::Status, &Value::Object(api::standing(run)));
@@ -88,7 +87,7 @@ impl EventFeed {
 
     /// A reader that has seen the events up to `last_event_id`, if it names one of this process; `None` where there are too many.
     pub(super) fn reader(self: &Arc<Self>, last_event_id: Option<&str>) -> Option<Reader> {
-        if self.newest.receiver_count() >= READERS_MAX {
+        if self.newest.receiver_count() >= self.readers_max {
             return None;
         }
         let newest = self.newest.subscribe();
@@ -205,12 +204,14 @@ impl Reader {
 mod tests {
     use super::*;
 
+    const READERS_MAX: usize = 3;
+
     fn text(event: Option<Bytes>) -> String {
         String::from_utf8(event.expect("an event").to_vec()).expect("events are text")
     }
 
     fn feed(events: usize) -> Arc<EventFeed> {
-        let feed = Arc::new(EventFeed::default());
+        let feed = Arc::new(EventFeed::new(READERS_MAX));
         for number in 1..=events {
             feed.add(Kind::Epoch, &json!({ "epoch": number }));
         }

@@ -58,6 +58,8 @@ impl IngestSite {
         }
         match self.take(site, resource, &mut request).await {
             Ok(answer) => answer,
+            // Who was too slow already is not waited for once more.
+            Err(refused) if refused.status() == StatusCode::REQUEST_TIMEOUT => refused,
             Err(refused) => {
                 forget(&mut request).await;
                 refused

@@ -21,10 +21,11 @@
 //!
 //! What is read of runs that left memory comes from the history. `docs/protocol.md` is the manual of the second half; its PUT and POST need the token, and a daemon (`rotewatch serve`).
 //!
-//! A request must name this machine in its `Host` header, so that no foreign web page can reach the daemon through a
-//! name that its owner points here. The only user of hyper.
+//! A request must name this machine in its `Host` header, and no page of another origin may have sent it, so that foreign web pages
+//! reach nothing here. Whoever dawdles (over a head, a body, an answer) loses the connection. The only user of hyper.
 
 mod address;
+mod admission;
 mod alerts;
 mod answer;
 mod api;
@@ -34,11 +35,15 @@ mod body;
 mod comparison;
 mod events;
 mod feed;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod host;
 mod ingest;
+mod origin;
 mod page;
 mod routes;
 mod scrape;
+mod stall;
 mod surprisal;
 mod targets;
 mod tls;
@@ -60,6 +65,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
+pub use admission::{Connections, Requests};
 pub use archive::Archive;
 pub use feed::EventFeed;
 pub use host::AllowedHosts;
@@ -68,6 +74,8 @@ pub use scrape::ScrapeDesk;
 pub use tls::TlsError;
 pub use web::{WebConfig, WebConfigError};
 
+use admission::{Holding, Seat};
+use stall::StallGuard;
 use web::Entrance;
 
 use crate::board::Board;
@@ -75,8 +83,11 @@ use crate::discovery::Endpoint;
 use crate::metrics::Metrics;
 use crate::stop::Part;
 
-/// How long a client may take to send its request's head.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take to send its request's head or to agree on TLS, and to take any of what it is sent.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A request's head is refused once it fills so many bytes and is not at its end; what has come meanwhile is at most as much again. More
+/// than 100 headers are refused as well, which is hyper's own limit.
+const HEAD_BYTES: usize = 32 << 10;
 /// How long requests in flight may take to end once the server closes.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
 /// Threads that hash, parse and copy what clients send. As many requests are worked on at a time; the others wait for them.
@@ -114,6 +125,10 @@ pub type Reload = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// What requests are answered from.
 pub struct Site {
+    /// The seats of connections.
+    pub connections: Arc<Connections>,
+    /// The places of requests below `/api/v1/`.
+    pub requests: Requests,
     /// Every series.
     pub metrics: Arc<Metrics>,
     /// Where they are asked for.
@@ -217,7 +232,8 @@ async fn accept(listener: TcpListener, site: Arc<Site>, mut closing: oneshot::Re
             return;
         }
     };
-    let connections = GracefulShutdown::new();
+    let graceful = GracefulShutdown::new();
+    let mut failing = false;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -226,28 +242,47 @@ async fn accept(listener: TcpListener, site: Arc<Site>, mut closing: oneshot::Re
         let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!("a connection was not accepted: {error}");
+                if !failing {
+                    tracing::warn!("connections cannot be accepted, and those that wait are closed meanwhile: {error}");
+                }
+                failing = true;
+                // File descriptors are what is missing, as a rule, and this one's is free in a moment.
+                site.connections.free_one();
                 tokio::time::sleep(ACCEPT_BACKOFF).await;
                 continue;
             }
         };
-        tokio::spawn(connected(stream, Arc::clone(&site), connections.watcher()));
+        failing = false;
+        let Some(seat) = site.connections.seat() else {
+            tracing::debug!("a connection was closed at once: as many requests as limits.connections are being answered");
+            continue;
+        };
+        tokio::spawn(connected(stream, seat, Arc::clone(&site), graceful.watcher()));
     }
     drop(listener);
     site.events.close();
-    let _ = tokio::time::timeout(CLOSING_TIMEOUT, connections.shutdown()).await;
+    let _ = tokio::time::timeout(CLOSING_TIMEOUT, graceful.shutdown()).await;
 }
 
-/// Serves one connection, through TLS where that is asked for, until either side ends it.
-async fn connected(stream: TcpStream, site: Arc<Site>, watcher: Watcher) {
+/// Serves one connection until either side ends it, or another needs its seat.
+async fn connected(stream: TcpStream, seat: Seat, site: Arc<Site>, watcher: Watcher) {
+    let seat = Arc::new(seat);
+    tokio::select! {
+        () = seat.is_given_away() => tracing::debug!("a connection that asked for nothing made room for another"),
+        () = served(StallGuard::new(stream, PATIENCE), &seat, site, watcher) => {}
+    }
+}
+
+/// Serves one connection, through TLS where that is asked for.
+async fn served(stream: StallGuard<TcpStream>, seat: &Arc<Seat>, site: Arc<Site>, watcher: Watcher) {
     let entrance = site.web.as_ref().map(WebConfig::entrance).unwrap_or_default();
     let ended = match &entrance.tls {
-        Some(tls) => match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
-            Ok(Ok(stream)) => requests(stream, site, Arc::clone(&entrance), watcher).await,
+        Some(tls) => match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
+            Ok(Ok(stream)) => requests(stream, seat, site, Arc::clone(&entrance), watcher).await,
             Ok(Err(error)) => return tracing::debug!("no TLS with a client: {error}"),
             Err(_) => return tracing::debug!("a client was too slow for TLS"),
         },
-        None => requests(stream, site, entrance, watcher).await,
+        None => requests(stream, seat, site, entrance, watcher).await,
     };
     // What a client does to its own connection is no news.
     if let Err(error) = ended {
@@ -255,17 +290,21 @@ async fn connected(stream: TcpStream, site: Arc<Site>, watcher: Watcher) {
     }
 }
 
-async fn requests<S>(stream: S, site: Arc<Site>, entrance: Arc<Entrance>, watcher: Watcher) -> hyper::Result<()>
+async fn requests<S>(stream: S, seat: &Arc<Seat>, site: Arc<Site>, entrance: Arc<Entrance>, watcher: Watcher) -> hyper::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let service = service_fn(move |request| {
-        let (site, entrance) = (Arc::clone(&site), Arc::clone(&entrance));
-        async move { Ok::<_, std::convert::Infallible>(web::answer(&site, &entrance, request).await) }
+        let (site, entrance, answering) = (Arc::clone(&site), Arc::clone(&entrance), seat.answering());
+        async move {
+            let answer = web::answer(&site, &entrance, request).await;
+            Ok::<_, std::convert::Infallible>(answer.map(|body| Holding::new(body, answering)))
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        .header_read_timeout(PATIENCE)
+        .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     watcher.watch(connection).await
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header::HOST;
+use hyper::header::{HOST, TRANSFER_ENCODING};
 use hyper::{Method, Request, StatusCode};
 use tokio::task::spawn_blocking;
 
@@ -11,7 +11,7 @@ use super::address::{AddressError, PREFIX, Parameters, Resource};
 use super::answer::{Answer, allowing, error, text, with_type};
 use super::api::{self, MatrixQuestion};
 use super::body::forget;
-use super::{Site, comparison, events, ingest, page, surprisal, targets};
+use super::{Site, comparison, events, ingest, origin, page, surprisal, targets};
 
 /// The word under which a path is counted.
 pub(super) fn route(path: &str) -> &'static str {
@@ -38,6 +38,18 @@ pub(super) async fn answer(site: &Arc<Site>, mut request: Request<Incoming>) -> 
             "this Host is not served: use an IP address, localhost, or add the name to web.hosts\n",
         );
     }
+    if origin::is_foreign(&request) {
+        forget(&mut request).await;
+        return text(
+            StatusCode::FORBIDDEN,
+            "a page of another origin may not ask: open this daemon's own page; a proxy before it must pass the Host header on\n",
+        );
+    }
+    if request.headers().contains_key(TRANSFER_ENCODING) {
+        // Two lengths, or none that is known beforehand: programs could disagree where such a request ends.
+        forget(&mut request).await;
+        return error(StatusCode::LENGTH_REQUIRED, "a body needs a Content-Length, and takes no Transfer-Encoding");
+    }
     if let Some(path) = request.uri().path().strip_prefix(PREFIX) {
         let resource = Resource::read(path);
         return of_api(site, resource, request).await;
@@ -56,9 +68,10 @@ pub(super) async fn answer(site: &Arc<Site>, mut request: Request<Incoming>) -> 
     }
 }
 
-/// The name under which this machine was asked.
+/// The name under which this machine was asked; none where there are two, of which another program may read the other.
 fn named(request: &Request<Incoming>) -> Option<&str> {
-    request.headers().get(HOST).and_then(|host| host.to_str().ok())
+    let mut hosts = request.headers().get_all(HOST).iter();
+    hosts.next().filter(|_| hosts.next().is_none()).and_then(|host| host.to_str().ok())
 }
 
 async fn of_api(site: &Arc<Site>, resource: Result<Resource, AddressError>, mut request: Request<Incoming>) -> Answer {

@@ -7,11 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
-use hyper::{Request, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use thiserror::Error;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 
-use super::answer::{Answer, text};
+use super::address::PREFIX;
+use super::admission::Holding;
+use super::answer::{Content, error, text};
 use super::basic_auth::Users;
 use super::body::forget;
 use super::ingest::carries;
@@ -104,9 +107,19 @@ pub(super) struct Entrance {
 }
 
 /// Answers a request that may come in (nobody is asked, or it carries the token, or a user and the password), and counts it.
-pub(super) async fn answer(site: &Arc<Site>, entrance: &Entrance, mut request: Request<Incoming>) -> Answer {
+pub(super) async fn answer(
+    site: &Arc<Site>,
+    entrance: &Entrance,
+    mut request: Request<Incoming>,
+) -> Response<Holding<Content, Option<OwnedSemaphorePermit>>> {
     let route = routes::route(request.uri().path());
+    let counted = request.uri().path().starts_with(PREFIX);
+    let place = counted.then(|| site.requests.place()).flatten();
     let mut answer = match &entrance.users {
+        _ if counted && place.is_none() => error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many requests are being answered (limits.requests): ask again in a moment",
+        ),
         Some(users)
             if !site.web.as_ref().is_some_and(|web| web.carries_token(&request)) && !users.let_in(request.headers()).await =>
         {
@@ -120,10 +133,10 @@ pub(super) async fn answer(site: &Arc<Site>, entrance: &Entrance, mut request: R
     for (name, value) in &entrance.headers {
         answer.headers_mut().insert(name.clone(), value.clone());
     }
-    answer
+    answer.map(|body| Holding::new(body, place))
 }
 
-fn asking_for_a_password(mut refused: Answer) -> Answer {
+fn asking_for_a_password(mut refused: Response<Content>) -> Response<Content> {
     refused.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"rotewatch\""));
     refused
 }
