@@ -26,6 +26,18 @@ pub enum Event {
     Finished(Arc<Run>),
 }
 
+impl Event {
+    /// The run that it is about.
+    #[must_use]
+    pub fn run(&self) -> &Arc<Run> {
+        match self {
+            Event::Declared(run) | Event::Finished(run) => run,
+            Event::Frame(frame) => &frame.run,
+            Event::EpochEnd(end) => &end.run,
+        }
+    }
+}
+
 /// The activations of the same rows in every tapped layer.
 #[derive(Debug)]
 pub struct Frame {

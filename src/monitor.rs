@@ -141,7 +141,7 @@ impl MonitorThread {
         loop {
             select! {
                 recv(events) -> event => match event {
-                    Ok(event) => self.take_in(event),
+                    Ok(event) => self.survive(event),
                     Err(_) => break,
                 },
                 recv(ticks) -> _ => self.retire(),
@@ -150,12 +150,22 @@ impl MonitorThread {
         }
         self.gate.close();
         for event in events.try_iter() {
-            self.take_in(event);
+            self.survive(event);
         }
         let unfinished: Vec<Arc<Run>> =
             self.runs.values().filter(|state| state.active).map(|state| Arc::clone(&state.run)).collect();
         for run in unfinished {
             self.finish(&run);
+        }
+    }
+
+    /// Takes in an event. Where that panics, what is known of its run may be half changed, and the run begins anew; the others go on.
+    fn survive(&mut self, event: Event) {
+        let run = Arc::clone(event.run());
+        if catch_unwind(AssertUnwindSafe(|| self.take_in(event))).is_err() {
+            self.count_failure();
+            self.runs.insert(key(&run), RunState::new(&run, &self.params));
+            tracing::error!(run = %run.name(), "an event of this run could not be taken in; its window and its detectors begin anew");
         }
     }
 
@@ -325,7 +335,7 @@ impl MonitorThread {
             measure_layers(&layers, samples.predictions.as_deref(), &self.params.measures, &self.pool)
         }));
         let compute = watch.elapsed();
-        let measured = self.survive(run, epoch, measured);
+        let measured = self.measures_or_none(run, epoch, measured);
         let state = self.state_of(run);
         let layers: Vec<LayerReport> =
             places.into_iter().zip(measured).filter_map(|(place, measures)| state.layer_report(place, measures)).collect();
@@ -369,13 +379,25 @@ impl MonitorThread {
     }
 
     /// The measures, or none at all where computing them failed; the run then goes on without this epoch's.
-    fn survive(&mut self, run: &Run, epoch: Epoch, measured: std::thread::Result<Vec<LayerMeasures>>) -> Vec<LayerMeasures> {
-        self.failures_in_a_row = if measured.is_ok() { 0 } else { self.failures_in_a_row + 1 };
-        self.board.set_failing(self.failures_in_a_row >= FAILURES_IN_A_ROW);
-        measured.unwrap_or_else(|_| {
+    fn measures_or_none(
+        &mut self,
+        run: &Run,
+        epoch: Epoch,
+        measured: std::thread::Result<Vec<LayerMeasures>>,
+    ) -> Vec<LayerMeasures> {
+        let Ok(measures) = measured else {
+            self.count_failure();
             tracing::error!(run = %run.name(), %epoch, "the measures of this epoch failed; its report has none");
-            Vec::new()
-        })
+            return Vec::new();
+        };
+        self.failures_in_a_row = 0;
+        self.board.set_failing(false);
+        measures
+    }
+
+    fn count_failure(&mut self) {
+        self.failures_in_a_row += 1;
+        self.board.set_failing(self.failures_in_a_row >= FAILURES_IN_A_ROW);
     }
 
     fn state_of(&mut self, run: &Arc<Run>) -> &mut RunState {
