@@ -194,6 +194,7 @@ fn element(text: &str) -> Option<(Element, bool)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use std::io::Write;
 
     use super::*;
@@ -261,5 +262,53 @@ mod tests {
         assert_eq!(tensors.iter().map(Tensor::name).collect::<Vec<_>>(), ["fc1", "fc2"]);
         assert_eq!(tensors[1].columns_f32().unwrap().column(1), [8.0]);
         assert!(read_npz(&bytes[..bytes.len() - 30]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_read_holds_what_its_shape_says(
+            version in 0_u8..5,
+            description in "[<>=|]?[fiub][1248]|O|\\[\\('a', '<f4'\\)\\]",
+            order in "True|False|None",
+            shape in "\\(|[0-9]{1,20},|\\(([0-9]{1,2}L?,? ?){0,3}\\)|\\([0-9]{18,21},[0-9]{1,20}\\)",
+            values in prop::collection::vec(any::<u8>(), 0..64),
+            change in any::<(prop::sample::Index, u8)>(),
+        ) {
+            let header = format!("{{'descr': '{description}', 'fortran_order': {order}, 'shape': {shape}, }}");
+            let mut bytes = npy(version, &header, &values);
+            for changed in [false, true] {
+                if changed {
+                    let place = change.0.index(bytes.len());
+                    bytes[place] = change.1;
+                }
+                let Ok(tensor) = read_npy("a", &bytes) else { continue };
+                let held: u128 = tensor.shape().iter().map(|extent| *extent as u128).product();
+                if let Ok(all) = tensor.values_f64() {
+                    prop_assert_eq!(all.len() as u128, held);
+                }
+                let _ = (tensor.columns_f32(), tensor.columns_f64(), tensor.classes());
+            }
+        }
+
+        #[test]
+        fn no_archive_breaks_it(
+            names in prop::collection::vec("[a/.]{0,6}(\\.npy)?", 0..3),
+            values in prop::collection::vec(any::<u8>(), 0..64),
+            changes in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 0..4),
+        ) {
+            let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+            let member = npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 4), }", &values);
+            for name in names {
+                if archive.start_file(name, zip::write::SimpleFileOptions::default()).is_ok() {
+                    archive.write_all(&member).expect("memory is writable");
+                }
+            }
+            let mut bytes = archive.finish().expect("memory is writable").into_inner();
+            for (place, value) in changes {
+                let place = place.index(bytes.len());
+                bytes[place] = value;
+            }
+            let _ = read_npz(&bytes);
+        }
     }
 }

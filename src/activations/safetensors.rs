@@ -115,6 +115,8 @@ fn element(dtype: Dtype) -> Element {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn file(header: &str, data: &[u8]) -> Vec<u8> {
@@ -160,5 +162,46 @@ mod tests {
     fn sizes_that_disagree_are_refused() {
         let header = r#"{"a":{"dtype":"F32","shape":[4611686018427387905,4],"data_offsets":[0,16]}}"#;
         assert!(read(&file(header, &[0; 16])).is_err());
+    }
+
+    /// Headers that are nearly right.
+    fn header() -> impl Strategy<Value = String> {
+        let tensor = (
+            "[ab]|predictions|__metadata__",
+            "F32|F16|BF16|I64|F8_E4M3|BOOL|f32",
+            prop::collection::vec(prop_oneof![0_u64..6, any::<u64>()], 0..4),
+            prop_oneof![0_u64..80, any::<u64>()],
+            prop_oneof![0_u64..80, any::<u64>()],
+        );
+        let entry = tensor.prop_map(|(name, dtype, shape, begin, end)| {
+            format!(r#""{name}":{{"dtype":"{dtype}","shape":{shape:?},"data_offsets":[{begin},{end}]}}"#)
+        });
+        prop::collection::vec(entry, 0..3).prop_map(|entries| format!("{{{}}}", entries.join(",")))
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_read_holds_what_its_shape_says(
+            header in header(),
+            data in prop::collection::vec(any::<u8>(), 0..80),
+            change in any::<(prop::sample::Index, u8)>(),
+        ) {
+            let mut bytes = file(&header, &data);
+            for changed in [false, true] {
+                if changed {
+                    let place = change.0.index(bytes.len());
+                    bytes[place] = change.1;
+                }
+                for tensor in read(&bytes).unwrap_or_default() {
+                    let values: u128 = tensor.shape().iter().map(|extent| *extent as u128).product();
+                    if let Ok(columns) = tensor.columns_f32() {
+                        prop_assert_eq!(u128::from(columns.rows() as u64) * u128::from(columns.neurons() as u64), values);
+                    }
+                    if let Ok(classes) = tensor.classes() {
+                        prop_assert_eq!(classes.len() as u128, values);
+                    }
+                }
+            }
+        }
     }
 }

@@ -223,3 +223,30 @@ fn the_state_folder_follows_the_xdg_rules() {
     let named = Config { state: Some("here".into()), ..Config::default() };
     assert_eq!(named.state_dir(environment(None)), Some("here".into()));
 }
+
+/// Pieces of configurations, right ones and wrong ones.
+fn pieces() -> impl proptest::strategy::Strategy<Value = String> {
+    "((listen|state|detect|  smooth|  stop_on|  example_level|    decline|limits|  body|  runs|hooks|- name|  command|  webhook|log|  level): \
+     ?(127\\.0\\.0\\.1:0|off|auto|-?[0-9]{1,21}|0\\.[0-9]{1,3}|[0-9]{1,4}(MiB|GB)|\\[|\\]|\\{|\\}|info|[a-z]{0,5}|'|\"|\\PC)?\n){0,8}"
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_configuration_breaks_it_and_one_that_is_taken_is_in_order(text in pieces()) {
+        if let Ok(config) = Config::parse(&text, "test") {
+            proptest::prop_assert_eq!(config.clone().checked("test").ok(), Some(config));
+        }
+    }
+
+    #[test]
+    fn a_letter_that_is_wrong_in_the_manual_is_refused_or_harmless(place: proptest::sample::Index, letter in "\\PC|\n|\t") {
+        let manual = include_str!("../../config/rotewatch.yaml");
+        let places: Vec<usize> = manual.char_indices().map(|(place, _)| place).collect();
+        let place = places[place.index(places.len())];
+        let end = place + manual[place..].chars().next().map_or(0, char::len_utf8);
+        let text = format!("{}{letter}{}", &manual[..place], &manual[end..]);
+        if let Err(refused) = Config::parse(&text, "test") {
+            proptest::prop_assert!(refused.to_string().starts_with("test"), "{}", refused);
+        }
+    }
+}

@@ -77,7 +77,15 @@ impl WebFile {
     /// # Errors
     /// Why it cannot be read, or everything that is wrong in it.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let mut file: Self = read_document(&read_text(path)?, &path.display().to_string())?;
+        Self::parse(&read_text(path)?, path)
+    }
+
+    /// Checks the text of a file; what it names is looked for beside the file.
+    ///
+    /// # Errors
+    /// Everything that is wrong in it.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let mut file: Self = read_document(text, &path.display().to_string())?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let tls = &mut file.tls_server_config;
         for named in [&mut tls.cert_file, &mut tls.key_file, &mut tls.client_ca_file].into_iter().flatten() {
@@ -149,6 +157,20 @@ basic_auth_users:
         for (text, says) in table {
             let refused = read(text).unwrap_err();
             assert!(refused.contains(says), "{text}: {refused}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_file_breaks_it(
+            text in "((tls_server_config|  cert_file|  min_version|  cipher_suites|  curve_preferences|basic_auth_users|  alice|http_server_config|\
+             \x20 headers|    X-Frame-Options|  http2): ?(a\\.crt|TLS1[0-9]|\\[[A-Za-z0-9_, ]{0,40}\\]|\\$2[aby]\\$[0-9]{2}\\$[./A-Za-z0-9]{50,54}|true|\\PC{0,4})?\n){0,6}"
+        ) {
+            if let Ok(file) = WebFile::parse(&text, Path::new("folder/web.yml")) {
+                let tls = &file.tls_server_config;
+                let named = [&tls.cert_file, &tls.key_file, &tls.client_ca_file];
+                proptest::prop_assert!(named.into_iter().flatten().all(|path| path.starts_with("folder")));
+            }
         }
     }
 }

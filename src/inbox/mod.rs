@@ -93,6 +93,13 @@ struct Reader {
     told: BTreeSet<String>,
 }
 
+/// Whether the inbox takes files of this name. For `fuzz/` alone, which feeds it names of all kinds.
+#[cfg(fuzzing)]
+#[must_use]
+pub fn takes(name: &str) -> bool {
+    Entry::of(name).is_some()
+}
+
 /// Why a folder is left as it is for now.
 enum Pause {
     /// It is worth another try soon.

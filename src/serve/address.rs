@@ -236,6 +236,8 @@ fn decoded(text: &str) -> Result<String, AddressError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -282,6 +284,37 @@ mod tests {
         assert!(Parameters::read(Some("sequence=1")).unwrap().end().is_err());
         for bad in ["wait=-1", "wait=nan", "wait=inf", "wait=soon"] {
             assert!(Parameters::read(Some(bad)).unwrap().wait_seconds().is_err(), "{bad}");
+        }
+    }
+
+    fn encoded(name: &str) -> String {
+        let bytes: Vec<String> = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        bytes.concat()
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_and_no_query_breaks_it(path in "(runs|events|sd|hooks|epochs|layers|end|[a-z0-9%./?&=+-]{0,6}|\\PC|/){0,12}") {
+            if let Ok(resource) = Resource::read(&path) {
+                prop_assert!(resource.route().starts_with(PREFIX) && !resource.methods().is_empty());
+            }
+            if let Ok(mut query) = Parameters::read(Some(&path)) {
+                let _ = (query.attempt(), query.number("seq", 7), query.wait_seconds(), query.end());
+            }
+        }
+
+        #[test]
+        fn what_is_encoded_is_read_back(
+            run in "[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
+            layer in "\\PC{1,20}",
+            epoch: u32,
+        ) {
+            let read = Resource::read(&format!("runs/{}/layers/{}/matrix", encoded(&run), encoded(&layer)));
+            if let Ok(layer) = layer.parse() {
+                prop_assert_eq!(read.ok(), Some(Resource::Matrix(run.parse().expect("a good name"), layer)));
+            }
+            let read = Resource::read(&format!("runs/{run}/epochs/{epoch}/end"));
+            prop_assert_eq!(read.ok(), Some(Resource::End(run.parse().expect("a good name"), Epoch(epoch))));
         }
     }
 }

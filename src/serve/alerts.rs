@@ -27,7 +27,7 @@ const REASON_CHARS_MAX: usize = 512;
 /// A message. Keys that are not named here are Alertmanager's business, and new ones may come.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Message {
+pub(super) struct Message {
     alerts: Vec<Alert>,
     #[serde(default)]
     truncated_alerts: u64,
@@ -49,6 +49,18 @@ struct Alert {
 enum Status {
     Firing,
     Resolved,
+}
+
+#[cfg(any(test, fuzzing))]
+impl Message {
+    /// Asserts what holds of every message that can be read.
+    pub(super) fn check(&self) {
+        for alert in &self.alerts {
+            let reason = alert.reason();
+            assert!(reason.chars().count() <= REASON_CHARS_MAX && !reason.contains(char::is_control), "{reason:?}");
+            let _ = alert.run();
+        }
+    }
 }
 
 impl Alert {
@@ -184,5 +196,29 @@ mod tests {
         told.annotations.insert("summary".into(), format!("it\nis so {}", "x".repeat(9999)));
         let reason = told.reason();
         assert!(reason.starts_with("alert Onset: it is so x") && reason.chars().count() == REASON_CHARS_MAX, "{reason}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_message_breaks_it(
+            status in "firing|resolved|[a-z]{0,4}",
+            label in "run|alertname|summary|\\PC{0,4}",
+            text in "\\PC{0,40}",
+            control in "[\\x00-\\x1f]{0,3}",
+            key in "[0-9a-f]{0,300}",
+            cut: proptest::sample::Index,
+        ) {
+            let text = format!("{text}{control}{text}");
+            let alert = json!({
+                "status": status, "labels": { label.as_str(): text, "alertname": text }, "annotations": { "summary": text },
+                "startsAt": key, "fingerprint": key,
+            });
+            let whole = json!({ "alerts": [alert], "truncatedAlerts": 1 }).to_string();
+            for body in [whole.as_bytes(), &whole.as_bytes()[..cut.index(whole.len())]] {
+                if let Ok(message) = serde_json::from_slice::<Message>(body) {
+                    message.check();
+                }
+            }
+        }
     }
 }

@@ -1,0 +1,7 @@
+//! What Alertmanager's webhook sends.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|body: &[u8]| rotewatch::serve::fuzzing::alerts(body));

@@ -1,0 +1,11 @@
+//! Names of files in the inbox.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|name: &str| {
+    if rotewatch::inbox::takes(name) {
+        assert!(!name.contains(['/', '\\', '\0']) && !name.starts_with('.') && name.is_ascii());
+    }
+});
