@@ -461,7 +461,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_series_that_is_put_twice_stands_once_with_its_first_value_and_is_counted() {
+    fn case_18_a_series_that_is_put_twice_stands_once_and_is_counted() {
         let mut sheet = Sheet::default();
         for (run, value) in [("b", 1.0), ("a", 2.0), ("b", 3.0), ("a", 4.0), ("a", 5.0)] {
             sheet.put(&RUN_EPOCH, &[run], value);

@@ -52,7 +52,7 @@ def test_numpy_alone_is_alarmed_and_stops(binary):
     assert "memorizing" in output and output.splitlines()[-1].startswith("the neurons of layer hidden")
 
 
-def test_losses_are_the_same_while_the_daemon_is_killed(binary):
+def test_case_32_losses_are_the_same_while_the_daemon_is_killed(binary):
     with rotewatch.private_daemon() as daemon:
 
         def kill(epoch: int) -> None:

@@ -46,7 +46,7 @@ def bare():
 
 
 @pytest.mark.parametrize("kind", RUBBISH)
-def test_rubbish_changes_nothing_and_costs_little(stub, bare, kind, caplog):
+def test_case_32_rubbish_changes_nothing_and_costs_little(stub, bare, kind, caplog):
     stub.answers = RUBBISH[kind]
     began = time.monotonic()
     assert losses(watched()) == bare
@@ -62,7 +62,7 @@ def test_rubbish_in_the_answers_to_epochs_never_stops_a_training(stub, kind):
     assert not standing.stop and not standing.answered and standing.problem
 
 
-def test_nobody_there(bare, monkeypatch, caplog):
+def test_case_32_nobody_there(bare, monkeypatch, caplog):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         monkeypatch.setenv("ROTEWATCH_URL", f"http://127.0.0.1:{unused.getsockname()[1]}")

@@ -5,7 +5,6 @@ use std::time::Duration;
 use crossbeam_channel::bounded;
 use rotewatch::choices::OnFull;
 use rotewatch::clock::Stopwatch;
-use rotewatch::config::Config;
 use rotewatch::event::EpochMetrics;
 use rotewatch::gate::{Capacity, DropReason};
 use rotewatch::run::Run;
@@ -14,71 +13,11 @@ use rotewatch::units::Epoch;
 use rotewatch::{Monitor, Setup};
 
 use crate::support::activations::{declaration, judged, layer, send};
-use crate::support::monitored::{assert_conserved, config, dropped, monitor, scrape};
+use crate::support::monitored::{assert_conserved, config, dropped, monitor, scrape, slow};
 use crate::support::until::{DEADLINE, until};
 
 const ROWS: usize = 2048;
 const WIDE: [&str; 4] = ["a", "b", "c", "d"];
-
-/// Two frames of four wide layers fill the channel; measuring one epoch of them takes far longer than offering the next.
-fn slow(on_full: OnFull) -> Config {
-    let mut config = config();
-    config.sampling.on_full = Some(on_full);
-    config.limits.channel_frames = 2;
-    config
-}
-
-#[test]
-fn a_monitor_that_is_too_slow_drops_frames_counts_each_and_never_makes_the_tap_wait() {
-    let (subscriber, reports) = bounded(16);
-    let setup = Setup { config: slow(OnFull::Drop), subscribers: vec![subscriber], ..Setup::default() };
-    let monitor = Monitor::set_up(setup).expect("the monitor starts");
-    let tap = monitor.declare(declaration("slow", &WIDE)).expect("the name is free");
-    let layers = [layer(ROWS, 512, 1.0), layer(ROWS, 512, 2.0), layer(ROWS, 512, 3.0), layer(ROWS, 512, 4.0)];
-    let mut accepted = 0;
-    let mut refused = 0;
-    for epoch in 1..=3 {
-        // As quick as a trainer without anything to learn, until the monitor has fallen behind in this epoch.
-        let watch = Stopwatch::start();
-        let mut refused_in_epoch = 0;
-        while refused_in_epoch < 20 {
-            if send(&tap, epoch, ROWS, &layers) {
-                accepted += 1;
-            } else {
-                refused_in_epoch += 1;
-            }
-            let counts = monitor.flow();
-            let accounted = counts.measured + counts.dropped.iter().sum::<u64>();
-            assert!(accounted <= counts.offered && counts.queued <= 2, "{counts:?}");
-            assert!(watch.elapsed() < DEADLINE, "the monitor is quicker than this loop: {counts:?}");
-        }
-        refused += refused_in_epoch;
-        tap.end_epoch(Epoch(epoch), EpochMetrics::default());
-    }
-    until("a verdict on an epoch without frames", || {
-        // Until the monitor has caught up, an end may find no place and is left out.
-        let standing = tap.end_epoch_and_await(Epoch(4), EpochMetrics::default(), DEADLINE);
-        (standing.epoch == Some(Epoch(4))).then_some(())
-    });
-
-    let counts = monitor.flow();
-    assert_conserved(&counts);
-    assert_eq!((counts.offered, counts.queued), (accepted + refused, 0));
-    assert_eq!(counts.measured + dropped(&counts, DropReason::Late), accepted, "what had room was measured, or came late");
-    assert_eq!(dropped(&counts, DropReason::ChannelFull), refused);
-    assert_eq!(counts.tap_wait, Duration::ZERO);
-    assert_eq!(counts.rows_received, counts.measured * ROWS as u64);
-
-    let coverages: Vec<f64> = reports.try_iter().filter_map(|report| report.coverage).collect();
-    assert!(!coverages.is_empty() && coverages.iter().all(|share| (0.0..1.0).contains(share)), "{coverages:?}");
-
-    let seen = scrape(&monitor);
-    let sum = seen.value("frames_measured_total") + seen.sum("frames_dropped_total") + seen.value("channel_frames");
-    assert_eq!(seen.value("frames_offered_total"), sum);
-    assert_eq!(seen.value(r#"frames_dropped_total{reason="channel_full"}"#), refused as f64);
-    assert_eq!(seen.value("tap_wait_seconds_total"), 0.0);
-    assert_eq!(seen.value("channel_capacity_frames"), 2.0);
-}
 
 #[test]
 fn a_tap_that_may_wait_loses_nothing_and_its_waiting_is_counted() {

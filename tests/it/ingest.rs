@@ -8,16 +8,13 @@ use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
 
 use crate::support::activations::{declaration, judged, layer, send};
-use crate::support::client::{ATTEMPT, Client, NEXT_ATTEMPT, daemon, daemon_with, document, frame, serialized};
-use crate::support::http::{exchange, get};
+use crate::support::client::{ALARMING, ATTEMPT, Client, daemon, daemon_with, document, frame, serialized};
+use crate::support::http::get;
 use crate::support::monitored::{assert_conserved, config, dropped, monitor, scrape};
 use crate::support::process::{ended, rotewatch, text};
 use crate::support::until::until;
 
 const ROWS: usize = 600;
-
-/// A run in which memorization is found: both signals are high at epoch 2 and fall from there.
-const ALARMING: [f32; 6] = [0.2, 3.0, 4.0, 4.0, 1.5, 1.0];
 
 #[test]
 fn the_numbers_are_those_that_measure_gives_of_the_same_file() {
@@ -123,45 +120,6 @@ fn wide_layers_are_sampled_by_seed() {
 }
 
 #[test]
-fn a_frame_sent_again_counts_once_and_another_under_its_key_is_refused() {
-    let daemon = daemon();
-    let client = &daemon.client;
-    document(&client.declare("run", ATTEMPT, &["a"]), 200);
-    let body = frame(&[("a", &layer(ROWS, 4, 2.0))]);
-    assert_eq!(document(&client.activations("run", 0, 0, &body), 202), json!({ "queued": true }));
-    assert_eq!(document(&client.activations("run", 0, 0, &body), 202), json!({ "duplicate": true }));
-    let other = frame(&[("a", &layer(ROWS, 4, 3.0))]);
-    let refused = document(&client.activations("run", 0, 0, &other), 409);
-    assert!(refused["error"].as_str().is_some_and(|reason| reason.contains("frame 0 of epoch 0")), "{refused}");
-    assert_eq!(document(&client.activations("run", 0, 1, &other), 202), json!({ "queued": true }));
-    client.judged("run", 0);
-    assert_eq!(document(&client.activations("run", 0, 1, &other), 202), json!({ "duplicate": true }), "also after the end");
-    let counts = daemon.monitor.flow();
-    assert_conserved(&counts);
-    assert_eq!((counts.offered, counts.measured), (2, 2));
-    let again = client.judged("run", 0);
-    assert_eq!(again["epoch"], 0, "an end sent again tells what is known");
-    assert_eq!(client.read("runs/run/epochs")["epochs"].as_array().map(Vec::len), Some(1));
-}
-
-#[test]
-fn a_layer_whose_width_changed_is_left_out_and_named() {
-    let daemon = daemon();
-    let client = &daemon.client;
-    document(&client.declare("run", ATTEMPT, &["a", "b"]), 200);
-    let (narrow, wide) = (layer(ROWS, 4, 2.0), layer(ROWS, 6, 2.0));
-    document(&client.activations("run", 0, 0, &frame(&[("a", &narrow), ("b", &narrow)])), 202);
-    let taken = document(&client.activations("run", 0, 1, &frame(&[("a", &narrow), ("b", &wide)])), 202);
-    assert_eq!(taken["rejected"], json!({ "b": "it has 6 neurons and had 4" }));
-    let taken = document(&client.activations("run", 0, 2, &frame(&[("b", &wide)])), 202);
-    assert!(taken["rejected"]["b"].is_string(), "{taken}");
-    client.judged("run", 0);
-    let counts = daemon.monitor.flow();
-    assert_conserved(&counts);
-    assert_eq!((counts.measured, dropped(&counts, DropReason::Rejected)), (2, 1));
-}
-
-#[test]
 fn every_refusal_has_its_status_and_its_reason() {
     let daemon = daemon_with(|config| config.limits.body = 1 << 20);
     let client = &daemon.client;
@@ -258,33 +216,6 @@ fn every_refusal_has_its_status_and_its_reason() {
 }
 
 #[test]
-fn nothing_changes_without_the_token_nor_for_a_foreign_page() {
-    let daemon = daemon();
-    let client = &daemon.client;
-    document(&client.declare("run", ATTEMPT, &["a"]), 200);
-    let body = frame(&[("a", &layer(ROWS, 4, 2.0))]);
-    let end = format!("runs/run/epochs/0/end?attempt={ATTEMPT}");
-    let activations = format!("runs/run/epochs/0/activations?attempt={ATTEMPT}&seq=0");
-    let finish = format!("runs/run/finish?attempt={ATTEMPT}");
-    let routes = [("PUT", "runs/run"), ("POST", &activations), ("POST", &end), ("POST", &finish), ("POST", "runs/run/stop")];
-    for (method, path) in routes {
-        for token in ["", "wrong", &client.token[1..], &format!("{}x", client.token)] {
-            let stranger = Client { token: token.to_owned(), ..client.clone() };
-            let answer = stranger.send(method, path, &body);
-            document(&answer, 401);
-            assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
-        }
-        let (length, bearer) = (body.len().to_string(), format!("Bearer {}", client.token));
-        let bare = [("Host", "localhost"), ("Content-Length", length.as_str())];
-        assert_eq!(exchange(client.address, method, &format!("/api/v1/{path}"), &bare, &body).status, 401);
-        let foreign = [("Host", "evil.example"), ("Content-Length", &length), ("Authorization", &bearer)];
-        assert_eq!(exchange(client.address, method, &format!("/api/v1/{path}"), &foreign, &body).status, 403);
-    }
-    assert_eq!(daemon.monitor.flow().offered, 0);
-    assert_eq!(client.read("runs/run")["status"], "training");
-}
-
-#[test]
 fn a_training_in_this_process_takes_no_foreign_runs_and_can_be_read() {
     let monitor = monitor(config());
     let _tap = monitor.declare(declaration("own", &["a"])).expect("the name is free");
@@ -292,33 +223,6 @@ fn a_training_in_this_process_takes_no_foreign_runs_and_can_be_read() {
     document(&client.declare("foreign", ATTEMPT, &["a"]), 403);
     until("the run", || (client.read("runs")["runs"][0]["run"] == "own").then_some(()));
     assert_eq!(client.read("runs/own")["declared_layers"], json!(["a"]));
-}
-
-#[test]
-fn an_attempt_is_replaced_only_once_it_is_idle_and_the_next_begins_anew() {
-    let busy = daemon();
-    document(&busy.client.declare("run", ATTEMPT, &["a"]), 200);
-    let refused = document(&busy.client.declare("run", NEXT_ATTEMPT, &["a"]), 409);
-    assert!(refused["error"].as_str().is_some_and(|reason| reason.contains(ATTEMPT)), "{refused}");
-    document(&busy.client.finish("run"), 200);
-    document(&busy.client.declare("run", NEXT_ATTEMPT, &["a"]), 200);
-
-    let idle = daemon_with(|config| config.limits.idle_seconds = 0);
-    let client = &idle.client;
-    document(&client.declare("run", ATTEMPT, &["a", "b"]), 200);
-    for (epoch, signal) in (0..).zip(ALARMING) {
-        let body = frame(&[("a", &layer(ROWS, 12, 2.0)), ("b", &layer(ROWS, 12, signal))]);
-        document(&client.activations("run", epoch, 0, &body), 202);
-        client.judged("run", epoch);
-    }
-    assert_eq!(client.read("runs/run/verdict")["verdict"], "memorizing");
-    document(&client.declare("run", NEXT_ATTEMPT, &["a", "b"]), 200);
-    let renewed = until("the new attempt", || {
-        let verdict = client.read("runs/run/verdict");
-        (verdict["attempt"] == NEXT_ATTEMPT).then_some(verdict)
-    });
-    assert_eq!((&renewed["verdict"], &renewed["epoch"], &renewed["stop"]), (&json!("too_early"), &Value::Null, &json!(false)));
-    document(&client.activations("run", 6, 0, &frame(&[("a", &layer(ROWS, 12, 2.0))])), 404);
 }
 
 #[test]

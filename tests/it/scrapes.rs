@@ -148,33 +148,3 @@ fn above_the_limit_histograms_go_first_and_runs_as_a_whole_stay() {
         assert_eq!(scrape(&daemon.monitor).value("series_limited_total"), 2.0 * left_out as f64);
     }
 }
-
-#[test]
-fn twenty_runs_of_ten_layers_are_scraped_and_a_storm_of_scrapers_holds_up_no_epoch() {
-    const STORM: usize = 200;
-    let daemon = daemon();
-    let client = &daemon.client;
-    let names: Vec<String> = (0..10).map(|place| format!("layer{place}")).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let activations = layer(600, 4, 2.0);
-    let layers: Vec<_> = names.iter().map(|name| (*name, &activations)).collect();
-    let body = frame(&layers);
-    for run in 0..20 {
-        let run = format!("run{run}");
-        document(&client.declare(&run, ATTEMPT, &names), 200);
-        document(&client.activations(&run, 0, 0, &body), 202);
-        client.judged(&run, 0);
-    }
-    let seen = scrape(&daemon.monitor);
-    assert_eq!(seen.series("layer_neurons").count(), 200);
-    let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let ask = || get(client.address, "/metrics").status;
-        let asking: Vec<_> = (0..STORM).map(|_| scope.spawn(ask)).collect();
-        document(&client.activations("run0", 1, 0, &body), 202);
-        client.judged("run0", 1);
-        asking.into_iter().map(|thread| thread.join().expect("somebody answers")).collect()
-    });
-    assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
-    assert!(statuses.contains(&200));
-    assert_eq!(scrape(&daemon.monitor).value(r#"run_epoch{run="run0"}"#), 1.0, "who asks later is served again");
-}

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
+use crate::support::certificate::folder_with_certificate;
 use crate::support::http::request;
 use crate::support::need::or_skip;
-use crate::support::process::{ended, rotewatch, text};
+use crate::support::process::{rotewatch, text};
 use crate::support::running::Running;
 use crate::support::until::until;
 
@@ -24,15 +25,6 @@ fn hash() -> String {
 /// `alice:secret` and `alice:guess`, base64.
 const RIGHT: &str = "Basic YWxpY2U6c2VjcmV0";
 const WRONG: &str = "Basic YWxpY2U6Z3Vlc3M=";
-
-/// A folder with a certificate for 127.0.0.1, its key, and that certificate.
-fn folder_with_certificate() -> (tempfile::TempDir, CertificateDer<'static>) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
-    fs::write(folder.path().join("a.crt"), made.cert.pem()).expect("the folder is writable");
-    fs::write(folder.path().join("a.key"), made.signing_key.serialize_pem()).expect("the folder is writable");
-    (folder, made.cert.der().clone())
-}
 
 fn serve(web: &Path, state: &Path) -> Running {
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--state", text(state), "--web-config", text(web)];
@@ -101,34 +93,6 @@ fn a_daemon_serves_tls_asks_for_a_password_and_follows_its_file() {
         get_encrypted(address, &other_certificate, "").ok().filter(|answer| answer.0 == 200)
     });
     assert!(get_encrypted(address, &certificate, "").is_err(), "the old one has gone");
-}
-
-#[test]
-fn a_file_that_cannot_be_used_at_the_start_ends_it_with_one_clear_line() {
-    let (folder, _) = folder_with_certificate();
-    let web = folder.path().join("web.yml");
-    fs::write(folder.path().join("empty.crt"), "").expect("the folder is writable");
-    let table = [
-        ("tls_server_config: {cert_file: a.crt}", "tls_server_config.cert_file is there, but not key_file or key"),
-        ("tls_server_config: {cert_file: a.crt, key_file: gone.key}", "gone.key: cannot be read"),
-        ("tls_server_config: {cert_file: empty.crt, key_file: a.key}", "there is no certificate in it"),
-        ("tls_server_config: {cert_file: a.crt, key_file: a.crt}", "tls_server_config.key_file"),
-        ("basic_auth_users: {alice: secret}", "basic_auth_users.alice: not a bcrypt hash"),
-        ("tls_server_confg: {}", "did you mean `tls_server_config`?"),
-        // promtool takes this one: without an authority Go trusts all that the system trusts.
-        (
-            "tls_server_config: {cert_file: a.crt, key_file: a.key, client_auth_type: RequireAndVerifyClientCert}",
-            "tls_server_config.client_auth_type is there, but not client_ca_file or client_ca",
-        ),
-    ];
-    for (written, says) in table {
-        fs::write(&web, written).expect("the folder is writable");
-        let state = folder.path().join("state");
-        let refused =
-            ended(&mut rotewatch(["serve", "--listen", "127.0.0.1:0", "--state", text(&state), "--web-config", text(&web)]));
-        assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{written}");
-        assert!(refused.stderr.contains(says) && refused.stderr.trim().lines().count() == 1, "{written}: {}", refused.stderr);
-    }
 }
 
 /// Whether the program takes a file: it starts, or it refuses to.

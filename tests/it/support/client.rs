@@ -10,7 +10,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::activations::predictions;
+use super::activations::{layer, predictions};
 use super::http::{Answer, exchange, get};
 use super::monitored::config;
 
@@ -18,6 +18,10 @@ use super::monitored::config;
 pub const ATTEMPT: &str = "00000000000000aa";
 /// Another one.
 pub const NEXT_ATTEMPT: &str = "00000000000000ab";
+/// A run in which memorization is found: both signals are high at epoch 2 and fall from there.
+pub const ALARMING: [f32; 6] = [0.2, 3.0, 4.0, 4.0, 1.5, 1.0];
+/// What [`Client::alarming`] says that its run is looked at with.
+pub const ALARMING_PROBE: &str = "600 rows";
 /// Long enough for any verdict here.
 const WAIT: &str = "30";
 
@@ -100,6 +104,22 @@ impl Client {
     /// Ends [`ATTEMPT`].
     pub fn finish(&self, run: &str) -> Answer {
         self.send("POST", &format!("runs/{run}/finish?attempt={ATTEMPT}"), br#"{"status": "finished"}"#)
+    }
+
+    /// Trains a run until its alarm, epoch by epoch.
+    ///
+    /// # Panics
+    /// If an epoch is not committed.
+    pub fn alarming(&self, run: &str) {
+        let layers = ["hidden1", "<b>\"hidden2\""];
+        let declaration = json!({ "attempt": ATTEMPT, "layers": layers, "framework": "test", "probe_digest": ALARMING_PROBE });
+        document(&self.send("PUT", &format!("runs/{run}"), declaration.to_string().as_bytes()), 200);
+        for (epoch, signal) in (0..).zip(ALARMING) {
+            let layers = [layer(600, 12, 2.0), layer(600, 12, signal)];
+            let body = frame(&[("hidden1", &layers[0]), ("<b>\"hidden2\"", &layers[1])]);
+            document(&self.activations(run, epoch, 0, &body), 202);
+            assert_eq!(self.judged(run, epoch)["committed_epoch"], epoch);
+        }
     }
 
     /// What can be read without a token.

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use rotewatch::choices::OnFull;
 use rotewatch::config::Config;
 use rotewatch::gate::{DropReason, FlowCounts};
 use rotewatch::{Monitor, Setup};
@@ -11,6 +12,14 @@ use super::exposition::Exposition;
 /// The defaults, on a port of its own.
 pub fn config() -> Config {
     Config { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), ..Config::default() }
+}
+
+/// Two frames of four wide layers fill the channel; measuring one epoch of them takes far longer than offering the next.
+pub fn slow(on_full: OnFull) -> Config {
+    let mut config = config();
+    config.sampling.on_full = Some(on_full);
+    config.limits.channel_frames = 2;
+    config
 }
 
 /// Starts a monitor.

@@ -5,11 +5,12 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use super::process::Ended;
+use super::process::{Ended, rotewatch, text};
 use super::until::until;
 
 /// A command that runs beside its test.
@@ -33,6 +34,11 @@ impl Running {
             gather(child.stderr.take().expect("stderr is a pipe"), &stderr),
         ];
         Running { child, stdout, stderr, readers }
+    }
+
+    /// Starts a daemon on a free port, with a state folder of its own.
+    pub fn serve(state: &Path, flags: &[&str]) -> Self {
+        Running::start(rotewatch(["serve", "--listen", "127.0.0.1:0", "--state", text(state)]).args(flags))
     }
 
     /// Everything on stdout so far.
@@ -108,6 +114,17 @@ impl Running {
             let (address, _) = rest.split_once('/')?;
             Some(address.parse().expect("an address stands between http:// and /"))
         })
+    }
+
+    /// The most memory that it has had, in bytes.
+    ///
+    /// # Panics
+    /// If it is gone.
+    pub fn peak_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("the process is there");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kibibytes << 10
     }
 
     /// The names of its threads, cut off after 15 bytes by Linux.

@@ -92,7 +92,7 @@ fn changed_thresholds_act_on_the_next_epoch() {
 }
 
 #[test]
-fn a_wrong_file_keeps_the_old_configuration_says_why_once_and_a_good_edit_recovers() {
+fn case_25_a_wrong_file_is_told_once_and_a_good_edit_recovers() {
     let scene = Scene::new();
     let tap = scene.monitor.declare(declaration("kept", &["a"])).expect("the name is free");
     for epoch in 0..4 {
@@ -121,7 +121,7 @@ fn a_wrong_file_keeps_the_old_configuration_says_why_once_and_a_good_edit_recove
 }
 
 #[test]
-fn a_deleted_file_keeps_the_old_configuration_until_it_is_back() {
+fn case_25_a_deleted_file_is_missed_and_found_again() {
     let scene = Scene::new();
     fs::remove_file(&scene.path).expect("the folder is writable");
     scene.judged(0.0);
@@ -133,7 +133,7 @@ fn a_deleted_file_keeps_the_old_configuration_until_it_is_back() {
 }
 
 #[test]
-fn a_half_written_file_keeps_the_old_configuration() {
+fn case_25_a_half_written_file_acts_not_at_all() {
     let scene = Scene::new();
     for half in ["", "\n", "listen: 127.0.0.1:0\ndetect: {smooth: 3", "listen: [127.0", "listen: 127.0.0.1:0\ndetect:\n  smooth:"]
     {
@@ -146,7 +146,7 @@ fn a_half_written_file_keeps_the_old_configuration() {
 }
 
 #[test]
-fn a_key_that_needs_a_restart_is_refused_by_name_and_nothing_of_the_file_acts() {
+fn case_25_a_key_that_needs_a_restart_is_refused_by_name() {
     let scene = Scene::new();
     scene.write(&format!("{LISTEN}detect:\n  smooth: 7\nmeasures:\n  bins: 12\nlimits:\n  channel_frames: 3\n"));
     scene.judged(0.0);
@@ -158,7 +158,7 @@ fn a_key_that_needs_a_restart_is_refused_by_name_and_nothing_of_the_file_acts() 
 }
 
 #[test]
-fn a_file_under_a_storm_of_edits_ends_as_it_was_written_last() {
+fn case_25_a_storm_of_edits_ends_as_it_was_written_last() {
     let scene = Scene::new();
     for edit in 0..200_u32 {
         let smooth = edit % 90 + 1;

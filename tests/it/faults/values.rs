@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, bounded};
+use rotewatch::config::Binning;
 use rotewatch::event::{EpochMetrics, LayerActivations};
 use rotewatch::report::EpochReport;
 use rotewatch::units::Epoch;
@@ -34,7 +35,7 @@ fn assert_numbers(seen: &Exposition) {
 }
 
 #[test]
-fn values_that_are_not_numbers_are_masked_one_by_one_and_counted() {
+fn case_01_values_that_are_no_numbers_are_masked_one_by_one() {
     let (monitor, reports) = started();
     let tap = monitor.declare(declaration("holes", &["a"])).expect("the name is free");
     let whole = layer(ROWS, 16, 3.0);
@@ -59,7 +60,7 @@ fn values_that_are_not_numbers_are_masked_one_by_one_and_counted() {
 }
 
 #[test]
-fn a_layer_of_nothing_but_nan_is_skipped_and_frees_no_alarm() {
+fn case_01_a_layer_of_nothing_but_nan_is_skipped_and_frees_no_alarm() {
     let (monitor, reports) = started();
     let tap = monitor.declare(declaration("diverged", &["sound", "diverged"])).expect("the name is free");
     for epoch in 0..4 {
@@ -82,7 +83,7 @@ fn a_layer_of_nothing_but_nan_is_skipped_and_frees_no_alarm() {
 }
 
 #[test]
-fn a_layer_that_is_missing_from_an_epoch_does_not_lend_its_judgement_to_another() {
+fn case_01_a_missing_layer_lends_its_judgement_to_no_other() {
     let (monitor, _reports) = started();
     let tap = monitor.declare(declaration("gap", &["early", "last"])).expect("the name is free");
     for epoch in 0..4 {
@@ -97,7 +98,7 @@ fn a_layer_that_is_missing_from_an_epoch_does_not_lend_its_judgement_to_another(
 }
 
 #[test]
-fn a_layer_of_constants_has_no_entropy_no_information_and_is_counted() {
+fn case_02_constants_have_no_entropy_and_are_counted() {
     let (monitor, reports) = started();
     let tap = monitor.declare(declaration("dead", &["dead", "half"])).expect("the name is free");
     let mut half = layer(ROWS, 16, 3.0);
@@ -121,7 +122,7 @@ fn a_layer_of_constants_has_no_entropy_no_information_and_is_counted() {
 }
 
 #[test]
-fn denormals_and_the_largest_floats_stay_within_the_bounds_of_entropy() {
+fn case_03_denormals_and_the_largest_floats_keep_to_the_bounds() {
     let (monitor, reports) = started();
     let tap = monitor.declare(declaration("extreme", &["a"])).expect("the name is free");
     let extremes = [f32::MIN_POSITIVE / 4.0, f32::MAX, f32::MIN, -0.0, 1e38, -1e-45, 1.0];
@@ -139,7 +140,7 @@ fn denormals_and_the_largest_floats_stay_within_the_bounds_of_entropy() {
 }
 
 #[test]
-fn too_few_rows_for_the_bins_are_used_for_no_verdict() {
+fn case_05_too_few_rows_are_used_for_no_verdict() {
     let (monitor, reports) = started();
     let tap = monitor.declare(declaration("few", &["a"])).expect("the name is free");
     for (epoch, signal) in (0..).zip([1.0, 8.0, 8.0, 8.0, 0.5, 0.5, 0.5]) {
@@ -153,7 +154,7 @@ fn too_few_rows_for_the_bins_are_used_for_no_verdict() {
 }
 
 #[test]
-fn a_loss_that_diverged_leaves_no_nan_in_the_metrics() {
+fn case_01_a_loss_that_diverged_leaves_no_nan() {
     let (monitor, _reports) = started();
     let tap = monitor.declare(declaration("loss", &["a"])).expect("the name is free");
     assert!(send(&tap, 1, ROWS, &[layer(ROWS, 16, 3.0)]));
@@ -162,4 +163,22 @@ fn a_loss_that_diverged_leaves_no_nan_in_the_metrics() {
     let seen = scrape(&monitor);
     assert_eq!(seen.value(r#"run_metric{name="train_accuracy",run="loss"}"#), 0.1);
     assert_numbers(&seen);
+}
+
+#[test]
+fn case_03_an_outlier_flattens_bins_of_equal_width_and_not_those_of_equal_frequency() {
+    for (binning, flattened) in [(Binning::EqualWidth, true), (Binning::EqualFrequency, false)] {
+        let mut config = config();
+        config.measures.binning = binning;
+        let (subscriber, reports) = bounded(1);
+        let monitor = Monitor::set_up(Setup { config, subscribers: vec![subscriber], ..Setup::default() }).expect("it starts");
+        let tap = monitor.declare(declaration("outlier", &["a"])).expect("the name is free");
+        let mut outlier = layer(ROWS, 4, 3.0);
+        outlier.values[..4].fill(1e30);
+        assert!(send(&tap, 1, ROWS, &[outlier]));
+        judged(&tap, 1);
+        let report = reports.recv().expect("an epoch was judged");
+        let entropies = &report.layers[0].measures.entropy_neuron_nats;
+        assert!(entropies.iter().all(|nats| (*nats < 0.1) == flattened), "{binning}: {entropies:?}");
+    }
 }

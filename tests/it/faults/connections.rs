@@ -1,0 +1,97 @@
+//! Clients that dawdle, and more connections than there are file descriptors.
+
+use std::fs;
+use std::process::Command;
+
+use crate::support::client::{ATTEMPT, Client, daemon_with, document};
+use crate::support::exposition::Exposition;
+use crate::support::http::get;
+use crate::support::process::{rotewatch, text};
+use crate::support::raw::Raw;
+use crate::support::running::Running;
+use crate::support::until::until;
+
+/// The head of a request that never ends.
+const HALF_A_HEAD: &str = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Slow: ";
+
+#[test]
+fn case_11_slow_heads_keep_nobody_out_and_are_closed() {
+    let daemon = daemon_with(|config| config.limits.connections = 20);
+    let address = daemon.client.address;
+    let mut slow: Vec<Raw> = Vec::new();
+    for _ in 0..60 {
+        let mut connection = Raw::open(address);
+        connection.send(HALF_A_HEAD);
+        slow.push(connection);
+        assert_eq!(get(address, "/metrics").status, 200, "with {} that dawdle", slow.len());
+    }
+    until("those above the limit to be closed", || (slow.iter().filter(|one| !one.is_closed()).count() <= 20).then_some(()));
+    let left = slow.iter().filter(|one| !one.is_closed()).count();
+    assert!(left >= 15, "no more than needed are closed at once: {left} are left");
+    until("the others, however they drip", || {
+        slow.retain_mut(|one| one.send("x") && !one.is_closed());
+        slow.is_empty().then_some(())
+    });
+    assert_eq!(get(address, "/metrics").status, 200);
+}
+
+#[test]
+fn case_11_a_body_that_drips_is_refused() {
+    let daemon = daemon_with(|_| ());
+    let client = &daemon.client;
+    document(&client.declare("run", ATTEMPT, &["a"]), 200);
+    let mut slow = Raw::open(client.address);
+    let head = format!(
+        "POST /api/v1/runs/run/epochs/0/activations?attempt={ATTEMPT}&seq=0 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \
+         {}\r\nContent-Length: 1000000\r\n\r\n",
+        client.token
+    );
+    slow.send(head);
+    until("the end of patience", || {
+        slow.send("x");
+        let refused = r#"http_requests_total{code="408",route="/api/v1/runs/{run}/epochs/{epoch}/activations"}"#;
+        Exposition::scrape(client.address).get(refused).map(drop)
+    });
+    assert_eq!(slow.refusal(), Some(408));
+}
+
+#[test]
+fn case_11_a_reader_that_takes_nothing_is_left() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let mut daemon = Running::serve(state.path(), &[]);
+    let address = daemon.served_address();
+    let sockets = || {
+        let open = fs::read_dir(format!("/proc/{}/fd", daemon.id())).expect("the process is there");
+        open.flatten().filter(|open| fs::read_link(open.path()).is_ok_and(|to| text(&to).starts_with("socket:"))).count()
+    };
+    let idle = sockets();
+    let page = get(address, "/").body;
+    let plotly = page.split('"').find(|part| part.starts_with("/assets/plotly-")).expect("the page draws");
+    until("an idle daemon", || (sockets() == idle).then_some(()));
+    // Far more than the buffers of two sockets hold.
+    let asked = format!("GET {plotly} HTTP/1.1\r\nHost: localhost\r\n\r\n").repeat(16);
+    let mut lazy: Vec<Raw> = (0..5).map(|_| Raw::open(address)).collect();
+    assert!(lazy.iter_mut().all(|one| one.send(&asked)));
+    until("their connections", || (sockets() == idle + lazy.len()).then_some(()));
+    until("the end of patience", || (sockets() == idle).then_some(()));
+    let one_answer = get(address, plotly).body.len();
+    assert!(lazy.iter_mut().all(|one| one.rest().len() < 16 * one_answer), "nobody got everything");
+}
+
+#[test]
+fn case_29_without_file_descriptors_it_serves_who_asks() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let serve = rotewatch(["serve", "--listen", "127.0.0.1:0", "--state", text(state.path())]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 64; exec \"$0\" \"$@\""]).arg(serve.get_program()).args(serve.get_args());
+    let mut daemon = Running::start(&mut limited);
+    let client = Client::of(daemon.served_address(), state.path());
+    let idle: Vec<Raw> = (0..200).map(|_| Raw::open(client.address)).collect();
+    daemon.warns("connections cannot be accepted");
+    for _ in 0..5 {
+        assert_eq!(get(client.address, "/metrics").status, 200);
+    }
+    drop(idle);
+    document(&client.declare("run", ATTEMPT, &["a"]), 200);
+    assert!(!daemon.has_ended());
+}

@@ -1,0 +1,179 @@
+//! The daemon is killed; the history is damaged, full, or held by another.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use rotewatch::clock::Stopwatch;
+use rotewatch::store::{Epochs, Reader};
+use rotewatch::{Monitor, Setup};
+use rusqlite::Connection;
+
+use crate::support::activations::layer;
+use crate::support::client::{ALARMING, ATTEMPT, Client, daemon_with, document, frame};
+use crate::support::http::get;
+use crate::support::monitored::{config, scrape};
+use crate::support::running::Running;
+use crate::support::until::until;
+
+const ROWS: usize = 200;
+/// How often the daemon is killed where nobody asks for more: `ROTEWATCH_KILLS`, which `make kills` sets.
+const KILLS: u32 = 20;
+/// What a restart may take. The figure is kept in benches/record; on a machine that is busy with other things it takes longer.
+const RESTART: Duration = Duration::from_secs(20);
+
+#[test]
+fn case_21_everything_acknowledged_survives_kill_9() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let body = frame(&[("a", &layer(ROWS, 8, 2.0))]);
+    let mut acknowledged: BTreeMap<(String, String), u64> = BTreeMap::new();
+    let kills = std::env::var("ROTEWATCH_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
+    for kill in 0..kills {
+        let starting = Stopwatch::start();
+        let mut daemon = Running::serve(state.path(), &[]);
+        let client = Client::of(daemon.served_address(), state.path());
+        let restart = starting.elapsed();
+        assert!(restart < RESTART, "restart {kill} took {restart:?}");
+        let (run, attempt) = (format!("run{}", kill % 3), format!("{kill:016x}"));
+        document(&client.declare(&run, &attempt, &["a"]), 200);
+        for epoch in 0..=kill % 4 {
+            let frame = format!("runs/{run}/epochs/{epoch}/activations?attempt={attempt}&seq=0");
+            document(&client.send("POST", &frame, &body), 202);
+            // The last one is still being measured or written when the daemon dies.
+            let wait = if epoch == kill % 4 { 0 } else { 30 };
+            let end = format!("runs/{run}/epochs/{epoch}/end?attempt={attempt}&wait={wait}");
+            if let Some(committed) = document(&client.send("POST", &end, b"{}"), 200)["committed_epoch"].as_u64() {
+                acknowledged.insert((run.clone(), attempt.clone()), committed);
+            }
+        }
+        daemon.signal("KILL");
+        daemon.end();
+        let connection = Connection::open(state.path().join("history.sqlite")).expect("the history is there");
+        let check: String = connection.query_row("PRAGMA quick_check", [], |row| row.get(0)).expect("it can be checked");
+        assert_eq!(check, "ok", "after kill {kill}");
+        drop(connection);
+        let history = Reader::of(state.path()).snapshot().expect("it can be read").expect("it is there");
+        for ((run, attempt), newest) in &acknowledged {
+            let name = run.parse().expect("a good name");
+            let stored = history.run(&name, attempt.parse().ok()).expect("it can be read").expect("it is there");
+            let epochs = history.epochs(&stored, Epochs::ALL).expect("they can be read");
+            let there: Vec<u32> = epochs.iter().map(|epoch| epoch.summary.epoch.0).collect();
+            assert!((0..=*newest as u32).all(|epoch| there.contains(&epoch)), "{run} {attempt}: {newest} of {there:?}");
+            assert!(epochs.iter().all(|epoch| epoch.summary.layers.len() == 1), "no half epoch");
+        }
+    }
+    assert!(!acknowledged.is_empty());
+}
+
+#[test]
+fn case_21_no_restart_makes_a_hook_fire_twice() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let start = || {
+        let hooks = "hooks: [{name: file, command: {argv: [sh, -c, 'echo told >> told']}}]\n";
+        let parsed = rotewatch::config::Config::parse(hooks, "test").expect("it is right");
+        let config = rotewatch::config::Config { state: Some(state.path().to_owned()), hooks: parsed.hooks, ..config() };
+        let monitor = Monitor::set_up(Setup { config, ingest: true, history: true, ..Setup::default() }).expect("it starts");
+        let client = Client::of(monitor.address().expect("HTTP is on"), state.path());
+        (monitor, client)
+    };
+    let (monitor, client) = start();
+    client.alarming("run");
+    let told = || fs::read_to_string(state.path().join("told")).unwrap_or_default().lines().count();
+    until("the hook", || (told() == 1).then_some(()));
+    assert_eq!(monitor.close(), Vec::<&str>::new());
+    // As after a crash before the commit: the alarm is raised again, since its epochs are sent again.
+    let connection = Connection::open(state.path().join("history.sqlite")).expect("the history is there");
+    connection
+        .execute_batch(
+            "PRAGMA foreign_keys = on; DELETE FROM epochs; DELETE FROM findings; \
+                   UPDATE runs SET newest_epoch = NULL, epochs = 0, standing = NULL",
+        )
+        .expect("it can be changed");
+    drop(connection);
+    let (monitor, client) = start();
+    client.alarming("run");
+    let suppressed = || scrape(&monitor).get(r#"hook_attempts_total{hook="file",result="suppressed"}"#);
+    until("the second alarm", || suppressed().filter(|count| *count == 1.0));
+    assert_eq!(monitor.close(), Vec::<&str>::new());
+    assert_eq!(told(), 1);
+}
+
+#[test]
+fn case_22_a_damaged_history_is_set_aside() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    fs::write(state.path().join("history.sqlite"), "SQLite format 3\0 and nothing that follows from it").expect("a file");
+    let mut daemon = Running::serve(state.path(), &[]);
+    let client = Client::of(daemon.served_address(), state.path());
+    client.alarming("run");
+    let names = fs::read_dir(state.path()).expect("the folder").map(|entry| entry.expect("a file").file_name());
+    let aside: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with("history.sqlite.corrupt-")).collect();
+    assert_eq!(aside.len(), 1, "{aside:?}");
+    assert!(daemon.stderr().contains(&*aside[0].to_string_lossy()), "{}", daemon.stderr());
+    assert_eq!(client.read("runs/run")["committed_epoch"], ALARMING.len() - 1);
+}
+
+#[test]
+fn case_22_a_full_history_degrades_and_says_so() {
+    let daemon = daemon_with(|config| (config.history.bytes, config.history.matrix_epochs) = (1 << 20, 1000));
+    let client = &daemon.client;
+    document(&client.declare("run", ATTEMPT, &["a"]), 200);
+    let body = frame(&[("a", &layer(600, 200, 2.0))]);
+    let is_degraded = || scrape(&daemon.monitor).value("store_degraded") == 1.0;
+    let full = (0..1000).find(|epoch| {
+        document(&client.activations("run", *epoch, 0, &body), 202);
+        // Judged as ever, within the patience of the request.
+        client.judged("run", *epoch);
+        is_degraded()
+    });
+    let full = full.expect("a file of 1 MiB holds no more");
+    let standing = client.read("runs/run");
+    assert!(standing["committed_epoch"].as_u64().is_some_and(|committed| committed < u64::from(full)), "{standing}");
+    let epochs = client.read("runs/run/epochs")["epochs"].clone();
+    assert_eq!(epochs[full as usize]["committed"], false);
+    assert_eq!(epochs[0]["committed"], true);
+    assert!(scrape(&daemon.monitor).value(r#"store_errors_total{op="write"}"#) >= 1.0);
+    document(&client.activations("run", full + 1, 0, &body), 202);
+    assert_eq!(client.judged("run", full + 1)["epoch"], full + 1);
+}
+
+#[test]
+fn case_22_a_history_that_is_locked_delays_no_verdict_and_is_written_afterwards() {
+    let daemon = daemon_with(|_| ());
+    let client = &daemon.client;
+    document(&client.declare("run", ATTEMPT, &["a"]), 200);
+    let body = frame(&[("a", &layer(600, 8, 2.0))]);
+    document(&client.activations("run", 0, 0, &body), 202);
+    client.judged("run", 0);
+    let other = Connection::open(daemon.state.path().join("history.sqlite")).expect("the history is there");
+    other.execute_batch("BEGIN EXCLUSIVE").expect("nobody else holds it for long");
+    for epoch in 1..4 {
+        document(&client.activations("run", epoch, 0, &body), 202);
+        document(&client.send("POST", &format!("runs/run/epochs/{epoch}/end?attempt={ATTEMPT}"), b"{}"), 200);
+        until("the verdict", || (scrape(&daemon.monitor).value(r#"run_epoch{run="run"}"#) == f64::from(epoch)).then_some(()));
+    }
+    assert_eq!(get(client.address, "/-/ready").status, 200);
+    assert_eq!(client.read("runs/run")["committed_epoch"], 0);
+    other.execute_batch("ROLLBACK").expect("it is ours");
+    until("the commits", || (client.read("runs/run")["committed_epoch"] == 3).then_some(()));
+    until("an end of the degradation", || (scrape(&daemon.monitor).value("store_degraded") == 0.0).then_some(()));
+}
+
+#[test]
+fn case_22_a_history_that_is_damaged_while_it_is_written_is_set_aside() {
+    let daemon = daemon_with(|_| ());
+    let client = &daemon.client;
+    client.alarming("first");
+    assert_eq!(daemon.monitor.close(), Vec::<&str>::new());
+    let file = daemon.state.path().join("history.sqlite");
+    let mut bytes = fs::read(&file).expect("the history is there");
+    // Everything behind the first page, which tells the schema, is turned over.
+    bytes.iter_mut().skip(4096).for_each(|byte| *byte = !*byte);
+    fs::write(&file, bytes).expect("the folder is writable");
+    let config = rotewatch::config::Config { state: Some(daemon.state.path().to_owned()), ..config() };
+    let monitor = Monitor::set_up(Setup { config, ingest: true, history: true, ..Setup::default() }).expect("it starts");
+    let client = Client::of(monitor.address().expect("HTTP is on"), daemon.state.path());
+    client.alarming("second");
+    assert_eq!(get(client.address, "/metrics").status, 200);
+    let names = fs::read_dir(daemon.state.path()).expect("the folder").flatten();
+    assert!(names.map(|entry| entry.file_name()).any(|name| name.to_string_lossy().starts_with("history.sqlite.corrupt-")));
+}

@@ -1,0 +1,107 @@
+//! Hooks that hang, lie, redirect, fork and flood; alarms that come and go.
+
+use std::fs;
+
+use crate::support::activations::{judged, layer, send};
+use crate::support::client::daemon;
+use crate::support::hooked::{Scene, alarmed, epoch, receiver};
+use crate::support::monitored::scrape;
+use crate::support::until::{DEADLINE, until};
+use rotewatch::verdict::Verdict;
+
+const ROWS: usize = 600;
+
+#[test]
+fn case_23_hooks_that_hang_never_delay_a_report() {
+    let (hanging, told) = receiver(&[]);
+    let scene = Scene::new(&format!(
+        "\n- {{name: hangs, webhook: {{url: 'http://{hanging}/', timeout_seconds: 60, retries: 0}}}}\n- {{name: sleeps, command: \
+         {{argv: [sleep, '600'], timeout_seconds: 300}}}}\n"
+    ));
+    let tap = scene.run("unhindered");
+    let next = alarmed(&tap);
+    told.recv_timeout(DEADLINE).expect("the receiver was asked, and hangs");
+    for number in next..next + 20 {
+        epoch(&tap, number);
+    }
+    assert!(scene.outcomes.is_empty(), "twenty epochs were judged while the first hook hangs");
+    assert_eq!(scrape(&scene.monitor).value(r#"run_epoch{run="unhindered"}"#), f64::from(next + 19));
+}
+
+#[test]
+fn case_23_redirects_errors_and_link_local_addresses_end_in_a_counted_failure() {
+    let (redirecting, redirected) = receiver(&["302 Found\r\nLocation: http://169.254.169.254/latest/meta-data"]);
+    let (failing, failed) = receiver(&["500 Oops"]);
+    let (plain, _) = receiver(&["200 OK"]);
+    let scene = Scene::new(&format!(
+        "\n- {{name: redirects, webhook: {{url: 'http://{redirecting}/', retries: 0}}}}\n- {{name: fails, webhook: {{url: \
+         'http://{failing}/', retries: 1}}}}\n- {{name: metadata, webhook: {{url: 'http://169.254.169.254/', retries: 0}}}}\n- {{name: \
+         plain, webhook: {{url: 'https://{plain}/', timeout_seconds: 2, retries: 0}}}}\n"
+    ));
+    let tap = scene.run("told");
+    let next = alarmed(&tap);
+    let mut outcomes: Vec<_> = (0..4).map(|_| scene.outcome()).collect();
+    outcomes.sort_by_key(|outcome| outcome.hook.to_string());
+    let told: Vec<_> = outcomes.iter().map(|of| (of.hook.as_str(), of.result.as_str(), of.tries)).collect();
+    assert_eq!(told[0], ("fails", "failed", 2));
+    assert!(told[1..].iter().all(|(_, result, tries)| *result != "ok" && *tries == 1), "{told:?}");
+    assert!(outcomes[1].detail.contains("is not one that a hook may reach"), "{}", outcomes[1].detail);
+    assert_eq!((redirected.len(), failed.len()), (1, 2));
+    epoch(&tap, next);
+}
+
+#[test]
+fn case_24_a_command_that_hangs_forks_and_floods_is_ended_with_all_that_it_started() {
+    let scene = Scene::new(
+        "\n- {name: wild, command: {argv: [sh, -c, 'sleep 600 & echo $! > child; env > environment; trap \"\" TERM; yes'], timeout_seconds: \
+         1}}\n",
+    );
+    let tap = scene.run("told");
+    let next = alarmed(&tap);
+    epoch(&tap, next);
+    let outcome = scene.outcome();
+    assert_eq!((outcome.hook.as_str(), outcome.result.as_str()), ("wild", "timeout"));
+    let child = fs::read_to_string(scene.folder.path().join("child")).expect("the command ran in the state folder");
+    let stat = format!("/proc/{}/stat", child.trim());
+    until("the end of the child", || fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z ")).then_some(()));
+    let environment = fs::read_to_string(scene.folder.path().join("environment")).expect("it was written");
+    let foreign = |line: &&str| !["PATH", "PWD", "SHLVL", "_", "OLDPWD"].contains(&line.split('=').next().unwrap_or_default());
+    assert!(environment.lines().filter(foreign).all(|line| line.starts_with("ROTEWATCH_")), "{environment}");
+}
+
+#[test]
+fn case_24_hooks_cannot_be_set_over_http() {
+    let daemon = daemon();
+    let hook = br#"{"name": "mine", "command": {"argv": ["touch", "made"]}}"#;
+    for method in ["PUT", "POST", "PATCH"] {
+        for path in ["hooks", "hooks/mine", "config", "runs/run/hooks"] {
+            let status = daemon.client.send(method, path, hook).status;
+            assert!([404, 405].contains(&status), "{method} {path}: {status}");
+        }
+    }
+    assert_eq!(scrape(&daemon.monitor).series("hook_attempts_total").count(), 0);
+}
+
+#[test]
+fn case_34_a_signal_that_flaps_around_the_threshold_is_told_once() {
+    let scene = Scene::new("[{name: file, command: {argv: [sh, -c, 'cat >> told']}}]");
+    let tap = scene.run("flapping");
+    let next = alarmed(&tap);
+    let mut verdicts = Vec::new();
+    for number in next..next + 24 {
+        // Two epochs above the threshold and two below it, in turns: longer than what is smoothed away, shorter than what ends a verdict.
+        let signal = if number / 2 % 2 == 0 { 3.9 } else { 1.0 };
+        assert!(send(&tap, number, ROWS, &[layer(ROWS, 12, signal)]));
+        verdicts.push(matches!(judged(&tap, number).verdict, Verdict::Memorizing { .. }));
+    }
+    let changes = verdicts.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    assert!(changes <= 2, "{changes} changes of mind: {verdicts:?}");
+    scene.outcomes.recv_timeout(DEADLINE).expect("the first alarm");
+    let told = || fs::read_to_string(scene.folder.path().join("told")).unwrap_or_default();
+    let onsets: Vec<serde_json::Value> = told().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let mut keys: Vec<_> = onsets.iter().map(|told| (told["kind"].to_string(), told["onset_epoch"].to_string())).collect();
+    keys.sort();
+    let all = keys.len();
+    keys.dedup();
+    assert_eq!((keys.len(), all <= 2), (all, true), "no onset is told twice: {onsets:?}");
+}

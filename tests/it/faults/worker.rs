@@ -1,0 +1,106 @@
+//! A monitor that panics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use crossbeam_channel::{Sender, bounded};
+use rotewatch::app::detect_params;
+use rotewatch::board::Board;
+use rotewatch::choices::OnFull;
+use rotewatch::config::Config;
+use rotewatch::event::{EpochEnd, EpochMetrics, Event, Frame, LayerActivations};
+use rotewatch::gate::{Capacity, Gate};
+use rotewatch::hooks::Hooks;
+use rotewatch::info::MeasureParams;
+use rotewatch::metrics::Metrics;
+use rotewatch::monitor::{Downstream, MonitorParams, MonitorThread, Pasts};
+use rotewatch::retirement::RetirementParams;
+use rotewatch::run::Run;
+use rotewatch::units::Epoch;
+use rotewatch::window::WindowParams;
+
+use crate::support::activations::{declaration, layer};
+use crate::support::until::{DEADLINE, until};
+
+const ROWS: usize = 600;
+
+/// The monitor's thread without its tap, which would refuse what is sent here.
+struct Bare {
+    events: Sender<Event>,
+    gate: Arc<Gate>,
+    board: Arc<Board>,
+    metrics: Metrics,
+}
+
+impl Bare {
+    fn started() -> Self {
+        let config = Config::default();
+        let params = MonitorParams {
+            window: WindowParams { epochs: 1, rows: ROWS, seed: 0 },
+            measures: MeasureParams::default(),
+            rolling: 1,
+            reference: None,
+            retirement: RetirementParams { finished: Duration::MAX, silent: Duration::MAX, finished_runs: 9 },
+        };
+        let (hooks, feed) = Hooks::start(&[], None, Vec::new(), None).expect("a thread");
+        let gate = Gate::new(Capacity { frames: 9, bytes: 1 << 30 });
+        let board = Arc::<Board>::default();
+        let detect = Arc::new(ArcSwap::from_pointee(detect_params(&config)));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+        let downstream = Downstream { subscribers: Vec::new(), hooks: feed, history: None };
+        let pasts = Arc::<Pasts>::default();
+        let thread = MonitorThread::new(params, detect, pool, Arc::clone(&gate), Arc::clone(&board), downstream, pasts);
+        let (events, receiver) = bounded(9);
+        let (closing, closed) = bounded(0);
+        std::thread::spawn(move || {
+            let _alive = (hooks, closing);
+            thread.run(&receiver, &closed);
+        });
+        let metrics = Metrics::new(Arc::clone(&board), Arc::clone(&gate), Arc::default(), None, None, 50_000);
+        Bare { events, gate, board, metrics }
+    }
+
+    /// A frame of so many values, whatever its rows call for.
+    fn frame(&self, run: &Arc<Run>, epoch: u32, activations: LayerActivations) {
+        let permit = self.gate.admit(OnFull::Drop).expect("there is room");
+        let layers = vec![Some(activations)];
+        let frame = Frame { run: Arc::clone(run), epoch: Epoch(epoch), rows: ROWS, layers, predictions: None, permit };
+        self.events.send(Event::Frame(frame)).expect("the monitor lives");
+    }
+
+    /// Ends an epoch, and tells the newest one that was judged.
+    fn end(&self, run: &Arc<Run>, epoch: u32) -> Option<Epoch> {
+        let (reply, replied) = bounded(1);
+        let (run, metrics) = (Arc::clone(run), EpochMetrics::default());
+        let end = EpochEnd { run, epoch: Epoch(epoch), metrics, rows_offered: ROWS as u64, reply: Some(reply) };
+        self.events.send(Event::EpochEnd(end)).expect("the monitor lives");
+        replied.recv_timeout(DEADLINE).ok().and_then(|standing| standing.epoch)
+    }
+}
+
+#[test]
+fn case_10_a_panic_costs_its_run_an_epoch_and_when_repeated_the_daemon_its_readiness() {
+    let monitor = Bare::started();
+    let [poisonous, sound] = ["poisonous", "sound"].map(|name| Run::new(declaration(name, &["a"])));
+    let go_on = |epoch| {
+        monitor.frame(&sound, epoch, layer(ROWS, 8, 2.0));
+        assert_eq!(monitor.end(&sound, epoch), Some(Epoch(epoch)));
+    };
+    go_on(0);
+    for failure in 0..3 {
+        assert!(!monitor.board.is_failing(), "after {failure} failures");
+        // No tap lets such a frame through.
+        monitor.frame(&poisonous, failure, LayerActivations { neurons: 8, neurons_offered: 8, values: vec![1.0; 7] });
+        until("the frame", || (monitor.gate.counts().queued == 0).then_some(()));
+    }
+    until("it to be noticed", || monitor.board.is_failing().then_some(()));
+    assert!(monitor.metrics.expose().is_ok_and(|exposition| !exposition.body.is_empty()));
+    assert!(!monitor.gate.is_closed(), "the thread goes on");
+    go_on(1);
+    assert!(!monitor.board.is_failing(), "the next sound epoch is measured");
+    monitor.frame(&poisonous, 9, layer(ROWS, 8, 2.0));
+    assert_eq!(monitor.end(&poisonous, 9), Some(Epoch(9)), "the run goes on as well");
+    let counts = monitor.gate.counts();
+    assert_eq!((counts.offered, counts.measured, counts.dropped.iter().sum::<u64>()), (6, 3, 3));
+}
