@@ -98,8 +98,10 @@ pub struct Tensor<'a> {
 impl<'a> Tensor<'a> {
     /// Puts a tensor together; the caller has checked that `bytes` has the length that shape and element ask for.
     pub(super) fn new(name: String, element: Element, shape: Vec<usize>, order: Order, bytes: Cow<'a, [u8]>) -> Self {
-        let values: usize = shape.iter().product();
-        debug_assert!(element.bytes().is_none_or(|each| each * values == bytes.len()), "size checked by the reader");
+        // How many values an unknown element has is nobody's business, and may be more than can be counted.
+        let counted = |each: usize| shape.iter().try_fold(each as u128, |bytes, &extent| bytes.checked_mul(extent as u128));
+        let is_whole = |each: usize| counted(each) == Some(bytes.len() as u128);
+        debug_assert!(element.bytes().is_none_or(is_whole), "size checked by the reader");
         Self { name, element, shape, order, bytes }
     }
 

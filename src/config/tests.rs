@@ -57,7 +57,7 @@ fn every_key_can_be_set() {
                 shuffle_pairs: 0, ksg_pairs: 50, ksg_k: 5, threads: 2}\ndetect: {smooth: 1, quiet_epochs: 5, stop_on: [heuristic, \
                 example_level], example_level: {decline: 0.2, within_epochs: 9, decline_ever: 0.3, \
                 from_epoch: 7}, heuristic: {class_information_share: 0.7, amplification: 3}, baseline: {file: /runs/good.json, run: good, below: 0.3, times_above: 2}}\nlimits: {channel_frames: 2, channel_bytes: 1.5GiB, layers: 3, runs: 4, \
-                series: 5, body: 2MiB, idle_seconds: 1, retire_finished_seconds: 2, retire_silent_seconds: 3, shutdown_seconds: 5}\nhistory: {matrix_epochs: 3, runs: 9, bytes: 1GiB}\nhooks: [{name: a, command: {argv: [a]}}]\nweb: {hosts: [Train.Example.org], allow_reload: true}\nlog: {level: debug}\n";
+                series: 5, body: 2MiB, connections: 7, requests: 6, event_readers: 8, idle_seconds: 1, retire_finished_seconds: 2, retire_silent_seconds: 3, shutdown_seconds: 5}\nhistory: {matrix_epochs: 3, runs: 9, bytes: 1GiB}\nhooks: [{name: a, command: {argv: [a]}}]\nweb: {hosts: [Train.Example.org], allow_reload: true}\nlog: {level: debug}\n";
     let config = Config::parse(text, "rotewatch.yaml").unwrap();
     let unchanged: Vec<String> = Config::default()
         .settings()
