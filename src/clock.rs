@@ -60,6 +60,40 @@ pub fn utc(unix_seconds: f64) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}Z", of_day / 3600, of_day / 60 % 60, of_day % 60)
 }
 
+/// A date and time of RFC 3339 (`2026-01-31T23:59:59.5Z`, `...+01:00`) in seconds since 1970; `None` for what is no such text.
+///
+/// # Source
+/// Howard Hinnant, as for [`utc`]: `days_from_civil`.
+#[must_use]
+pub fn unix_seconds_of(text: &str) -> Option<f64> {
+    let (date, rest) = text.split_once(['T', 't'])?;
+    let zone = rest.find(['Z', 'z', '+', '-'])?;
+    let (time, zone) = rest.split_at(zone);
+    let whole = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<i64>().ok()).flatten();
+    let mut parts = date.splitn(3, '-').map(whole);
+    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+    let mut parts = time.splitn(3, ':');
+    let (hour, minute) = (whole(parts.next()?)?, whole(parts.next()?)?);
+    let second: f64 = parts.next()?.parse().ok()?;
+    let offset = match zone {
+        "Z" | "z" => 0,
+        _ => {
+            let (hours, minutes) = zone.get(1..)?.split_once(':')?;
+            let minutes = 60 * whole(hours)? + whole(minutes)?;
+            if zone.starts_with('-') { -minutes } else { minutes }
+        }
+    };
+    let is_date = (1..=12).contains(&month) && (1..=31).contains(&day) && (0..=9999).contains(&year);
+    if !is_date || !(0..24).contains(&hour) || !(0..60).contains(&minute) || !(0.0..61.0).contains(&second) {
+        return None;
+    }
+    let from_march = year - i64::from(month <= 2);
+    let (era, of_era) = (from_march.div_euclid(400), from_march.rem_euclid(400));
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+    Some((days * 86_400 + hour * 3600 + (minute - offset) * 60) as f64 + second)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +109,25 @@ mod tests {
             (4_107_542_399.0, "2100-02-28 23:59:59Z"),
         ] {
             assert_eq!(utc(seconds), expected);
+            let read = unix_seconds_of(&expected.replace(' ', "T"));
+            assert_eq!(read, Some(seconds.floor()), "and back");
+        }
+    }
+
+    #[test]
+    fn times_with_zones_and_fractions_are_read_and_others_are_not() {
+        assert_eq!(unix_seconds_of("1970-01-01T01:00:00.25+01:00"), Some(0.25));
+        assert_eq!(unix_seconds_of("1969-12-31T18:30:00-05:30"), Some(0.0));
+        for wrong in [
+            "",
+            "1970-01-01",
+            "1970-01-01T00:00:00",
+            "1970-13-01T00:00:00Z",
+            "1970-01-01T24:00:00Z",
+            "1970-1-1T0:0:NaNZ",
+            "é-T::Z",
+        ] {
+            assert_eq!(unix_seconds_of(wrong), None, "{wrong}");
         }
     }
 }

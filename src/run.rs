@@ -7,11 +7,13 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use thiserror::Error;
 
 use crate::choices::{Ending, Mode};
+use crate::clock::Stopwatch;
 use crate::identity::{LayerName, RunName};
 use crate::stop::StopToken;
 use crate::units::Epoch;
@@ -93,6 +95,7 @@ const LOST_KEPT: usize = 256;
 pub struct Run {
     declaration: Declaration,
     attempt: Attempt,
+    declared: Stopwatch,
     stop: StopToken,
     standing: ArcSwap<Standing>,
     rows_offered: AtomicU64,
@@ -165,6 +168,7 @@ impl Run {
         Arc::new(Run {
             declaration,
             attempt,
+            declared: Stopwatch::start(),
             stop: StopToken::default(),
             standing: ArcSwap::from_pointee(standing),
             rows_offered: AtomicU64::new(0),
@@ -194,6 +198,12 @@ impl Run {
     #[must_use]
     pub fn attempt(&self) -> Attempt {
         self.attempt
+    }
+
+    /// How long ago it was declared to this process.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.declared.elapsed()
     }
 
     /// The token that asks this run to stop.

@@ -376,7 +376,9 @@ impl fmt::Display for Comparison {
             Some(TrackRecord { right, of }) => {
                 write!(f, "; such verdicts were right for {right} of {of} pairs of the paper's sweeps")
             }
-            None if self.preference.better().is_some() => f.write_str("; provided that the runs' verdicts name what is to be feared"),
+            None if self.preference.better().is_some() => {
+                f.write_str("; provided that the runs' verdicts name what is to be feared")
+            }
             None => Ok(()),
         }
     }

@@ -186,6 +186,11 @@ impl Parameters {
         Ok(self.0.remove(name).ok_or(AddressError::Missing { name })?.parse()?)
     }
 
+    /// Which daemon is meant, if somebody says.
+    pub(super) fn instance(&mut self) -> Option<String> {
+        self.0.remove("instance")
+    }
+
     /// What is feared, if somebody says.
     pub(super) fn against(&mut self) -> Result<Option<Claim>, AddressError> {
         let known =

@@ -14,13 +14,17 @@ use serde_json::{Value, json};
 
 use super::Site;
 use super::answer::{Answer, error, json};
+use crate::clock::{unix_seconds, unix_seconds_of};
 use crate::identity::RunName;
+use crate::run::Run;
 use crate::stop::StopReason;
 
 /// Alerts that are remembered; the oldest are forgotten first.
 const REMEMBERED: usize = 4096;
 /// The longest fingerprint, and the longest time, in bytes: those of Alertmanager have 16 and 35.
 const KEY_BYTES_MAX: usize = 128;
+/// How far apart the clocks of Prometheus and of this machine may be, in seconds.
+const CLOCKS_APART_SECONDS: f64 = 60.0;
 /// The longest reason that a run is given, in characters.
 const REASON_CHARS_MAX: usize = 512;
 
@@ -75,6 +79,18 @@ impl Alert {
         text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(REASON_CHARS_MAX).collect()
     }
 
+    /// Whether it began before a run was declared, so that it is about an earlier attempt. A time that cannot be read is none.
+    fn is_older_than(&self, run: &Run) -> bool {
+        let age = unix_seconds_of(&self.starts_at).map(|starts_at| unix_seconds() - starts_at);
+        age.is_some_and(|age| age > run.age().as_secs_f64() + CLOCKS_APART_SECONDS)
+    }
+
+    /// Whether it is about another daemon than the one that a message is meant for, if it is meant for one.
+    fn is_of_another(&self, instance: Option<&str>) -> bool {
+        let of = self.labels.get("instance").map(String::as_str);
+        of.zip(instance).is_some_and(|(of, instance)| of != instance)
+    }
+
     /// The run that it is about, or what is wrong with it.
     fn run(&self) -> Result<RunName, String> {
         let name = self.labels.get("run").ok_or_else(|| {
@@ -118,7 +134,9 @@ pub(super) struct AlertDesk(Mutex<Remembered>);
 impl AlertDesk {
     /// Does what a message asks for, and says what came of each firing alert. An alert that cannot be acted on is an error, which
     /// Alertmanager logs and does not repeat; the others of the same message count all the same.
-    pub(super) fn answer(&self, site: &Site, body: &[u8]) -> Answer {
+    ///
+    /// With `instance`, alerts whose label of this name says otherwise are passed over: names of runs need not differ between daemons.
+    pub(super) fn answer(&self, site: &Site, instance: Option<&str>, body: &[u8]) -> Answer {
         let message: Message = match serde_json::from_slice(body) {
             Ok(message) => message,
             Err(fault) => {
@@ -133,7 +151,7 @@ impl AlertDesk {
         for alert in message.alerts.iter().filter(|alert| alert.status == Status::Firing) {
             match alert.run() {
                 Err(fault) => faults.push(fault),
-                Ok(run) => match self.stop(site, alert, &run) {
+                Ok(run) => match self.stop(site, instance, alert, &run) {
                     Ok(()) => stopped.push(run.as_str().to_owned()),
                     Err(why) => ignored.push(json!({ "alert": alert.name(), "run": run.as_str(), "reason": why })),
                 },
@@ -148,9 +166,15 @@ impl AlertDesk {
     }
 
     /// Asks a run to stop, unless there is a reason not to.
-    fn stop(&self, site: &Site, alert: &Alert, name: &RunName) -> Result<(), &'static str> {
+    fn stop(&self, site: &Site, instance: Option<&str>, alert: &Alert, name: &RunName) -> Result<(), &'static str> {
+        if alert.is_of_another(instance) {
+            return Err("the alert is about another instance");
+        }
         // Not remembered: a daemon that was restarted may know the run again by the time this comes again.
         let view = site.board.runs().get(name).cloned().ok_or("there is no such run here")?;
+        if alert.is_older_than(&view.run) {
+            return Err("the alert began before this attempt of the run");
+        }
         if !self.0.lock().unwrap_or_else(PoisonError::into_inner).is_new(alert) {
             return Err("this alert came before");
         }

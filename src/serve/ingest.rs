@@ -27,6 +27,9 @@ use crate::stop::StopReason;
 /// The longest that the answer to an epoch's end waits for its verdict.
 const WAIT_MAX_SECONDS: f64 = 30.0;
 
+/// The longest documents of which so many find room at the same time; most are a thousandth as long.
+const DOCUMENTS_AT_A_TIME: u64 = 16;
+
 /// How long the answer to a declaration waits for what the history knows of it.
 const KNOWN_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -38,15 +41,18 @@ pub struct IngestSite {
     token: String,
     body_bytes: u64,
     budget: BodyBudget,
+    /// Of its own, so that no upload keeps a wish to stop out.
+    documents: BodyBudget,
     alerts: AlertDesk,
 }
 
 impl IngestSite {
-    /// Requests must carry `token`; a body has at most `body_bytes`, all bodies together `all_bodies_bytes`.
+    /// Requests must carry `token`; a frame has at most `body_bytes`, all frames together `all_bodies_bytes`.
     #[must_use]
     pub fn new(ingest: Option<Arc<Ingest>>, token: String, body_bytes: u64, all_bodies_bytes: u64) -> Self {
         let budget = BodyBudget::new(all_bodies_bytes.max(body_bytes));
-        IngestSite { ingest, token, body_bytes, budget, alerts: AlertDesk::default() }
+        let documents = BodyBudget::new(DOCUMENTS_AT_A_TIME * DOCUMENT_BYTES_MAX);
+        IngestSite { ingest, token, body_bytes, budget, documents, alerts: AlertDesk::default() }
     }
 
     /// Answers a PUT or POST below `/api/v1/`.
@@ -68,7 +74,7 @@ impl IngestSite {
     }
 
     async fn take(&self, site: &Site, resource: Resource, request: &mut Request<Incoming>) -> Result<Answer, Answer> {
-        let query = Parameters::read(request.uri().query()).map_err(wrong)?;
+        let mut query = Parameters::read(request.uri().query()).map_err(wrong)?;
         match (resource, request.method()) {
             (Resource::Stop(name), _) => {
                 query.end().map_err(wrong)?;
@@ -87,9 +93,10 @@ impl IngestSite {
                 Ok(json(StatusCode::OK, &Value::Object(api::standing(&view.run))))
             }
             (Resource::Alerts, _) => {
+                let instance = query.instance();
                 query.end().map_err(wrong)?;
                 let body = self.document(request).await?;
-                Ok(self.alerts.answer(site, &body.bytes))
+                Ok(self.alerts.answer(site, instance.as_deref(), &body.bytes))
             }
             (resource, _) => self.take_in(resource, query, request).await,
         }
@@ -164,7 +171,7 @@ impl IngestSite {
     }
 
     async fn document(&self, request: &mut Request<Incoming>) -> Result<ReceivedBody, Answer> {
-        self.budget.receive(request, DOCUMENT_BYTES_MAX.min(self.body_bytes), "a document").await
+        self.documents.receive(request, DOCUMENT_BYTES_MAX.min(self.body_bytes), "a document").await
     }
 }
 

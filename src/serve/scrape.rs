@@ -24,13 +24,15 @@ use crate::metrics::{Exposition, Metrics};
 const IN_FLIGHT: usize = 40;
 /// How many times as long as it took, writing rests.
 const REST: u32 = 4;
+/// It rests no longer than this: time that it took was perhaps waiting for a processor, and scrapers are patient for ten seconds.
+const REST_MAX: Duration = Duration::from_secs(1);
 
 /// Where scrapes are answered.
 #[derive(Debug)]
 pub struct ScrapeDesk {
     places: Arc<Semaphore>,
     /// Held while a scrape is written; who waits for it gets what is written next.
-    newest: Mutex<Option<Written>>,
+    newest: Arc<Mutex<Option<Written>>>,
 }
 
 /// A scrape, and when it was written.
@@ -71,16 +73,20 @@ impl ScrapeDesk {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             return text(StatusCode::SERVICE_UNAVAILABLE, "too many scrapes at a time: one every few seconds is enough\n");
         };
-        let mut newest = self.newest.lock().await;
         let compress = takes_gzip(headers);
-        let Some(written) = written(newest.take(), asked, metrics, compress).await else {
+        let (newest, metrics) = (Arc::clone(&self.newest), Arc::clone(metrics));
+        // On its own, so that a scraper who hangs up in the midst of it saves nobody the rest after it.
+        let writing = tokio::spawn(async move {
+            let mut newest = newest.lock_owned().await;
+            *newest = written(newest.take(), asked, &metrics, compress).await;
+            let written = newest.as_ref()?;
+            let compressed = written.compressed.clone().filter(|_| compress);
+            Some((written.content_type, compressed.is_some(), compressed.unwrap_or_else(|| written.plain.clone())))
+        });
+        let Ok(Some((content_type, is_compressed, bytes))) = writing.await else {
             return text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written; the log says why\n");
         };
-        let written = newest.insert(written);
-        let compressed = written.compressed.clone().filter(|_| compress);
-        let is_compressed = compressed.is_some();
-        let in_flight = InFlight { bytes: compressed.unwrap_or_else(|| written.plain.clone()), _place: place };
-        let mut answer = with_type(StatusCode::OK, written.content_type, Bytes::from_owner(in_flight));
+        let mut answer = with_type(StatusCode::OK, content_type, Bytes::from_owner(InFlight { bytes, _place: place }));
         answer.headers_mut().insert(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
         if is_compressed {
             answer.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -126,7 +132,7 @@ impl Written {
     fn rest(&self) -> Duration {
         let since = self.ended.elapsed();
         let took = self.begun.elapsed().saturating_sub(since);
-        took.saturating_mul(REST).saturating_sub(since)
+        took.saturating_mul(REST).min(REST_MAX).saturating_sub(since)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::support::until::until;
 fn alert(status: &str, labels: &Value, fingerprint: &str) -> Value {
     json!({
         "status": status, "labels": labels, "annotations": { "summary": "it learns by rote" },
-        "startsAt": "2026-08-01T10:00:00.000Z", "endsAt": "0001-01-01T00:00:00Z",
+        "startsAt": "2096-08-01T10:00:00.000Z", "endsAt": "0001-01-01T00:00:00Z",
         "generatorURL": "http://prometheus/graph", "fingerprint": fingerprint,
     })
 }
@@ -68,9 +68,28 @@ fn an_alert_counts_once_and_a_new_attempt_is_not_stopped_for_the_old_one() {
     assert_eq!(again["ignored"], json!([{ "alert": "Onset", "run": "run", "reason": "this alert came before" }]));
     assert_eq!(client.read("runs/run")["stop"], false);
     let mut anew = firing;
-    anew["startsAt"] = json!("2026-08-01T11:00:00.000Z");
+    anew["startsAt"] = json!("2096-08-01T11:00:00.000Z");
     assert_eq!(told(client, &[anew], 200)["stopped"], json!(["run"]));
     assert_eq!(client.read("runs/run")["stop"], true);
+}
+
+#[test]
+fn an_alert_that_is_older_than_the_attempt_or_of_another_daemon_stops_nothing() {
+    let daemon = daemon();
+    let client = &daemon.client;
+    open(client, "run", ATTEMPT);
+    let mut old = alert("firing", &of_run("run"), "f1");
+    old["startsAt"] = json!("2020-01-01T00:00:00Z");
+    let reason = told(client, &[old], 200)["ignored"][0]["reason"].clone();
+    assert_eq!(reason, "the alert began before this attempt of the run");
+    let mut labels = of_run("run");
+    labels["instance"] = json!("node1:19787");
+    let of_node1 = message(&[alert("firing", &labels, "f2")]);
+    let told_to =
+        |instance: &str| document(&client.send("POST", &format!("hooks/alertmanager?instance={instance}"), &of_node1), 200);
+    assert_eq!(told_to("node2:19787")["ignored"][0]["reason"], "the alert is about another instance");
+    assert_eq!(client.read("runs/run")["stop"], false);
+    assert_eq!(told_to("node1:19787")["stopped"], json!(["run"]));
 }
 
 #[test]
