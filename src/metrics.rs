@@ -206,7 +206,7 @@ series! {
     RUN_INFO = gauge("run_info", ["run", "attempt", "source", "framework"], "Always 1; what the trainer declared.");
     RUN_COVERAGE = gauge("run_coverage_ratio", ["run"], "Rows measured / rows offered in the newest epoch.");
     SCORE = gauge("memorization_score_ratio", ["run", "kind"],
-        "Smallest of decline / threshold over the signals that must agree; above 1 is an alarm.");
+        "Smallest of decline / threshold over the signals that must agree; 1 is an alarm.");
     ONSET = gauge("memorization_onset", ["run", "kind"], "1 while an alarm of this kind stands; absent while it is too early to tell.");
     ONSET_EPOCH = gauge("memorization_onset_epoch", ["run", "kind"], "Epoch at which memorization set in, while the alarm stands.");
     VERDICT = gauge("run_verdict", ["run", "verdict"], "1 for the verdict that holds.");

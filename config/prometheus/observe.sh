@@ -76,7 +76,10 @@ beside "$folder/prometheus.log" prometheus --config.file="$folder/prometheus.yml
   --web.listen-address=127.0.0.1:0
 prometheus=$(told "$folder/prometheus.log" "$listening")
 # Its first scrape comes some seconds after it starts; by then a training on digits could be half over.
-until [ -n "$(promtool query instant "http://$prometheus" up)" ]; do sleep 0.1; done
+until [ -n "$(promtool query instant "http://$prometheus" up)" ]; do
+  kill -0 "${children[-1]}" || { cat "$folder/prometheus.log" >&2; exit 1; }
+  sleep 0.1
+done
 
 echo "Prometheus    http://$prometheus/graph?g0.expr=rotewatch_memorization_score_ratio&g0.tab=0&g0.range_input=10m"
 echo "  alerts      http://$prometheus/graph?g0.expr=ALERTS"

@@ -62,7 +62,7 @@ impl AsRef<[u8]> for InFlight {
 
 impl Default for ScrapeDesk {
     fn default() -> Self {
-        ScrapeDesk { places: Arc::new(Semaphore::new(IN_FLIGHT)), newest: Mutex::default() }
+        ScrapeDesk { places: Arc::new(Semaphore::new(IN_FLIGHT)), newest: Arc::default() }
     }
 }
 
