@@ -64,7 +64,9 @@ def main() -> None:
     """Prints one line a training and way of watching it."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--pairs", type=int, default=9)
-    arguments.add_argument("--epochs", type=int, default=15, help="of each run; fewer, and more pairs, where the machine is moody")
+    arguments.add_argument(
+        "--epochs", type=int, default=15, help="of each run; fewer, and more pairs, where the machine is moody"
+    )
     arguments.add_argument("--only", default="", help="the lines that contain this text")
     arguments.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu: of this process alone")
     options = arguments.parse_args()

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::activations::layer;
-use crate::support::catalogue::CATALOGUE;
+use crate::support::catalogue::{CATALOGUE, OF_DAEMON};
 use crate::support::client::{ATTEMPT, Client, document, frame};
 use crate::support::dashboard::{all, queried_variables, targets};
 use crate::support::process::{rotewatch, text};
@@ -73,7 +73,12 @@ fn a_rule_that_fires_in_prometheus_stops_its_run_through_alertmanager_and_no_oth
     until("the stop", || (client.read("runs/digits")["stop"] == true).then_some(()));
     let reason = client.read("runs/digits")["reason"].clone();
     let expected = "alert RotewatchMemorization: digits has begun to learn single examples by heart";
-    assert_eq!(reason, expected, "as the next end of an epoch tells the trainer");
+    assert_eq!(reason, expected);
+    for (run, stop) in [("digits", true), ("bystander", false)] {
+        let body = frame(&[("hidden1", &layer(ROWS, 12, 2.0)), ("hidden2", &layer(ROWS, 12, 1.0))]);
+        document(&client.activations(run, 6, 0, &body), 202);
+        assert_eq!(client.judged(run, 6)["stop"], stop, "as the next end of an epoch tells the trainer of {run}");
+    }
     prometheus.has("rotewatch_stop_requested{run=\"digits\"} == 1");
     prometheus.has("rotewatch_http_requests_total{route=\"/api/v1/hooks/alertmanager\", code=\"200\"} >= 1");
     assert_eq!(client.read("runs/bystander")["stop"], false);
@@ -131,7 +136,7 @@ fn prometheus_knows_the_type_and_the_help_of_every_series() {
         let known: BTreeMap<String, Vec<Value>> = serde_json::from_value(prometheus.asked("/api/v1/metadata")).ok()?;
         known.contains_key("rotewatch_memorization_onset_epoch").then_some(known)
     });
-    for (series, kind, _) in CATALOGUE {
+    for (series, kind, _) in CATALOGUE.iter().chain(OF_DAEMON) {
         let told = known.get(&format!("rotewatch_{series}")).unwrap_or_else(|| panic!("{series} is unknown there"));
         assert_eq!((told.len(), &told[0]["type"]), (1, &json!(kind)), "{series}");
         assert!(told[0]["help"].as_str().is_some_and(|help| help.len() > 10 && help.ends_with('.')), "{series}");

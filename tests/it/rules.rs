@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use rotewatch::choices::Kind;
 use serde_json::Value;
 
 use crate::support::process::{ended, text};
+use crate::support::promql::selected;
 use crate::support::servers::{ours, program};
 
 const FILES: [&str; 2] = ["recording.rules.yml", "alerts.rules.yml"];
@@ -73,6 +75,17 @@ fn every_alert_says_what_how_bad_and_what_to_do() {
         .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.strip_suffix(".md")?.to_owned()))
         .collect();
     assert_eq!(pages, names, "a page for each alert, and no other");
+}
+
+#[test]
+fn every_kind_that_an_alert_asks_for_is_one() {
+    let kinds: BTreeSet<String> = Kind::ALL.iter().map(|kind| format!("={:?}", kind.as_str())).collect();
+    let asked: BTreeSet<String> = alerts()
+        .into_values()
+        .flat_map(|rule| selected(rule["expr"].as_str().expect("an expression")).expect("it is one"))
+        .filter_map(|mut asked| asked.matchers.remove("kind"))
+        .collect();
+    assert_eq!(asked, kinds, "and every kind has an alert");
 }
 
 #[test]

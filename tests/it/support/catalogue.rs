@@ -1,7 +1,6 @@
 //! What this program exports.
 
-/// Every series, its type, and its labels in alphabetical order; those of the design that have no part behind them yet are left
-/// out.
+/// Every series of any monitor, its type, and its labels in alphabetical order.
 pub const CATALOGUE: &[(&str, &str, &[&str])] = &[
     ("layer_entropy_nats", "gauge", &["layer", "run", "scope", "stat"]),
     ("layer_entropy_ratio", "gauge", &["layer", "run", "scope", "stat"]),
@@ -42,4 +41,12 @@ pub const CATALOGUE: &[(&str, &str, &[&str])] = &[
     ("exposition_errors_total", "counter", &[]),
     ("series_limited_total", "counter", &[]),
     ("build_info", "gauge", &["kernel", "version"]),
+];
+
+/// The same of what is exported besides where a configuration file is followed and a history is kept.
+pub const OF_DAEMON: &[(&str, &str, &[&str])] = &[
+    ("config_last_reload_successful", "gauge", &[]),
+    ("config_last_reload_success_timestamp_seconds", "gauge", &[]),
+    ("store_degraded", "gauge", &[]),
+    ("store_errors_total", "counter", &["op"]),
 ];
