@@ -7,4 +7,6 @@ use std::path::Path;
 use libfuzzer_sys::fuzz_target;
 use rotewatch::config::WebFile;
 
-fuzz_target!(|text: &str| _ = WebFile::parse(text, Path::new("folder/web.yml")));
+fuzz_target!(|text: &str| {
+    let _ = WebFile::parse(text, Path::new("folder/web.yml"));
+});

@@ -224,6 +224,8 @@ fn a_report_opens_from_a_disk_without_a_network_and_shows_what_the_page_showed()
     let report = daemon.state.path().join("kept.html");
     let made = ended(&mut rotewatch(["runs", "report", "kept", text(&report), "--state", text(daemon.state.path())]));
     assert_eq!(made.code, Some(0), "{}", made.stderr);
+    // The live page would go on asking.
+    browser.open("about:blank");
     assert_eq!(daemon.monitor.close(), Vec::<&str>::new());
     browser.devtools("Network.enable", &json!({}));
     browser.devtools(
