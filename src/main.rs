@@ -1,4 +1,4 @@
-//! `rotewatch`: the daemon and its commands. It never links libtorch; `train` hands over to `rotewatch-trainer`.
+//! `rotewatch`: the daemon and its commands. It calls nothing of libtorch; `train` hands over to `rotewatch-trainer`.
 
 use clap::Parser;
 use rotewatch::cli::{self, Cli, exit::Exit};

@@ -2,7 +2,8 @@
 //! down.
 //!
 //! A scrape that comes while another is being written waits for the next one, which then answers everybody who waits. Writing
-//! rests for a multiple of the time that it took, so that it takes a fifth of one thread at most, whoever asks how often.
+//! rests for a multiple of the time that it took, so that it takes a fifth of one thread, whoever asks
+//! how often; more only where writing once takes longer than a quarter of a second.
 
 use std::io::Write;
 use std::sync::Arc;
