@@ -74,8 +74,12 @@ fn main() {
     let mut compute = |daemon: &mut Daemon| {
         let mut times: Vec<f64> = (0..epochs)
             .map(|_| {
+                // A connection that is kept is the first to be closed where all of limits.connections are taken.
+                daemon.reconnect();
                 daemon.send_until_taken(TIMED, newest, 0, &body);
+                daemon.reconnect();
                 daemon.end_epoch(TIMED, newest);
+                daemon.reconnect();
                 let asked = format!("{TIMED}/epochs?after={}", newest - 1);
                 newest += 1;
                 daemon.read(&asked)["epochs"][0]["compute_seconds"].as_f64().expect("it was measured")
