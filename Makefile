@@ -107,7 +107,9 @@ share:
 fuzz:
 	cargo fuzz --version 2>/dev/null | grep -qF ' $(CARGO_FUZZ)' || cargo install --locked --version $(CARGO_FUZZ) cargo-fuzz
 	for target in $(basename $(notdir $(wildcard fuzz/targets/*.rs))); do \
-	  cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -max_len=65536; done
+	  mkdir -p fuzz/corpus/$$target fuzz/seeds/$$target; \
+	  cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -max_len=65536 -timeout=30 || exit 1; done
 
 kills:
 	ROTEWATCH_KILLS=200 cargo test --locked --no-default-features --test it case_21

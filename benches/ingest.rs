@@ -25,15 +25,16 @@ fn main() {
     let rounds = if std::env::args().any(|argument| argument == "--bench") { ROUNDS } else { 1 };
     let state = tempfile::tempdir().expect("a temporary folder");
     let body = activations(LAYERS, ROWS, NEURONS);
-    let mut daemon = Daemon::start(state.path());
-    daemon.declare(RUN, LAYERS);
+    let daemon = Daemon::start(state.path());
+    let mut client = daemon.connect();
+    client.declare(RUN, LAYERS);
     let mut sink = Sink::start(body.len());
     let idle = daemon.peak_bytes();
     let (mut ingested, mut copied, mut refused, mut seq) = (Vec::new(), Vec::new(), 0, 0);
     for _ in 0..rounds {
         copied.push(seconds_each(|| sink.send(&body)));
         ingested.push(seconds_each(|| {
-            refused += daemon.send_until_taken(RUN, 0, seq, &body);
+            refused += client.send_until_taken(RUN, 0, seq, &body);
             seq += 1;
         }));
     }

@@ -8,16 +8,18 @@
 //! Every run raises its alarm in the sixth epoch and is trained anew after the twelfth. Ends with 1 where the counts do not add up, or
 //! resident memory at the end is more than 5 % above that after five minutes (of runs that take longer than ten).
 
+mod daemon;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{scope, sleep};
 use std::time::Duration;
 
+use daemon::Daemon;
 use rotewatch::clock::Stopwatch;
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -43,6 +45,12 @@ struct Load {
     /// Whether a frame for which there is no room is sent again.
     insists: bool,
 }
+
+/// A hook that writes each alarm down, and a run that may be trained anew at once.
+const CONFIGURATION: &str = "\
+hooks: [{name: file, on: [example_level, heuristic], command: {argv: [sh, -c, 'cat >> told; echo >> told']}}]
+limits: {idle_seconds: 0}
+";
 
 const SOAK: Load = Load { runs: 50, layers: 2, neurons: 128, rows: 1024, pause: Duration::from_secs(5), insists: true };
 const OVERLOAD: Load = Load { runs: 8, layers: 4, neurons: 512, rows: 2048, pause: Duration::ZERO, insists: false };
@@ -72,7 +80,8 @@ fn main() -> ExitCode {
 
 fn run(load: Load, seconds: u64) -> ExitCode {
     let state = tempfile::tempdir().expect("a temporary folder");
-    let daemon = Daemon::start(state.path());
+    let told = state.path().join("told");
+    let daemon = Daemon::configured(state.path(), CONFIGURATION);
     let idle = daemon.resident_bytes();
     let bodies: Vec<Vec<u8>> = SIGNALS.iter().map(|signal| body(load, *signal)).collect();
     let seen = Seen::default();
@@ -100,8 +109,9 @@ fn run(load: Load, seconds: u64) -> ExitCode {
         seen.over.store(true, Ordering::Relaxed);
     });
     let end = daemon.resident_bytes();
-    let counts = daemon.counts_at_rest();
-    tell(&seen, &counts, [Some(idle), settled, Some(end)], &daemon);
+    let counts = Counts::at_rest(&daemon);
+    let told = fs::read_to_string(told).map_or(0, |told| told.matches("\"alarm_epoch\"").count());
+    tell(&seen, &counts, [Some(idle), settled, Some(end)], told);
     let flat = seconds < 2 * SETTLED || settled.is_none_or(|settled| end as f64 <= settled as f64 * GROWTH);
     let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
     let adds_up = counts.offered == counts.measured + counts.dropped
@@ -111,12 +121,12 @@ fn run(load: Load, seconds: u64) -> ExitCode {
     if flat && adds_up { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn tell(seen: &Seen, counts: &Counts, resident: [Option<u64>; 3], daemon: &Daemon) {
+fn tell(seen: &Seen, counts: &Counts, resident: [Option<u64>; 3], told: usize) {
     let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
     let mebibytes =
         |bytes: Option<u64>| bytes.map_or("-".to_owned(), |bytes| format!("{:.1}", bytes as f64 / f64::from(1 << 20)));
     let Counts { offered, measured, dropped, late } = counts;
-    println!("epochs ended: {}; events read: {}; hooks told: {}", read(&seen.epochs), read(&seen.events), daemon.told());
+    println!("epochs ended: {}; events read: {}; hooks told: {}", read(&seen.epochs), read(&seen.events), told);
     println!("offered {offered} = measured {measured} + dropped {dropped} (late among them: {late})");
     println!(
         "trainers: {} taken, {} refused by the gate, {} refused before they were received",
@@ -220,48 +230,11 @@ struct Counts {
     late: u64,
 }
 
-/// A daemon as a process, with hooks.
-struct Daemon {
-    child: Child,
-    address: SocketAddr,
-    token: String,
-    told: std::path::PathBuf,
-}
-
-impl Daemon {
-    fn start(state: &Path) -> Self {
-        let (config, told) = (state.join("rotewatch.yaml"), state.join("told"));
-        let hook = "{name: file, on: [example_level, heuristic], command: {argv: [sh, -c, 'cat >> told; echo >> told']}}";
-        fs::write(&config, format!("hooks: [{hook}]\nlimits: {{idle_seconds: 0}}\n")).expect("the folder is writable");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rotewatch"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--state"]).arg(state).arg("--config").arg(&config);
-        let mut child = command.env("ROTEWATCH_LOG", "error").stdout(Stdio::piped()).spawn().expect("the daemon starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("stdout is a pipe")).read_line(&mut line).expect("it tells its address");
-        let address = line.trim().trim_end_matches('/').rsplit('/').next().and_then(|address| address.parse().ok());
-        let token = fs::read_to_string(state.join("token")).expect("it wrote its token");
-        Daemon { child, address: address.expect("an address"), token, told }
-    }
-
-    /// Status and body of an answer.
-    fn ask(&self, method: &str, path: &str, body: &[u8]) -> (u16, String) {
-        let mut stream = TcpStream::connect(self.address).expect("the daemon listens");
-        let (token, length) = (&self.token, body.len());
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Length: \
-             {length}\r\n\r\n"
-        );
-        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("the request is taken");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("the answer is text");
-        let status = answer.get(9..12).and_then(|status| status.parse().ok()).expect("a status line");
-        (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
-    }
-
-    /// The counts once nothing is queued any more.
-    fn counts_at_rest(&self) -> Counts {
+impl Counts {
+    /// Those of a daemon once nothing is queued any more.
+    fn at_rest(daemon: &Daemon) -> Self {
         loop {
-            let (_, text) = self.ask("GET", "/metrics", &[]);
+            let (_, text) = daemon.ask("GET", "/metrics", &[]);
             let sum = |name: &str| -> u64 {
                 let of = text.lines().filter(|line| line.starts_with(name));
                 of.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum::<f64>() as u64
@@ -276,24 +249,5 @@ impl Daemon {
             }
             sleep(Duration::from_millis(200));
         }
-    }
-
-    /// Alarms that the hook has written down.
-    fn told(&self) -> usize {
-        fs::read_to_string(&self.told).map_or(0, |told| told.matches("\"alarm_epoch\"").count())
-    }
-
-    fn resident_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the daemon runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells it");
-        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // It is gone already where it failed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

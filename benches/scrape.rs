@@ -34,14 +34,15 @@ fn main() {
     let is_bench = arguments.iter().any(|argument| argument == "--bench");
     let (scrapes, pairs, epochs) = if is_bench { (SCRAPES, PAIRS, EPOCHS) } else { (3, 1, 1) };
     let state = tempfile::tempdir().expect("a temporary folder");
-    let mut daemon = Daemon::start(state.path());
+    let daemon = Daemon::start(state.path());
+    let mut client = daemon.connect();
     let body = activations(LAYERS, 200, 64);
     for run in 0..RUNS {
         let run = format!("run{run}");
-        daemon.declare(&run, LAYERS);
+        client.declare(&run, LAYERS);
         for epoch in 0..2 {
-            daemon.send_until_taken(&run, epoch, 0, &body);
-            daemon.end_epoch(&run, epoch);
+            client.send_until_taken(&run, epoch, 0, &body);
+            client.end_epoch(&run, epoch);
         }
     }
     println!("{RUNS} runs x {LAYERS} layers");
@@ -67,40 +68,35 @@ fn main() {
         );
     }
 
-    daemon.reconnect();
-    daemon.declare(TIMED, 3);
+    daemon.connect().declare(TIMED, 3);
     let body = activations(3, 1000, 256);
     let mut newest = 1;
-    let mut compute = |daemon: &mut Daemon| {
+    let mut compute = || {
         let mut times: Vec<f64> = (0..epochs)
             .map(|_| {
                 // A connection that is kept is the first to be closed where all of limits.connections are taken.
-                daemon.reconnect();
-                daemon.send_until_taken(TIMED, newest, 0, &body);
-                daemon.reconnect();
-                daemon.end_epoch(TIMED, newest);
-                daemon.reconnect();
+                daemon.connect().send_until_taken(TIMED, newest, 0, &body);
+                daemon.connect().end_epoch(TIMED, newest);
                 let asked = format!("{TIMED}/epochs?after={}", newest - 1);
                 newest += 1;
-                daemon.read(&asked)["epochs"][0]["compute_seconds"].as_f64().expect("it was measured")
+                daemon.connect().read(&asked)["epochs"][0]["compute_seconds"].as_f64().expect("it was measured")
             })
             .collect();
         times.sort_by(f64::total_cmp);
         times[times.len() / 2]
     };
-    compute(&mut daemon);
+    compute();
     // The same load on the machine, and none on this daemon.
     let elsewhere = tempfile::tempdir().expect("a temporary folder");
     let elsewhere = Daemon::start(elsewhere.path());
     let (mut to_quiet, mut to_elsewhere) = (Vec::new(), Vec::new());
     for _ in 0..pairs {
-        let quiet = compute(&mut daemon);
-        let here_address = daemon.address;
+        let quiet = compute();
         let mut under = |address| {
             let _scrapers = Scrapers::start(address);
-            compute(&mut daemon)
+            compute()
         };
-        let (there, here) = (under(elsewhere.address), under(here_address));
+        let (there, here) = (under(elsewhere.address), under(daemon.address));
         let milliseconds = [quiet, there, here].map(|seconds| format!("{:.1}", seconds * 1e3)).join(", ");
         println!("an epoch's measures in ms, without scrapers, with {SCRAPERS} elsewhere, with {SCRAPERS} here: {milliseconds}");
         to_quiet.push(here / quiet);

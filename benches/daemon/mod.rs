@@ -20,52 +20,98 @@ pub fn activations(layers: usize, rows: usize, neurons: usize) -> Vec<u8> {
     safetensors::serialize(layers, None).expect("names are unlike")
 }
 
-/// The daemon, killed at the end, and a connection that is kept.
+/// The daemon's process, killed at the end.
 pub struct Daemon {
     process: Child,
     /// Where it listens.
     pub address: SocketAddr,
-    stream: BufReader<TcpStream>,
     token: String,
 }
 
 impl Daemon {
     /// One that keeps its state in this folder.
     pub fn start(state: &Path) -> Self {
+        Daemon::configured(state, "")
+    }
+
+    /// One with a configuration file.
+    pub fn configured(state: &Path, configuration: &str) -> Self {
+        let file = state.join("rotewatch.yaml");
+        fs::write(&file, configuration).expect("the folder is writable");
         let mut process = Command::new(env!("CARGO_BIN_EXE_rotewatch"))
             .args(["serve", "--listen", "127.0.0.1:0", "--state"])
             .arg(state)
+            .arg("--config")
+            .arg(file)
+            .env("ROTEWATCH_LOG", "error")
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
             .spawn()
             .expect("the daemon starts");
         let mut line = String::new();
         BufReader::new(process.stdout.take().expect("a pipe")).read_line(&mut line).expect("the daemon says where it is");
         let address = line.trim().trim_start_matches("serving at http://").trim_end_matches('/');
         let address = address.parse().expect("an address");
-        let stream = BufReader::new(TcpStream::connect(address).expect("the daemon listens"));
         let token = fs::read_to_string(state.join("token")).expect("the token");
-        Daemon { process, address, stream, token }
+        Daemon { process, address, token }
     }
 
-    /// Takes another connection: the daemon closes one over which nothing is said.
-    pub fn reconnect(&mut self) {
-        self.stream = BufReader::new(TcpStream::connect(self.address).expect("the daemon listens"));
+    /// Opens a connection that is kept.
+    pub fn connect(&self) -> Client {
+        let stream = TcpStream::connect(self.address).expect("the daemon listens");
+        Client { stream: BufReader::new(stream), token: self.token.clone() }
     }
 
+    /// Status and body of an answer, over a connection of its own.
+    pub fn ask(&self, method: &str, path: &str, body: &[u8]) -> (u16, String) {
+        let (status, answer) = self.connect().ask(method, path, body);
+        (status, String::from_utf8(answer).expect("text"))
+    }
+
+    /// Resident memory.
+    pub fn resident_bytes(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// The most memory that it ever had.
+    pub fn peak_bytes(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, key: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("the daemon runs on Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).expect("Linux tells it");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It is gone already where it failed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// One connection. The daemon closes one over which nothing is said for long, and where it has too many.
+pub struct Client {
+    stream: BufReader<TcpStream>,
+    token: String,
+}
+
+impl Client {
     /// Begins a run with layers called as those of [`activations`].
     pub fn declare(&mut self, run: &str, layers: usize) {
         let layers: Vec<String> = (0..layers).map(|layer| format!("\"hidden{layer}\"")).collect();
         let declaration = format!("{{\"attempt\": \"{ATTEMPT}\", \"layers\": [{}]}}", layers.join(","));
-        assert_eq!(self.send("PUT", run, declaration.as_bytes()).0, 200);
+        assert_eq!(self.ask("PUT", &format!("/api/v1/runs/{run}"), declaration.as_bytes()).0, 200);
     }
 
     /// Sends a frame, again while there is no room. How often there was none.
     pub fn send_until_taken(&mut self, run: &str, epoch: u32, seq: u64, body: &[u8]) -> u32 {
-        let path = format!("{run}/epochs/{epoch}/activations?attempt={ATTEMPT}&seq={seq}");
+        let path = format!("/api/v1/runs/{run}/epochs/{epoch}/activations?attempt={ATTEMPT}&seq={seq}");
         let mut refused = 0;
         loop {
-            match self.send("POST", &path, body).0 {
+            match self.ask("POST", &path, body).0 {
                 202 => return refused,
                 429 => refused += 1,
                 status => panic!("{status}"),
@@ -76,20 +122,21 @@ impl Daemon {
 
     /// Ends an epoch and awaits its verdict.
     pub fn end_epoch(&mut self, run: &str, epoch: u32) {
-        let path = format!("{run}/epochs/{epoch}/end?attempt={ATTEMPT}&wait=30");
-        assert_eq!(self.send("POST", &path, b"{\"train_loss\": 1.0}").0, 200);
+        let path = format!("/api/v1/runs/{run}/epochs/{epoch}/end?attempt={ATTEMPT}&wait=30");
+        assert_eq!(self.ask("POST", &path, b"{\"train_loss\": 1.0}").0, 200);
     }
 
     /// Asks for something of a run.
     pub fn read(&mut self, path: &str) -> serde_json::Value {
-        let (status, body) = self.send("GET", path, b"");
+        let (status, body) = self.ask("GET", &format!("/api/v1/runs/{path}"), b"");
         assert_eq!(status, 200, "{path}");
         serde_json::from_slice(&body).expect("JSON")
     }
 
-    fn send(&mut self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
+    /// Status and body of an answer.
+    pub fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
         let head = format!(
-            "{method} /api/v1/runs/{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n",
             self.token,
             body.len()
         );
@@ -112,20 +159,5 @@ impl Daemon {
         let mut answer = vec![0; length];
         self.stream.read_exact(&mut answer).expect("the answer's body");
         (status, answer)
-    }
-
-    /// The most memory that it ever had.
-    pub fn peak_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("Linux tells the peak");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
-        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // It is gone already where it failed.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
