@@ -109,7 +109,7 @@ fuzz:
 	for target in $(basename $(notdir $(wildcard fuzz/targets/*.rs))); do \
 	  mkdir -p fuzz/corpus/$$target fuzz/seeds/$$target; \
 	  cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
-	    -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -max_len=65536 -timeout=30 || exit 1; done
+	    -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -max_len=65536 -len_control=10 -timeout=30 || exit 1; done
 
 kills:
 	ROTEWATCH_KILLS=200 cargo test --locked --no-default-features --test it case_21

@@ -55,6 +55,11 @@ impl Daemon {
         Daemon { process, address, token }
     }
 
+    /// What lets whoever knows it change things.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Opens a connection that is kept.
     pub fn connect(&self) -> Client {
         let stream = TcpStream::connect(self.address).expect("the daemon listens");

@@ -92,6 +92,8 @@ const HEAD_BYTES: usize = 32 << 10;
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
 /// Threads that hash, parse and copy what clients send. As many requests are worked on at a time; the others wait for them.
 const WORKING_THREADS: usize = 4;
+/// Connections that may wait to be accepted; the system may keep it lower (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
 /// How long the accept loop rests after it could not accept, for want of file descriptors as a rule.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
@@ -179,6 +181,8 @@ impl Readiness {
 pub fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     let listener = TcpListener::bind(address).map_err(|reason| ServeError::Listen { address, reason })?;
     listener.set_nonblocking(true).map_err(|reason| ServeError::Listen { address, reason })?;
+    // The library asks for 128. What comes on top, in a burst of connections, is not answered and asks again a second later.
+    rustix::net::listen(&listener, BACKLOG).map_err(|reason| ServeError::Listen { address, reason: reason.into() })?;
     Ok(listener)
 }
 
