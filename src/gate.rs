@@ -6,11 +6,10 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-
+// Not `crate::`: `tests/interleavings` reads this file as well, with a model of these in its own place.
+use super::sync::{AtomicBool, AtomicU64, AtomicUsize, Bell, Ordering};
 use crate::choices::OnFull;
 use crate::clock::Stopwatch;
 
@@ -103,11 +102,11 @@ pub struct Gate {
     rows_received: AtomicU64,
     nonfinite_values: AtomicU64,
     tap_wait_nanoseconds: AtomicU64,
-    /// One message for whoever waits: a place became free, or the gate closed.
-    freed: (Sender<()>, Receiver<()>),
+    /// Rung for whoever waits: a place became free, or the gate closed.
+    freed: Bell,
 }
 
-/// How long a waiting tap sleeps at most before it looks again: two taps may wait for the one message in `freed`.
+/// How long a waiting tap sleeps at most before it looks again: two taps may wait, and the bell wakes one.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 impl Gate {
@@ -125,7 +124,7 @@ impl Gate {
             rows_received: AtomicU64::new(0),
             nonfinite_values: AtomicU64::new(0),
             tap_wait_nanoseconds: AtomicU64::new(0),
-            freed: bounded(1),
+            freed: Bell::new(),
         })
     }
 
@@ -159,7 +158,7 @@ impl Gate {
     /// Lets nobody in any more, and wakes who waits.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        self.wake();
+        self.freed.ring();
     }
 
     /// Counts activations that were NaN or infinite.
@@ -203,19 +202,13 @@ impl Gate {
         if on_full == OnFull::Wait && is_full(&taken) {
             let waited = Stopwatch::start();
             while is_full(&taken) {
-                // A time-out is as good as a message: either way it is time to look again.
-                let _ = self.freed.1.recv_timeout(LOOK_AGAIN);
+                self.freed.wait(LOOK_AGAIN);
                 taken = take_if_open();
             }
             let nanoseconds = u64::try_from(waited.elapsed().as_nanos()).unwrap_or(u64::MAX);
             self.tap_wait_nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
         }
         taken
-    }
-
-    fn wake(&self) {
-        // A message that is already there serves as well.
-        let _ = self.freed.0.try_send(());
     }
 
     fn count_dropped(&self, reason: DropReason) {
@@ -225,7 +218,7 @@ impl Gate {
     fn leave(&self, bytes: u64) {
         self.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
         self.queued_frames.fetch_sub(1, Ordering::AcqRel);
-        self.wake();
+        self.freed.ring();
     }
 }
 
@@ -278,88 +271,5 @@ impl Drop for Permit {
         if !self.settled {
             self.settle_as_dropped(DropReason::Abandoned);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn dropped(gate: &Gate, reason: DropReason) -> u64 {
-        gate.counts().dropped[reason as usize]
-    }
-
-    fn assert_conserved(gate: &Gate) {
-        let counts = gate.counts();
-        assert_eq!(counts.offered, counts.measured + counts.dropped.iter().sum::<u64>() + counts.queued, "{counts:?}");
-    }
-
-    #[test]
-    fn every_reason_has_its_own_counter() {
-        for (place, reason) in DropReason::ALL.into_iter().enumerate() {
-            assert_eq!(reason as usize, place);
-        }
-    }
-
-    #[test]
-    fn a_full_gate_drops_at_once_and_counts_it() {
-        let gate = Gate::new(Capacity { frames: 2, bytes: 100 });
-        let first = gate.admit(OnFull::Drop).expect("room for the first");
-        let second = gate.admit(OnFull::Drop).expect("room for the second");
-        assert_eq!(gate.admit(OnFull::Drop).err(), Some(DropReason::ChannelFull));
-        assert_conserved(&gate);
-        first.measured(10);
-        drop(second);
-        assert_conserved(&gate);
-        assert_eq!(gate.counts().queued, 0);
-        assert_eq!(gate.counts().rows_received, 10);
-        assert_eq!(dropped(&gate, DropReason::Abandoned), 1);
-        assert_eq!(gate.counts().tap_wait, Duration::ZERO);
-    }
-
-    #[test]
-    fn bytes_are_bounded_apart_from_frames_and_come_back() {
-        let gate = Gate::new(Capacity { frames: 4, bytes: 100 });
-        let mut large = gate.admit(OnFull::Drop).expect("a place");
-        large.claim_bytes(90).expect("room for 90 bytes");
-        let mut small = gate.admit(OnFull::Drop).expect("a place");
-        assert_eq!(small.claim_bytes(11), Err(DropReason::ByteBudget));
-        small.dropped(DropReason::ByteBudget);
-        large.measured(1);
-        let mut next = gate.admit(OnFull::Wait).expect("a place");
-        assert_eq!(next.claim_bytes(u64::MAX), Err(DropReason::ByteBudget), "a sum that overflows does not fit");
-        next.claim_bytes(100).expect("all bytes are free again");
-        assert_eq!(dropped(&gate, DropReason::ByteBudget), 1);
-    }
-
-    #[test]
-    fn a_waiting_tap_gets_the_next_free_place_and_its_waiting_is_counted() {
-        let gate = Gate::new(Capacity { frames: 1, bytes: 100 });
-        let occupant = gate.admit(OnFull::Wait).expect("a place");
-        std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| gate.admit(OnFull::Wait).map(|permit| permit.measured(1)));
-            while gate.counts().offered < 2 {
-                std::thread::yield_now();
-            }
-            occupant.measured(1);
-            waiting.join().expect("the waiting thread ends").expect("it got the place");
-        });
-        assert_eq!(gate.counts().measured, 2);
-        assert_conserved(&gate);
-    }
-
-    #[test]
-    fn closing_the_gate_sends_the_waiting_away() {
-        let gate = Gate::new(Capacity { frames: 1, bytes: 100 });
-        let _occupant = gate.admit(OnFull::Wait).expect("a place");
-        std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| gate.admit(OnFull::Wait).err());
-            while gate.counts().offered < 2 {
-                std::thread::yield_now();
-            }
-            gate.close();
-            assert_eq!(waiting.join().expect("the waiting thread ends"), Some(DropReason::MonitorGone));
-        });
-        assert_conserved(&gate);
     }
 }

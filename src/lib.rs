@@ -60,6 +60,7 @@ pub mod state;
 pub mod statistics;
 pub mod stop;
 pub mod store;
+mod sync;
 pub mod tap;
 pub mod token;
 pub mod top;

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
@@ -76,6 +76,8 @@ struct Asked<'a> {
 
 /// The daemon, for as long as this process lives.
 static DAEMON: LazyLock<(TempDir, Monitor, SocketAddr, String)> = LazyLock::new(|| {
+    // Every Rust program begins by ignoring this signal; what the fuzzer begins is none.
+    signal_hook::flag::register(signal_hook::consts::SIGPIPE, Arc::default()).expect("it may be handled");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let state = format!("state: {:?}\n", folder.path());
     let text = state + "listen: 127.0.0.1:0\nlimits: {idle_seconds: 0, retire_finished_seconds: 1, runs: 8}\n";

@@ -10,6 +10,7 @@ mod dashboards;
 mod discovery;
 mod events;
 mod faults;
+mod gate;
 mod history;
 mod hooks;
 mod http;
