@@ -75,6 +75,10 @@ fn main() -> ExitCode {
         arguments.iter().position(|argument| argument == "--seconds").and_then(|at| arguments.get(at + 1)?.parse().ok());
     let load = if arguments.iter().any(|argument| argument == "--overload") { OVERLOAD } else { SOAK };
     // `cargo test --benches` asks for a look only.
+    let load = Load {
+        pause: if arguments.iter().any(|argument| argument == "--quick") { Duration::from_millis(250) } else { load.pause },
+        ..load
+    };
     run(load, seconds.unwrap_or(if arguments.iter().any(|argument| argument == "--bench") { 30 } else { 2 }))
 }
 
@@ -85,7 +89,7 @@ fn run(load: Load, seconds: u64) -> ExitCode {
     let idle = daemon.resident_bytes();
     let bodies: Vec<Vec<u8>> = SIGNALS.iter().map(|signal| body(load, *signal)).collect();
     let seen = Seen::default();
-    let mut settled = None;
+    let (mut settled, mut told_minutes) = (None, 1);
     let watch = Stopwatch::start();
     scope(|scope| {
         for number in 0..load.runs {
@@ -101,6 +105,10 @@ fn run(load: Load, seconds: u64) -> ExitCode {
             assert_eq!(scraped.0, 200, "{}", scraped.1);
             seen.scrape_seconds.lock().unwrap_or_else(PoisonError::into_inner).push(asked.elapsed().as_secs_f64());
             assert_eq!(daemon.ask("GET", "/", &[]).0, 200, "the page");
+            if watch.elapsed().as_secs() >= 60 * told_minutes {
+                println!("minute {told_minutes}: resident MiB {:.1}", daemon.resident_bytes() as f64 / f64::from(1 << 20));
+                told_minutes += 1;
+            }
             if settled.is_none() && watch.elapsed().as_secs() >= SETTLED {
                 settled = Some(daemon.resident_bytes());
             }

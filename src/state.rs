@@ -46,7 +46,7 @@ pub enum StateError {
 #[derive(Debug)]
 pub struct OwnedName {
     run: RunName,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl OwnedName {
@@ -58,7 +58,7 @@ impl OwnedName {
         let folder = state.join("runs");
         fs::create_dir_all(&folder).map_err(|reason| StateError::Folder { path: folder.clone(), reason })?;
         let path = folder.join(format!("{run}.lock"));
-        match locked(&path)? {
+        match Lock::take(&path)? {
             Some(lock) => Ok(OwnedName { run, _lock: lock }),
             None => Err(StateError::NameOwned { run, path }),
         }
@@ -75,7 +75,7 @@ impl OwnedName {
 #[derive(Debug)]
 pub struct ServedFolder {
     url: PathBuf,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl ServedFolder {
@@ -86,7 +86,7 @@ impl ServedFolder {
     pub fn take(state: &Path) -> Result<Self, StateError> {
         fs::create_dir_all(state).map_err(|reason| StateError::Folder { path: state.to_owned(), reason })?;
         let path = state.join("serve.lock");
-        match locked(&path)? {
+        match Lock::take(&path)? {
             Some(lock) => Ok(ServedFolder { url: state.join("url"), _lock: lock }),
             None => Err(StateError::Served { path }),
         }
@@ -111,20 +111,45 @@ impl Drop for ServedFolder {
     }
 }
 
-/// A lock on a file, which is made where it is missing; `None` where another holds it.
-fn locked(path: &Path) -> Result<Option<File>, StateError> {
-    let failed = |reason| StateError::Folder { path: path.to_owned(), reason };
-    let lock = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(Some(lock)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(reason)) => Err(failed(reason)),
+/// A locked file.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Lock {
+    /// Locks a file, which is made where it is missing; `None` where another holds it.
+    fn take(path: &Path) -> Result<Option<Self>, StateError> {
+        let failed = |reason| StateError::Folder { path: path.to_owned(), reason };
+        let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(reason)) => Err(failed(reason)),
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone is not enough: a command that a hook is just starting has the file open for a moment as well, and the lock with it.
+        let _ = self.0.unlock();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lock_is_free_at_once_whatever_child_process_has_it_open() {
+        let state = tempfile::tempdir().expect("a temporary folder");
+        let path = state.path().join("lock");
+        let lock = Lock::take(&path).expect("the folder is writable").expect("the lock is free");
+        let of_a_child = lock.0.try_clone().expect("a file can be opened twice");
+        assert!(Lock::take(&path).expect("the folder is writable").is_none());
+        drop(lock);
+        assert!(Lock::take(&path).expect("the folder is writable").is_some());
+        drop(of_a_child);
+    }
 
     #[test]
     fn a_name_has_one_owner_at_a_time() {
