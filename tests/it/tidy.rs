@@ -46,6 +46,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("bcrypt", &["src/config/web_file/", "src/serve/basic_auth.rs"]),
     ("base64", &["src/serve/basic_auth.rs"]),
     ("rustls_native_certs", &["src/hooks/webhook.rs"]),
+    ("libc", &["src/main.rs"]),
     ("rustix", &["src/hooks/command/group.rs", "src/inbox/folder.rs", "src/serve/mod.rs"]),
     ("twox_hash", &["src/ingest/keys.rs"]),
     ("indicatif", &["src/cli/"]),
