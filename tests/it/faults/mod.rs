@@ -9,6 +9,7 @@ mod disk;
 mod ends;
 mod hooks;
 mod inbox;
+mod kills;
 mod load;
 mod names;
 mod pages;
