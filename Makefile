@@ -122,7 +122,7 @@ soak:
 # Of the crate itself; the standard library that comes with the toolchain is not instrumented.
 asan:
 	RUSTFLAGS=-Zsanitizer=address cargo +nightly test --locked --no-default-features --target $$(rustc -vV | sed -n 's/^host: //p') \
-	  --target-dir target/asan --lib kernels:: info::
+	  --target-dir target/asan --lib -- kernels:: info::
 
 mutants:
 	cargo mutants --version 2>/dev/null | grep -qF ' $(CARGO_MUTANTS)' || cargo install --locked --version $(CARGO_MUTANTS) cargo-mutants
