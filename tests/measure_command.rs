@@ -12,6 +12,12 @@ fn golden(file: &str) -> String {
     format!("{}/tests/data/golden/{file}.safetensors", env!("CARGO_MANIFEST_DIR"))
 }
 
+fn npy(element: &str, shape: &str, values: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{element}', 'fortran_order': False, 'shape': {shape}, }}");
+    let length = (header.len() as u16).to_le_bytes();
+    [b"\x93NUMPY\x01\x00", length.as_slice(), header.as_bytes(), values].concat()
+}
+
 fn error_of(arguments: &[&str]) -> String {
     let output = rotewatch(arguments);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
@@ -106,15 +112,25 @@ fn a_truncated_file_and_integers_are_refused() {
     let error = error_of(&[truncated.to_str().expect("UTF-8")]);
     assert!(error.contains("truncated") && error.contains("activations"), "{error}");
 
-    let header = "{'descr': '<i8', 'fortran_order': False, 'shape': (1, 2), }";
-    let mut integers = b"\x93NUMPY\x01\x00".to_vec();
-    integers.extend((header.len() as u16).to_le_bytes());
-    integers.extend(header.as_bytes());
-    integers.extend([0; 16]);
     let path = folder.path().join("counts.npy");
-    std::fs::write(&path, integers).expect("written");
+    std::fs::write(&path, npy("<i8", "(1, 2)", &[0; 16])).expect("written");
     let error = error_of(&[path.to_str().expect("UTF-8")]);
     assert!(error.contains("holds nothing to measure") && error.contains("`counts` (I64 1 x 2)"), "{error}");
+}
+
+#[test]
+fn a_shape_without_values_is_refused_however_many_rows_or_neurons_it_states() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for shape in ["(9000000000000000000, 0)", "(0, 9000000000000000000)", "(0, 0)"] {
+        let path = folder.path().join("empty.npy");
+        std::fs::write(&path, npy("<f4", shape, &[])).expect("written");
+        let path = path.to_str().expect("UTF-8");
+        assert!(error_of(&[path, "--measure", "ksg"]).contains("holds nothing to measure"), "{shape}");
+        assert!(error_of(&[path, "--tensor", "empty"]).contains("there is nothing in it"), "{shape}");
+        let file = golden("gaussian");
+        let error = error_of(&[&file, "--tensor", "activations", "--measure", "surprisal", "--reference", path]);
+        assert!(error.contains("has no tensor `activations`"), "{error}");
+    }
 }
 
 #[test]

@@ -114,9 +114,13 @@ fn of_activations(stem: String, path: &Path, bytes: &[u8], pool: &rayon::ThreadP
     let Some(first) = chosen.first() else {
         bail!("it holds nothing to measure, which would be a 2-d floating-point tensor; it holds {}", contents(&tensors));
     };
-    if let Some(other) = chosen.iter().find(|tensor| tensor.shape()[0] != first.shape()[0]) {
-        let rows = |tensor: &Tensor<'_>| format!("`{}` has {} rows", tensor.name(), tensor.shape()[0]);
-        bail!("{} and {}: the layers of a network are ranked on the same rows", rows(first), rows(other));
+    let (rows, _) = first.rows_and_neurons()?;
+    for other in &chosen {
+        let (found, _) = other.rows_and_neurons()?;
+        if found != rows {
+            let (name, other) = (first.name(), other.name());
+            bail!("`{name}` has {rows} rows and `{other}` has {found} rows: the layers of a network are ranked on the same rows");
+        }
     }
     let columns: Vec<Columns> = chosen.iter().map(|tensor| tensor.columns_f32()).collect::<Result<_, _>>()?;
     let layers: Vec<LayerSamples<'_>> =

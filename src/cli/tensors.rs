@@ -33,9 +33,12 @@ pub(super) fn misfit(tensor: &Tensor<'_>) -> Option<String> {
     if !tensor.element().floating() {
         return Some(format!("it holds {}, not floating-point numbers", tensor.element()));
     }
-    match tensor.shape().len() {
-        2 => None,
-        axes => Some(format!("it has {axes} {}, not two (rows x neurons)", if axes == 1 { "axis" } else { "axes" })),
+    match *tensor.shape() {
+        // Such a shape may state any number of the other, and no byte of the file says otherwise.
+        [rows @ 0, neurons] | [rows, neurons @ 0] => Some(format!("it is {rows} x {neurons}: there is nothing in it")),
+        [_, _] => None,
+        [_] => Some("it has 1 axis, not two (rows x neurons)".to_owned()),
+        ref shape => Some(format!("it has {} axes, not two (rows x neurons)", shape.len())),
     }
 }
 

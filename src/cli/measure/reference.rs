@@ -39,16 +39,13 @@ impl Reference {
         let Some(reference) = of_name.or_else(|| fitting.first().filter(|_| alone && fitting.len() == 1)) else {
             bail!("the reference {shown} has no tensor `{name}`, rows x neurons; there are {}", contents(&self.tensors));
         };
-        let ((_, neurons), (rows, reference_neurons)) = (tensor.rows_and_neurons()?, reference.rows_and_neurons()?);
+        let ((_, neurons), (_, reference_neurons)) = (tensor.rows_and_neurons()?, reference.rows_and_neurons()?);
         if neurons != reference_neurons {
             bail!(
                 "tensor `{name}` has {neurons} neurons and `{}` of the reference {shown} has {reference_neurons}: \
                  give activations of the same layer",
                 reference.name()
             );
-        }
-        if rows == 0 {
-            bail!("tensor `{}` of the reference {shown} has no rows", reference.name());
         }
         let Choices { bins, binning, edges, kernel, .. } = *choices;
         Ok(match reference.element() {
