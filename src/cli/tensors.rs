@@ -4,6 +4,9 @@ use anyhow::bail;
 
 use crate::activations::Tensor;
 
+/// The measures number rows with 32 bits.
+const ROWS_MAX: usize = u32::MAX as usize;
+
 /// Tensors to measure, and those passed over with the reason.
 pub(super) type Selection<'a, 'b> = (Vec<&'a Tensor<'b>>, Vec<(String, String)>);
 
@@ -33,12 +36,17 @@ pub(super) fn misfit(tensor: &Tensor<'_>) -> Option<String> {
     if !tensor.element().floating() {
         return Some(format!("it holds {}, not floating-point numbers", tensor.element()));
     }
-    match *tensor.shape() {
+    misfit_of_shape(tensor.shape())
+}
+
+fn misfit_of_shape(shape: &[usize]) -> Option<String> {
+    match *shape {
         // Such a shape may state any number of the other, and no byte of the file says otherwise.
         [rows @ 0, neurons] | [rows, neurons @ 0] => Some(format!("it is {rows} x {neurons}: there is nothing in it")),
+        [rows, _] if rows > ROWS_MAX => Some(format!("it has {rows} rows, and {ROWS_MAX} are the most that are measured")),
         [_, _] => None,
         [_] => Some("it has 1 axis, not two (rows x neurons)".to_owned()),
-        ref shape => Some(format!("it has {} axes, not two (rows x neurons)", shape.len())),
+        _ => Some(format!("it has {} axes, not two (rows x neurons)", shape.len())),
     }
 }
 
@@ -57,4 +65,15 @@ pub(super) fn contents(tensors: &[Tensor<'_>]) -> String {
         shown.push(format!("{} more", tensors.len() - SHOWN));
     }
     shown.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_rows_than_32_bits_count_are_nothing_to_measure() {
+        assert_eq!(misfit_of_shape(&[ROWS_MAX, 1]), None);
+        assert!(misfit_of_shape(&[ROWS_MAX + 1, 1]).is_some_and(|reason| reason.contains("4294967296 rows")));
+    }
 }
