@@ -87,14 +87,13 @@ pub enum NpyError {
 /// # Errors
 /// If the header is malformed or the values are not as many as it says.
 pub fn read_npy<'a>(name: &str, bytes: &'a [u8]) -> Result<Tensor<'a>, NpyError> {
-    let (header, start) = header(bytes)?;
+    let (header, values) = header(bytes)?;
     let missing = |field| NpyError::Header { field, header: header.chars().take(200).collect() };
     let description = after(header, "descr").ok_or_else(|| missing("descr"))?;
     let fortran = after(header, "fortran_order").ok_or_else(|| missing("fortran_order"))?;
     let order = if fortran.starts_with("True") { Order::ColumnMajor } else { Order::RowMajor };
     let shape = after(header, "shape").and_then(shape).ok_or_else(|| missing("shape"))?;
     let (element, swapped) = element(description).ok_or_else(|| missing("descr"))?;
-    let values = &bytes[start..];
     if let Some(each) = element.bytes() {
         let count = shape.iter().try_fold(1_u128, |count, &extent| count.checked_mul(extent as u128));
         let needed = count.unwrap_or(u128::MAX).saturating_mul(each as u128);
@@ -137,23 +136,21 @@ pub fn read_npz(bytes: &[u8]) -> Result<Vec<Tensor<'static>>, NpyError> {
     Ok(tensors)
 }
 
-/// The header's text, and where the values begin.
-fn header(bytes: &[u8]) -> Result<(&str, usize), NpyError> {
+/// The header's text, and the bytes of the values behind it.
+fn header(bytes: &[u8]) -> Result<(&str, &[u8]), NpyError> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(NpyError::Magic)?;
     let truncated = |needed| NpyError::HeaderTruncated { needed, found: bytes.len() };
     // Version 1 has a length of two bytes, later ones of four.
-    let (length, start) = match *rest {
-        [1, _, low, high, ..] => (usize::from(u16::from_le_bytes([low, high])), 10),
-        [2 | 3, _, a, b, c, d, ..] => (u32::from_le_bytes([a, b, c, d]) as usize, 12),
+    let (length, rest) = match rest {
+        [1, _, low, high, rest @ ..] => (usize::from(u16::from_le_bytes([*low, *high])), rest),
+        [2 | 3, _, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest),
         _ => return Err(truncated(12)),
     };
-    let end = start + length;
-    if length > HEADER_BYTES_LIMIT || end > bytes.len() {
-        return Err(truncated(end));
-    }
-    let text = std::str::from_utf8(&bytes[start..end]);
+    let parted = rest.split_at_checked(length).filter(|_| length <= HEADER_BYTES_LIMIT);
+    let (text, values) = parted.ok_or_else(|| truncated(bytes.len() - rest.len() + length))?;
+    let text = std::str::from_utf8(text);
     let text = text.map_err(|_| NpyError::Header { field: "text", header: "not UTF-8".to_owned() })?;
-    Ok((text, end))
+    Ok((text, values))
 }
 
 /// What follows `'key':` in the header, which is a Python dictionary.
@@ -174,8 +171,9 @@ fn element(text: &str) -> Option<(Element, bool)> {
     if text.starts_with('[') {
         return Some((Element::Other("a structured type".to_owned()), false));
     }
-    let quote = text.chars().next().filter(|quote| ['\'', '"'].contains(quote))?;
-    let (description, _) = text[1..].split_once(quote)?;
+    let mut rest = text.chars();
+    let quote = rest.next().filter(|quote| ['\'', '"'].contains(quote))?;
+    let (description, _) = rest.as_str().split_once(quote)?;
     let (swapped, kind) = match description.split_at_checked(1)? {
         (">", kind) => (true, kind),
         ("<" | "=" | "|", kind) => (false, kind),

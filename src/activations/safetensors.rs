@@ -60,45 +60,44 @@ pub enum SafetensorsError {
 /// # Cost
 /// Parses the header; values are borrowed, not copied.
 pub fn read(bytes: &[u8]) -> Result<Vec<Tensor<'_>>, SafetensorsError> {
-    let Some(length) = bytes.first_chunk::<8>() else {
+    let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
         return Err(SafetensorsError::TooShort { found: bytes.len() });
     };
     let header = u64::from_le_bytes(*length);
     if header > HEADER_BYTES_LIMIT {
         return Err(SafetensorsError::HeaderTooLong { found: header, limit: HEADER_BYTES_LIMIT });
     }
-    let (needed, found) = (8 + header, bytes.len() as u64);
-    if needed > found {
-        return Err(SafetensorsError::HeaderTruncated { needed, found });
-    }
+    let Some((text, data)) = rest.split_at_checked(header as usize) else {
+        return Err(SafetensorsError::HeaderTruncated { needed: 8 + header, found: bytes.len() as u64 });
+    };
     let file = SafeTensors::deserialize(bytes).map_err(|error| match error {
-        SafeTensorError::MetadataIncompleteBuffer => wrong_size(bytes, needed),
+        SafeTensorError::MetadataIncompleteBuffer => wrong_size(text, data),
         other => other.into(),
     })?;
     let mut views = file.tensors();
     views.sort_by(|(name, view), (other_name, other)| {
         view.data().as_ptr().cmp(&other.data().as_ptr()).then_with(|| name.cmp(other_name))
     });
-    let tensor = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
-        let start = view.data().as_ptr().addr() - bytes.as_ptr().addr();
-        let data = &bytes[start..start + view.data().len()];
-        Tensor::new(name, element(view.dtype()), view.shape().to_vec(), Order::RowMajor, Cow::Borrowed(data))
-    };
-    Ok(views.into_iter().map(tensor).collect())
+    let tensors = views.into_iter().map(|(name, view)| {
+        let (element, shape) = (element(view.dtype()), view.shape().to_vec());
+        Tensor::new(name, element, shape, Order::RowMajor, Cow::Borrowed(view.data()))
+    });
+    Ok(tensors.collect())
 }
 
 /// Says what a file of the wrong size should hold, as far as its header tells.
-fn wrong_size(bytes: &[u8], start: u64) -> SafetensorsError {
-    let header: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(&bytes[8..start as usize]).unwrap_or_default();
+fn wrong_size(header: &[u8], data: &[u8]) -> SafetensorsError {
+    let start = 8 + header.len() as u64;
+    let header: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(header).unwrap_or_default();
     let tensors = header.iter().filter(|(name, _)| *name != "__metadata__");
-    let end = |info: &serde_json::Value| info["data_offsets"][1].as_u64().unwrap_or(0);
-    let promised = start + tensors.clone().map(|(_, info)| end(info)).max().unwrap_or(0);
+    let end = |info: &serde_json::Value| info.pointer("/data_offsets/1").and_then(serde_json::Value::as_u64).unwrap_or(0);
+    // Whoever writes the header can add up to any number.
+    let promised = start.saturating_add(tensors.clone().map(|(_, info)| end(info)).max().unwrap_or(0));
     let mut names: Vec<&str> = tensors.take(NAMES_SHOWN + 1).map(|(name, _)| name.as_str()).collect();
-    if names.len() > NAMES_SHOWN {
-        names[NAMES_SHOWN] = "...";
+    if let Some(beyond) = names.get_mut(NAMES_SHOWN) {
+        *beyond = "...";
     }
-    SafetensorsError::Size { promised, found: bytes.len() as u64, tensors: names.join(", ") }
+    SafetensorsError::Size { promised, found: start + data.len() as u64, tensors: names.join(", ") }
 }
 
 fn element(dtype: Dtype) -> Element {
@@ -156,6 +155,12 @@ mod tests {
     fn a_long_header_is_refused_before_it_is_parsed() {
         let bytes = [&u64::MAX.to_le_bytes()[..], &[b' '; 64]].concat();
         assert!(matches!(read(&bytes), Err(SafetensorsError::HeaderTooLong { found: u64::MAX, .. })));
+    }
+
+    #[test]
+    fn a_header_that_promises_more_than_there_is_in_the_world_is_told_of_as_such() {
+        let header = format!(r#"{{"a":{{"data_offsets":[0,{}]}}}}"#, u64::MAX);
+        assert!(matches!(wrong_size(header.as_bytes(), &[]), SafetensorsError::Size { promised: u64::MAX, .. }));
     }
 
     #[test]
