@@ -41,6 +41,7 @@ pub struct Quartiles {
 impl Quartiles {
     /// Those of some values, interpolated linearly; `None` of nothing.
     #[must_use]
+    #[expect(clippy::indexing_slicing, reason = "a share of the last place, rounded up or down, is a place")]
     pub fn of(values: &[f64]) -> Option<Self> {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -199,6 +200,7 @@ fn curve(series: &Series, mode: Mode) -> Box<Scatter<f64, f64>> {
 /// # Panics
 /// Never: the crate carries it.
 #[must_use]
+#[expect(clippy::expect_used, reason = "the crate's sources are constants, and a test takes them apart")]
 pub fn script() -> String {
     // The crate's sources come as scripts one after the other, plotly first; the second sets formulas, of which there are none.
     let sources = Plot::offline_js_sources();

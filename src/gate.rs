@@ -173,7 +173,7 @@ impl Gate {
         let read = |count: &AtomicU64| count.load(Ordering::Acquire);
         FlowCounts {
             measured: read(&self.measured),
-            dropped: std::array::from_fn(|reason| read(&self.dropped[reason])),
+            dropped: self.dropped.each_ref().map(read),
             queued: self.queued_frames.load(Ordering::Acquire) as u64,
             rows_received: read(&self.rows_received),
             nonfinite_values: read(&self.nonfinite_values),
@@ -211,6 +211,10 @@ impl Gate {
         taken
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "there is a count for each of `DropReason::ALL`, which has every reason in its order"
+    )]
     fn count_dropped(&self, reason: DropReason) {
         self.dropped[reason as usize].fetch_add(1, Ordering::Release);
     }

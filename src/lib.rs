@@ -25,6 +25,10 @@
 //! | [`top`] | the live view at a terminal |
 //! | [`app`], [`signals`], [`logging`], [`cli`] | how it is put together |
 
+// Where the library may panic, an `expect` of the lint says why it does not. Tests and benches may, so this is not in Cargo.toml.
+#![warn(clippy::expect_used, clippy::panic, clippy::unreachable, clippy::indexing_slicing, clippy::string_slice)]
+#![cfg_attr(test, allow(clippy::string_slice, reason = "in a test a panic is a failure; clippy.toml has a word for the others"))]
+
 pub mod activations;
 pub mod app;
 pub mod board;

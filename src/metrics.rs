@@ -343,8 +343,8 @@ impl Sheet {
         let counts = gate.counts();
         self.put(&OFFERED, &[], whole(counts.offered));
         self.put(&MEASURED, &[], whole(counts.measured));
-        for reason in DropReason::ALL {
-            self.put(&DROPPED, &[reason.as_str()], whole(counts.dropped[reason as usize]));
+        for (reason, count) in DropReason::ALL.into_iter().zip(counts.dropped) {
+            self.put(&DROPPED, &[reason.as_str()], whole(count));
         }
         self.put(&ROWS, &[], whole(counts.rows_received));
         self.put(&NONFINITE, &[], whole(counts.nonfinite_values));

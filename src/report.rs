@@ -190,6 +190,7 @@ impl BucketCounts {
     }
 
     /// Adds one observation per value.
+    #[expect(clippy::indexing_slicing, reason = "there is one count more than bounds, for what lies above all of them")]
     pub fn observe(&mut self, values: impl IntoIterator<Item = f64>) {
         for value in values {
             let bucket = self.bounds.partition_point(|bound| *bound < value);

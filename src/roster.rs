@@ -86,7 +86,7 @@ impl Roster {
             return Err(DeclareError::Layers { run: name, layers, limit: self.limits.layers });
         }
         for (place, layer) in declaration.layers.iter().enumerate() {
-            if declaration.layers[..place].contains(layer) {
+            if declaration.layers.iter().take(place).any(|earlier| earlier == layer) {
                 return Err(DeclareError::LayerTwice { run: name, layer: layer.to_string() });
             }
         }

@@ -109,13 +109,13 @@ impl Window {
     ) -> TakenIn {
         let mut taken_in = TakenIn::default();
         let mut parts: Vec<Option<&[f32]>> = Vec::with_capacity(layers.len());
-        for (place, layer) in layers.iter().enumerate() {
+        for (place, (layer, width)) in layers.iter().zip(&mut self.widths).enumerate() {
             let Some(layer) = layer else {
                 parts.push(None);
                 continue;
             };
             let got = LayerWidth { neurons: layer.neurons, neurons_offered: layer.neurons_offered };
-            let expected = *self.widths[place].get_or_insert(got);
+            let expected = *width.get_or_insert(got);
             if got == expected {
                 taken_in.nonfinite_values += layer.values.iter().filter(|value| !value.is_finite()).count() as u64;
                 parts.push(Some(&layer.values));
@@ -132,6 +132,10 @@ impl Window {
     }
 
     /// The rows of the window that ends with `epoch`. Epochs that have left it are forgotten.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "rows are visited below `segment.rows`, and predictions, where they are kept, are as many"
+    )]
     pub fn samples(&mut self, epoch: Epoch) -> WindowSamples {
         let newest_left = epoch.0.checked_sub(self.params.epochs);
         // Rows of the untrained network are never mixed with others: nothing it shows is left after the first steps.
@@ -181,6 +185,10 @@ impl Window {
 }
 
 impl Segment {
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a frame's parts are rows x neurons and its predictions one a row, as its builder asserts; what is kept is made long enough here"
+    )]
     fn take_in(
         &mut self,
         rows: usize,
@@ -229,6 +237,7 @@ impl Segment {
         (place < capacity).then_some(place)
     }
 
+    #[expect(clippy::indexing_slicing, reason = "a segment has as many layers as the window has widths")]
     fn push_row(&self, layer: usize, neurons: usize, row: usize, values: &mut Vec<f32>) {
         let kept = &self.layers[layer];
         let at = row * neurons;

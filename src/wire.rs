@@ -52,7 +52,7 @@ pub fn verdict(verdict: Option<&Verdict>) -> Map<String, Value> {
         })),
     };
     if let Some(Verdict::TooEarly { reason }) = verdict {
-        document["why"] = json!(reason);
+        document.insert("why".to_owned(), json!(reason));
     }
     document.insert("verdict".to_owned(), json!(verdict.map(Verdict::as_str)));
     document
@@ -123,13 +123,8 @@ pub fn comparison(of: &Comparison) -> Map<String, Value> {
             "since_epoch": since,
         })
     };
-    let run = |place: usize| {
-        json!({
-            "run": of.names[place],
-            "last_epoch": of.last_epochs[place].0,
-            "kind": of.kinds[place].map(Kind::as_str),
-        })
-    };
+    let runs = of.names.iter().zip(of.last_epochs).zip(of.kinds);
+    let run = |((name, last_epoch), kind): ((&String, Epoch), Option<Kind>)| json!({ "run": name, "last_epoch": last_epoch.0, "kind": kind.map(Kind::as_str) });
     let (winner, since) = better(of.preference.better());
     let mut document = seen(&of.seen);
     document.extend(object(json!({
@@ -143,7 +138,7 @@ pub fn comparison(of: &Comparison) -> Map<String, Value> {
         "direction": of.direction.to_string(),
         "doubt": of.seen.probe.doubt(),
         "epoch": of.epoch.0,
-        "runs": [run(0), run(1)],
+        "runs": runs.map(run).collect::<Vec<_>>(),
         "measures": of.partings.iter().map(part).collect::<Vec<_>>(),
     })));
     document
@@ -154,6 +149,7 @@ pub fn comparison(of: &Comparison) -> Map<String, Value> {
 /// # Panics
 /// If it is none.
 #[must_use]
+#[expect(clippy::panic, reason = "documented; it is called with objects that are spelt out in the call")]
 pub fn object(document: Value) -> Map<String, Value> {
     match document {
         Value::Object(members) => members,

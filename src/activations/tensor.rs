@@ -225,6 +225,10 @@ impl<'a> Tensor<'a> {
         }
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a chosen neuron that does not exist is the caller's mistake, and documented as a panic"
+    )]
     fn rows<const N: usize>(&self, neurons: usize, chosen: Option<&[usize]>, read: impl Fn([u8; N]) -> f32) -> Vec<f32> {
         let Some(chosen) = chosen else { return self.map(read) };
         let (values, _) = self.bytes.as_chunks::<N>();

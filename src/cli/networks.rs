@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 
 use super::tensors::{contents, select};
-use crate::activations::{Tensor, file};
+use crate::activations::file;
 use crate::app::state_folder;
 use crate::config::Config;
 use crate::document::TrainingDocument;

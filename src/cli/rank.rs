@@ -50,9 +50,8 @@ pub fn run(args: &RankArgs) -> Result<Exit, Failure> {
     let scores = args.scores.as_deref().map(|path| scores::read(path, &names)).transpose().map_err(Failure::usage)?;
     let groups = groups(candidates, direction.claim, &scores.unwrap_or_default());
     if groups.iter().all(|group| group.placed.len() < 2) {
-        return Err(Failure::usage(nothing_to_compare(
-            &groups.iter().map(|group| &group.placed[0].candidate).collect::<Vec<_>>(),
-        )));
+        let alone: Vec<&Candidate> = groups.iter().flat_map(|group| &group.placed).map(|placed| &placed.candidate).collect();
+        return Err(Failure::usage(nothing_to_compare(&alone)));
     }
     if args.json {
         println!("{}", document::json(direction, &groups));

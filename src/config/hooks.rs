@@ -72,7 +72,7 @@ impl Rule<Vec<HookParams>> for HookList {
             return Err(Fault::TooManyHooks { hooks: hooks.len() });
         }
         for (place, hook) in hooks.iter().enumerate() {
-            if hooks[..place].iter().any(|earlier| earlier.name == hook.name) {
+            if hooks.iter().take(place).any(|earlier| earlier.name == hook.name) {
                 return Err(Fault::Repeated { got: hook.name.to_string() });
             }
             ListOf(Word).check(&hook.on)?;

@@ -64,7 +64,7 @@ impl<T: PartialEq, R: Rule<T>> Rule<Vec<T>> for ListOf<R> {
     fn check(&self, items: &Vec<T>) -> Result<(), Fault> {
         for (index, item) in items.iter().enumerate() {
             self.0.check(item)?;
-            if items[..index].contains(item) {
+            if items.iter().take(index).any(|earlier| earlier == item) {
                 return Err(Fault::Repeated { got: self.0.show(item) });
             }
         }

@@ -160,7 +160,7 @@ impl<'file> Reader<'file, '_> {
 
     fn report_unknown(self) {
         for (index, entry) in self.entries.iter().enumerate() {
-            let seen_before = self.entries[..index].iter().any(|earlier| earlier.key == entry.key);
+            let seen_before = self.entries.iter().take(index).any(|earlier| earlier.key == entry.key);
             if seen_before || self.known.contains(&entry.key.as_str()) {
                 continue;
             }

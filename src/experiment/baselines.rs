@@ -112,6 +112,7 @@ fn first_peak(series: &[Option<f64>], over: usize, truth: &Truth) -> Stop {
 }
 
 /// Trailing means over at most `over` values, with their epochs; epochs without a value are left out.
+#[expect(clippy::indexing_slicing, reason = "a window ends at a place of the values and begins no later than one behind it")]
 fn smoothed(series: &[Option<f64>], over: usize) -> Vec<(u32, f64)> {
     let known: Vec<(u32, f64)> = (1..).zip(series).filter_map(|(epoch, value)| Some((epoch, (*value)?))).collect();
     let mean = |place: usize| {

@@ -101,6 +101,7 @@ impl Record {
     ///
     /// # Panics
     /// Never: its maps have text keys.
+    #[expect(clippy::expect_used, reason = "serde_json refuses nothing but keys that are no text and what cannot be written to")]
     pub fn write(&self, folder: &OutFolder, run: &PlannedRun) -> Result<(), FolderError> {
         let text = serde_json::to_string(self).expect("maps with text keys have a JSON form");
         folder.write(&folder.record(&run.name), &text)

@@ -170,6 +170,7 @@ fn text_of(pipe: Option<impl Read>) -> String {
 }
 
 /// The document of a trainer that ended well, or what is known of the failure.
+#[expect(clippy::string_slice, reason = "the tail begins where `char_indices` says that a character does")]
 fn document(status: io::Result<ExitStatus>, stdout: &str, stderr: String) -> Result<Value, FailedRun> {
     let failed = |exit_code, said: String| {
         let tail = said.char_indices().rev().nth(STDERR_KEPT).map_or(0, |(start, _)| start);

@@ -189,6 +189,10 @@ impl JudgedRun {
     /// # Panics
     /// Never: there is a score for every way.
     #[must_use]
+    #[expect(
+        clippy::expect_used,
+        reason = "`judge` makes one score for each of `Method::ALL`, and nothing else makes a judged run"
+    )]
     pub fn score(&self, method: Method) -> &Score {
         self.scores.iter().find(|score| score.method == method).expect("every method is scored")
     }

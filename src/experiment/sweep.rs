@@ -147,7 +147,7 @@ impl Verdicts {
         let mut verdicts = Verdicts::default();
         let networks: Vec<(&Network, &Course)> = sweep.networks.iter().zip(&sweep.courses).collect();
         for (place, (network, course)) in networks.iter().enumerate() {
-            let others = networks[place + 1..].iter().filter(|(other, _)| other.seed == network.seed);
+            let others = networks.iter().skip(place + 1).filter(|(other, _)| other.seed == network.seed);
             for (other, other_course) in others.filter(|(other, _)| other.test_accuracy != network.test_accuracy) {
                 let Ok(comparison) = Comparison::of(course, other_course, Some(claim)) else { continue };
                 let truth = if network.test_accuracy > other.test_accuracy { Side::First } else { Side::Second };
@@ -187,7 +187,7 @@ impl LayerAlong {
     fn of(name: &str, networks: &[(Network, &Capture)]) -> Self {
         let mut along = LayerAlong { name: name.to_owned(), entropy: Vec::new(), mutual_information: Vec::new() };
         for same_value in networks.chunk_by(|(one, _), (other, _)| one.value == other.value) {
-            let value = same_value[0].0.value;
+            let [(Network { value, .. }, _), ..] = *same_value else { continue };
             let layers: Vec<&FinalLayer> = same_value
                 .iter()
                 .flat_map(|(_, capture)| capture.history.final_layers.iter().flatten())
@@ -219,7 +219,7 @@ fn density(layers: &[&FinalLayer]) -> Vec<(f64, f64)> {
     // What lies beyond the last pair would only be a line at zero.
     let end = counts.iter().rposition(|count| *count > 0).map_or(0, |last| (last + 2).min(counts.len()));
     let point = |(bin, count): (usize, &u64)| ((bin as f64 + 0.5) * width, *count as f64 / (total as f64 * width));
-    counts[..end].iter().enumerate().map(point).collect()
+    counts.iter().take(end).enumerate().map(point).collect()
 }
 
 #[cfg(test)]

@@ -71,6 +71,10 @@ impl Truth {
     }
 
     /// The truth of accuracies, the first of which is epoch 1's.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a window's middle is at most the last place but one, so there is a place behind it"
+    )]
     fn of_accuracies(accuracy: &[f64]) -> Option<Self> {
         let last_middle = accuracy.len().checked_sub(2).filter(|middle| *middle > 0)?;
         let around = |place: usize| {
@@ -80,9 +84,8 @@ impl Truth {
         };
         let smoothed: Vec<f64> = (0..accuracy.len()).map(around).collect();
         let end = around(last_middle);
-        let first_best = |best: usize, next: usize| if smoothed[next] > smoothed[best] { next } else { best };
-        let onset = (0..smoothed.len()).reduce(first_best)?;
-        let best = smoothed[onset];
+        let first_best = |best: (usize, f64), next: (usize, f64)| if next.1 > best.1 { next } else { best };
+        let (onset, best) = smoothed.iter().copied().enumerate().reduce(first_best)?;
         let lost = best - end + ROUNDING;
         let outcome = if lost >= MEMORIZES_FROM {
             Outcome::Memorizes

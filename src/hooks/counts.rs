@@ -26,6 +26,10 @@ impl HookCounts {
     }
 
     /// Counts; a hook that was taken out of the configuration meanwhile has nobody to be counted for.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "there is a count for each of `HookResult::ALL`, which has every result in its order"
+    )]
     pub(super) fn count(&self, hook: &HookName, result: HookResult) {
         if let Some(counts) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(hook) {
             counts[result as usize] += 1;

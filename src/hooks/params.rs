@@ -108,7 +108,10 @@ impl fmt::Display for HookName {
 
 /// A program and its arguments, as they are handed to the system; no shell reads them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Argv(Vec<String>);
+pub struct Argv {
+    program: String,
+    arguments: Vec<String>,
+}
 
 /// Why a list of arguments is not a command.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -139,29 +142,32 @@ impl Argv {
     /// # Errors
     /// See [`ArgvError`].
     pub fn new(items: Vec<String>) -> Result<Self, ArgvError> {
-        let Some(program) = items.first().filter(|_| items.len() <= ARGUMENTS_MAX) else {
-            return Err(ArgvError::Count { count: items.len() });
+        let count = items.len();
+        let mut items = items.into_iter();
+        let Some(program) = items.next().filter(|_| count <= ARGUMENTS_MAX) else {
+            return Err(ArgvError::Count { count });
         };
         if program.is_empty() || (program.contains('/') && !program.starts_with('/')) {
-            return Err(ArgvError::Program { program: program.clone() });
+            return Err(ArgvError::Program { program });
         }
+        let arguments: Vec<String> = items.collect();
         let impossible = |item: &&String| item.contains('\0') || item.len() > ARGUMENT_MAX_BYTES;
-        match items.iter().find(impossible) {
+        match std::iter::once(&program).chain(&arguments).find(impossible) {
             Some(item) => Err(ArgvError::Argument { argument: item.chars().take(32).collect() }),
-            None => Ok(Argv(items)),
+            None => Ok(Argv { program, arguments }),
         }
     }
 
     /// The program.
     #[must_use]
     pub fn program(&self) -> &str {
-        &self.0[0]
+        &self.program
     }
 
     /// Its arguments.
     #[must_use]
     pub fn arguments(&self) -> &[String] {
-        &self.0[1..]
+        &self.arguments
     }
 }
 

@@ -16,6 +16,7 @@ impl ClassGroups {
     /// # Panics
     /// If there are more than `u32::MAX` rows.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "more rows than 32 bits count are the caller's mistake, and documented as a panic")]
     pub fn of(predictions: &[i64]) -> Self {
         let count = u32::try_from(predictions.len()).expect("a frame has fewer than 2^32 rows");
         let mut rows: Vec<u32> = (0..count).collect();

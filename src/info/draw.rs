@@ -15,6 +15,7 @@ pub fn generator(seed: u64, stream: u64, number: u64) -> ChaCha8Rng {
 ///
 /// # Panics
 /// If `bound` does not fit 32 bits.
+#[expect(clippy::expect_used, reason = "a bound beyond 32 bits is the caller's mistake, and documented as a panic")]
 pub fn below(generator: &mut impl Rng, bound: usize) -> usize {
     let bound = u32::try_from(bound).expect("fewer than 2^32 rows and neurons");
     ((u64::from(generator.next_u32()) * u64::from(bound)) >> 32) as usize

@@ -123,6 +123,10 @@ struct SortedNeuron {
 }
 
 impl SortedNeuron {
+    #[expect(
+        clippy::expect_used,
+        reason = "more rows than 32 bits count are documented as a panic where neighbourhoods are made"
+    )]
     fn of(values: Vec<f64>) -> Self {
         let n = values.len();
         let rows = u32::try_from(n).expect("fewer than 2^32 rows");

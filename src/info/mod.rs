@@ -29,6 +29,11 @@
 //! Deliberately absent: smoothing and windows over epochs (`window`, the monitor's), thresholds (the detectors'), and any correction of
 //! a measure by its bias: the bias stands beside the value.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "rows, neurons and bins are counted in the shape that every slice here is made of; one beyond it would be a wrong number"
+)]
+
 pub mod all_pairs;
 pub mod binning;
 pub mod bits;

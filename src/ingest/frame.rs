@@ -96,10 +96,10 @@ impl<'a> ReceivedFrame<'a> {
                 predictions = Some(tensor);
                 rows
             } else {
-                let place = declared.iter().position(|layer| layer.as_str() == name);
-                let place = place.ok_or_else(|| FrameError::Unknown { name: name.clone(), declared: listed(declared) })?;
+                let place = layers.iter_mut().zip(declared).find(|(_, layer)| layer.as_str() == name);
+                let (place, _) = place.ok_or_else(|| FrameError::Unknown { name: name.clone(), declared: listed(declared) })?;
                 let (rows, neurons) = rows_and_neurons(&tensor)?;
-                layers[place] = Some((neurons, tensor));
+                *place = Some((neurons, tensor));
                 rows
             };
             let (first_name, first_rows) = first.get_or_insert_with(|| (name.clone(), rows));

@@ -96,13 +96,14 @@ impl Session {
         }
         let received = ReceivedFrame::read(bytes, &self.declared.layers)?;
         let (mut widths_now, mut rejected) = (widths.clone(), Rejected::new());
-        for (place, layer) in received.layers.iter().enumerate() {
+        let declared = self.declared.layers.iter().zip(&mut widths_now);
+        for (place, (layer, (name, width))) in received.layers.iter().zip(declared).enumerate() {
             let Some((neurons, _)) = layer else { continue };
             let chosen = || sampling.neurons(place, *neurons);
-            let expected = widths_now[place].get_or_insert_with(|| Width { neurons: *neurons, chosen: chosen() });
+            let expected = width.get_or_insert_with(|| Width { neurons: *neurons, chosen: chosen() });
             if expected.neurons != *neurons {
                 let reason = format!("it has {neurons} neurons and had {}", expected.neurons);
-                rejected.insert(self.declared.layers[place].clone(), reason);
+                rejected.insert(name.clone(), reason);
             }
         }
         let bytes_needed = bytes_needed(&received, &widths_now);

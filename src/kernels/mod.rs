@@ -13,6 +13,10 @@
     target_arch = "x86_64",
     expect(unsafe_code, reason = "a call into an instruction set is unsafe; holding a Kernel of it is the proof")
 )]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "lanes, planes, cells and points are counted up to sizes that the entry points check, or document as a panic"
+)]
 
 pub mod neighbours;
 pub mod scalar;
@@ -125,6 +129,7 @@ impl Kernel {
         kernels
     }
 
+    #[expect(clippy::expect_used, reason = "`available` begins with the scalar variant")]
     fn widest() -> Self {
         Self::available().pop().expect("the scalar variant is always there")
     }

@@ -57,6 +57,7 @@ pub(super) struct Selection {
 impl RunTexts {
     /// Brings the texts up to date. Every run is told of as a whole; its layers, and when all of those are in, its histograms,
     /// only as far as there are at most `series_max` series, in the order of the runs' names.
+    #[expect(clippy::indexing_slicing, reason = "a text has a part for each of `PARTS`")]
     pub(super) fn select(
         &mut self,
         runs: &BTreeMap<RunName, Arc<RunView>>,

@@ -68,9 +68,10 @@ impl RunState {
         let layer = self.run.declaration().layers.get(place)?.clone();
         let neurons_offered = self.window.widths().get(place).copied().flatten()?.neurons_offered;
         let statistics = LayerStatistics::of(&measures);
+        let rolling = self.rolling.get_mut(place)?;
         let rolling = match &statistics {
-            Some(statistics) => self.rolling[place].push(statistics.clone()),
-            None => self.rolling[place].means(),
+            Some(statistics) => rolling.push(statistics.clone()),
+            None => rolling.means(),
         };
         if statistics.is_some() {
             let histograms = self.histograms.entry(layer.clone()).or_default();
@@ -98,9 +99,9 @@ impl RunState {
             let Judgement { verdict, possible_onsets, .. } = self.judge.judge(&observation, detect);
             self.hints.take_in(summary.epoch, &summary.metrics);
             for layer in &summary.layers {
-                let place = self.run.declaration().layers.iter().position(|name| *name == layer.layer);
-                if let (Some(place), Some(statistics)) = (place, &layer.statistics) {
-                    self.rolling[place].push(statistics.clone());
+                let rolling = self.run.declaration().layers.iter().zip(&mut self.rolling).find(|(name, _)| **name == layer.layer);
+                if let (Some((_, rolling)), Some(statistics)) = (rolling, &layer.statistics) {
+                    rolling.push(statistics.clone());
                 }
             }
             self.last_reported = Some(summary.epoch);

@@ -194,14 +194,20 @@ impl Comparison {
     /// The name of one of them.
     #[must_use]
     pub fn name(&self, side: Side) -> &str {
-        &self.names[side as usize]
+        let [first, second] = &self.names;
+        match side {
+            Side::First => first,
+            Side::Second => second,
+        }
     }
 }
 
 /// The epochs that both have, with the means of each.
 fn in_common(first: &Course, second: &Course) -> Vec<(Epoch, [LayerMeans; 2])> {
-    let of_second =
-        |wanted: Epoch| second.epochs.binary_search_by_key(&wanted, |(epoch, _)| *epoch).ok().map(|place| second.epochs[place].1);
+    let of_second = |wanted: Epoch| {
+        let place = second.epochs.binary_search_by_key(&wanted, |(epoch, _)| *epoch).ok()?;
+        second.epochs.get(place).map(|(_, means)| *means)
+    };
     first.epochs.iter().filter_map(|(epoch, means)| Some((*epoch, [*means, of_second(*epoch)?]))).collect()
 }
 
@@ -234,10 +240,11 @@ fn fluctuation(advantages: &[f64]) -> Option<f64> {
     if advantages.len() < EPOCHS_MIN {
         return None;
     }
-    let changes: Vec<f64> = advantages.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let later = &changes[changes.len() / 2..];
-    let mean = later.iter().sum::<f64>() / later.len() as f64;
-    let variance = later.iter().map(|change| (change - mean).powi(2)).sum::<f64>() / later.len() as f64;
+    let changes: Vec<f64> = advantages.array_windows().map(|[before, after]| after - before).collect();
+    let later = changes.iter().skip(changes.len() / 2);
+    let count = later.len() as f64;
+    let mean = later.clone().sum::<f64>() / count;
+    let variance = later.map(|change| (change - mean).powi(2)).sum::<f64>() / count;
     Some(variance.sqrt())
 }
 

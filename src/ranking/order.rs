@@ -129,14 +129,16 @@ impl Group {
             Agreement::of(&pairs.collect::<Vec<_>>())
         };
         let (by_entropy, by_mutual_information) = (agreement(&entropies), agreement(&informations));
+        let goodness = entropies.iter().zip(&informations);
         let mut placed: Vec<Placed> = candidates
             .into_iter()
-            .enumerate()
-            .map(|(at, candidate)| Placed {
+            .zip(goodness)
+            .zip(known)
+            .map(|((candidate, (entropy, information)), score)| Placed {
                 candidate,
-                by_entropy: place(&entropies, at),
-                by_mutual_information: place(&informations, at),
-                score: known[at],
+                by_entropy: place(*entropy, &entropies),
+                by_mutual_information: place(*information, &informations),
+                score,
             })
             .collect();
         placed.sort_by_key(|placed| (placed.by_entropy, placed.by_mutual_information));
@@ -145,8 +147,8 @@ impl Group {
 }
 
 /// The place of one among all, from 1: as many are better, and one.
-fn place(goodness: &[f64], at: usize) -> usize {
-    1 + goodness.iter().filter(|other| **other > goodness[at]).count()
+fn place(one: f64, goodness: &[f64]) -> usize {
+    1 + goodness.iter().filter(|other| **other > one).count()
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::clock::{unix_seconds, unix_seconds_of};
 use crate::identity::RunName;
 use crate::run::Run;
 use crate::stop::StopReason;
+use crate::wire::object;
 
 /// Alerts that are remembered; the oldest are forgotten first.
 const REMEMBERED: usize = 4096;
@@ -157,12 +158,12 @@ impl AlertDesk {
                 },
             }
         }
-        let mut document = json!({ "stopped": stopped, "ignored": ignored });
+        let mut document = object(json!({ "stopped": stopped, "ignored": ignored }));
         if faults.is_empty() {
-            return json(StatusCode::OK, &document);
+            return json(StatusCode::OK, &Value::Object(document));
         }
-        document["error"] = Value::String(faults.join("; "));
-        json(StatusCode::UNPROCESSABLE_ENTITY, &document)
+        document.insert("error".to_owned(), json!(faults.join("; ")));
+        json(StatusCode::UNPROCESSABLE_ENTITY, &Value::Object(document))
     }
 
     /// Asks a run to stop, unless there is a reason not to.

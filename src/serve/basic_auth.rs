@@ -26,6 +26,7 @@ pub(super) struct Users {
 
 impl Users {
     /// `None` where there are none: nobody is asked then.
+    #[expect(clippy::expect_used, reason = "the hash is a constant, and every test with a web configuration parses it")]
     pub(super) fn new(hashes: BTreeMap<String, PasswordHash>) -> Option<Arc<Self>> {
         let nobody = NOBODY.parse().expect("a good hash");
         let users = Self { hashes, nobody, proven: Mutex::default(), turn: Semaphore::new(1) };

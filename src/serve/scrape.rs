@@ -149,6 +149,7 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
 }
 
 /// Quickly rather than thoroughly: most of what can be gained is gained at once, names and labels being much the same.
+#[expect(clippy::expect_used, reason = "a vector refuses no byte, and the encoder itself has nothing to refuse")]
 fn gzip(text: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(text).and_then(|()| encoder.finish()).expect("a vector takes whatever is written to it").into()

@@ -41,15 +41,15 @@ impl Agreement {
     pub fn of(pairs: &[(f64, f64)]) -> Option<Self> {
         let tau = tau_interval_over_pairs(pairs)?;
         let mut random = ChaCha8Rng::seed_from_u64(SEED);
-        let mut shuffled = pairs.to_vec();
+        let (measures, mut scores): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
+        let mut shuffled = Vec::with_capacity(pairs.len());
         let mut agreeing = 1_usize;
         for _ in 0..PERMUTATIONS {
-            for place in (1..shuffled.len()).rev() {
-                let other = random.random_range(0..=place);
-                let score = shuffled[place].1;
-                shuffled[place].1 = shuffled[other].1;
-                shuffled[other].1 = score;
+            for place in (1..scores.len()).rev() {
+                scores.swap(place, random.random_range(0..=place));
             }
+            shuffled.clear();
+            shuffled.extend(measures.iter().copied().zip(scores.iter().copied()));
             agreeing += usize::from(tau_b(&shuffled).is_some_and(|by_chance| by_chance >= tau.value - ROUNDING));
         }
         Some(Agreement { tau, models: pairs.len(), chance: agreeing as f64 / (PERMUTATIONS + 1) as f64 })

@@ -26,8 +26,7 @@ pub struct Interval {
 #[must_use]
 pub fn paired_difference(pairs: &[(f64, f64)]) -> Option<Interval> {
     let differences: Vec<f64> = pairs.iter().map(|(ours, theirs)| ours - theirs).collect();
-    let mean = |drawn: &[usize]| drawn.iter().map(|&place| differences[place]).sum::<f64>() / drawn.len() as f64;
-    resampled(differences.len(), |drawn| Some(mean(drawn)))
+    resampled(&differences, |drawn| Some(mean(drawn)))
 }
 
 /// Kendall's tau-b averaged over groups (seeds), with the percentile interval of 10,000 resamples of the groups. Groups without a
@@ -35,8 +34,7 @@ pub fn paired_difference(pairs: &[(f64, f64)]) -> Option<Interval> {
 #[must_use]
 pub fn tau_interval(groups: &[Vec<(f64, f64)>]) -> Option<Interval> {
     let taus: Vec<f64> = groups.iter().filter_map(|pairs| tau_b(pairs)).collect();
-    let mean = |drawn: &[usize]| drawn.iter().map(|&place| taus[place]).sum::<f64>() / drawn.len() as f64;
-    resampled(taus.len(), |drawn| Some(mean(drawn)))
+    resampled(&taus, |drawn| Some(mean(drawn)))
 }
 
 /// Kendall's tau-b of pairs, with the percentile interval of 10,000 resamples of the pairs. `None` where one side is constant.
@@ -46,30 +44,31 @@ pub fn tau_interval(groups: &[Vec<(f64, f64)>]) -> Option<Interval> {
 /// values that the pairs themselves give.
 #[must_use]
 pub fn tau_interval_over_pairs(pairs: &[(f64, f64)]) -> Option<Interval> {
-    let mut resample = Vec::with_capacity(pairs.len());
-    resampled(pairs.len(), |drawn| {
-        resample.clear();
-        resample.extend(drawn.iter().map(|&place| pairs[place]));
-        tau_b(&resample)
-    })
+    resampled(pairs, tau_b)
 }
 
-fn resampled(count: usize, mut statistic: impl FnMut(&[usize]) -> Option<f64>) -> Option<Interval> {
-    if count == 0 {
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// A statistic of all items and of resamples of them; `None` where there is no item, or none of the statistic.
+#[expect(clippy::indexing_slicing, reason = "the places that are drawn are those of the items")]
+fn resampled<T: Copy>(items: &[T], statistic: impl Fn(&[T]) -> Option<f64>) -> Option<Interval> {
+    if items.is_empty() {
         return None;
     }
-    let all: Vec<usize> = (0..count).collect();
-    let value = statistic(&all)?;
+    let value = statistic(items)?;
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
-    let mut drawn = vec![0; count];
+    let mut drawn = items.to_vec();
     let mut values: Vec<f64> = Vec::with_capacity(RESAMPLES);
     for _ in 0..RESAMPLES {
-        drawn.fill_with(|| random.random_range(0..count));
+        drawn.fill_with(|| items[random.random_range(0..items.len())]);
         values.extend(statistic(&drawn));
     }
     values.sort_by(f64::total_cmp);
-    let at = |share: f64| values[(share * (values.len() - 1) as f64).round() as usize];
-    Some(Interval { value, lower: at(0.025), upper: at(0.975) })
+    let last = values.len().checked_sub(1)?;
+    let at = |share: f64| values.get((share * last as f64).round() as usize).copied();
+    Some(Interval { value, lower: at(0.025)?, upper: at(0.975)? })
 }
 
 #[cfg(test)]

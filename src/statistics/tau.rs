@@ -14,7 +14,7 @@
 pub fn tau_b(pairs: &[(f64, f64)]) -> Option<f64> {
     let (mut agreement, mut untied_left, mut untied_right) = (0_i64, 0_i64, 0_i64);
     for (place, one) in pairs.iter().enumerate() {
-        for other in &pairs[..place] {
+        for other in pairs.iter().take(place) {
             let left = order(one.0, other.0);
             let right = order(one.1, other.1);
             agreement += left * right;

@@ -66,6 +66,7 @@ pub(super) fn unpack_counts(packed: &[u8]) -> Option<Vec<u32>> {
     rest.is_empty().then(|| counts.iter().map(|count| u32::from_le_bytes(*count)).collect())
 }
 
+#[expect(clippy::expect_used, reason = "a vector refuses no byte, and the encoder itself has nothing to refuse")]
 fn deflated(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("writing into memory does not fail")

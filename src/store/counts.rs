@@ -41,6 +41,10 @@ pub struct StoreCounts {
 impl StoreCounts {
     /// How often an operation has failed.
     #[must_use]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "there is a count for each of `StoreOp::ALL`, which has every operation in its order"
+    )]
     pub fn errors(&self, op: StoreOp) -> u64 {
         self.errors[op as usize].load(Ordering::Relaxed)
     }
@@ -56,6 +60,10 @@ impl StoreCounts {
         self.count(StoreOp::Read);
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "there is a count for each of `StoreOp::ALL`, which has every operation in its order"
+    )]
     pub(super) fn count(&self, op: StoreOp) {
         self.errors[op as usize].fetch_add(1, Ordering::Relaxed);
     }

@@ -13,8 +13,8 @@ use crate::wire::{self, finite};
 #[must_use]
 pub fn standing(run: &StoredRun) -> Map<String, Value> {
     let mut document = wire::verdict(None);
-    document["verdict"] = json!(Verdict::ALL[0]);
-    document["why"] = json!("no epoch was reported yet");
+    document.insert("verdict".to_owned(), json!(Verdict::ALL[0]));
+    document.insert("why".to_owned(), json!("no epoch was reported yet"));
     document.extend(run.standing.clone());
     let newest = run.newest_epoch.map(|epoch| epoch.0);
     document.extend(wire::object(json!({

@@ -108,8 +108,12 @@ pub(super) fn set_aside(path: &Path, damaged: Option<&OpenFile>) -> Result<Optio
         return Ok(None);
     }
     let stem = format!("{FILE}.corrupt-{:.0}", unix_seconds());
-    let names = (1..).map(|nth| if nth == 1 { stem.clone() } else { format!("{stem}-{nth}") });
-    let aside = names.map(|name| path.with_file_name(name)).find(|aside| !aside.exists()).expect("names do not run out");
+    let mut aside = path.with_file_name(&stem);
+    let mut nth = 1;
+    while aside.exists() {
+        nth += 1;
+        aside = path.with_file_name(format!("{stem}-{nth}"));
+    }
     for suffix in ["", "-wal", "-shm"] {
         let with_suffix = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
         match fs::rename(with_suffix(path), with_suffix(&aside)) {

@@ -47,7 +47,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&sql)?;
     // Another process may have been faster.
     let found = checked_version(&transaction, path)? as usize;
-    for migration in &MIGRATIONS[found..] {
+    for migration in MIGRATIONS.iter().skip(found) {
         transaction.execute_batch(migration).map_err(&sql)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(&sql)?;

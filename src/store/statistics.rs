@@ -72,6 +72,7 @@ pub(super) fn values(layer: &LayerSummary) -> Vec<Option<f64>> {
 }
 
 /// The statistics of the columns' values, and the box; `None` where the layer could not be measured.
+#[expect(clippy::indexing_slicing, reason = "a measure's place is below their number, and all of them have columns")]
 pub(super) fn of_values(values: &[Option<f64>; COLUMNS]) -> Option<(LayerStatistics, Quartiles)> {
     let measure = |place: usize| {
         let [mean, p05, p50, p90, p95] = values[place * STATISTICS.len()..].first_chunk().copied()?;

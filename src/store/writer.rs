@@ -149,7 +149,7 @@ impl Writer {
         }
         let sql = StoreError::sql(&self.path);
         let transaction = file.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&sql)?;
-        let entries = self.pending[..batch].iter().map(|waiting| &waiting.entry);
+        let entries = self.pending.iter().take(batch).map(|waiting| &waiting.entry);
         let written: Result<Vec<_>, _> = entries.map(|entry| write::entry(&transaction, entry, self.retention)).collect();
         let written = written.map_err(&sql)?;
         transaction.commit().map_err(&sql)?;

@@ -221,6 +221,10 @@ impl FrameBuilder<'_> {
     ///
     /// # Panics
     /// If the run declared no such layer, or the values are not rows x neurons.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a layer that was not declared is the caller's mistake, and documented as a panic"
+    )]
     pub fn layer(&mut self, place: usize, activations: LayerActivations) {
         assert_eq!(activations.values.len(), self.rows * activations.neurons, "layer {place} is rows x neurons");
         self.layers[place] = Some(activations);

@@ -98,13 +98,13 @@ impl View {
 
     fn moved_run(&self, by: isize) -> Option<String> {
         let place = self.selected().saturating_add_signed(by).min(self.runs.len().checked_sub(1)?);
-        Some(self.runs[place].line.run.clone())
+        self.runs.get(place).map(|shown| shown.line.run.clone())
     }
 
     fn moved_layer(&self, by: isize) -> Option<String> {
         let (place, count) = self.shown_layer()?;
         let place = place.saturating_add_signed(by).min(count - 1);
-        Some(self.shown_run()?.layers()[place].layer.clone())
+        self.shown_run()?.layers().get(place).map(|line| line.layer.clone())
     }
 }
 

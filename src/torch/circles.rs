@@ -47,6 +47,7 @@ fn classes(rows: usize, random: &mut ChaCha8Rng) -> Vec<u8> {
 }
 
 /// Points near the circles of their true classes: rows x 3 features.
+#[expect(clippy::indexing_slicing, reason = "there are two classes, drawn below 2, and a radius and a mean for each")]
 fn split(truth: &[u8], labels: &[u8], shortcut: &[u8], random: &mut ChaCha8Rng) -> Split {
     let mut features = Vec::with_capacity(truth.len() * 3);
     for (&class, &shortcut) in truth.iter().zip(shortcut) {

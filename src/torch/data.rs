@@ -24,12 +24,9 @@ pub struct Split {
 
 impl Split {
     /// How many examples.
-    ///
-    /// # Panics
-    /// Never: a tensor has no negative length.
     #[must_use]
     pub fn rows(&self) -> usize {
-        usize::try_from(self.labels.size()[0]).expect("a tensor has no negative length")
+        self.labels.numel()
     }
 }
 
@@ -50,6 +47,7 @@ pub(super) fn random_shifts(rows: usize, random: &mut ChaCha8Rng) -> Vec<Shift> 
 ///
 /// # Panics
 /// Where there is not one colour or not one shift a row.
+#[expect(clippy::indexing_slicing, reason = "one colour and one shift a row are asserted, and a colour is 0 or 1")]
 pub(super) fn pictures(images: &Images, colors: Option<&[u8]>, shifts: Option<&[Shift]>) -> Tensor {
     assert!(colors.is_none_or(|colors| colors.len() == images.rows()), "one colour a row");
     assert!(shifts.is_none_or(|shifts| shifts.len() == images.rows()), "one shift a row");
@@ -65,6 +63,7 @@ pub(super) fn pictures(images: &Images, colors: Option<&[u8]>, shifts: Option<&[
 }
 
 /// The means of 2 x 2 pixels of a moved picture, 255 becoming 1; what moves in from outside is paper.
+#[expect(clippy::indexing_slicing, reason = "what is moved off the picture is filtered out before")]
 fn halve(picture: &[u8], [right, down]: Shift, halved: &mut [f32]) {
     let pixel = |y: usize, x: usize| {
         let moved = |at: usize, by: isize| at.checked_add_signed(-by).filter(|&at| at < SIDE);

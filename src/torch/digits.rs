@@ -37,6 +37,10 @@ pub fn render(rows: usize, random: &mut ChaCha8Rng) -> Images {
 
 /// Appends the 784 pixels of one digit.
 #[expect(clippy::float_cmp, reason = "a corner is the same point written twice")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "ten digits have forms, each at least one; a hand moves as many points as the stroke has"
+)]
 fn write_digit(digit: u8, random: &mut ChaCha8Rng, pixels: &mut Vec<u8>) {
     let forms = FORMS[usize::from(digit)];
     // The commonest form about half of the time.
@@ -55,8 +59,8 @@ fn write_digit(digit: u8, random: &mut ChaCha8Rng, pixels: &mut Vec<u8>) {
             }
         }
         ink::curve(&points, &mut polyline);
-        for piece in polyline.windows(2) {
-            paper.draw(hand.placed(piece[0]), hand.placed(piece[1]), radius);
+        for [from, to] in polyline.array_windows() {
+            paper.draw(hand.placed(*from), hand.placed(*to), radius);
         }
     }
     let ink = random.random_range(0.7..1.0_f32);
@@ -114,7 +118,9 @@ impl Hand {
     /// Where a point of the unit square lies on the paper, in pixels.
     fn placed(&self, [x, y]: Point) -> Point {
         let (x, y) = (x - 0.5, y - 0.5);
-        [0, 1].map(|axis| self.place[axis] + self.turn[axis][0] * x + self.turn[axis][1] * y)
+        let [left, top] = self.place;
+        let [[across_x, across_y], [down_x, down_y]] = self.turn;
+        [left + across_x * x + across_y * y, top + down_x * x + down_y * y]
     }
 }
 

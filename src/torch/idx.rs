@@ -73,8 +73,8 @@ fn read_labels(folder: &Path, part: Part) -> Result<(PathBuf, Vec<u8>), IdxError
     file.expect_magic(MAGIC_LABELS)?;
     let count = u64::from(file.word()?);
     let labels = file.body(count, 1)?;
-    if let Some(row) = labels.iter().position(|&label| label > LABEL_MAX) {
-        return Err(IdxError::Label { path: file.path, row, label: labels[row] });
+    if let Some((row, &label)) = labels.iter().enumerate().find(|&(_, &label)| label > LABEL_MAX) {
+        return Err(IdxError::Label { path: file.path, row, label });
     }
     Ok((file.path, labels))
 }

@@ -27,6 +27,7 @@ impl Images {
     /// # Panics
     /// Where there is no such row.
     #[must_use]
+    #[expect(clippy::indexing_slicing, reason = "a row that is not there is the caller's mistake, and documented as a panic")]
     pub fn picture(&self, row: usize) -> &[u8] {
         &self.pixels[row * PICTURE_PIXELS..(row + 1) * PICTURE_PIXELS]
     }
@@ -36,6 +37,7 @@ impl Images {
     /// # Panics
     /// Where there is no such row.
     #[must_use]
+    #[expect(clippy::indexing_slicing, reason = "a row that is not there is the caller's mistake, and documented as a panic")]
     pub fn select(&self, rows: &[usize]) -> Images {
         let mut pixels = Vec::with_capacity(rows.len() * PICTURE_PIXELS);
         for &row in rows {

@@ -26,7 +26,7 @@ impl Sums {
     /// Adds a batch: its mean loss, its logits and labels.
     pub(super) fn add(&mut self, mean_loss: &Tensor, logits: &Tensor, labels: &Tensor) {
         no_grad(|| {
-            let rows = labels.size()[0];
+            let rows = labels.numel() as i64;
             self.loss += mean_loss.to_kind(Kind::Double) * rows;
             self.right += logits.argmax(-1, false).eq_tensor(labels).sum(Kind::Int64);
             self.rows += rows;
@@ -62,6 +62,6 @@ impl<'a> Changes<'a> {
 
     /// The share of all examples.
     pub(super) fn share(&self) -> f64 {
-        self.changed.int64_value(&[]) as f64 / self.predicted.size()[0] as f64
+        self.changed.int64_value(&[]) as f64 / self.predicted.numel() as f64
     }
 }

@@ -13,6 +13,8 @@
 //! Measured on MLPs, it does not help, on shuffled or on coloured digits, and costs two to seven times the time of an epoch
 //! (`benches/record/regulariser.md`). It is here for whoever wants to try it elsewhere.
 
+#![expect(clippy::indexing_slicing, reason = "that there is a layer is asserted, and each is rows x neurons, as documented")]
+
 use tch::{Kind, Tensor, no_grad};
 
 use crate::ranking::Claim;

@@ -64,7 +64,7 @@ impl TaskData {
             if options.probe_rows > test_rows {
                 return Err(TaskError::TooManyProbeRows { task: options.task, wanted: options.probe_rows, has: test_rows });
             }
-            data.probe = data.test.inputs.narrow(0, 0, data.probe.size()[0]);
+            data.probe = data.test.inputs.narrow(0, 0, options.probe_rows as i64);
         }
         Ok(data)
     }
@@ -89,8 +89,9 @@ impl TaskData {
                 }
                 let mut order: Vec<usize> = (0..pool.rows()).collect();
                 order.shuffle(&mut generator(seed, Draw::Examples));
+                order.truncate(wanted);
                 let test = idx::read(folder, Part::Test)?;
-                Ok(from_pictures(options, seed, &pool, test, &order[..wanted]))
+                Ok(from_pictures(options, seed, &pool, test, &order))
             }
         }
     }
@@ -104,7 +105,7 @@ impl TaskData {
 
     /// A task from its splits, where no picture is shifted.
     pub(super) fn unshifted(classes: i64, [train, probe, hold_out, test]: [Split; 4], wrong: &[i64]) -> Self {
-        let input_shape = train.inputs.size()[1..].to_vec();
+        let input_shape = train.inputs.size().into_iter().skip(1).collect();
         let mislabelled = (!wrong.is_empty()).then(|| Tensor::from_slice(wrong));
         TaskData { classes, input_shape, train, mislabelled, probe: probe.inputs, hold_out, test, source: None }
     }
@@ -180,6 +181,7 @@ impl Spoilt {
 }
 
 /// Labels of which this share, to the nearest row, is drawn anew, uniformly over all classes: one in `classes` stays right.
+#[expect(clippy::indexing_slicing, reason = "rows are chosen among as many as there are labels")]
 pub(super) fn redrawn(truth: &[u8], share: f64, classes: u8, random: &mut ChaCha8Rng) -> Vec<u8> {
     let mut labels = truth.to_vec();
     for row in chosen(truth.len(), share, random) {
@@ -189,6 +191,7 @@ pub(super) fn redrawn(truth: &[u8], share: f64, classes: u8, random: &mut ChaCha
 }
 
 /// Two-class labels of which this share, to the nearest row, is turned into the other.
+#[expect(clippy::indexing_slicing, reason = "rows are chosen among as many as there are labels")]
 fn flipped(truth: &[u8], share: f64, random: &mut ChaCha8Rng) -> Vec<u8> {
     let mut labels = truth.to_vec();
     for row in chosen(truth.len(), share, random) {

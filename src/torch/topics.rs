@@ -80,6 +80,10 @@ impl Language {
         Tensor::from_slice(&tokens).view([-1, LENGTH])
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a topic is drawn below their number, and each likes words; a word is drawn below theirs"
+    )]
     fn token(&self, topic: u8, random: &mut ChaCha8Rng) -> i64 {
         if random.random::<f32>() < LIKED_SHARE {
             let liked = &self.liked[usize::from(topic)];

@@ -18,7 +18,7 @@ use crate::training::{Optimizer, OptionsError, TrainOptions};
 
 /// Rows passed through the network at once where nothing is learnt. No more than in a training step, so that the allocator
 /// hands out the same blocks again: with 1,000 rows a convolution took twice as long, in page faults.
-const EVALUATION_ROWS: usize = 128;
+const EVALUATION_ROWS: i64 = 128;
 
 /// What may look at the steps of a training.
 ///
@@ -105,7 +105,7 @@ impl Trainer {
         let optimizer = optimizer.map_err(TrainError::Optimizer)?;
         let batch_draws = generator(options.seed, Draw::Batches);
         let shift_draws = generator(options.seed, Draw::Shifts);
-        let predicted = Tensor::full([data.train.labels.size()[0]], -1, (Kind::Int64, Device::Cpu));
+        let predicted = Tensor::full([data.train.rows() as i64], -1, (Kind::Int64, Device::Cpu));
         let (penalty, epoch, step) = (None, 0, 0);
         Ok(Trainer { options, data, store, network, optimizer, penalty, batch_draws, shift_draws, predicted, epoch, step })
     }
@@ -218,10 +218,9 @@ impl Trainer {
     }
 
     fn losses_on(&self, split: &Split) -> Losses {
-        let rows = i64::try_from(EVALUATION_ROWS).expect("a small constant");
         let mut sums = Sums::new();
         no_grad(|| {
-            for (inputs, labels) in split.inputs.split(rows, 0).iter().zip(split.labels.split(rows, 0)) {
+            for (inputs, labels) in split.inputs.split(EVALUATION_ROWS, 0).iter().zip(split.labels.split(EVALUATION_ROWS, 0)) {
                 let logits = self.network.forward(inputs, false, &mut |_, _| ());
                 sums.add(&logits.cross_entropy_for_logits(&labels), &logits, &labels);
             }

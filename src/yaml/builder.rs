@@ -27,6 +27,17 @@ struct Size {
     text_bytes: usize,
 }
 
+impl Size {
+    fn add(&mut self, more: Size, at: Position) -> Result<(), YamlError> {
+        self.nodes += more.nodes;
+        self.text_bytes += more.text_bytes;
+        if self.nodes > MAX_NODES || self.text_bytes > MAX_TEXT_BYTES {
+            return Err(YamlError::TooLarge { at });
+        }
+        Ok(())
+    }
+}
+
 /// Builds the tree by descending with the events; the recursion is as deep as the document, so at most [`MAX_DEPTH`].
 struct Builder<'input> {
     events: Parser<'input, StrInput<'input>>,
@@ -76,7 +87,7 @@ impl<'input> Builder<'input> {
         let anchor = event.anchor_id();
         let before = self.size;
         let text_bytes = event.scalar().map_or(0, |(text, _)| text.len());
-        self.count(Size { nodes: 1, text_bytes }, at)?;
+        self.size.add(Size { nodes: 1, text_bytes }, at)?;
         let value = match event {
             Event::Scalar(text, style, ..) => {
                 Value::Scalar(Scalar { text: text.into_owned(), quoted: style != ScalarStyle::Plain })
@@ -97,24 +108,15 @@ impl<'input> Builder<'input> {
         Ok(Node { at, value })
     }
 
-    fn count(&mut self, more: Size, at: Position) -> Result<(), YamlError> {
-        self.size.nodes += more.nodes;
-        self.size.text_bytes += more.text_bytes;
-        if self.size.nodes > MAX_NODES || self.size.text_bytes > MAX_TEXT_BYTES {
-            return Err(YamlError::TooLarge { at });
-        }
-        Ok(())
-    }
-
     /// What an alias stands for; counted before it is copied, so that a bomb costs nothing.
     fn copy_of(&mut self, id: usize, at: Position) -> Result<Value, YamlError> {
-        let Some(&(_, size)) = self.anchors.get(&id) else {
+        let Some((value, size)) = self.anchors.get(&id) else {
             // The parser knows the name, so it is the value that is being read: it would hold itself.
             let what = "an alias inside of what it stands for is";
             return Err(YamlError::Unsupported { at, what });
         };
-        self.count(size, at)?;
-        Ok(self.anchors[&id].0.clone())
+        self.size.add(*size, at)?;
+        Ok(value.clone())
     }
 
     fn sequence(&mut self, start: Position, depth: usize) -> Result<Vec<Node>, YamlError> {

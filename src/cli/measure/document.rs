@@ -11,6 +11,7 @@ use super::FileFigures;
 use super::figures::{Choices, TensorFigures};
 use super::reference::Reference;
 use crate::info::PairMatrix;
+use crate::wire::object;
 
 /// The document of `--json`, on one line: an object for one file, an array of them for several.
 pub(super) fn json(files: &[FileFigures], reference: Option<&Reference>, choices: &Choices) -> String {
@@ -24,11 +25,13 @@ pub(super) fn json(files: &[FileFigures], reference: Option<&Reference>, choices
 fn of_file(file: &FileFigures, reference: Option<&Reference>, choices: &Choices) -> Value {
     let tensors: Vec<Value> = file.tensors.iter().map(|tensor| of_tensor(tensor, choices)).collect();
     let skipped: Vec<Value> = file.skipped.iter().map(|(name, reason)| json!({ "name": name, "reason": reason })).collect();
-    let mut document = json!({ "file": file.path.display().to_string(), "kernel": choices.kernel.name(), "tensors": tensors, "skipped": skipped });
+    let mut document = object(
+        json!({ "file": file.path.display().to_string(), "kernel": choices.kernel.name(), "tensors": tensors, "skipped": skipped }),
+    );
     if let Some(reference) = reference {
-        document["reference"] = reference.path().display().to_string().into();
+        document.insert("reference".to_owned(), json!(reference.path().display().to_string()));
     }
-    document
+    Value::Object(document)
 }
 
 fn of_tensor(tensor: &TensorFigures, choices: &Choices) -> Value {
@@ -78,6 +81,7 @@ fn rows_of(pairs: &PairMatrix, diagonal: &[f64]) -> Value {
     Value::Array((0..neurons).map(|i| Value::Array(row(i))).collect())
 }
 
+#[expect(clippy::indexing_slicing, reason = "a diagonal has one value a neuron, as many as the pairs were made of")]
 fn entry(pairs: &PairMatrix, diagonal: &[f64], i: usize, j: usize) -> f64 {
     if i == j { diagonal[i] } else { pairs.get(i, j) }
 }
@@ -113,6 +117,7 @@ impl View for Matrix<'_> {
 
 /// Writes every pair matrix as F64: `TENSOR.mi_nats`, `TENSOR.mi_ratio` and `TENSOR.ksg_nats`, after the file's name where there are
 /// several files.
+#[expect(clippy::indexing_slicing, reason = "there are as many ones as the widest tensor has neurons")]
 pub(super) fn write_matrices(path: &Path, files: &[FileFigures]) -> anyhow::Result<()> {
     let ones: Vec<f64> = vec![1.0; files.iter().flat_map(|file| &file.tensors).map(|tensor| tensor.neurons).max().unwrap_or(0)];
     let mut matrices = Vec::new();

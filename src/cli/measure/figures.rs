@@ -192,6 +192,7 @@ pub(super) fn surprisals_against(
     })
 }
 
+#[expect(clippy::expect_used, reason = "the template of the bar is a constant, and the tests of `--measure ksg` parse it")]
 fn ksg<V: Value>(name: &str, columns: &Columns<V>, choices: &Choices) -> KsgFigures {
     let neighbourhoods = Neighbourhoods::of(columns, choices.knn, choices.kernel);
     let neurons = columns.neurons();

@@ -1,6 +1,6 @@
 //! The figures for people: a small table for each tensor.
 
-use std::fmt::Write;
+use std::fmt::{self, Formatter};
 
 use super::FileFigures;
 use super::figures::{Choices, TensorFigures};
@@ -13,28 +13,24 @@ const MOST_SHOWN: usize = 5;
 
 /// All files, one after the other.
 pub(super) fn text(files: &[FileFigures], reference: Option<&Reference>, choices: &Choices) -> String {
-    let mut out = String::new();
-    for file in files {
-        out.push_str(&of_file(file, reference, choices));
-    }
-    out
+    fmt::from_fn(|out| files.iter().try_for_each(|file| of_file(out, file, reference, choices))).to_string()
 }
 
-fn of_file(file: &FileFigures, reference: Option<&Reference>, choices: &Choices) -> String {
-    let mut out = format!("{}\n", file.path.display());
+fn of_file(out: &mut Formatter<'_>, file: &FileFigures, reference: Option<&Reference>, choices: &Choices) -> fmt::Result {
+    writeln!(out, "{}", file.path.display())?;
     if let Some(reference) = reference {
-        let _ = writeln!(out, "  surprisal is held against {}", reference.path().display());
+        writeln!(out, "  surprisal is held against {}", reference.path().display())?;
     }
     for tensor in &file.tensors {
-        of_tensor(&mut out, tensor, choices).expect("a string takes everything");
+        of_tensor(out, tensor, choices)?;
     }
     for (name, reason) in &file.skipped {
-        let _ = writeln!(out, "  {name} skipped: {reason}");
+        writeln!(out, "  {name} skipped: {reason}")?;
     }
-    out
+    Ok(())
 }
 
-fn of_tensor(out: &mut String, tensor: &TensorFigures, choices: &Choices) -> std::fmt::Result {
+fn of_tensor(out: &mut Formatter<'_>, tensor: &TensorFigures, choices: &Choices) -> fmt::Result {
     writeln!(out, "  {}  {} rows x {} neurons", tensor.name, tensor.rows, tensor.neurons)?;
     if tensor.nonfinite > 0 {
         writeln!(out, "    {} values are not finite and left out", tensor.nonfinite)?;
@@ -86,7 +82,7 @@ fn of_tensor(out: &mut String, tensor: &TensorFigures, choices: &Choices) -> std
 }
 
 /// Mean and quantiles of the finite values, and how many there are not.
-fn line(out: &mut String, label: &str, values: &[f64]) -> std::fmt::Result {
+fn line(out: &mut Formatter<'_>, label: &str, values: &[f64]) -> fmt::Result {
     let mut finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     let left_out = values.len() - finite.len();
     write!(out, "    {label:<28}")?;
@@ -100,14 +96,14 @@ fn line(out: &mut String, label: &str, values: &[f64]) -> std::fmt::Result {
     writeln!(out)
 }
 
-fn surprising(out: &mut String, surprisals: &[f64]) -> std::fmt::Result {
+fn surprising(out: &mut Formatter<'_>, surprisals: &[f64]) -> fmt::Result {
     let mut rows: Vec<(usize, f64)> = surprisals.iter().copied().enumerate().filter(|(_, nats)| nats.is_finite()).collect();
     rows.sort_by(|one, other| other.1.total_cmp(&one.1));
     let shown: Vec<String> = rows.iter().take(MOST_SHOWN).map(|(row, nats)| format!("{row} {nats:.3}")).collect();
     if shown.is_empty() { Ok(()) } else { writeln!(out, "    most surprising rows: {}", shown.join(", ")) }
 }
 
-fn redundant(out: &mut String, pairs: &PairMatrix, what: &str) -> std::fmt::Result {
+fn redundant(out: &mut Formatter<'_>, pairs: &PairMatrix, what: &str) -> fmt::Result {
     let mut most: Vec<(usize, usize, f64)> = Vec::with_capacity(MOST_SHOWN + 1);
     for pair in pairs.iter().filter(|pair| pair.2.is_finite()) {
         let place = most.partition_point(|other| other.2 >= pair.2);

@@ -1,29 +1,23 @@
 //! The order for people.
 
-use std::fmt::Write;
+use std::fmt::{self, Formatter};
 
 use crate::ranking::{Direction, Group, Placed};
 use crate::statistics::Agreement;
 
 /// Every group, best by entropy first.
 pub(super) fn text(direction: Direction, groups: &[Group]) -> String {
-    let mut out = String::new();
-    write(&mut out, direction, groups).expect("a string takes everything");
-    out
+    fmt::from_fn(|out| write(out, direction, groups)).to_string()
 }
 
-fn write(out: &mut String, direction: Direction, groups: &[Group]) -> std::fmt::Result {
+fn write(out: &mut Formatter<'_>, direction: Direction, groups: &[Group]) -> fmt::Result {
     writeln!(out, "{direction}")?;
     for (at, group) in groups.iter().enumerate() {
         writeln!(out, "\n{}", group.seen)?;
-        for other in &groups[..at] {
-            if let Some(reason) = group.seen.difference(&other.seen) {
-                let name = &other.placed[0].candidate.name;
-                writeln!(
-                    out,
-                    "  cannot be compared with {name}{}: {reason}",
-                    if other.placed.len() > 1 { " and its like" } else { "" }
-                )?;
+        for other in groups.iter().take(at) {
+            if let ([first, rest @ ..], Some(reason)) = (other.placed.as_slice(), group.seen.difference(&other.seen)) {
+                let like = if rest.is_empty() { "" } else { " and its like" };
+                writeln!(out, "  cannot be compared with {}{like}: {reason}", first.candidate.name)?;
             }
         }
         if group.placed.len() > 1
@@ -36,7 +30,7 @@ fn write(out: &mut String, direction: Direction, groups: &[Group]) -> std::fmt::
     Ok(())
 }
 
-fn of_group(out: &mut String, group: &Group) -> std::fmt::Result {
+fn of_group(out: &mut Formatter<'_>, group: &Group) -> fmt::Result {
     let scored = group.placed.iter().any(|placed| placed.score.is_some());
     let width = group.placed.iter().map(|placed| placed.candidate.name.chars().count()).max().unwrap_or(0).max("network".len());
     write!(out, "  {:width$}  {:>12}  {:>12}  {:>13}  {:>8}", "network", "entropy, nats", "place by it", "MI, nats", "by it")?;
@@ -59,7 +53,7 @@ fn of_group(out: &mut String, group: &Group) -> std::fmt::Result {
     Ok(())
 }
 
-fn agreement(out: &mut String, by: &str, of: Option<&Agreement>) -> std::fmt::Result {
+fn agreement(out: &mut Formatter<'_>, by: &str, of: Option<&Agreement>) -> fmt::Result {
     let Some(Agreement { tau, models, chance }) = of else {
         return writeln!(out, "    {by:<22} none: it takes two scored networks that differ");
     };

@@ -50,8 +50,8 @@ pub(super) fn csv(history: &Snapshot, run: &StoredRun) -> Result<String, StoreEr
             let _ = write!(csv, "{},{}", cell(summary.coverage), quoted(&layer.layer));
             for (_, of) in MEASURES {
                 let values = layer.statistics.as_ref().and_then(of).map(Distribution::by_name);
-                for place in 0..5 {
-                    let _ = write!(csv, ",{}", cell(values.map(|values| values[place].1)));
+                for value in values.map_or([None; 5], |values| values.map(|(_, value)| Some(value))) {
+                    let _ = write!(csv, ",{}", cell(value));
                 }
             }
             for name in &metrics {

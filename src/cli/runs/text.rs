@@ -4,8 +4,12 @@
 pub(super) fn columns<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let rows: Vec<[String; N]> =
         std::iter::once(head.map(str::to_owned)).chain(rows.iter().map(|row| row.each_ref().map(|cell| plain(cell)))).collect();
-    let widths: [usize; N] =
-        std::array::from_fn(|place| rows.iter().map(|row| row[place].chars().count()).max().unwrap_or_default());
+    let mut widths = [0; N];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
     let line = |row: &[String; N]| {
         let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         format!("{}\n", cells.join("  ").trim_end())

@@ -16,6 +16,7 @@ pub(super) fn document(report: &EpochReport) -> Value {
     report.layers.iter().filter(|layer| layer.statistics.is_some()).map(layer).collect()
 }
 
+#[expect(clippy::indexing_slicing, reason = "what lies beyond the last bin is counted in it")]
 fn layer(report: &LayerReport) -> Value {
     let mut counts = vec![0_u64; BINS];
     for nats in report.measures.mutual_information.condensed() {

@@ -15,7 +15,7 @@ use crate::report::EpochReport;
 use crate::stop::StopReason;
 use crate::units::Epoch;
 use crate::verdict::Verdict;
-use crate::wire::{self, distribution, finite};
+use crate::wire::{self, distribution, finite, object};
 
 /// Gathers what the end will tell.
 #[derive(Debug, Default)]
@@ -148,7 +148,7 @@ fn hints_in_words(hints: &Hints) -> Option<String> {
 
 fn frames(flow: &FlowCounts) -> Value {
     let dropped: Map<String, Value> =
-        DropReason::ALL.into_iter().map(|reason| (reason.to_string(), flow.dropped[reason as usize].into())).collect();
+        DropReason::ALL.into_iter().zip(flow.dropped).map(|(reason, count)| (reason.to_string(), count.into())).collect();
     json!({
         "offered": flow.offered,
         "measured": flow.measured,
@@ -170,12 +170,12 @@ fn epoch(line: &EpochLine) -> Value {
 }
 
 fn layer(layer: &LayerLine) -> Value {
-    let mut document = json!({ "name": layer.name, "shuffle_bias_nats": layer.shuffle_bias_nats.map(finite) });
+    let mut document = object(json!({ "name": layer.name, "shuffle_bias_nats": layer.shuffle_bias_nats.map(finite) }));
     if let Some(ksg) = &layer.ksg {
-        document["ksg_nats"] = distribution(&ksg.nats);
-        document["ksg_pairs"] = ksg.pairs.into();
+        document.insert("ksg_nats".to_owned(), distribution(&ksg.nats));
+        document.insert("ksg_pairs".to_owned(), ksg.pairs.into());
     }
-    let Some(statistics) = &layer.statistics else { return document };
+    let Some(statistics) = &layer.statistics else { return Value::Object(document) };
     let measures = [
         ("entropy_network_nats", Some(&statistics.entropy_network_nats)),
         ("entropy_neuron_nats", Some(&statistics.entropy_neuron_nats)),
@@ -184,7 +184,7 @@ fn layer(layer: &LayerLine) -> Value {
         ("class_information_nats", statistics.class_information_nats.as_ref()),
     ];
     for (name, measure) in measures {
-        document[name] = measure.map_or(Value::Null, distribution);
+        document.insert(name.to_owned(), measure.map_or(Value::Null, distribution));
     }
-    document
+    Value::Object(document)
 }

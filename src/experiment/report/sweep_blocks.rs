@@ -84,17 +84,13 @@ fn along(sweep: &Sweep) -> Table {
     let columns: [fn(&Network) -> f64; 3] =
         [|network| network.entropy, |network| network.mutual_information, |network| 100.0 * network.test_accuracy];
     let [entropy, mutual, accuracy] = columns.map(|column| sweep.means(column));
-    let row = |place: usize, value: f64| {
+    let row = |value: f64, [entropy, mutual, accuracy]: [f64; 3]| {
         let seeds = sweep.networks.iter().filter(|network| network.value == value).count();
-        vec![
-            value.to_string(),
-            seeds.to_string(),
-            format!("{:.3}", entropy[place].1),
-            format!("{:.4}", mutual[place].1),
-            format!("{:.2}", accuracy[place].1),
-        ]
+        let means = [format!("{entropy:.3}"), format!("{mutual:.4}"), format!("{accuracy:.2}")];
+        [value.to_string(), seeds.to_string()].into_iter().chain(means).collect()
     };
-    let rows = sweep.values().into_iter().enumerate().map(|(place, value)| row(place, value)).collect();
+    let means = entropy.into_iter().zip(mutual).zip(accuracy);
+    let rows = means.map(|(((value, entropy), (_, mutual)), (_, accuracy))| row(value, [entropy, mutual, accuracy])).collect();
     Table { head: vec!["value", "seeds", "mean entropy, nats", "mean mutual information, nats", "test accuracy, %"], rows }
 }
 

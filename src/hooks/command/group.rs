@@ -95,6 +95,10 @@ pub(super) struct Input {
 
 impl Input {
     /// Writes what there is room for. A child that does not read is none of our business.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a pipe takes no more than it was given, so `written` is at most the text's length"
+    )]
     fn go_on(&mut self) {
         let Some(pipe) = &mut self.pipe else { return };
         match pipe.write(&self.text[self.written..]) {
@@ -146,7 +150,7 @@ impl Output {
             Ok(read) => {
                 self.bytes += read as u64;
                 let room = KEPT_BYTES - self.kept.len();
-                self.kept.extend_from_slice(&buffer[..read.min(room)]);
+                self.kept.extend(buffer.iter().take(read.min(room)));
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(_) => self.pipe = None,

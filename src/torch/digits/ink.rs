@@ -9,15 +9,16 @@ const PIECES: usize = 4;
 /// A smooth curve through the points of a stroke, as a polyline. A point named twice is a corner.
 ///
 /// Catmull-Rom: between two points the curve leaves each in the direction from its predecessor to its successor.
+#[expect(clippy::indexing_slicing, reason = "a place beyond either end is taken as the end; a point has two axes")]
 pub(super) fn curve(points: &[Point], polyline: &mut Vec<Point>) {
     polyline.clear();
     polyline.extend(points.first());
-    for (index, pair) in points.windows(2).enumerate() {
+    for (index, [here, next]) in points.array_windows().enumerate() {
         let before = points[index.saturating_sub(1)];
         let after = points[(index + 2).min(points.len() - 1)];
         for piece in 1..=PIECES {
             let t = piece as f32 / PIECES as f32;
-            polyline.push([0, 1].map(|axis| catmull_rom([before, pair[0], pair[1], after].map(|p| p[axis]), t)));
+            polyline.push([0, 1].map(|axis| catmull_rom([before, *here, *next, after].map(|p| p[axis]), t)));
         }
     }
 }
@@ -42,7 +43,12 @@ impl Paper {
     /// Draws a straight piece with a round pen; points and radius in pixels. Where strokes cross, ink does not add up.
     ///
     /// Only pixels near the piece are looked at: a digit costs a few thousand distances.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the paper before")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::indexing_slicing,
+        reason = "clamped to the paper before"
+    )]
     pub(super) fn draw(&mut self, from: Point, to: Point, radius: f32) {
         let reach = radius + 1.0;
         let span = |a: f32, b: f32| {

@@ -26,6 +26,7 @@ pub(super) struct Cnn {
 }
 
 impl Cnn {
+    #[expect(clippy::indexing_slicing, reason = "pictures have an axis of channels, and three layers are named above")]
     pub(super) fn new(maker: &mut Maker, input_shape: &[i64], classes: i64) -> Self {
         let inputs = [input_shape[0], CHANNELS[0]];
         let mut convolutions = Vec::new();

@@ -40,6 +40,7 @@ impl Maker<'_> {
         (self.store.root() / name).var_copy("weight", &vectors)
     }
 
+    #[expect(clippy::indexing_slicing, reason = "weights have an axis of outputs and at least one of inputs")]
     fn weights(&mut self, name: &str, shape: &[i64]) -> (Tensor, Tensor) {
         let inputs: i64 = shape[1..].iter().product();
         let bound = 1.0 / (inputs as f32).sqrt();
@@ -116,6 +117,7 @@ struct Dropout {
 impl Dropout {
     /// 0 for the silenced, 1 / (1 - share) for the others; the share is met to 1 / 65,536.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is in 0 to 1")]
+    #[expect(clippy::expect_used, reason = "a tensor has no negative length")]
     fn mask(&self, shape: &[i64]) -> Tensor {
         let count = usize::try_from(shape.iter().product::<i64>()).expect("a shape has no negative length");
         let mut random = self.random.borrow_mut();
@@ -123,7 +125,8 @@ impl Dropout {
         random.fill_bytes(&mut bytes);
         let silenced_below = (self.share * 65_536.0).round() as u32;
         let kept = 1.0 / (1.0 - self.share) as f32;
-        let draws = bytes.chunks_exact(2).map(|pair| u32::from(u16::from_le_bytes([pair[0], pair[1]])));
+        let (draws, _) = bytes.as_chunks();
+        let draws = draws.iter().map(|pair| u32::from(u16::from_le_bytes(*pair)));
         let mask: Vec<f32> = draws.map(|draw| if draw < silenced_below { 0.0 } else { kept }).collect();
         Tensor::from_slice(&mask).view(shape).to_kind(Kind::Float)
     }

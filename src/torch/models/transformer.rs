@@ -82,6 +82,7 @@ impl Block {
     }
 
     /// What every position takes from the others: rows x positions x width.
+    #[expect(clippy::indexing_slicing, reason = "a stream is rows x positions x width")]
     fn attend(&self, stream: &Tensor) -> Tensor {
         let [rows, positions] = [stream.size()[0], stream.size()[1]];
         let by_head =
