@@ -114,9 +114,11 @@ impl StreamStep<'_> {
 }
 
 impl Capture {
-    /// Keeps a layer's output, reduced to the chosen rows and neurons. A place that was not declared is left out.
+    /// Keeps a layer's output, reduced to the chosen rows and neurons. A place that was not declared is left out, and so is an output
+    /// without a value, such as that of an empty sequence.
+    #[expect(clippy::indexing_slicing, reason = "what is no place of the layers has returned before")]
     fn take(&mut self, place: usize, output: &Tensor) {
-        if place >= self.layers.len() || output.dim() < 2 {
+        if place >= self.layers.len() || output.dim() < 2 || output.numel() == 0 {
             return;
         }
         let by_row = self.reduced(place, &self.of_rows(&output.detach()));
@@ -153,9 +155,9 @@ impl Capture {
                 // One position a row, so that rows stay aligned with those of the other layers.
                 let (rows, positions, neurons) = (length(&by_position, 0), length(&by_position, 1), length(&by_position, 2));
                 let seed = |row: usize| derived_seed(self.sampling.seed, &[place as u64, row as u64]);
-                let of_row: Vec<usize> = (0..rows).map(|row| chosen(seed(row), positions, 1)[0]).collect();
+                let of_row: Vec<usize> = (0..rows).flat_map(|row| chosen(seed(row), positions, 1)).collect();
                 let of_row = index(&of_row).to_device(by_position.device());
-                let width = i64::try_from(neurons).expect("a tensor's width fits i64");
+                let width = neurons as i64;
                 by_position.gather(1, &of_row.view([-1, 1, 1]).expand([-1, 1, width], false), false).squeeze_dim(1)
             }
         }
@@ -182,7 +184,7 @@ fn length(tensor: &Tensor, dimension: usize) -> usize {
 }
 
 fn index(places: &[usize]) -> Tensor {
-    let places: Vec<i64> = places.iter().map(|place| i64::try_from(*place).expect("a tensor's length fits i64")).collect();
+    let places: Vec<i64> = places.iter().map(|place| *place as i64).collect();
     Tensor::from_slice(&places)
 }
 
