@@ -2,7 +2,11 @@
 //! `src/sync.rs`, and the gate is the program's own file.
 
 #[path = "../../src/gate.rs"]
-#[allow(dead_code, unfulfilled_lint_expectations, reason = "what is not used here is used there, as are the lints of the library")]
+#[allow(
+    dead_code,
+    unfulfilled_lint_expectations,
+    reason = "what is not used here is used there, as are the lints of the library"
+)]
 mod gate;
 mod sync;
 

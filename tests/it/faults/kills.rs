@@ -74,7 +74,13 @@ fn serve_and_kill(state: &Path, kill: u64, moment: Duration, acknowledged: &Ackn
                     resume_unwind(failure);
                 }
             });
-            let editing = scope.spawn(|| (0..).take_while(|_| is_alive()).for_each(|edit| configure(&config, edit)));
+            let editing = scope.spawn(|| {
+                let mut edit = 0;
+                while is_alive() {
+                    configure(&config, edit);
+                    edit += 1;
+                }
+            });
             std::thread::sleep(moment);
             killed.store(true, Ordering::Release);
             daemon.signal("KILL");
