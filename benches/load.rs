@@ -89,7 +89,7 @@ fn run(load: Load, seconds: u64) -> ExitCode {
     let idle = daemon.resident_bytes();
     let bodies: Vec<Vec<u8>> = SIGNALS.iter().map(|signal| body(load, *signal)).collect();
     let seen = Seen::default();
-    let (mut settled, mut told_minutes) = (None, 1);
+    let (mut settled, mut end, mut told_minutes) = (None, idle, 1);
     let watch = Stopwatch::start();
     scope(|scope| {
         for number in 0..load.runs {
@@ -114,9 +114,9 @@ fn run(load: Load, seconds: u64) -> ExitCode {
             }
             sleep(Duration::from_secs(1).saturating_sub(asked.elapsed()));
         }
+        end = daemon.resident_bytes();
         seen.over.store(true, Ordering::Relaxed);
     });
-    let end = daemon.resident_bytes();
     let counts = Counts::at_rest(&daemon);
     let told = fs::read_to_string(told).map_or(0, |told| told.matches("\"alarm_epoch\"").count());
     tell(&seen, &counts, [Some(idle), settled, Some(end)], told);

@@ -9,6 +9,9 @@ use crate::support::running::Running;
 /// The most that a few small requests may add to the daemon's peak of memory.
 pub(super) const SLACK_BYTES: u64 = 16 << 20;
 
+/// What is said of a header that is not parsed.
+const TOO_LONG: &str = "bytes, more than the 1048576 allowed";
+
 /// A header that names more tensors, of no bytes, than may be read.
 fn many_tiny_tensors() -> String {
     let tensors: Vec<String> =
@@ -33,21 +36,22 @@ fn case_14_a_header_that_lies_allocates_nothing() {
         format!("{{{},{}}}", tensor(one, of_one), tensor(other, of_other))
     };
     let lies = [
-        [&u64::MAX.to_le_bytes()[..], b"{}"].concat(),
-        [&(1_u64 << 20).to_le_bytes()[..], b"{}"].concat(),
-        [&((1_u64 << 20) + 1).to_le_bytes()[..], b"{}"].concat(),
-        file(&tensor([1 << 40, 1 << 20], 1 << 62), &[0; 64]),
-        file(&tensor([1 << 20, 1 << 10], 1 << 32), &[0; 64]),
-        file(&tensor([4, 4], 1 << 32), &[0; 64]),
-        file(&tensor([1 << 63, 2], 0), &[]),
-        file(&tensor([1 << 30, 0], 0), &[]),
-        file(&two("a", [0, 64], "b", [32, 96]), &[0; 96]),
-        file(&two("a", [0, 64], "a", [64, 128]), &[0; 128]),
-        file(&many_tiny_tensors(), &[0; 64]),
-        file(&"[".repeat(100_000), &[]),
+        ([&u64::MAX.to_le_bytes()[..], b"{}"].concat(), TOO_LONG),
+        ([&(1_u64 << 20).to_le_bytes()[..], b"{}"].concat(), "truncated: the header needs 1048584 bytes"),
+        ([&((1_u64 << 20) + 1).to_le_bytes()[..], b"{}"].concat(), TOO_LONG),
+        (file(&tensor([1 << 40, 1 << 20], 1 << 62), &[0; 64]), "overflow"),
+        (file(&tensor([1 << 20, 1 << 10], 1 << 32), &[0; 64]), "the header promises 4294967378 bytes (a), the file has 146"),
+        (file(&tensor([4, 4], 1 << 32), &[0; 64]), "invalid shape, data type, or offset"),
+        (file(&tensor([1 << 63, 2], 0), &[]), "overflow"),
+        (file(&tensor([1 << 30, 0], 0), &[]), "there is nothing in it"),
+        (file(&two("a", [0, 64], "b", [32, 96]), &[0; 96]), "invalid offset"),
+        (file(&two("a", [0, 64], "a", [64, 128]), &[0; 128]), "invalid offset"),
+        (file(&many_tiny_tensors(), &[0; 64]), TOO_LONG),
+        (file(&"[".repeat(100_000), &[]), "invalid JSON"),
     ];
-    for (seq, lie) in (0..).zip(&lies) {
-        document(&client.activations("run", 0, seq, lie), 422);
+    for (seq, (lie, says)) in (0..).zip(&lies) {
+        let refused = document(&client.activations("run", 0, seq, lie), 422);
+        assert!(refused["error"].as_str().is_some_and(|reason| reason.contains(says)), "{refused}");
     }
     let grown = daemon.peak_bytes() - before;
     assert!(grown < SLACK_BYTES, "the peak grew by {grown} bytes");

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::activations::layer;
 use crate::support::client::{ATTEMPT, Client, document, frame};
+use crate::support::exposition::Exposition;
 use crate::support::need::or_skip;
 use crate::support::process::{rotewatch, text};
 use crate::support::raw::Raw;
@@ -41,6 +42,8 @@ fn case_08_a_clock_that_jumps_changes_the_dates_and_nothing_else() {
         document(&client.activations("run", epoch, 0, &body), 202);
         let told = client.judged("run", epoch);
         assert_eq!((&told["committed_epoch"], &told["stop"]), (&json!(epoch), &json!(false)), "at {now}");
+        let interval = Exposition::scrape(client.address).get(r#"run_epoch_interval_seconds{run="run"}"#);
+        assert!(interval.map_or(epoch == 0, |seconds| (0.0..600.0).contains(&seconds)), "at {now}: {interval:?}");
     }
     let epochs = client.read("runs/run/epochs")["epochs"].as_array().expect("epochs").clone();
     let numbers: Vec<&Value> = epochs.iter().map(|epoch| &epoch["epoch"]).collect();

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::Duration;
+use std::ops::Range;
+use std::path::Path;
 
 use rotewatch::clock::Stopwatch;
 use rotewatch::store::{Epochs, Reader};
@@ -10,32 +11,42 @@ use rotewatch::{Monitor, Setup};
 use rusqlite::Connection;
 
 use crate::support::activations::layer;
-use crate::support::client::{ALARMING, ATTEMPT, Client, daemon_with, document, frame};
+use crate::support::client::{ALARMING, ATTEMPT, Client, WAIT, daemon_with, document, frame};
 use crate::support::http::get;
 use crate::support::monitored::{config, scrape};
 use crate::support::running::Running;
-use crate::support::until::until;
+use crate::support::until::{DEADLINE, until};
 
 const ROWS: usize = 200;
 /// How often the daemon is killed where nobody asks for more: `ROTEWATCH_KILLS`, which `make kills` sets.
 const KILLS: u32 = 20;
-/// What a restart may take. The figure is kept in benches/record; on a machine that is busy with other things it takes longer.
-const RESTART: Duration = Duration::from_secs(20);
+/// The one kill of those before which the history cannot be written, so that nothing may be acknowledged.
+const WITH_LOCK: u32 = 5;
+/// Bytes of a page, as SQLite has it by default.
+const PAGE_BYTES: usize = 4096;
+/// So many that writing an epoch takes a while.
+const LAYERS: usize = 64;
 
 #[test]
 fn case_21_everything_acknowledged_survives_kill_9() {
     let state = tempfile::tempdir().expect("a temporary folder");
-    let body = frame(&[("a", &layer(ROWS, 8, 2.0))]);
+    let layers: Vec<String> = (0..LAYERS).map(|place| format!("layer{place}")).collect();
+    let layers: Vec<&str> = layers.iter().map(String::as_str).collect();
+    let activations = layer(ROWS, 4, 2.0);
+    let body = frame(&layers.iter().map(|name| (*name, &activations)).collect::<Vec<_>>());
+    let file = state.path().join("history.sqlite");
     let mut acknowledged: BTreeMap<(String, String), u64> = BTreeMap::new();
     let kills = std::env::var("ROTEWATCH_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
     for kill in 0..kills {
-        let starting = Stopwatch::start();
         let mut daemon = Running::serve(state.path(), &[]);
         let client = Client::of(daemon.served_address(), state.path());
-        let restart = starting.elapsed();
-        assert!(restart < RESTART, "restart {kill} took {restart:?}");
         let (run, attempt) = (format!("run{}", kill % 3), format!("{kill:016x}"));
-        document(&client.declare(&run, &attempt, &["a"]), 200);
+        document(&client.declare(&run, &attempt, &layers), 200);
+        let reader = Connection::open(&file).expect("the history is there");
+        let lock = (kill == WITH_LOCK).then(|| Connection::open(&file).expect("the history is there"));
+        if let Some(lock) = &lock {
+            lock.busy_timeout(DEADLINE).and_then(|()| lock.execute_batch("BEGIN IMMEDIATE")).expect("nobody holds it for long");
+        }
         for epoch in 0..=kill % 4 {
             let frame = format!("runs/{run}/epochs/{epoch}/activations?attempt={attempt}&seq=0");
             document(&client.send("POST", &frame, &body), 202);
@@ -46,9 +57,18 @@ fn case_21_everything_acknowledged_survives_kill_9() {
                 acknowledged.insert((run.clone(), attempt.clone()), committed);
             }
         }
-        daemon.signal("KILL");
-        daemon.end();
-        let connection = Connection::open(state.path().join("history.sqlite")).expect("the history is there");
+        if kill % 2 == 1 && lock.is_none() {
+            // The moment at which the last epoch begins to be seen: a later one would find all of it, however it is written.
+            let watch = Stopwatch::start();
+            let seen = "SELECT count(*) FROM epochs JOIN runs ON runs.id = run_id WHERE name = ? AND attempt = ? AND epoch = ?";
+            while reader.query_row(seen, (&run, &attempt, kill % 4), |row| row.get(0)) != Ok(1) {
+                assert!(watch.elapsed() < DEADLINE, "the last epoch is never seen");
+            }
+        }
+        // Which sends SIGKILL.
+        drop(daemon);
+        drop((lock, reader));
+        let connection = Connection::open(&file).expect("the history is there");
         let check: String = connection.query_row("PRAGMA quick_check", [], |row| row.get(0)).expect("it can be checked");
         assert_eq!(check, "ok", "after kill {kill}");
         drop(connection);
@@ -59,7 +79,7 @@ fn case_21_everything_acknowledged_survives_kill_9() {
             let epochs = history.epochs(&stored, Epochs::ALL).expect("they can be read");
             let there: Vec<u32> = epochs.iter().map(|epoch| epoch.summary.epoch.0).collect();
             assert!((0..=*newest as u32).all(|epoch| there.contains(&epoch)), "{run} {attempt}: {newest} of {there:?}");
-            assert!(epochs.iter().all(|epoch| epoch.summary.layers.len() == 1), "no half epoch");
+            assert!(epochs.iter().all(|epoch| epoch.summary.layers.len() == LAYERS), "no half epoch");
         }
     }
     assert!(!acknowledged.is_empty());
@@ -133,7 +153,9 @@ fn case_22_a_full_history_degrades_and_says_so() {
     assert_eq!(epochs[0]["committed"], true);
     assert!(scrape(&daemon.monitor).value(r#"store_errors_total{op="write"}"#) >= 1.0);
     document(&client.activations("run", full + 1, 0, &body), 202);
+    let watch = Stopwatch::start();
     assert_eq!(client.judged("run", full + 1)["epoch"], full + 1);
+    assert!(watch.elapsed() < WAIT, "nobody waits for a commit that is put off");
 }
 
 #[test]
@@ -151,11 +173,47 @@ fn case_22_a_history_that_is_locked_delays_no_verdict_and_is_written_afterwards(
         document(&client.send("POST", &format!("runs/run/epochs/{epoch}/end?attempt={ATTEMPT}"), b"{}"), 200);
         until("the verdict", || (scrape(&daemon.monitor).value(r#"run_epoch{run="run"}"#) == f64::from(epoch)).then_some(()));
     }
+    // SQLite has given up waiting for the lock.
+    until("the degradation", || (scrape(&daemon.monitor).value("store_degraded") == 1.0).then_some(()));
     assert_eq!(get(client.address, "/-/ready").status, 200);
     assert_eq!(client.read("runs/run")["committed_epoch"], 0);
     other.execute_batch("ROLLBACK").expect("it is ours");
     until("the commits", || (client.read("runs/run")["committed_epoch"] == 3).then_some(()));
     until("an end of the degradation", || (scrape(&daemon.monitor).value("store_degraded") == 0.0).then_some(()));
+}
+
+/// Damages the history where no daemon has it open.
+fn turn_over(state: &Path, part: impl FnOnce(usize) -> Range<usize>) {
+    let file = state.join("history.sqlite");
+    let mut bytes = fs::read(&file).expect("the history is there");
+    let part = part(bytes.len());
+    bytes[part].iter_mut().for_each(|byte| *byte = !*byte);
+    fs::write(&file, bytes).expect("the folder is writable");
+}
+
+/// Whether a damaged history lies in a state folder.
+fn is_set_aside(state: &Path) -> bool {
+    let mut names = fs::read_dir(state).expect("the folder").flatten().map(|entry| entry.file_name());
+    names.any(|name| name.to_string_lossy().starts_with("history.sqlite.corrupt-"))
+}
+
+#[test]
+fn case_22_damage_in_a_corner_is_found_before_anything_is_written() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let start = || {
+        let mut daemon = Running::serve(state.path(), &[]);
+        let client = Client::of(daemon.served_address(), state.path());
+        (daemon, client)
+    };
+    let (daemon, client) = start();
+    client.alarming("run");
+    daemon.heeds_signals();
+    daemon.signal("TERM");
+    assert_eq!(daemon.end().code, Some(0));
+    // The newest page, which nothing that is written next would read.
+    turn_over(state.path(), |length| length - PAGE_BYTES..length);
+    let (_daemon, _) = start();
+    until("the damaged file to be set aside", || is_set_aside(state.path()).then_some(()));
 }
 
 #[test]
@@ -164,16 +222,12 @@ fn case_22_a_history_that_is_damaged_while_it_is_written_is_set_aside() {
     let client = &daemon.client;
     client.alarming("first");
     assert_eq!(daemon.monitor.close(), Vec::<&str>::new());
-    let file = daemon.state.path().join("history.sqlite");
-    let mut bytes = fs::read(&file).expect("the history is there");
-    // Everything behind the first page, which tells the schema, is turned over.
-    bytes.iter_mut().skip(4096).for_each(|byte| *byte = !*byte);
-    fs::write(&file, bytes).expect("the folder is writable");
+    // Everything behind the first page, which tells the schema.
+    turn_over(daemon.state.path(), |length| PAGE_BYTES..length);
     let config = rotewatch::config::Config { state: Some(daemon.state.path().to_owned()), ..config() };
     let monitor = Monitor::set_up(Setup { config, ingest: true, history: true, ..Setup::default() }).expect("it starts");
     let client = Client::of(monitor.address().expect("HTTP is on"), daemon.state.path());
     client.alarming("second");
     assert_eq!(get(client.address, "/metrics").status, 200);
-    let names = fs::read_dir(daemon.state.path()).expect("the folder").flatten();
-    assert!(names.map(|entry| entry.file_name()).any(|name| name.to_string_lossy().starts_with("history.sqlite.corrupt-")));
+    assert!(is_set_aside(daemon.state.path()));
 }

@@ -3,13 +3,18 @@
 use std::fs;
 
 use crate::support::activations::{judged, layer, send};
-use crate::support::client::daemon;
+use crate::support::client::{Client, daemon};
+use crate::support::exposition::Exposition;
 use crate::support::hooked::{Scene, alarmed, epoch, receiver};
 use crate::support::monitored::scrape;
+use crate::support::process::text;
+use crate::support::running::Running;
 use crate::support::until::{DEADLINE, until};
 use rotewatch::verdict::Verdict;
 
 const ROWS: usize = 600;
+/// What a run and an alarm may add to the daemon's peak of memory, and a hundredth of what a flood would.
+const FLOOD_BYTES: u64 = 64 << 20;
 
 #[test]
 fn case_23_hooks_that_hang_never_delay_a_report() {
@@ -30,7 +35,8 @@ fn case_23_hooks_that_hang_never_delay_a_report() {
 
 #[test]
 fn case_23_redirects_errors_and_link_local_addresses_end_in_a_counted_failure() {
-    let (redirecting, redirected) = receiver(&["302 Found\r\nLocation: http://169.254.169.254/latest/meta-data"]);
+    let (elsewhere, led_there) = receiver(&["200 OK"]);
+    let (redirecting, redirected) = receiver(&[&format!("302 Found\r\nLocation: http://{elsewhere}/")]);
     let (failing, failed) = receiver(&["500 Oops"]);
     let (plain, _) = receiver(&["200 OK"]);
     let scene = Scene::new(&format!(
@@ -46,25 +52,31 @@ fn case_23_redirects_errors_and_link_local_addresses_end_in_a_counted_failure() 
     assert_eq!(told[0], ("fails", "failed", 2));
     assert!(told[1..].iter().all(|(_, result, tries)| *result != "ok" && *tries == 1), "{told:?}");
     assert!(outcomes[1].detail.contains("is not one that a hook may reach"), "{}", outcomes[1].detail);
-    assert_eq!((redirected.len(), failed.len()), (1, 2));
+    assert_eq!((outcomes[3].hook.as_str(), outcomes[3].result.as_str()), ("redirects", "refused"), "{}", outcomes[3].detail);
+    assert_eq!((redirected.len(), led_there.len(), failed.len()), (1, 0, 2));
     epoch(&tap, next);
 }
 
 #[test]
 fn case_24_a_command_that_hangs_forks_and_floods_is_ended_with_all_that_it_started() {
-    let scene = Scene::new(
-        "\n- {name: wild, command: {argv: [sh, -c, 'sleep 600 & echo $! > child; env > environment; trap \"\" TERM; yes'], timeout_seconds: \
-         1}}\n",
-    );
-    let tap = scene.run("told");
-    let next = alarmed(&tap);
-    epoch(&tap, next);
-    let outcome = scene.outcome();
-    assert_eq!((outcome.hook.as_str(), outcome.result.as_str()), ("wild", "timeout"));
-    let child = fs::read_to_string(scene.folder.path().join("child")).expect("the command ran in the state folder");
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let config = state.path().join("rotewatch.yaml");
+    let wild = r#"sleep 600 & echo $! > child; env > environment; trap "" TERM; yes"#;
+    let hook = format!("{{name: wild, command: {{argv: [sh, -c, '{wild}'], timeout_seconds: 1}}}}");
+    fs::write(&config, format!("hooks: [{hook}]\n")).expect("the folder is writable");
+    let mut daemon = Running::serve(state.path(), &["--config", text(&config)]);
+    let client = Client::of(daemon.served_address(), state.path());
+    let before = daemon.peak_bytes();
+    client.alarming("told");
+    let ended = r#"hook_attempts_total{hook="wild",result="timeout"}"#;
+    until("the end of the command", || (Exposition::scrape(client.address).value(ended) == 1.0).then_some(()));
+    daemon.warns("stopped at its time limit (signal: 9 (SIGKILL))");
+    let grown = daemon.peak_bytes() - before;
+    assert!(grown < FLOOD_BYTES, "the peak grew by {grown} bytes");
+    let child = fs::read_to_string(state.path().join("child")).expect("the command ran in the state folder");
     let stat = format!("/proc/{}/stat", child.trim());
     until("the end of the child", || fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z ")).then_some(()));
-    let environment = fs::read_to_string(scene.folder.path().join("environment")).expect("it was written");
+    let environment = fs::read_to_string(state.path().join("environment")).expect("it was written");
     let foreign = |line: &&str| !["PATH", "PWD", "SHLVL", "_", "OLDPWD"].contains(&line.split('=').next().unwrap_or_default());
     assert!(environment.lines().filter(foreign).all(|line| line.starts_with("ROTEWATCH_")), "{environment}");
 }
@@ -104,4 +116,24 @@ fn case_34_a_signal_that_flaps_around_the_threshold_is_told_once() {
     let all = keys.len();
     keys.dedup();
     assert_eq!((keys.len(), all <= 2), (all, true), "no onset is told twice: {onsets:?}");
+}
+
+#[test]
+fn case_34_an_onset_that_is_found_again_is_told_once() {
+    let scene = Scene::new("[{name: file, command: {argv: [sh, -c, 'cat >> told']}}]\ndetect: {quiet_epochs: 1}");
+    let tap = scene.run("again");
+    let next = alarmed(&tap);
+    // One quiet epoch ends the alarm; what follows is the same decline from the same maximum.
+    let verdicts: Vec<Verdict> = (next..)
+        .zip([4.0, 4.0, 1.0])
+        .map(|(number, signal)| {
+            assert!(send(&tap, number, ROWS, &[layer(ROWS, 12, signal)]));
+            judged(&tap, number).verdict.clone()
+        })
+        .collect();
+    assert!(matches!(verdicts[..], [_, Verdict::Learning { .. }, Verdict::Memorizing { .. }]), "{verdicts:?}");
+    let outcomes = [scene.outcome(), scene.outcome()];
+    assert_eq!(outcomes[0].onset_epoch, outcomes[1].onset_epoch);
+    assert_eq!(outcomes.map(|outcome| outcome.result.as_str()), ["ok", "suppressed"]);
+    assert_eq!(fs::read_to_string(scene.folder.path().join("told")).map(|told| told.lines().count()).ok(), Some(1));
 }

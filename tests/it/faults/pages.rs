@@ -115,13 +115,16 @@ fn case_28_names_and_reasons_stay_text_in_the_page() {
 fn case_28_the_log_holds_no_control_characters() {
     let state = tempfile::tempdir().expect("a temporary folder");
     let config = state.path().join("rotewatch.yaml");
-    let hook = r"{name: loud, command: {argv: [printf, '\033[31mred\007\rover\177\302\233m']}}";
-    std::fs::write(&config, format!("log: {{level: debug}}\nhooks: [{hook}]\n")).expect("the folder is writable");
+    // What one says stands in the log at its level `debug`; what the other says, since it fails, as the reason.
+    let loud = r"{name: loud, command: {argv: [printf, '\033[31mred\007\rover\177\302\233m']}}";
+    let failing = r#"{name: failing, command: {argv: [sh, -c, 'printf "\033[31mwhy\007\rover\177\302\233m"; exit 1']}}"#;
+    std::fs::write(&config, format!("log: {{level: debug}}\nhooks: [{loud}, {failing}]\n")).expect("the folder is writable");
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--state", text(state.path()), "--config", text(&config)];
     let mut daemon = Running::start(&mut rotewatch(arguments));
     let client = Client::of(daemon.served_address(), state.path());
     client.alarming("run");
     daemon.warns("red");
+    daemon.warns("it said: ");
     let reason = json!({ "alerts": [{ "status": "firing", "labels": { "alertname": "a\u{1b}[2J", "run": "run" }, "startsAt": "now",
         "fingerprint": "f", "annotations": { "summary": "x\u{7}\ny" } }] });
     client.send("POST", "hooks/alertmanager", reason.to_string().as_bytes());

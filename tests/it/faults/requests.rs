@@ -122,6 +122,10 @@ fn case_15_what_two_programs_could_read_differently_reaches_no_handler() {
         ("a space before a colon", put(&format!("{host}Content-Length : {length}\r\n"), &declaration)),
         ("a zero byte", put(&format!("{host}X-Zero: a\0b\r\nContent-Length: {length}\r\n"), &declaration)),
         ("a lone carriage return", put(&format!("{host}X-Alone: a\rb\r\nContent-Length: {length}\r\n"), &declaration)),
+        (
+            "a body without a length where none is asked for",
+            format!("GET /api/v1/runs HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        ),
         ("two hosts", put(&format!("{host}Host: evil.example\r\nContent-Length: {length}\r\n"), &declaration)),
         ("no host", put(&format!("Content-Length: {length}\r\n"), &declaration)),
         ("a version that nobody speaks", put(&format!("{host}Content-Length: {length}\r\n"), &declaration).replace("1.1", "9.9")),

@@ -3,11 +3,10 @@
 use rotewatch::gate::DropReason;
 use serde_json::{Value, json};
 
-use crate::support::activations::layer;
+use crate::support::activations::{declaration, judged, layer, send};
 use crate::support::client::{ALARMING, ATTEMPT, NEXT_ATTEMPT, daemon, daemon_with, document, frame, serialized};
 use crate::support::http::get;
 use crate::support::monitored::{assert_conserved, dropped, scrape};
-use crate::support::process::{ended, rotewatch, text};
 use crate::support::running::Running;
 use crate::support::until::until;
 use safetensors::tensor::Dtype;
@@ -29,6 +28,16 @@ fn case_04_a_layer_whose_width_changed_is_left_out_and_named() {
     let counts = daemon.monitor.flow();
     assert_conserved(&counts);
     assert_eq!((counts.measured, dropped(&counts, DropReason::Rejected)), (2, 1));
+
+    // A trainer of this process sends by no session that would look at it.
+    let tap = daemon.monitor.declare(declaration("here", &["a", "b"])).expect("the name is free");
+    assert!(send(&tap, 0, ROWS, &[narrow.clone(), narrow.clone()]));
+    assert!(send(&tap, 0, ROWS, &[narrow, wide.clone()]));
+    assert!(send(&tap, 0, ROWS, &[wide.clone(), wide]));
+    judged(&tap, 0);
+    let counts = daemon.monitor.flow();
+    assert_conserved(&counts);
+    assert_eq!((counts.measured, dropped(&counts, DropReason::Rejected)), (4, 2));
 }
 
 #[test]
@@ -105,20 +114,31 @@ fn case_07_skipped_and_late_epochs_fool_nobody_and_a_resumed_run_is_a_new_attemp
     let client = &daemon.client;
     document(&client.declare("run", ATTEMPT, &["a"]), 200);
     let body = frame(&[("a", &layer(ROWS, 12, 2.0))]);
+    // Much less information than before, in an epoch that is over: it must not look like a decline.
+    let less = frame(&[("a", &layer(ROWS, 12, 0.1))]);
     for epoch in [0, 1, 2, 6] {
         document(&client.activations("run", epoch, 0, &body), 202);
+        if epoch == 6 {
+            document(&client.activations("run", 5, 0, &less), 202);
+        }
         assert_ne!(client.judged("run", epoch)["verdict"], "memorizing");
     }
-    // Much less information than before, in an epoch that is over: it must not look like a decline.
-    document(&client.activations("run", 3, 0, &frame(&[("a", &layer(ROWS, 12, 0.1))])), 202);
+    document(&client.activations("run", 3, 0, &less), 202);
     let late = document(&client.send("POST", &format!("runs/run/epochs/3/end?attempt={ATTEMPT}&wait=1"), b"{}"), 200);
     assert_eq!((&late["epoch"], &late["verdict"]), (&json!(6), &json!("learning")));
     let epochs = client.read("runs/run/epochs");
     let numbers: Vec<_> = epochs["epochs"].as_array().expect("epochs").iter().map(|epoch| epoch["epoch"].clone()).collect();
     assert_eq!(numbers, [0, 1, 2, 6]);
-    until("the count", || (dropped(&daemon.monitor.flow(), DropReason::Late) == 1).then_some(()));
+    until("the count", || (dropped(&daemon.monitor.flow(), DropReason::Late) == 2).then_some(()));
     assert_conserved(&daemon.monitor.flow());
     assert_eq!(scrape(&daemon.monitor).value(r#"run_epoch{run="run"}"#), 6.0);
+    // An end that never came is inferred from the first frame of a later epoch.
+    document(&client.activations("run", 7, 0, &body), 202);
+    document(&client.activations("run", 8, 0, &body), 202);
+    client.judged("run", 8);
+    let epochs = client.read("runs/run/epochs");
+    let newest: Vec<_> = epochs["epochs"].as_array().expect("epochs").iter().rev().map(|epoch| epoch["epoch"].clone()).collect();
+    assert_eq!(newest[..3], [8, 7, 6]);
 
     document(&client.finish("run"), 200);
     document(&client.declare("run", NEXT_ATTEMPT, &["a"]), 200);
@@ -136,7 +156,7 @@ fn case_33_a_second_daemon_on_a_state_folder_is_refused() {
     let state = tempfile::tempdir().expect("a temporary folder");
     let mut first = Running::serve(state.path(), &[]);
     let address = first.served_address();
-    let second = ended(&mut rotewatch(["serve", "--listen", "127.0.0.1:0", "--state", text(state.path())]));
+    let second = Running::serve(state.path(), &[]).end();
     assert_eq!((second.code, second.stdout.as_str()), (Some(2), ""));
     assert!(second.stderr.contains("another `rotewatch serve` uses this state folder"), "{}", second.stderr);
     assert!(state.path().join("url").exists(), "who is refused takes nothing with it");

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use crate::support::certificate::folder_with_certificate;
 use crate::support::http::get;
-use crate::support::process::{ended, rotewatch, text};
+use crate::support::process::{rotewatch, text};
 use crate::support::running::Running;
 
 #[test]
@@ -29,8 +29,7 @@ fn case_31_a_web_configuration_that_cannot_be_used_ends_the_start() {
     for (written, says) in table {
         fs::write(&web, written).expect("the folder is writable");
         let state = folder.path().join("state");
-        let refused =
-            ended(&mut rotewatch(["serve", "--listen", "127.0.0.1:0", "--state", text(&state), "--web-config", text(&web)]));
+        let refused = Running::serve(&state, &["--web-config", text(&web)]).end();
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{written}");
         assert!(refused.stderr.contains(says) && refused.stderr.trim().lines().count() == 1, "{written}: {}", refused.stderr);
     }
@@ -44,7 +43,8 @@ fn case_31_an_address_that_is_taken_ends_the_start_and_never_the_daemon_that_has
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     for address in [address, taken.local_addr().expect("it is bound")] {
         let other = tempfile::tempdir().expect("a temporary folder");
-        let refused = ended(&mut rotewatch(["serve", "--listen", &address.to_string(), "--state", text(other.path())]));
+        let serve = ["serve", "--listen", &address.to_string(), "--state", text(other.path())];
+        let refused = Running::start(&mut rotewatch(serve)).end();
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""));
         let told: Vec<&str> = refused.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
         assert!(told.len() == 1 && told[0].contains(&address.to_string()) && told[0].contains("--listen"), "{}", refused.stderr);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, bounded};
 use rotewatch::config::Binning;
 use rotewatch::event::{EpochMetrics, LayerActivations};
+use rotewatch::info::{Columns, LayerSamples, MeasureParams, measure_layers};
 use rotewatch::report::EpochReport;
 use rotewatch::units::Epoch;
 use rotewatch::verdict::Verdict;
@@ -137,6 +138,26 @@ fn case_03_denormals_and_the_largest_floats_keep_to_the_bounds() {
     assert!(pairs.iter().all(|nats| (-1e-9..=most).contains(nats)), "{pairs:?}");
     assert_eq!(monitor.flow().nonfinite_values, 0, "all of these are numbers");
     assert_numbers(&scrape(&monitor));
+}
+
+/// The entropies of one layer of double precision, which files hold.
+fn entropies_of_doubles(values: &[f64], neurons: usize) -> Vec<f64> {
+    let columns = Columns::from_row_major(values.len() / neurons, neurons, values);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    let layers = [LayerSamples { name: "a", columns: &columns }];
+    measure_layers(&layers, None, &MeasureParams::default(), &pool).swap_remove(0).entropy_neuron_nats
+}
+
+#[test]
+fn case_03_a_range_beyond_the_largest_double_and_one_below_its_smallest_step_are_cut_into_bins() {
+    let of = |values: &[f64]| {
+        let turns: Vec<f64> = values.iter().copied().cycle().take(values.len() * 100).collect();
+        entropies_of_doubles(&turns, 1)[0]
+    };
+    // As many values as there are, each as often as the others: one bin for each.
+    assert!((of(&[f64::MIN, -1e307, 1e308, f64::MAX]) - 4_f64.ln()).abs() < 1e-9);
+    let least = f64::from_bits(1);
+    assert!((of(&[0.0, least, 2.0 * least, 3.0 * least]) - 4_f64.ln()).abs() < 1e-9);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use rotewatch::config::Config;
 use rotewatch::event::LayerActivations;
@@ -22,8 +23,8 @@ pub const NEXT_ATTEMPT: &str = "00000000000000ab";
 pub const ALARMING: [f32; 6] = [0.2, 3.0, 4.0, 4.0, 1.5, 1.0];
 /// What [`Client::alarming`] says that its run is looked at with.
 pub const ALARMING_PROBE: &str = "600 rows";
-/// Long enough for any verdict here.
-const WAIT: &str = "30";
+/// Long enough for any verdict here, and the longest that a daemon waits for one.
+pub const WAIT: Duration = Duration::from_secs(30);
 
 /// Where to send, and with which token.
 #[derive(Clone, Debug)]
@@ -95,7 +96,7 @@ impl Client {
     /// # Panics
     /// If the epoch is not judged.
     pub fn judged(&self, run: &str, epoch: u32) -> Value {
-        let ended = self.send("POST", &format!("runs/{run}/epochs/{epoch}/end?attempt={ATTEMPT}&wait={WAIT}"), b"{}");
+        let ended = self.send("POST", &format!("runs/{run}/epochs/{epoch}/end?attempt={ATTEMPT}&wait={}", WAIT.as_secs()), b"{}");
         let document = document(&ended, 200);
         assert_eq!(document["epoch"], epoch, "{document}");
         document
