@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use prometheus::TextEncoder;
 use prometheus::proto::{MetricFamily, MetricType};
@@ -35,7 +35,8 @@ struct PartText {
 /// The text of one state of a run.
 #[derive(Debug)]
 struct RunText {
-    view: Arc<RunView>,
+    /// To be recognised by, not to be kept: reports are large, and scrapes may be far apart.
+    view: Weak<RunView>,
     /// The one thing that changes without a new view.
     stop_requested: bool,
     parts: [PartText; PARTS.len()],
@@ -67,20 +68,21 @@ impl RunTexts {
         let mut selection = Selection::default();
         for (name, view) in runs {
             let stop_requested = view.run.stop().is_requested();
-            let is_current = |text: &RunText| Arc::ptr_eq(&text.view, view) && text.stop_requested == stop_requested;
+            let is_current = |text: &RunText| text.view.as_ptr() == Arc::as_ptr(view) && text.stop_requested == stop_requested;
             if !self.0.get(name).is_some_and(is_current) {
-                let text = RunText { view: Arc::clone(view), stop_requested, parts: Default::default() };
+                let text = RunText { view: Arc::downgrade(view), stop_requested, parts: Default::default() };
                 self.0.insert(name.clone(), text);
             }
         }
         let mut room = series_max;
         for (place, fill) in PARTS.into_iter().enumerate() {
-            for text in self.0.values_mut() {
+            // Both have the same names, in the same order.
+            for (text, view) in self.0.values_mut().zip(runs.values()) {
                 let part = &mut text.parts[place];
                 let mut drawn = None;
                 if part.families.is_none() {
                     let mut sheet = Sheet::default();
-                    fill(&mut sheet, &text.view);
+                    fill(&mut sheet, view);
                     let Families { families, repeated } = sheet.families();
                     selection.repeated += repeated;
                     part.series = families.iter().map(series).sum();

@@ -202,3 +202,23 @@ fn classes(tensor: &Tensor) -> Vec<i64> {
     on_host.copy_data(&mut values, on_host.numel());
     values
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    #[test]
+    fn an_output_without_a_value_is_left_out_however_positions_are_reduced() {
+        for reduce in [Reduce::Mean, Reduce::Max, Reduce::Last, Reduce::Sample] {
+            let sampling = SamplingParams { rows: 4, every_steps: 1, neurons_per_layer: 8, reduce, seed: 1 };
+            let mut capture = Capture { sampling, layers: vec![None, None], rows: None };
+            capture.take(0, &Tensor::zeros([4, 0, 3], (Kind::Float, Device::Cpu)));
+            capture.take(1, &Tensor::zeros([4, 5, 3], (Kind::Float, Device::Cpu)));
+            assert!(capture.layers[0].is_none(), "{reduce:?}");
+            let kept = capture.layers[1].as_ref().expect("it has values");
+            assert_eq!(kept.activations.size(), [4, 3], "{reduce:?}");
+        }
+    }
+}

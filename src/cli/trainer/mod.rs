@@ -123,6 +123,7 @@ impl Watched {
 }
 
 /// The name that was given, or the first free one that tells what is trained.
+#[expect(clippy::expect_used, reason = "tasks and models are spelled in letters and dashes, and short")]
 fn owned_name(args: &TrainArgs, config: &Config) -> Result<OwnedName, StateError> {
     let state = state_folder(config)?;
     if let Some(run) = &args.run {
@@ -132,7 +133,7 @@ fn owned_name(args: &TrainArgs, config: &Config) -> Result<OwnedName, StateError
     let mut tried = 1;
     loop {
         let name = if tried == 1 { described.clone() } else { format!("{described}-{tried}") };
-        let run: RunName = name.parse().expect("tasks and models are spelled in letters and dashes");
+        let run: RunName = name.parse().expect("a task, a model and a seed make a good name");
         match OwnedName::take(&state, run) {
             Err(StateError::NameOwned { .. }) if tried < NAMES_TRIED => tried += 1,
             taken => return taken,
@@ -186,6 +187,7 @@ impl Training {
     }
 
     /// Probes the network, evaluates it, and ends the epoch.
+    #[expect(clippy::expect_used, reason = "eight metrics at most, with the names that are spelt out here")]
     fn end_epoch(&mut self, epoch: Epoch, pass: Option<Pass>, watched: Option<&Watched>) -> Result<(), Failure> {
         let trainer = &self.trainer;
         if let Some(watched) = watched
