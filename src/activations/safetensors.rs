@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors};
+use serde_json::{Map, Value};
 
 use super::tensor::{Element, Order, Tensor};
 
@@ -70,7 +71,9 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Tensor<'_>>, SafetensorsError> {
     let Some((text, data)) = rest.split_at_checked(header as usize) else {
         return Err(SafetensorsError::HeaderTruncated { needed: 8 + header, found: bytes.len() as u64 });
     };
-    let file = SafeTensors::deserialize(bytes).map_err(|error| match error {
+    let file =
+        if ends_beyond_counting(text) { Err(SafeTensorError::MetadataIncompleteBuffer) } else { SafeTensors::deserialize(bytes) };
+    let file = file.map_err(|error| match error {
         SafeTensorError::MetadataIncompleteBuffer => wrong_size(text, data),
         other => other.into(),
     })?;
@@ -85,14 +88,24 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Tensor<'_>>, SafetensorsError> {
     Ok(tensors.collect())
 }
 
+/// Where a tensor of a header ends, as far as it tells.
+fn end(tensor: &Value) -> u64 {
+    tensor.pointer("/data_offsets/1").and_then(Value::as_u64).unwrap_or(0)
+}
+
+/// Whether a tensor ends where a file cannot: the crate adds the header to it, and panics in a build with overflow checks.
+fn ends_beyond_counting(header: &[u8]) -> bool {
+    let tensors: Map<String, Value> = serde_json::from_slice(header).unwrap_or_default();
+    tensors.values().any(|tensor| end(tensor).checked_add(8 + header.len() as u64).is_none())
+}
+
 /// Says what a file of the wrong size should hold, as far as its header tells.
 fn wrong_size(header: &[u8], data: &[u8]) -> SafetensorsError {
     let start = 8 + header.len() as u64;
-    let header: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(header).unwrap_or_default();
+    let header: Map<String, Value> = serde_json::from_slice(header).unwrap_or_default();
     let tensors = header.iter().filter(|(name, _)| *name != "__metadata__");
-    let end = |info: &serde_json::Value| info.pointer("/data_offsets/1").and_then(serde_json::Value::as_u64).unwrap_or(0);
     // Whoever writes the header can add up to any number.
-    let promised = start.saturating_add(tensors.clone().map(|(_, info)| end(info)).max().unwrap_or(0));
+    let promised = start.saturating_add(tensors.clone().map(|(_, tensor)| end(tensor)).max().unwrap_or(0));
     let mut names: Vec<&str> = tensors.take(NAMES_SHOWN + 1).map(|(name, _)| name.as_str()).collect();
     if let Some(beyond) = names.get_mut(NAMES_SHOWN) {
         *beyond = "...";
@@ -155,6 +168,17 @@ mod tests {
     fn a_long_header_is_refused_before_it_is_parsed() {
         let bytes = [&u64::MAX.to_le_bytes()[..], &[b' '; 64]].concat();
         assert!(matches!(read(&bytes), Err(SafetensorsError::HeaderTooLong { found: u64::MAX, .. })));
+    }
+
+    #[test]
+    fn tensors_that_add_up_to_more_than_can_be_counted_are_refused() {
+        let most = (1_u64 << 61) - 1;
+        let tensor = |place: u64| {
+            let (from, to) = (place * most, (place + 1) * most);
+            format!(r#""t{place}":{{"dtype":"I8","shape":[{most}],"data_offsets":[{from},{to}]}}"#)
+        };
+        let header = format!("{{{}}}", (0..8).map(tensor).collect::<Vec<_>>().join(","));
+        assert!(matches!(read(&file(&header, &[])), Err(SafetensorsError::Size { promised: u64::MAX, .. })));
     }
 
     #[test]
