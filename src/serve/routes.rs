@@ -143,14 +143,14 @@ async fn read(site: &Arc<Site>, resource: &Resource, request: &Request<Incoming>
 }
 
 fn ready(site: &Site) -> Answer {
+    // First: a monitor that has ended because everything stops does not fail.
+    if !site.ready.is_ready() {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "not ready: starting or stopping\n");
+    }
     if site.board.is_failing() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "not ready: the monitor has ended or fails repeatedly\n");
     }
-    if site.ready.is_ready() {
-        text(StatusCode::OK, "ready\n")
-    } else {
-        text(StatusCode::SERVICE_UNAVAILABLE, "not ready: starting or stopping\n")
-    }
+    text(StatusCode::OK, "ready\n")
 }
 
 fn reload(site: &Site, request: &Request<Incoming>) -> Answer {
