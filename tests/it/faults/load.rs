@@ -79,7 +79,6 @@ fn case_16_a_storm_of_scrapers_holds_up_no_epoch() {
     });
     // Every refusal is counted in what is written next, so that no two writings are the same.
     let (written, served) = (written.into_inner().expect("nobody panicked with it").len() as u64, served.into_inner());
-    eprintln!("RATIO {written} {served}");
     assert!(written * 4 <= served, "{written} were written for {served}: those who wait share one");
     assert_eq!(scrape(&daemon.monitor).value(r#"run_epoch{run="run0"}"#), 1.0, "who asks later is served again");
 }
