@@ -295,7 +295,7 @@ impl Monitor {
         let site = Site {
             endpoint,
             state: state.clone(),
-            connections: Connections::new(limits.connections),
+            connections: Connections::new(serve::connections_within_limit(limits.connections, limits.runs)),
             requests: Requests::new(limits.requests),
             metrics: Arc::new(metrics),
             scrapes: ScrapeDesk::default(),

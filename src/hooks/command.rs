@@ -1,4 +1,4 @@
-//! The command: a program with the alarm on stdin and in its environment. With `command/group.rs` the only user of `rustix`.
+//! The command: a program with the alarm on stdin and in its environment.
 //!
 //! It runs in a process group of its own. At its limit the group is asked to end (SIGTERM) and, two seconds later, ended (SIGKILL).
 //! The same happens to what it leaves behind when it ends by itself: a program that is to outlive the hook needs a session of its

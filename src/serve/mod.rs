@@ -33,6 +33,7 @@ mod archive;
 mod basic_auth;
 mod body;
 mod comparison;
+mod descriptors;
 mod events;
 mod feed;
 #[cfg(fuzzing)]
@@ -67,6 +68,7 @@ use tokio::sync::oneshot;
 
 pub use admission::{Connections, Requests};
 pub use archive::Archive;
+pub use descriptors::connections_within_limit;
 pub use feed::EventFeed;
 pub use host::AllowedHosts;
 pub use ingest::IngestSite;

@@ -47,7 +47,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("base64", &["src/serve/basic_auth.rs"]),
     ("rustls_native_certs", &["src/hooks/webhook.rs"]),
     ("libc", &["src/main.rs"]),
-    ("rustix", &["src/hooks/command/group.rs", "src/inbox/folder.rs", "src/serve/mod.rs"]),
+    ("rustix", &["src/hooks/command/group.rs", "src/inbox/folder.rs", "src/serve/descriptors.rs", "src/serve/mod.rs"]),
     ("twox_hash", &["src/ingest/keys.rs"]),
     ("indicatif", &["src/cli/"]),
     ("flate2", &["src/serve/scrape.rs", "src/store/blob.rs", "src/torch/idx.rs", "src/torch/idx_tests.rs"]),

@@ -1,7 +1,10 @@
 //! Clients that dawdle, and more connections than there are file descriptors.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::support::client::{ATTEMPT, Client, daemon_with, document};
 use crate::support::exposition::Exposition;
@@ -84,16 +87,37 @@ fn case_11_a_reader_that_takes_nothing_is_left() {
     assert!(lazy.iter_mut().all(|one| one.rest().len() < 16 * one_answer), "nobody got everything");
 }
 
+/// A daemon that tells of each connection it closes, started with so many file descriptors.
+fn with_descriptors(state: &Path, most: u64) -> (Running, Client) {
+    let config = state.join("rotewatch.yaml");
+    fs::write(&config, "log: {level: debug}\n").expect("the folder is writable");
+    let serve = rotewatch(["serve", "--listen", "127.0.0.1:0", "--state", text(state), "--config", text(&config)]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\"")]).arg(serve.get_program()).args(serve.get_args());
+    let mut daemon = Running::start(&mut limited);
+    let client = Client::of(daemon.served_address(), state);
+    (daemon, client)
+}
+
+#[test]
+fn case_29_connections_leave_descriptors_for_the_daemons_own_files() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let (mut daemon, client) = with_descriptors(state.path(), 64);
+    daemon.warns("limits.connections is 512, and with 64 file descriptors (`ulimit -n`) it is 32");
+    let _idle: Vec<Raw> = (0..200).map(|_| Raw::open(client.address)).collect();
+    daemon.warns(MADE_ROOM);
+    document(&client.declare("run", ATTEMPT, &["a"]), 200);
+    assert_eq!(get(client.address, "/metrics").status, 200);
+    assert!(!daemon.has_ended());
+}
+
 #[test]
 fn case_29_without_file_descriptors_it_serves_who_asks() {
     let state = tempfile::tempdir().expect("a temporary folder");
-    let config = state.path().join("rotewatch.yaml");
-    fs::write(&config, "log: {level: debug}\n").expect("the folder is writable");
-    let serve = rotewatch(["serve", "--listen", "127.0.0.1:0", "--state", text(state.path()), "--config", text(&config)]);
-    let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -n 64; exec \"$0\" \"$@\""]).arg(serve.get_program()).args(serve.get_args());
-    let mut daemon = Running::start(&mut limited);
-    let client = Client::of(daemon.served_address(), state.path());
+    let (mut daemon, client) = with_descriptors(state.path(), 256);
+    // Somebody takes them away later, so that none are left long before the connections are too many.
+    let fewer = Rlimit { current: Some(64), maximum: Some(64) };
+    prlimit(Pid::from_raw(daemon.id().cast_signed()), Resource::Nofile, fewer).expect("its limit may be lowered");
     let idle: Vec<Raw> = (0..200).map(|_| Raw::open(client.address)).collect();
     daemon.warns("connections cannot be accepted");
     // Before its patience with them is over, which would close them as well.
