@@ -14,8 +14,10 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from sink import sink
 from torch import nn
 
 import rotewatch
@@ -32,16 +34,19 @@ class Training:
     probe_rows: int
     epochs: int
 
-    def seconds_and_losses(self, clock: Callable[[], float], options: dict[str, object]) -> tuple[float, list[float]]:
+    def seconds_and_losses(self, clock: Callable[[], float], options: dict[str, Any]) -> tuple[float, list[float]]:
         """The time of the median epoch, and the last loss of each."""
         torch.manual_seed(0)
         widths = [SIDE * SIDE, self.width, self.width, self.width]
         hidden = [layer for a, b in itertools.pairwise(widths) for layer in (nn.Linear(a, b), nn.ReLU())]
         model = nn.Sequential(*hidden, nn.Linear(self.width, 10))
         inputs, labels = torch.rand(self.examples, SIDE * SIDE), torch.randint(10, (self.examples,))
-        probe = torch.rand(self.probe_rows, SIDE * SIDE)
+        # One batch, or batches as a loader gives them.
+        options = dict(options)
+        batches = torch.rand(self.probe_rows, SIDE * SIDE).split(options.pop("batch", self.probe_rows))
         if options.get("probe"):
-            options = {**options, "probe": probe}
+            options["probe"] = iter(batches)
+        passes_alone = options.pop("passes_alone", False)
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
         losses, seconds = [], []
         watching = rotewatch.watch(model, run="overhead", **options) if options else contextlib.nullcontext()
@@ -56,6 +61,10 @@ class Training:
                 losses.append(loss.item())
                 if watcher is not None:
                     watcher.epoch_end(train_loss=losses[-1])
+                elif passes_alone:
+                    with torch.no_grad():
+                        for batch in batches:
+                            model(batch)
                 seconds.append(clock() - began)
         return statistics.median(seconds), losses
 
@@ -69,22 +78,29 @@ def main() -> None:
     )
     arguments.add_argument("--only", default="", help="the lines that contain this text")
     arguments.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu: of this process alone")
+    arguments.add_argument("--sink", action="store_true", help="instead of a daemon, a server that computes nothing")
     options = arguments.parse_args()
     clock = time.perf_counter if options.clock == "wall" else time.process_time
     torch.set_num_threads(1)
     small = Training(width=256, examples=10_000, probe_rows=1_000, epochs=options.epochs)
     long_steps = Training(width=640, examples=20_000, probe_rows=200, epochs=4)
-    ways: list[tuple[str, Training, dict[str, object]]] = [
+    ways: list[tuple[str, Training, dict[str, Any]]] = [
         ("3 x 256, probe of 1,000 rows", small, {"probe": True}),
+        ("3 x 256, probe, batches of 128", small, {"probe": True, "batch": BATCH}),
+        ("3 x 256, probe, its forward pass alone", small, {"passes_alone": True}),
+        ("3 x 256, probe, batches of 128, passes alone", small, {"passes_alone": True, "batch": BATCH}),
         ("3 x 256, stream of every 10th step", small, {"stream_every": 10}),
         ("3 x 256, probe, every verdict awaited", small, {"probe": True, "wait": 10}),
         ("3 x 640, probe of 1 % of the rows", long_steps, {"probe": True}),
     ]
     small.seconds_and_losses(clock, {})
-    with rotewatch.private_daemon():
+    with sink() if options.sink else rotewatch.private_daemon() as server:
+        elsewhere = {"url": server, "token": "none"} if options.sink else {}
         for name, training, way in ways:
             if options.only not in name:
                 continue
+            if "passes_alone" not in way:
+                way = {**way, **elsewhere}
             ratios, steps = [], []
             for _ in range(options.pairs):
                 with_it, watched = training.seconds_and_losses(clock, way)
@@ -93,7 +109,7 @@ def main() -> None:
                 ratios.append(with_it / without)
                 steps.append(1e3 * without / -(-training.examples // BATCH))
             print(
-                f"{name:38} {statistics.median(ratios):.3f}  ({min(ratios):.3f} to {max(ratios):.3f}), "
+                f"{name:46} {statistics.median(ratios):.3f}  ({min(ratios):.3f} to {max(ratios):.3f}), "
                 f"steps of {statistics.median(steps):.1f} ms",
                 flush=True,
             )

@@ -1,0 +1,45 @@
+"""A server that takes what a client sends and computes nothing: what the overhead is without a daemon's work."""
+
+import contextlib
+import json
+import multiprocessing
+import socket
+from collections.abc import Iterator
+
+_NOTHING = dict.fromkeys(("kind", "onset_epoch", "alarm_epoch", "layers", "why", "remedy", "evidence", "reason"))
+_LEARNING = {"run": "overhead", "committed_epoch": None, "verdict": "learning", "stop": False, **_NOTHING}
+_ANSWERS = {"activations": (202, {"queued": True}), "finish": (200, {"run": "overhead"})}
+
+
+@contextlib.contextmanager
+def sink() -> Iterator[str]:
+    """Serves in a process of its own; gives its address."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        process = multiprocessing.Process(target=_serve, args=(listener,), daemon=True)
+        process.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            process.terminate()
+            process.join()
+
+
+def _serve(listener: socket.socket) -> None:
+    while True:
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rb") as request:
+            method, target = request.readline().split()[:2]
+            length = 0
+            while line := request.readline().strip():
+                name, _, value = line.partition(b":")
+                length = int(value) if name.lower() == b"content-length" else length
+            while length > 0 and (piece := request.read1(length)):
+                length -= len(piece)
+            path = target.decode().partition("?")[0].split("/")
+            if path[-1] == "end":
+                status, document = 200, {**_LEARNING, "epoch": int(path[-2])}
+            else:
+                status, document = _ANSWERS.get(path[-1], (200, {"run": "overhead", "attempt": method.decode()}))
+            body = json.dumps(document).encode()
+            head = f"HTTP/1.1 {status} OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            connection.sendall(head.encode() + body)
