@@ -1,5 +1,9 @@
 //! The composition root: builds the parts, wires their channels, starts them in order and stops them in order.
 
+mod error;
+mod params;
+mod reference;
+
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,95 +11,41 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Sender, bounded};
-use thiserror::Error;
+
+pub use error::StartError;
+pub use params::detect_params;
+use params::{monitor_params, store_params};
+use reference::reference;
 
 use crate::board::{Board, Follower};
 use crate::clock::{Stopwatch, wall_clock};
 use crate::config::{Config, ConfigWatcher, LiveConfig, Wiring};
-use crate::detect::{BaselineParams, DetectParams, ExampleLevelParams, HeuristicParams, Reference};
+use crate::detect::DetectParams;
 use crate::discovery::{self, Endpoint, ScrapeTarget};
-use crate::document::{DocumentError, TrainingDocument};
 use crate::gate::{Capacity, FlowCounts};
 use crate::hooks::{HookOutcome, HookSwitch, Hooks, OnsetMemory};
 use crate::identity::RunName;
 use crate::inbox::Inbox;
-use crate::info::knn::KnnParams;
-use crate::info::{MeasureParams, ParamsError};
 use crate::ingest::{Ingest, IngestParams, Recall};
-use crate::kernels::{Kernel, KernelError};
+use crate::kernels::Kernel;
 use crate::logging::LogLevelSwitch;
 use crate::metrics::{Metrics, ReloadStatus};
-use crate::monitor::{Downstream, MonitorParams, MonitorThread, Pasts};
+use crate::monitor::{Downstream, MonitorThread, Pasts};
 use crate::report::EpochReport;
-use crate::retirement::RetirementParams;
 pub use crate::roster::DeclareError;
 use crate::roster::{Roster, RosterLimits};
 use crate::run::{Attempt, Declaration};
 use crate::serve::{
     self, AllowedHosts, Archive, Connections, EventFeed, IngestSite, Readiness, Requests, ScrapeDesk, ServeError, Server, Site,
-    WebConfig, WebConfigError,
+    WebConfig,
 };
 use crate::state::{OwnedName, StateError};
 use crate::stop::Part;
-use crate::store::{Reader, Retention, Store, StoreError, StoreFeed, StoreParams, ToldOnsets, note_interrupted};
+use crate::store::{Reader, Store, StoreFeed, ToldOnsets, note_interrupted};
 use crate::tap::{Intake, SamplingParams, Tap};
-use crate::units::Epoch;
-use crate::window::WindowParams;
 
 /// What the hooks leave of `limits.shutdown_seconds` for the server, which needs a moment only.
 const SERVER_RESERVE: Duration = Duration::from_millis(500);
-
-/// Why a monitor did not start.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// The measures cannot be computed as asked.
-    #[error(transparent)]
-    Measures(#[from] ParamsError),
-    /// The kernel that the environment names cannot be had.
-    #[error(transparent)]
-    Kernel(#[from] KernelError),
-    /// HTTP cannot be served.
-    #[error(transparent)]
-    Serve(#[from] ServeError),
-    /// TLS and passwords cannot be as the web configuration says.
-    #[error(transparent)]
-    WebConfig(#[from] WebConfigError),
-    /// The token cannot be read or made.
-    #[error(transparent)]
-    Token(#[from] crate::token::TokenError),
-    /// The run that others are compared with cannot be read.
-    #[error("detect.baseline.file: {0}")]
-    Reference(#[from] DocumentError),
-    /// It was not watched, so there is nothing to compare with.
-    #[error("detect.baseline.file: no epoch of {} was measured; name a training that was watched", path.display())]
-    EmptyReference {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The run that others are compared with is not in the history.
-    #[error("detect.baseline.run: {reason}")]
-    ReferenceRun {
-        /// Why it cannot be had.
-        reason: String,
-    },
-    /// The history's folder or thread cannot be made.
-    #[error("the history cannot be kept: {0}")]
-    History(#[source] std::io::Error),
-    /// There is no state folder.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// The inbox cannot be used.
-    #[error(transparent)]
-    Inbox(#[from] crate::inbox::InboxError),
-    /// A thread cannot be made.
-    #[error("cannot start the {part}: {reason}")]
-    Thread {
-        /// Which one.
-        part: &'static str,
-        /// What the system said.
-        reason: String,
-    },
-}
 
 /// What a monitor is started with.
 #[derive(Default)]
@@ -178,7 +128,7 @@ impl Monitor {
             discoverable,
             mut hook_subscribers,
         } = setup;
-        let params = monitor_params(&config, history)?;
+        let params = monitor_params(&config, reference(&config, history)?)?;
         Kernel::from_environment()?;
         let listener = config.listen.map(|address| listen(address, any_port_will_do)).transpose()?;
         let capacity = Capacity { frames: config.limits.channel_frames, bytes: config.limits.channel_bytes };
@@ -505,103 +455,5 @@ fn listen(address: SocketAddr, any_port_will_do: bool) -> Result<TcpListener, Se
             serve::listen(SocketAddr::new(address.ip(), 0))
         }
         listened => listened,
-    }
-}
-
-fn monitor_params(config: &Config, history: bool) -> Result<MonitorParams, StartError> {
-    let seed = config.sampling.seed;
-    let measures = &config.measures;
-    Ok(MonitorParams {
-        window: WindowParams { epochs: config.window_epochs(config.sampling.mode), rows: config.window.rows, seed },
-        measures: MeasureParams::new(
-            measures.bins,
-            measures.network_bins,
-            measures.bin_edges,
-            measures.binning,
-            measures.shuffle_pairs,
-            seed,
-        )?
-        .with_ksg(measures.ksg_pairs, KnnParams::new(measures.ksg_k)?)?,
-        rolling: config.window.rolling,
-        reference: reference(config, history)?.map(Arc::new),
-        retirement: RetirementParams {
-            finished: Duration::from_secs(config.limits.retire_finished_seconds),
-            silent: Duration::from_secs(config.limits.retire_silent_seconds),
-            finished_runs: config.limits.runs,
-        },
-    })
-}
-
-/// The run that others are compared with: what the configuration names, else the run that was marked in the history.
-fn reference(config: &Config, history: bool) -> Result<Option<Reference>, StartError> {
-    let baseline = &config.detect.baseline;
-    if let Some(path) = &baseline.file {
-        let reference = Reference::of(&TrainingDocument::read(path)?);
-        return reference.map(Some).ok_or_else(|| StartError::EmptyReference { path: path.clone() });
-    }
-    let refused = |reason: String| StartError::ReferenceRun { reason };
-    if let Some(name) = &baseline.run {
-        let folder = state_folder(config)?;
-        let found = stored_reference(&folder, Some(name)).map_err(|error| refused(error.to_string()))?;
-        let reason = || format!("the history in {} has no run {name} with a measured epoch", folder.display());
-        let (reference, _) = found.ok_or_else(|| refused(reason()))?;
-        tracing::info!(run = %name, "runs are compared with this one: detect.baseline.run names it");
-        return Ok(Some(reference));
-    }
-    let Some(folder) = history.then(|| state_folder(config)).transpose()? else { return Ok(None) };
-    // A mark is a wish, not a configuration: a history that cannot be read is told of by whoever writes it.
-    match stored_reference(&folder, None) {
-        Ok(Some((reference, name))) => {
-            tracing::info!(run = %name, "runs are compared with this one: it is marked as the baseline");
-            Ok(Some(reference))
-        }
-        Ok(None) => Ok(None),
-        Err(error) => {
-            tracing::warn!("whether a run is marked as the baseline cannot be told: {error}");
-            Ok(None)
-        }
-    }
-}
-
-/// A run of the history, or the marked one, as a reference; `None` where there is none, or nothing of it was measured.
-fn stored_reference(folder: &Path, name: Option<&RunName>) -> Result<Option<(Reference, RunName)>, StoreError> {
-    let Some(history) = Reader::of(folder).snapshot()? else { return Ok(None) };
-    let run = match name {
-        Some(name) => history.run(name, None)?,
-        None => history.baseline()?,
-    };
-    let Some(run) = run else { return Ok(None) };
-    Ok(Reference::of(&history.training(&run)?).map(|reference| (reference, run.name)))
-}
-
-fn store_params(config: &Config) -> StoreParams {
-    let history = &config.history;
-    StoreParams {
-        retention: Retention { matrix_epochs: history.matrix_epochs, runs: history.runs },
-        most_bytes: history.bytes,
-        // What waits for the disk may take as much as what waits for the monitor.
-        most_waiting_bytes: config.limits.channel_bytes,
-    }
-}
-
-/// The configuration's section as the detectors take it.
-#[must_use]
-pub fn detect_params(config: &Config) -> DetectParams {
-    let detect = &config.detect;
-    DetectParams {
-        smooth: detect.smooth,
-        quiet_epochs: detect.quiet_epochs,
-        example_level: ExampleLevelParams {
-            decline: detect.example_level.decline,
-            within_epochs: detect.example_level.within_epochs,
-            decline_ever: detect.example_level.decline_ever,
-            from_epoch: Epoch(detect.example_level.from_epoch),
-        },
-        heuristic: HeuristicParams {
-            class_information_share: detect.heuristic.class_information_share,
-            amplification: detect.heuristic.amplification,
-        },
-        baseline: BaselineParams { below: detect.baseline.below, times_above: detect.baseline.times_above },
-        stop_on: detect.stop_on.clone(),
     }
 }

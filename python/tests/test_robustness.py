@@ -1,5 +1,6 @@
 """A daemon that is absent, slow, killed, restarted, or something else altogether."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -31,6 +32,21 @@ RUBBISH = {
     "never declared": lambda request: as_json(404, {"error": "not declared"}),
     "contested": lambda request: as_json(409, {"error": "another attempt"}),
 }
+#: What is said of each.
+SAID = {
+    "no verdict": "the answer holds no verdict",
+    "wrong types": "layers is no list",
+    "endless": "answers at a length that no daemon does",
+    "not found": "is no rotewatch daemon that takes runs (404)",
+    "broken": "out of order (500",
+    "unauthorized": "who are you (401",
+    "hangs up": "cut the answer off",
+    "always busy": "later (429",
+    "busy without reason": "no reason given (429",
+    "never declared": "a message was given up (refused): not declared (404",
+    "contested": "another attempt (409",
+}
+NO_DOCUMENT = "and no JSON object"
 
 
 def watched(**options):
@@ -51,7 +67,7 @@ def test_case_32_rubbish_changes_nothing_and_costs_little(stub, bare, kind, capl
     began = time.monotonic()
     assert losses(watched()) == bare
     assert time.monotonic() - began < 4 * 0.3 + 0.3 + 2
-    assert caplog.text
+    assert SAID.get(kind, NO_DOCUMENT) in caplog.text
 
 
 @pytest.mark.parametrize("kind", RUBBISH)
@@ -81,6 +97,27 @@ def test_a_daemon_that_accepts_and_says_nothing_costs_one_wait(monkeypatch, bare
         began = time.monotonic()
         assert losses(watched(wait=0.5, close_wait=0.5)) == bare
         assert time.monotonic() - began < 0.5 + 0.5 + 2
+
+
+def test_case_32_something_that_speaks_no_http(monkeypatch, bare, caplog):
+    def greet(listening):
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection, contextlib.suppress(OSError):
+                connection.recv(1 << 16)
+                connection.sendall(b"SSH-2.0-OpenSSH_9.9\r\n")
+
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as listening:
+        thread = threading.Thread(target=greet, args=(listening,), daemon=True)
+        thread.start()
+        monkeypatch.setenv("ROTEWATCH_URL", f"http://127.0.0.1:{listening.getsockname()[1]}")
+        assert losses(watched()) == bare
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert "does not speak HTTP as it should: BadStatusLine" in caplog.text
 
 
 def test_a_daemon_that_drips_costs_one_wait(monkeypatch, bare):

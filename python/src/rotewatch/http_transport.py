@@ -136,7 +136,7 @@ class HttpTransport:
             while piece := response.read1(1 << 16):
                 answer += piece
                 if len(answer) > _ANSWER_BYTES_AT_MOST:
-                    raise http.client.HTTPException("the answer is too long")
+                    raise RubbishError(f"{daemon.url} answers at a length that no daemon does")
                 if time.monotonic() > deadline:
                     raise TimeoutError("the answer takes too long")
             return response.status, response.getheader("Retry-After"), bytes(answer)

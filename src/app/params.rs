@@ -1,0 +1,75 @@
+//! The configuration as each part takes it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::detect::{BaselineParams, DetectParams, ExampleLevelParams, HeuristicParams, Reference};
+use crate::info::knn::KnnParams;
+use crate::info::{MeasureParams, ParamsError};
+use crate::monitor::MonitorParams;
+use crate::retirement::RetirementParams;
+use crate::store::{Retention, StoreParams};
+use crate::units::Epoch;
+use crate::window::WindowParams;
+
+/// What the monitor's thread works by.
+///
+/// # Errors
+/// If the measures cannot be computed as asked.
+pub(super) fn monitor_params(config: &Config, reference: Option<Reference>) -> Result<MonitorParams, ParamsError> {
+    let seed = config.sampling.seed;
+    let measures = &config.measures;
+    Ok(MonitorParams {
+        window: WindowParams { epochs: config.window_epochs(config.sampling.mode), rows: config.window.rows, seed },
+        measures: MeasureParams::new(
+            measures.bins,
+            measures.network_bins,
+            measures.bin_edges,
+            measures.binning,
+            measures.shuffle_pairs,
+            seed,
+        )?
+        .with_ksg(measures.ksg_pairs, KnnParams::new(measures.ksg_k)?)?,
+        rolling: config.window.rolling,
+        reference: reference.map(Arc::new),
+        retirement: RetirementParams {
+            finished: Duration::from_secs(config.limits.retire_finished_seconds),
+            silent: Duration::from_secs(config.limits.retire_silent_seconds),
+            finished_runs: config.limits.runs,
+        },
+    })
+}
+
+/// What the history keeps.
+pub(super) fn store_params(config: &Config) -> StoreParams {
+    let history = &config.history;
+    StoreParams {
+        retention: Retention { matrix_epochs: history.matrix_epochs, runs: history.runs },
+        most_bytes: history.bytes,
+        // What waits for the disk may take as much as what waits for the monitor.
+        most_waiting_bytes: config.limits.channel_bytes,
+    }
+}
+
+/// The configuration's section as the detectors take it.
+#[must_use]
+pub fn detect_params(config: &Config) -> DetectParams {
+    let detect = &config.detect;
+    DetectParams {
+        smooth: detect.smooth,
+        quiet_epochs: detect.quiet_epochs,
+        example_level: ExampleLevelParams {
+            decline: detect.example_level.decline,
+            within_epochs: detect.example_level.within_epochs,
+            decline_ever: detect.example_level.decline_ever,
+            from_epoch: Epoch(detect.example_level.from_epoch),
+        },
+        heuristic: HeuristicParams {
+            class_information_share: detect.heuristic.class_information_share,
+            amplification: detect.heuristic.amplification,
+        },
+        baseline: BaselineParams { below: detect.baseline.below, times_above: detect.baseline.times_above },
+        stop_on: detect.stop_on.clone(),
+    }
+}
