@@ -3,12 +3,12 @@
 import contextlib
 import json
 import multiprocessing
+import signal
 import socket
 from collections.abc import Iterator
 
 _NOTHING = dict.fromkeys(("kind", "onset_epoch", "alarm_epoch", "layers", "why", "remedy", "evidence", "reason"))
 _LEARNING = {"run": "overhead", "committed_epoch": None, "verdict": "learning", "stop": False, **_NOTHING}
-_ANSWERS = {"activations": (202, {"queued": True}), "finish": (200, {"run": "overhead"})}
 
 
 @contextlib.contextmanager
@@ -25,21 +25,19 @@ def sink() -> Iterator[str]:
 
 
 def _serve(listener: socket.socket) -> None:
+    # Whoever interrupts the benchmark ends this process as well.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         connection, _ = listener.accept()
         with connection, connection.makefile("rb") as request:
-            method, target = request.readline().split()[:2]
+            path = request.readline().split()[1].decode().partition("?")[0].split("/")
             length = 0
             while line := request.readline().strip():
                 name, _, value = line.partition(b":")
                 length = int(value) if name.lower() == b"content-length" else length
             while length > 0 and (piece := request.read1(length)):
                 length -= len(piece)
-            path = target.decode().partition("?")[0].split("/")
-            if path[-1] == "end":
-                status, document = 200, {**_LEARNING, "epoch": int(path[-2])}
-            else:
-                status, document = _ANSWERS.get(path[-1], (200, {"run": "overhead", "attempt": method.decode()}))
+            document = {**_LEARNING, "epoch": int(path[-2])} if path[-1] == "end" else {"run": "overhead"}
             body = json.dumps(document).encode()
-            head = f"HTTP/1.1 {status} OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
             connection.sendall(head.encode() + body)

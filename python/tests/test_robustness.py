@@ -32,7 +32,7 @@ RUBBISH = {
     "never declared": lambda request: as_json(404, {"error": "not declared"}),
     "contested": lambda request: as_json(409, {"error": "another attempt"}),
 }
-#: What is said of each.
+#: What is said of each that is an answer of its kind; of the others, that they are no document.
 SAID = {
     "no verdict": "the answer holds no verdict",
     "wrong types": "layers is no list",
@@ -107,8 +107,11 @@ def test_case_32_something_that_speaks_no_http(monkeypatch, bare, caplog):
             except OSError:
                 return
             with connection, contextlib.suppress(OSError):
-                connection.recv(1 << 16)
                 connection.sendall(b"SSH-2.0-OpenSSH_9.9\r\n")
+                connection.shutdown(socket.SHUT_WR)
+                # To hang up on a request that is still being sent would be another kind of trouble.
+                while connection.recv(1 << 16):
+                    pass
 
     with socket.create_server(("127.0.0.1", 0), backlog=50) as listening:
         thread = threading.Thread(target=greet, args=(listening,), daemon=True)
