@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use prometheus::TextEncoder;
 use prometheus::proto::{MetricFamily, MetricType};
 
-use super::{Families, Sheet};
+use super::sheet::{Families, Sheet};
 use crate::board::RunView;
 use crate::identity::RunName;
 
