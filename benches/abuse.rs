@@ -13,7 +13,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use daemon::{Daemon, activations};
-use rotewatch::clock::Stopwatch;
+use rotewatch_core::vocabulary::clock::Stopwatch;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

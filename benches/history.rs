@@ -8,17 +8,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rotewatch::board::EpochSummary;
-use rotewatch::choices::{Ending, Mode};
-use rotewatch::clock::Stopwatch;
-use rotewatch::detect::Hints;
-use rotewatch::event::EpochMetrics;
-use rotewatch::info::{LayerMeasures, PairMatrix};
-use rotewatch::report::{EpochReport, LayerReport, LayerStatistics};
-use rotewatch::run::{Declaration, Run};
-use rotewatch::store::{Epochs, Reader, Retention, Store, StoreFeed, StoreParams};
-use rotewatch::units::Epoch;
-use rotewatch::verdict::Verdict;
+use rotewatch::history::{Epochs, Reader, Retention, Store, StoreFeed, StoreParams};
+use rotewatch_core::detect::Hints;
+use rotewatch_core::intake::event::EpochMetrics;
+use rotewatch_core::intake::run::{Declaration, Run};
+use rotewatch_core::monitor::live_runs::EpochSummary;
+use rotewatch_core::monitor::report::{EpochReport, LayerReport, LayerStatistics};
+use rotewatch_core::monitor::{MeasuredEpoch, Sink};
+use rotewatch_core::vocabulary::choices::{Ending, Mode};
+use rotewatch_core::vocabulary::clock::Stopwatch;
+use rotewatch_core::vocabulary::units::Epoch;
+use rotewatch_core::vocabulary::verdict::Verdict;
+use rotewatch_info::measures::{LayerMeasures, PairMatrix};
 
 const RUNS: u32 = 1000;
 const EPOCHS: u32 = 100;
@@ -55,7 +56,7 @@ fn main() {
 fn write(state: &Path, runs: u32) {
     let retention = Retention { matrix_epochs: 8, runs: 10_000 };
     let params = StoreParams { retention, most_bytes: 64 << 30, most_waiting_bytes: 256 << 20 };
-    let (store, feed, outcomes) = Store::start(state, params).expect("the folder is there");
+    let (store, mut feed, outcomes) = Store::start(state, params).expect("the folder is there");
     for number in 0..runs {
         let layers = (0..LAYERS).map(|layer| format!("hidden{layer}").parse().expect("a good name")).collect();
         let name = format!("run{number}").parse().expect("a good name");
@@ -63,7 +64,7 @@ fn write(state: &Path, runs: u32) {
         feed.declared(&run);
         let template = layer(number);
         for epoch in 0..EPOCHS {
-            tell(&feed, &run, epoch, &template);
+            tell(&mut feed, &run, epoch, &template);
         }
         feed.ended(&run, Some(Ending::Finished));
     }
@@ -72,7 +73,7 @@ fn write(state: &Path, runs: u32) {
 }
 
 /// A wait for each sixteenth commit keeps what waits within its bound; commits are taken together as they are for a quick trainer.
-fn tell(feed: &StoreFeed, run: &Arc<Run>, epoch: u32, template: &LayerMeasures) {
+fn tell(feed: &mut StoreFeed, run: &Arc<Run>, epoch: u32, template: &LayerMeasures) {
     let layers = run.declaration().layers.iter().map(|layer| LayerReport {
         layer: layer.clone(),
         neurons_offered: NEURONS,
@@ -99,7 +100,7 @@ fn tell(feed: &StoreFeed, run: &Arc<Run>, epoch: u32, template: &LayerMeasures) 
         interval: None,
     };
     let summary = Arc::new(EpochSummary::of(&report));
-    feed.epoch(&Arc::new(report), &summary, &[]);
+    feed.epoch(&MeasuredEpoch { report: Arc::new(report), summary, possible_onsets: Vec::new() });
     while epoch % 16 == 15 && run.committed_epoch() != Some(Epoch(epoch)) {
         std::thread::sleep(Duration::from_micros(200));
     }

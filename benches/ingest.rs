@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use daemon::{Daemon, activations};
-use rotewatch::clock::Stopwatch;
+use rotewatch_core::vocabulary::clock::Stopwatch;
 
 const RUN: &str = "bench";
 const LAYERS: usize = 8;

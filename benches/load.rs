@@ -20,7 +20,7 @@ use std::thread::{scope, sleep};
 use std::time::Duration;
 
 use daemon::Daemon;
-use rotewatch::clock::Stopwatch;
+use rotewatch_core::vocabulary::clock::Stopwatch;
 use safetensors::tensor::{Dtype, TensorView};
 
 /// Readers of events.

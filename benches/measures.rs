@@ -1,13 +1,13 @@
 //! The measures: each kernel, each step of an epoch, and the growth with neurons and rows. One thread unless the name says otherwise.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use rotewatch::info::all_pairs::Pairing;
-use rotewatch::info::binning::InnerEdges;
-use rotewatch::info::bits::{BinnedLayer, Marginal};
-use rotewatch::info::pairwise::pair_count;
-use rotewatch::info::terms::Terms;
-use rotewatch::info::{BinEdges, Binning, Columns, LayerSamples, MeasureParams, measure_layers};
-use rotewatch::kernels::{Kernel, LANES, Lanes};
+use rotewatch_info::kernels::{Kernel, LANES, Lanes};
+use rotewatch_info::measures::all_pairs::Pairing;
+use rotewatch_info::measures::binning::InnerEdges;
+use rotewatch_info::measures::bits::{BinnedLayer, Marginal};
+use rotewatch_info::measures::pairwise::pair_count;
+use rotewatch_info::measures::terms::Terms;
+use rotewatch_info::measures::{BinEdges, Binning, Columns, LayerSamples, MeasureParams, measure_layers};
 
 #[path = "samples/mod.rs"]
 mod samples;
@@ -54,7 +54,7 @@ fn kernels(criterion: &mut Criterion) {
             });
             let pool = pool(1);
             pool.install(|| {
-                let matrix = rotewatch::info::bits::BitMatrix::of(&layer, &marginals, kernel);
+                let matrix = rotewatch_info::measures::bits::BitMatrix::of(&layer, &marginals, kernel);
                 matrix.cumulative_counts(matrix.left(0), &marginals[0].counts, 1, &mut table, kernel);
             });
             group.bench_function(id("sum_over_cells"), |bencher| {

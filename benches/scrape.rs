@@ -11,7 +11,7 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use daemon::{Daemon, activations};
-use rotewatch::clock::Stopwatch;
+use rotewatch_core::vocabulary::clock::Stopwatch;
 use tokio::io::AsyncWriteExt;
 
 const RUNS: u32 = 20;

@@ -1,81 +1,37 @@
-//! rotewatch watches a neural network while it trains and says when it starts to learn by rote.
+//! The daemon of rotewatch as a library: the monitor of `rotewatch-core` with its configuration, history, hooks and HTTP server.
 //!
-//! A trainer offers the activations of its hidden layers through a [`tap::Tap`]; a monitoring thread computes, every epoch, the
-//! entropy of each neuron and the mutual information of each pair; detectors turn these into a verdict, which the trainer, a page
-//! and Prometheus can read. After Bansal, Pruthi, Belinkov, "Measures of Information Reflect Memorization Patterns" (NeurIPS 2022).
-//!
-//! A module imports what stands above it in this map or beside it, never what stands below.
+//! [`Monitor`] starts all of it; a trainer in the same process declares its run there and receives a tap. A trainer that uses tch adds the
+//! crate `rotewatch-tch`. A module imports what comes before it in this table, never what comes after it.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`units`], [`identity`], [`choices`], [`clock`], [`stop`], [`verdict`] | the ground: plain values |
-//! | [`kernels`], [`info`], [`statistics`] | the mathematics |
-//! | [`activations`], [`document`] | files of tensors, and of trainings |
-//! | [`ranking`] | finished networks, put in order by their neurons |
-//! | [`run`], [`gate`], [`event`], [`tap`], [`roster`] | the trainer's side of the channel |
-//! | [`detect`] | rules that find memorization |
-//! | [`wire`], [`window`], [`report`], [`retirement`], [`board`], [`hooks`], [`store`], [`monitor`] | the monitor's side of the channel, who is told of alarms, and the history |
-//! | [`token`], [`state`], [`discovery`], [`ingest`] | what belongs to this user alone; where its processes are scraped; runs that are trained elsewhere |
-//! | [`charts`], [`page`] | pictures; the live page, and the same page frozen in a file |
-//! | [`watch`], [`yaml`], [`config`] | changed files; the configuration and its file |
-//! | [`metrics`], [`serve`] | how it is seen from outside |
-//! | [`training`], `torch` | the built-in trainer and the tap for tch (feature `torch`) |
-//! | [`inbox`] | runs that come as files |
-//! | [`experiment`] | grids of trainings, judged |
+//! | [`activations`] | files of tensors: safetensors, npy, npz |
+//! | [`config`] | the configuration and the web configuration: read, checked, followed while they change |
+//! | [`state`] | what belongs to one user: the state folder, its token, the list of scrape targets |
+//! | [`hooks`] | webhooks and commands that receive alarms |
+//! | [`history`] | every run, epoch and alarm in one SQLite file |
+//! | [`ingest`] | runs that are trained elsewhere, over HTTP and from files |
+//! | [`metrics`] | Prometheus |
+//! | [`page`] | the live page, and the same page frozen in a file |
+//! | [`serve`] | HTTP |
 //! | [`top`] | the live view at a terminal |
-//! | [`app`], [`signals`], [`logging`], [`cli`] | how it is put together |
+//! | [`app`] | the composition root |
+//! | [`cli`] | the commands |
 
-// Where the library may panic, an `expect` of the lint says why it does not. Tests and benches may, so this is not in Cargo.toml.
 #![warn(clippy::expect_used, clippy::panic, clippy::unreachable, clippy::indexing_slicing, clippy::string_slice)]
-#![cfg_attr(test, allow(clippy::string_slice, reason = "in a test a panic is a failure; clippy.toml has a word for the others"))]
+#![cfg_attr(test, allow(clippy::string_slice, reason = "a panic in a test is a failure; clippy.toml allows the others"))]
 
 pub mod activations;
 pub mod app;
-pub mod board;
-pub mod charts;
-pub mod choices;
 pub mod cli;
-pub mod clock;
 pub mod config;
-pub mod detect;
-pub mod discovery;
-pub mod document;
-pub mod event;
-pub mod experiment;
-pub mod gate;
+pub mod history;
 pub mod hooks;
-pub mod identity;
-pub mod inbox;
-pub mod info;
 pub mod ingest;
-pub mod kernels;
-pub mod logging;
 pub mod metrics;
-pub mod monitor;
 pub mod page;
-pub mod ranking;
-pub mod report;
-pub mod retirement;
-pub mod roster;
-pub mod run;
 pub mod serve;
-pub mod signals;
 pub mod state;
-pub mod statistics;
-pub mod stop;
-pub mod store;
-mod sync;
-pub mod tap;
-pub mod token;
 pub mod top;
-#[cfg(feature = "torch")]
-pub mod torch;
-pub mod training;
-pub mod units;
-pub mod verdict;
-pub mod watch;
-pub mod window;
-pub mod wire;
-pub mod yaml;
 
 pub use app::{Monitor, Setup};

@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use rotewatch::info::Columns;
+use rotewatch_info::measures::Columns;
 
 /// Correlated, roughly Gaussian pre-activations: each neuron weighs eight shared factors and adds noise of its own.
 pub fn layer(rows: usize, neurons: usize, seed: u64) -> Columns {

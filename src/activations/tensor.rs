@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::info::Columns;
+use rotewatch_info::measures::Columns;
 
 /// What a tensor is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -218,7 +218,7 @@ impl<'a> Tensor<'a> {
         }
     }
 
-    fn columns<V: crate::info::Value>(&self, rows: usize, neurons: usize, values: Vec<V>) -> Columns<V> {
+    fn columns<V: rotewatch_info::measures::Value>(&self, rows: usize, neurons: usize, values: Vec<V>) -> Columns<V> {
         match self.order {
             Order::RowMajor => Columns::from_row_major(rows, neurons, &values),
             Order::ColumnMajor => Columns::from_neuron_major(rows, neurons, values),

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::document::DocumentError;
-use crate::inbox::InboxError;
-use crate::info::ParamsError;
-use crate::kernels::KernelError;
+use crate::ingest::inbox::InboxError;
 use crate::serve::{ServeError, WebConfigError};
 use crate::state::StateError;
-use crate::token::TokenError;
+use crate::state::token::TokenError;
+use rotewatch_core::record::training::DocumentError;
+use rotewatch_info::kernels::KernelError;
+use rotewatch_info::measures::ParamsError;
 
 /// Why a monitor did not start.
 #[derive(Debug, Error)]

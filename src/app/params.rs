@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::detect::{BaselineParams, DetectParams, ExampleLevelParams, HeuristicParams, Reference};
-use crate::info::knn::KnnParams;
-use crate::info::{MeasureParams, ParamsError};
-use crate::monitor::MonitorParams;
-use crate::retirement::RetirementParams;
-use crate::store::{Retention, StoreParams};
-use crate::units::Epoch;
-use crate::window::WindowParams;
+use crate::history::{Retention, StoreParams};
+use rotewatch_core::detect::{BaselineParams, DetectParams, ExampleLevelParams, HeuristicParams, Reference};
+use rotewatch_core::monitor::MonitorParams;
+use rotewatch_core::monitor::retirement::RetirementParams;
+use rotewatch_core::monitor::window::WindowParams;
+use rotewatch_core::vocabulary::units::Epoch;
+use rotewatch_info::measures::KnnParams;
+use rotewatch_info::measures::{MeasureParams, ParamsError};
 
 /// What the monitor's thread works by.
 ///

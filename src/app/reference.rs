@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::{StartError, state_folder};
 use crate::config::Config;
-use crate::detect::Reference;
-use crate::document::TrainingDocument;
-use crate::identity::RunName;
-use crate::store::{Reader, StoreError};
+use crate::history::{Reader, StoreError};
+use rotewatch_core::detect::Reference;
+use rotewatch_core::record::training::TrainingDocument;
+use rotewatch_core::vocabulary::identity::RunName;
 
 /// The run that others are compared with: what the configuration names, else the run that was marked in the history.
 ///

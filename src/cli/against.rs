@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::ranking::Claim;
+use rotewatch_core::compare::Claim;
 
 /// What is feared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

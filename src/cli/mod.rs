@@ -2,8 +2,8 @@
 
 mod against;
 pub mod check_config;
+pub mod choice;
 pub mod exit;
-pub mod experiment;
 pub mod measure;
 mod networks;
 pub mod rank;
@@ -11,9 +11,7 @@ pub mod runs;
 pub mod serve;
 mod tensors;
 pub mod top;
-pub mod train;
-#[cfg(feature = "torch")]
-pub mod trainer;
+mod trainer;
 
 use clap::{Parser, Subcommand};
 
@@ -31,7 +29,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Train a small network under observation: rendered digits, or your copy of MNIST.
-    Train(Box<train::TrainArgs>),
+    #[command(disable_help_flag = true)]
+    Train(trainer::Passed),
     /// Serve other people's trainers: a daemon that takes activations over HTTP and from a folder, until Ctrl-C.
     Serve(serve::ServeArgs),
     /// Measure files of activations: entropy, mutual information, redundant pairs.
@@ -41,7 +40,8 @@ enum Command {
     /// Put finished networks in order by what their neurons say: which generalises best?
     Rank(rank::RankArgs),
     /// Train a grid of networks and judge the alarm on them: tables, pictures, files for programs.
-    Experiment(experiment::ExperimentArgs),
+    #[command(disable_help_flag = true)]
+    Experiment(trainer::Passed),
     /// Show the runs of a daemon live at this terminal.
     Top(top::TopArgs),
     /// Check a configuration file and name every mistake in it.
@@ -52,12 +52,12 @@ enum Command {
 #[must_use]
 pub fn run(cli: Cli) -> Exit {
     let ended = match cli.command {
-        Command::Train(args) => train::launch(&args),
+        Command::Train(args) => trainer::hand_over("train", &args),
         Command::Serve(args) => serve::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Rank(args) => rank::run(&args),
-        Command::Experiment(args) => experiment::run(&args),
+        Command::Experiment(args) => trainer::hand_over("experiment", &args),
         Command::Top(args) => top::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
     };

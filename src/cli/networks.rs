@@ -10,11 +10,11 @@ use super::tensors::{contents, select};
 use crate::activations::file;
 use crate::app::state_folder;
 use crate::config::Config;
-use crate::document::TrainingDocument;
-use crate::identity::RunName;
-use crate::info::{Columns, LayerSamples, MeasureParams, measure_layers};
-use crate::ranking::{Candidate, Course};
-use crate::store::Reader;
+use crate::history::Reader;
+use rotewatch_core::compare::{Candidate, Course};
+use rotewatch_core::record::training::TrainingDocument;
+use rotewatch_core::vocabulary::identity::RunName;
+use rotewatch_info::measures::{Columns, LayerSamples, MeasureParams, measure_layers};
 
 /// The key of the trainer's document in a record of an experiment.
 const DOCUMENT: &str = "document";

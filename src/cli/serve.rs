@@ -7,11 +7,11 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::exit::{Exit, Failure};
+use crate::app::signals::Interrupt;
 use crate::app::{ConfigFile, Monitor, Setup, state_folder};
 use crate::config::Config;
-use crate::discovery::reachable;
-use crate::signals::Interrupt;
 use crate::state::ServedFolder;
+use crate::state::discovery::reachable;
 
 /// The flags of `rotewatch serve`.
 #[derive(Debug, Args)]
@@ -56,7 +56,7 @@ pub fn run(args: &ServeArgs) -> Result<Exit, Failure> {
     if config.listen.is_none() {
         return Err(Failure::usage(anyhow!("listen is off: a daemon needs an address; name one with --listen ADDR")));
     }
-    let log_level = crate::logging::start(config.log.level, std::io::stderr)?;
+    let log_level = crate::app::logging::start(config.log.level, std::io::stderr)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }

@@ -8,11 +8,11 @@ use clap::Args;
 use crossbeam_channel::{bounded, select};
 
 use super::exit::{Exit, Failure};
+use crate::app::signals::Interrupt;
 use crate::app::state_folder;
 use crate::config::Config;
-use crate::signals::Interrupt;
-use crate::stop::Part;
 use crate::top::{Client, Terminal, View, draw, follow, inputs};
+use rotewatch_core::intake::stop::Part;
 
 /// The file of the state folder that a daemon writes its address to.
 const URL_FILE: &str = "url";

@@ -2,7 +2,7 @@
 
 use super::mistake::Fault;
 use super::rules::{Rule, shape};
-use crate::yaml::{Node, Position, Scalar, Value};
+use crate::config::yaml::{Node, Position, Scalar, Value};
 
 /// A word that means "none of these", or what the other rule reads.
 pub(super) struct Or<R>(pub &'static str, pub R);

@@ -5,9 +5,9 @@ use std::io;
 use std::path::PathBuf;
 
 use super::diff::Change;
-use crate::choices::UnknownChoice;
+use crate::config::yaml::{Position, YamlError};
 use crate::hooks::{ArgvError, HookNameError, WebhookUrlError};
-use crate::yaml::{Position, YamlError};
+use rotewatch_core::vocabulary::choices::UnknownChoice;
 
 /// Why there is no configuration, or no new one.
 #[derive(Debug, thiserror::Error)]

@@ -4,8 +4,10 @@
 //! `config/rotewatch.yaml` is the manual, and a test holds it to the declarations below. Flags and the environment are
 //! laid over a [`Config`] elsewhere, since they belong to the commands; [`Config::checked`] holds them to the same ranges.
 
+pub mod choices;
 mod cross;
 mod diff;
+pub mod file_watcher;
 mod hooks;
 mod lists;
 mod live;
@@ -19,18 +21,19 @@ mod size;
 mod tests;
 mod watch;
 mod web_file;
+pub mod yaml;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-pub use crate::choices::{BinEdges, Binning, Kind, LogLevel, Mode, OnFull, Reduce, UnknownChoice, spellings};
 pub use crate::hooks::HookParams;
-use crate::identity::RunName;
+pub use choices::{BinEdges, Binning, Kind, LogLevel, Mode, OnFull, Reduce, UnknownChoice};
 pub use cross::{ROWS_PER_BIN, Warning};
 pub use diff::{Change, Setting};
 pub use live::{LastReload, LiveConfig};
 pub use mistake::{ConfigError, Fault, Mistake};
 pub use reload::{Reloaded, Reloader, Wiring};
+use rotewatch_core::vocabulary::identity::RunName;
 pub use section::Acts;
 pub use watch::ConfigWatcher;
 pub use web_file::{ExtraHeader, PasswordHash, TlsFile, WebFile};

@@ -9,7 +9,7 @@ use super::mistake::{ConfigError, Fault, Mistake};
 use super::rules::{Rule, shape};
 use super::section::{Acts, Section, Visitor};
 use super::{Config, cross};
-use crate::yaml::{self, Entry, MAX_BYTES, Node, Position, Value, YamlError};
+use crate::config::yaml::{self, Entry, MAX_BYTES, Node, Position, Value, YamlError};
 
 /// How alike a name must be to be offered for an unknown one; found by trying: `smoth` for `smooth` has 0.96, words
 /// that merely share letters stay below 0.8.

@@ -4,15 +4,12 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::str::FromStr;
 
-use clap::ValueEnum;
-
+use super::choices::Choice;
 use super::mistake::Fault;
 use super::size;
-use crate::choices::{UnknownChoice, spellings};
-use crate::identity::RunName;
-use crate::yaml::{Node, Position, Scalar, Value};
+use crate::config::yaml::{Node, Position, Scalar, Value};
+use rotewatch_core::vocabulary::identity::RunName;
 
 /// The law of a key.
 pub(super) trait Rule<T> {
@@ -192,7 +189,7 @@ impl Rule<bool> for Switch {
 /// One of a few words.
 pub(super) struct Word;
 
-impl<T: ValueEnum + FromStr<Err = UnknownChoice> + Display> Rule<T> for Word {
+impl<T: Choice> Rule<T> for Word {
     fn parse(&self, scalar: &Scalar) -> Result<T, Fault> {
         Ok(scalar.text.parse::<T>()?)
     }
@@ -206,7 +203,7 @@ impl<T: ValueEnum + FromStr<Err = UnknownChoice> + Display> Rule<T> for Word {
     }
 
     fn describe(&self) -> String {
-        spellings::<T>().join(" or ")
+        T::words().join(" or ")
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::yaml::{self, Node, Value};
+use crate::config::yaml::{self, Node, Value};
 
 const MANUAL: &str = include_str!("../../config/rotewatch.yaml");
 

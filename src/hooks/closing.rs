@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::clock::Stopwatch;
+use rotewatch_core::vocabulary::clock::Stopwatch;
 
 /// Whether the program is closing, and how long that may still take. Clones share the answer.
 #[derive(Clone, Debug, Default)]

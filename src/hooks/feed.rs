@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
 
 use super::{Closing, Hook, HookCounts, HookParams, HookResult, Notice, build};
-use crate::report::EpochReport;
+use rotewatch_core::monitor::{MeasuredEpoch, Sink};
 
 /// An alarm with the hooks that were to be told when it was raised.
 pub(super) struct Raised {
@@ -59,13 +59,6 @@ impl HookFeed {
         HookFeed { alarms, shared }
     }
 
-    /// Hands on the alarms that a report raised. Never waits: without room an alarm is dropped, counted and logged.
-    pub fn offer(&self, report: &EpochReport) {
-        for notice in Notice::of(report) {
-            self.offer_notice(notice);
-        }
-    }
-
     pub(super) fn offer_notice(&self, notice: Notice) {
         let kind = notice.alarm().finding.kind;
         let hooks: Vec<_> = self.shared.armed.load().iter().filter(|hook| hook.listens_to(kind)).map(Arc::clone).collect();
@@ -78,6 +71,15 @@ impl HookFeed {
                 self.shared.counts.count(hook.name(), HookResult::Dropped);
                 tracing::warn!(hook = %hook.name(), run = %notice.run(), "the hooks are too far behind: this alarm is not told");
             }
+        }
+    }
+}
+
+impl Sink for HookFeed {
+    /// Passes on the alarms that a report raised. An alarm without room is dropped, counted and logged.
+    fn epoch(&mut self, epoch: &MeasuredEpoch) {
+        for notice in Notice::of(&epoch.report) {
+            self.offer_notice(notice);
         }
     }
 }

@@ -65,7 +65,7 @@ pub use told::OnsetMemory;
 pub use url::{WebhookUrl, WebhookUrlError};
 pub use webhook::WebhookHook;
 
-use crate::verdict::Kind;
+use rotewatch_core::vocabulary::verdict::Kind;
 
 /// Something that is told of alarms.
 pub trait Hook: Send + Sync {

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::identity::RunName;
-use crate::report::EpochReport;
-use crate::run::Attempt;
-use crate::units::Epoch;
-use crate::verdict::{Alarm, Kind};
+use rotewatch_core::intake::run::Attempt;
+use rotewatch_core::monitor::report::EpochReport;
+use rotewatch_core::vocabulary::identity::RunName;
+use rotewatch_core::vocabulary::units::Epoch;
+use rotewatch_core::vocabulary::verdict::{Alarm, Kind};
 
 /// One alarm with what is known around it.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,13 +79,13 @@ impl Notice {
     /// The body, on one line without an end.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut document = crate::wire::alarm(&self.alarm);
-        document.extend(crate::wire::object(json!({
+        let mut document = rotewatch_core::record::json::alarm(&self.alarm);
+        document.extend(rotewatch_core::record::json::object(json!({
             "run": self.run.as_str(),
             "attempt": self.attempt.to_string(),
             "verdict": self.verdict,
             "epoch": self.epoch.0,
-            "score": crate::wire::finite(self.alarm.finding.score),
+            "score": rotewatch_core::record::json::finite(self.alarm.finding.score),
             "time": self.at_unix_seconds,
             "version": env!("CARGO_PKG_VERSION"),
         })));
@@ -116,7 +116,7 @@ impl Notice {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::verdict::{Evidence, Finding};
+    use rotewatch_core::vocabulary::verdict::{Evidence, Finding};
 
     /// An alarm of the run `digits`, as the attempt given raised it.
     pub(in crate::hooks) fn notice(attempt: Attempt, kind: Kind, onset_epoch: u32) -> Notice {

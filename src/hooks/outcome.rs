@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::{HookName, Notice};
-use crate::identity::RunName;
-use crate::run::Attempt;
-use crate::units::Epoch;
-use crate::verdict::Kind;
+use rotewatch_core::intake::run::Attempt;
+use rotewatch_core::vocabulary::identity::RunName;
+use rotewatch_core::vocabulary::units::Epoch;
+use rotewatch_core::vocabulary::verdict::Kind;
 
 /// What came of an attempt, or of a firing that got none: every value of the label `result`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -134,7 +134,7 @@ impl HookOutcome {
             tries,
             result: last.result,
             detail: last.detail,
-            at_unix_seconds: crate::clock::unix_seconds(),
+            at_unix_seconds: rotewatch_core::vocabulary::clock::unix_seconds(),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use super::WebhookUrl;
-use crate::verdict::Kind;
+use rotewatch_core::vocabulary::verdict::Kind;
 
 /// The most hooks that a configuration may hold.
 pub const HOOKS_MAX: usize = 16;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Hook, Notice};
-use crate::clock::Stopwatch;
+use rotewatch_core::vocabulary::clock::Stopwatch;
 
 /// Retries wait twice as long each time, up to this.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -96,8 +96,8 @@ mod tests {
     use super::super::notice::tests::notice;
     use super::super::{Attempted, Closing, HookName, HookResult};
     use super::*;
-    use crate::run::Attempt;
-    use crate::verdict::Kind;
+    use rotewatch_core::intake::run::Attempt;
+    use rotewatch_core::vocabulary::verdict::Kind;
 
     struct Patient(HookName);
 

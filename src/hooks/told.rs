@@ -47,8 +47,8 @@ impl Told {
 mod tests {
     use super::super::notice::tests::notice;
     use super::*;
-    use crate::run::Attempt;
-    use crate::verdict::Kind;
+    use rotewatch_core::intake::run::Attempt;
+    use rotewatch_core::vocabulary::verdict::Kind;
 
     /// Has been told of every onset up to an epoch.
     struct UpTo(u32);

@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use crate::choices::{Ending, Mode, Reduce, UnknownChoice};
-use crate::event::{EpochMetrics, MetricError};
-use crate::identity::{LayerName, NameError, RunName};
-use crate::run::{Attempt, AttemptError, Declaration};
+use rotewatch_core::intake::event::{EpochMetrics, MetricError};
+use rotewatch_core::intake::run::{Attempt, AttemptError, Declaration};
+use rotewatch_core::vocabulary::choices::{Ending, Mode, Reduce, UnknownChoice};
+use rotewatch_core::vocabulary::identity::{LayerName, NameError, RunName};
 
 /// The most bytes that a document may have: a declaration of 4,096 layers with the longest names is half as long.
 pub const DOCUMENT_BYTES_MAX: u64 = 1 << 20;

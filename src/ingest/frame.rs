@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::activations::{Element, SafetensorsError, Tensor, TensorError, read_safetensors};
-use crate::identity::LayerName;
+use rotewatch_core::vocabulary::identity::LayerName;
 
 /// The tensor that holds the predicted class of each row.
 pub const PREDICTIONS: &str = "predictions";

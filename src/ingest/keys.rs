@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use twox_hash::XxHash3_128;
 
-use crate::units::Epoch;
+use rotewatch_core::vocabulary::units::Epoch;
 
 /// The frames that are remembered, newest first: a repetition comes soon or not at all.
 const FRAMES_REMEMBERED: usize = 4096;

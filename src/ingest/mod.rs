@@ -13,6 +13,7 @@
 
 pub mod document;
 pub mod frame;
+pub mod inbox;
 mod keys;
 mod recall;
 mod refusal;
@@ -27,15 +28,15 @@ pub use frame::{FrameError, PREDICTIONS};
 pub use recall::Recall;
 pub use refusal::{Refusal, RefusalKind};
 
-use crate::choices::{Ending, OnFull};
-use crate::event::EpochMetrics;
-use crate::identity::{LayerName, RunName};
-use crate::roster::Roster;
-use crate::run::{Attempt, Run};
 use crate::state::OwnedName;
-use crate::store::PastEpoch;
-use crate::tap::SamplingParams;
-use crate::units::Epoch;
+use rotewatch_core::intake::event::EpochMetrics;
+use rotewatch_core::intake::open_runs::Roster;
+use rotewatch_core::intake::run::{Attempt, Run};
+use rotewatch_core::intake::tap::SamplingParams;
+use rotewatch_core::monitor::PastEpoch;
+use rotewatch_core::vocabulary::choices::{Ending, OnFull};
+use rotewatch_core::vocabulary::identity::{LayerName, RunName};
+use rotewatch_core::vocabulary::units::Epoch;
 use session::Session;
 
 /// Why layers of a frame were left out of it.

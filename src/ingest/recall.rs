@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::document::DeclaredRun;
 use super::refusal::Refusal;
-use crate::identity::RunName;
-use crate::monitor::Pasts;
-use crate::run::Attempt;
-use crate::store::{PastEpoch, Reader, StoreError, StoredRun, past};
+use crate::history::{Reader, StoreError, StoredRun, past};
+use rotewatch_core::intake::run::Attempt;
+use rotewatch_core::monitor::PastEpoch;
+use rotewatch_core::monitor::Pasts;
+use rotewatch_core::vocabulary::identity::RunName;
 
 /// Where it is read, and where the monitor finds it.
 #[derive(Clone, Debug)]

@@ -4,11 +4,11 @@ use thiserror::Error;
 
 use super::document::DocumentError;
 use super::frame::FrameError;
-use crate::identity::RunName;
-use crate::roster::DeclareError;
-use crate::run::Attempt;
 use crate::state::StateError;
-use crate::units::Epoch;
+use rotewatch_core::intake::open_runs::DeclareError;
+use rotewatch_core::intake::run::Attempt;
+use rotewatch_core::vocabulary::identity::RunName;
+use rotewatch_core::vocabulary::units::Epoch;
 
 /// Why something was not taken; [`Refusal::kind`] says what to do about it.
 #[derive(Debug, Error)]

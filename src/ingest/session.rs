@@ -8,14 +8,14 @@ use super::frame::ReceivedFrame;
 use super::keys::{Digest, FrameKey, ReceivedKeys};
 use super::refusal::Refusal;
 use super::{Origin, Rejected, Taken};
-use crate::choices::Ending;
-use crate::clock::Stopwatch;
-use crate::event::{EpochMetrics, LayerActivations};
-use crate::gate::Capacity;
-use crate::run::Run;
 use crate::state::OwnedName;
-use crate::tap::{EndRefused, FrameBuilder, SamplingParams, Tap};
-use crate::units::Epoch;
+use rotewatch_core::intake::event::{EpochMetrics, LayerActivations};
+use rotewatch_core::intake::gate::Capacity;
+use rotewatch_core::intake::run::Run;
+use rotewatch_core::intake::tap::{EndRefused, FrameBuilder, SamplingParams, Tap};
+use rotewatch_core::vocabulary::choices::Ending;
+use rotewatch_core::vocabulary::clock::Stopwatch;
+use rotewatch_core::vocabulary::units::Epoch;
 
 /// An attempt that was declared.
 #[derive(Debug)]

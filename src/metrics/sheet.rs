@@ -11,13 +11,13 @@ use super::series::{
     RUN_COVERAGE, RUN_EPOCH, RUN_INFO, RUN_INTERVAL, RUN_LAST_EPOCH, RUN_METRIC, SCORE, STOP_REQUESTED, STORE_DEGRADED,
     STORE_ERRORS, TAP_WAIT, VERDICT,
 };
-use crate::board::RunView;
-use crate::gate::{DropReason, Gate};
+use crate::history::{StoreCounts, StoreOp};
 use crate::hooks::{HookCounts, HookResult};
-use crate::info::Distribution;
-use crate::report::{BucketCounts, EpochReport, LayerReport};
-use crate::store::{StoreCounts, StoreOp};
-use crate::verdict::{Answer, Kind, Verdict};
+use rotewatch_core::intake::gate::{DropReason, Gate};
+use rotewatch_core::monitor::live_runs::RunView;
+use rotewatch_core::monitor::report::{BucketCounts, EpochReport, LayerReport};
+use rotewatch_core::vocabulary::verdict::{Answer, Kind, Verdict};
+use rotewatch_info::measures::Distribution;
 
 /// Samples, by series.
 #[derive(Default)]

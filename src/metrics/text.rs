@@ -8,8 +8,8 @@ use prometheus::TextEncoder;
 use prometheus::proto::{MetricFamily, MetricType};
 
 use super::sheet::{Families, Sheet};
-use crate::board::RunView;
-use crate::identity::RunName;
+use rotewatch_core::monitor::live_runs::RunView;
+use rotewatch_core::vocabulary::identity::RunName;
 
 /// Lines of a histogram besides its buckets: the bucket without a bound, the sum and the count.
 const LINES_BESIDE_BUCKETS: usize = 3;

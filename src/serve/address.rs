@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use crate::identity::{LayerName, NameError, RunName};
-use crate::ranking::Claim;
-use crate::run::{Attempt, AttemptError};
-use crate::units::Epoch;
+use rotewatch_core::compare::Claim;
+use rotewatch_core::intake::run::{Attempt, AttemptError};
+use rotewatch_core::vocabulary::identity::{LayerName, NameError, RunName};
+use rotewatch_core::vocabulary::units::Epoch;
 
 /// Where the API begins.
 pub(super) const PREFIX: &str = "/api/v1/";

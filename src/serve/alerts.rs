@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 
 use super::Site;
 use super::answer::{Answer, error, json};
-use crate::clock::{unix_seconds, unix_seconds_of};
-use crate::identity::RunName;
-use crate::run::Run;
-use crate::stop::StopReason;
-use crate::wire::object;
+use rotewatch_core::intake::run::Run;
+use rotewatch_core::intake::stop::StopReason;
+use rotewatch_core::record::json::object;
+use rotewatch_core::vocabulary::clock::{unix_seconds, unix_seconds_of};
+use rotewatch_core::vocabulary::identity::RunName;
 
 /// Alerts that are remembered; the oldest are forgotten first.
 const REMEMBERED: usize = 4096;

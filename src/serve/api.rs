@@ -9,14 +9,14 @@ use serde_json::{Map, Value, json};
 use super::address::{AddressError, Parameters};
 use super::answer::{Answer, error, json};
 use super::archive::{Archive, EPOCHS_MAX, RUNS_MAX};
-use crate::board::{Board, EpochSummary, RunView};
-use crate::identity::{LayerName, RunName};
-use crate::report::EpochReport;
-use crate::run::Run;
-use crate::store::{Epochs, Snapshot, StoreError, StoredRun, document};
-use crate::units::Epoch;
-use crate::verdict::Verdict;
-use crate::wire;
+use crate::history::{Epochs, Snapshot, StoreError, StoredRun, document};
+use rotewatch_core::intake::run::Run;
+use rotewatch_core::monitor::live_runs::{Board, EpochSummary, RunView};
+use rotewatch_core::monitor::report::EpochReport;
+use rotewatch_core::record::json;
+use rotewatch_core::vocabulary::identity::{LayerName, RunName};
+use rotewatch_core::vocabulary::units::Epoch;
+use rotewatch_core::vocabulary::verdict::Verdict;
 
 /// Blocks of a matrix, unless asked otherwise.
 const BLOCKS: u64 = 256;
@@ -46,7 +46,7 @@ pub(super) async fn run(board: &Board, archive: Option<&Archive>, name: &RunName
     };
     let mut document = brief(&view);
     let declaration = view.run.declaration();
-    document.extend(wire::object(json!({
+    document.extend(json::object(json!({
         "declared_layers": declaration.layers.iter().map(LayerName::as_str).collect::<Vec<_>>(),
         "last_epoch": view.history.back().map(|epoch| summary(&view.run, epoch)),
     })));
@@ -87,7 +87,7 @@ pub(super) async fn verdict(board: &Board, archive: Option<&Archive>, name: &Run
     let Some(view) = board.runs().get(name).cloned() else { return remembered(archive, name, document::verdict).await };
     let mut document = standing(&view.run);
     let findings: Vec<Value> = match &view.run.standing().verdict {
-        Verdict::Memorizing { alarms } => alarms.iter().map(|alarm| Value::Object(wire::alarm(alarm))).collect(),
+        Verdict::Memorizing { alarms } => alarms.iter().map(|alarm| Value::Object(json::alarm(alarm))).collect(),
         _ => Vec::new(),
     };
     document.insert("findings".to_owned(), findings.into());
@@ -140,8 +140,8 @@ impl MatrixQuestion {
             return missing(format!("run {} has no measured layer {:?}", run.name(), layer.as_str()));
         };
         let measures = &measured.measures;
-        let mut document = wire::matrix(&measures.mutual_information, &measures.entropy_neuron_nats, self.most_blocks);
-        document.extend(wire::object(json!({
+        let mut document = json::matrix(&measures.mutual_information, &measures.entropy_neuron_nats, self.most_blocks);
+        document.extend(json::object(json!({
             "run": run.name().as_str(),
             "attempt": run.attempt().to_string(),
             "epoch": report.epoch.0,
@@ -189,9 +189,9 @@ fn not_kept(name: &RunName, layer: &LayerName, kept: &[Epoch]) -> Answer {
 /// Where a run stands: `{run, attempt, epoch, committed_epoch, verdict..., stop, reason}`.
 pub(super) fn standing(run: &Run) -> Map<String, Value> {
     let standing = run.standing();
-    let mut document = wire::verdict(Some(&standing.verdict));
+    let mut document = json::verdict(Some(&standing.verdict));
     let reason = run.stop().reason();
-    document.extend(wire::object(json!({
+    document.extend(json::object(json!({
         "run": run.name().as_str(),
         "attempt": run.attempt().to_string(),
         "epoch": standing.epoch.map(|epoch| epoch.0),
@@ -207,7 +207,7 @@ pub(super) fn brief(view: &RunView) -> Map<String, Value> {
     let mut document = standing(run);
     // Over is what has been judged to its end: what a trainer sent last may still be queued.
     let ending = run.ending().filter(|_| !view.active);
-    document.extend(wire::object(json!({
+    document.extend(json::object(json!({
         "status": ending.map_or_else(|| "training".to_owned(), |ending| ending.to_string()),
         "mode": run.declaration().source.to_string(),
         "framework": run.declaration().framework,
@@ -223,7 +223,7 @@ pub(super) fn committed(run: &Run) -> Option<u32> {
 
 /// An epoch of a run in memory, with whether it is committed.
 fn summary(run: &Run, epoch: &EpochSummary) -> Value {
-    let mut document = wire::epoch(epoch);
+    let mut document = json::epoch(epoch);
     document.insert("committed".to_owned(), json!(run.is_committed(epoch.epoch)));
     Value::Object(document)
 }

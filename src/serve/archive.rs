@@ -7,8 +7,8 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::answer::{Answer, error};
-use crate::run::Run;
-use crate::store::{Epochs, Reader, Snapshot, StoreCounts, StoreError, StoredEpoch};
+use crate::history::{Epochs, Reader, Snapshot, StoreCounts, StoreError, StoredEpoch};
+use rotewatch_core::intake::run::Run;
 
 /// Readings at a time; the others wait. More of them would hold up what clients send, which has the same threads.
 const READINGS: usize = 2;

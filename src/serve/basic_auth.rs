@@ -50,7 +50,7 @@ impl Users {
 
     fn has_proven(&self, user: &str, password: &str) -> bool {
         let proven = self.proven.lock().unwrap_or_else(PoisonError::into_inner);
-        proven.get(user).is_some_and(|known| crate::token::matches(password, known))
+        proven.get(user).is_some_and(|known| crate::state::token::matches(password, known))
     }
 
     fn prove(&self, user: String, password: String) -> bool {

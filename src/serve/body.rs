@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::answer::{Answer, error};
-use crate::clock::Stopwatch;
+use rotewatch_core::vocabulary::clock::Stopwatch;
 
 /// A body makes progress: in every such span so many bytes of it come, which is 1 KiB a second.
 const SPAN: Duration = Duration::from_secs(10);

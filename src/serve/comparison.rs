@@ -7,13 +7,13 @@ use super::address::Parameters;
 use super::answer::{Answer, error, json};
 use super::api::unknown;
 use super::archive::{Archive, EPOCHS_MAX};
-use crate::board::{Board, RunView};
-use crate::document::{EpochRecord, TrainingDocument};
-use crate::identity::RunName;
-use crate::ranking::{Comparison, Course};
-use crate::store::Epochs;
-use crate::verdict::Kind;
-use crate::wire;
+use crate::history::Epochs;
+use rotewatch_core::compare::{Comparison, Course};
+use rotewatch_core::monitor::live_runs::{Board, RunView};
+use rotewatch_core::record::json;
+use rotewatch_core::record::training::{EpochRecord, TrainingDocument};
+use rotewatch_core::vocabulary::identity::RunName;
+use rotewatch_core::vocabulary::verdict::Kind;
 
 /// `GET compare?a=&b=&against=`: which generalises better. Two runs of which a comparison means nothing are an answer as well,
 /// `incomparable` with the reason.
@@ -35,7 +35,7 @@ pub(super) async fn answer(board: &Board, archive: Option<&Archive>, mut query: 
         (None, _) => unmeasured(&first),
         (_, None) => unmeasured(&second),
         (Some(one), Some(other)) => match Comparison::of(&one, &other, claim) {
-            Ok(comparison) => json(StatusCode::OK, &Value::Object(wire::comparison(&comparison))),
+            Ok(comparison) => json(StatusCode::OK, &Value::Object(json::comparison(&comparison))),
             Err(reason) => incomparable(&reason.to_string()),
         },
     }

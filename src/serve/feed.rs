@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::api;
-use crate::board::{Follower, RunView};
-use crate::run::Run;
-use crate::wire;
+use rotewatch_core::intake::run::Run;
+use rotewatch_core::monitor::live_runs::{Follower, RunView};
+use rotewatch_core::record::json;
 
 /// Events that are kept for readers that were away: a few hundred bytes each, as a rule.
 const KEPT: usize = 256;
@@ -138,19 +138,19 @@ impl Follower for EventFeed {
         if let Some(report) = now.report.as_ref().filter(is_new) {
             let run = &report.run;
             let named = |mut document: serde_json::Map<String, Value>| {
-                document.extend(wire::object(json!({
+                document.extend(json::object(json!({
                     "run": run.name().as_str(), "attempt": run.attempt().to_string(), "epoch": report.epoch.0,
                     "updated_at": report.made_at_unix_seconds,
                 })));
                 Value::Object(document)
             };
-            self.add(Kind::Epoch, &named(wire::verdict(Some(&report.verdict))));
+            self.add(Kind::Epoch, &named(json::verdict(Some(&report.verdict))));
             for alarm in &report.raised {
-                self.add(Kind::Finding, &named(wire::alarm(alarm)));
+                self.add(Kind::Finding, &named(json::alarm(alarm)));
             }
             let was = before.and_then(|before| before.report.as_ref()).map(|old| old.verdict.as_str());
             if was != Some(report.verdict.as_str()) {
-                self.add(Kind::Verdict, &named(wire::verdict(Some(&report.verdict))));
+                self.add(Kind::Verdict, &named(json::verdict(Some(&report.verdict))));
             }
         }
         if before.is_none_or(|before| before.active != now.active) {

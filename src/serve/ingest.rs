@@ -18,11 +18,11 @@ use super::alerts::AlertDesk;
 use super::answer::{Answer, error, json};
 use super::body::{BodyBudget, ReceivedBody, forget};
 use super::{Site, api};
-use crate::identity::LayerName;
 use crate::ingest::document::{self, DeclaredRun};
 use crate::ingest::{DOCUMENT_BYTES_MAX, Ingest, Origin, Refusal, RefusalKind, Taken};
-use crate::run::Run;
-use crate::stop::StopReason;
+use rotewatch_core::intake::run::Run;
+use rotewatch_core::intake::stop::StopReason;
+use rotewatch_core::vocabulary::identity::LayerName;
 
 /// The longest that the answer to an epoch's end waits for its verdict.
 const WAIT_MAX_SECONDS: f64 = 30.0;
@@ -178,7 +178,7 @@ impl IngestSite {
 /// Whether a request carries the token.
 pub(super) fn carries(request: &Request<Incoming>, token: &str) -> bool {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    header.and_then(|value| value.strip_prefix("Bearer ")).is_some_and(|given| crate::token::matches(given, token))
+    header.and_then(|value| value.strip_prefix("Bearer ")).is_some_and(|given| crate::state::token::matches(given, token))
 }
 
 /// Works on a thread that nobody waits for but this request.

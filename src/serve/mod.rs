@@ -80,10 +80,10 @@ use admission::{Holding, Seat};
 use stall::StallGuard;
 use web::Entrance;
 
-use crate::board::Board;
-use crate::discovery::Endpoint;
 use crate::metrics::Metrics;
-use crate::stop::Part;
+use crate::state::discovery::Endpoint;
+use rotewatch_core::intake::stop::Part;
+use rotewatch_core::monitor::live_runs::Board;
 
 /// How long a client may take to send its request's head or to agree on TLS, and to take any of what it is sent.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -18,8 +18,8 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
 use super::answer::{Answer, text, with_type};
-use crate::clock::Stopwatch;
 use crate::metrics::{Exposition, Metrics};
+use rotewatch_core::vocabulary::clock::Stopwatch;
 
 /// Scrapes that are answered at a time, from their request to the last byte that is sent.
 const IN_FLIGHT: usize = 40;
@@ -160,8 +160,8 @@ mod tests {
     use http_body_util::{BodyExt, Either};
 
     use super::*;
-    use crate::board::Board;
-    use crate::gate::{Capacity, Gate};
+    use rotewatch_core::intake::gate::{Capacity, Gate};
+    use rotewatch_core::monitor::live_runs::Board;
 
     fn metrics() -> Arc<Metrics> {
         let gate = Gate::new(Capacity { frames: 1, bytes: 1 });

@@ -7,12 +7,12 @@ use super::address::Parameters;
 use super::answer::{Answer, error, json};
 use super::api::remembered;
 use super::archive::Archive;
-use crate::board::Board;
-use crate::identity::RunName;
-use crate::info::Distribution;
-use crate::info::surprisal::mean_over_layers;
-use crate::report::{EpochReport, LayerReport};
-use crate::wire::{self, distribution, finite};
+use rotewatch_core::monitor::live_runs::Board;
+use rotewatch_core::monitor::report::{EpochReport, LayerReport};
+use rotewatch_core::record::json::{self, distribution, finite};
+use rotewatch_core::vocabulary::identity::RunName;
+use rotewatch_info::measures::Distribution;
+use rotewatch_info::measures::surprisal::mean_over_layers;
 
 /// `GET runs/{run}/surprisal`: row by row over all layers, and layer by layer in brief; null where no report is in memory.
 pub(super) async fn answer(board: &Board, archive: Option<&Archive>, name: &RunName, mut query: Parameters) -> Answer {
@@ -36,7 +36,7 @@ pub(super) async fn answer(board: &Board, archive: Option<&Archive>, name: &RunN
 }
 
 fn unmeasured(run: &str, attempt: &str) -> Map<String, Value> {
-    wire::object(json!({ "run": run, "attempt": attempt, "epoch": null, "rows": 0, "surprisal_nats": null, "layers": [] }))
+    json::object(json!({ "run": run, "attempt": attempt, "epoch": null, "rows": 0, "surprisal_nats": null, "layers": [] }))
 }
 
 fn document(report: &EpochReport) -> Map<String, Value> {
@@ -44,7 +44,7 @@ fn document(report: &EpochReport) -> Map<String, Value> {
     let of_layers: Vec<(usize, &[f64])> =
         measured.iter().map(|layer| (layer.measures.neurons, layer.measures.surprisal_nats.as_slice())).collect();
     let rows: Vec<Value> = mean_over_layers(&of_layers).into_iter().map(finite).collect();
-    wire::object(json!({
+    json::object(json!({
         "run": report.run.name().as_str(),
         "attempt": report.run.attempt().to_string(),
         "epoch": report.epoch.0,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Site;
 use super::answer::{Answer, json};
 use super::host::without_port;
-use crate::discovery::{self, Endpoint};
+use crate::state::discovery::{self, Endpoint};
 
 /// Answers; reads a folder, so not on the thread that serves. `host` is the request's.
 pub(super) fn answer(site: &Site, host: &str) -> Answer {

@@ -12,8 +12,8 @@ use rustls::{RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtoco
 use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
 
-use crate::choices::{CipherSuite, ClientAuth, Curve, TlsVersion};
 use crate::config::TlsFile;
+use crate::config::choices::{CipherSuite, ClientAuth, Curve, TlsVersion};
 
 /// Why there is no TLS as the file asks for it.
 #[derive(Debug, Error)]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use ureq::Agent;
 
-use crate::document::Spread;
+use rotewatch_core::record::training::Spread;
 
 /// How long an answer may take to begin, and to come.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);

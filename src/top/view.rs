@@ -138,7 +138,7 @@ impl ShownRun {
 pub(super) mod tests {
     use super::super::follow::NewEpochs;
     use super::*;
-    use crate::document::Spread;
+    use rotewatch_core::record::training::Spread;
 
     pub(in crate::top) fn line(run: &str, attempt: &str) -> RunLine {
         RunLine { run: run.into(), attempt: attempt.into(), status: "training".into(), ..RunLine::default() }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use rotewatch::document::TrainingDocument;
-use rotewatch::ranking::{Claim, Comparison, Course, Side};
+use rotewatch_core::compare::{Claim, Comparison, Course, Side};
+use rotewatch_core::record::training::TrainingDocument;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

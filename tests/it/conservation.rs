@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
-use rotewatch::choices::OnFull;
-use rotewatch::clock::Stopwatch;
-use rotewatch::event::EpochMetrics;
-use rotewatch::gate::{Capacity, DropReason};
-use rotewatch::run::Run;
-use rotewatch::tap::Intake;
-use rotewatch::units::Epoch;
 use rotewatch::{Monitor, Setup};
+use rotewatch_core::intake::event::EpochMetrics;
+use rotewatch_core::intake::gate::{Capacity, DropReason};
+use rotewatch_core::intake::run::Run;
+use rotewatch_core::intake::tap::Intake;
+use rotewatch_core::vocabulary::choices::OnFull;
+use rotewatch_core::vocabulary::clock::Stopwatch;
+use rotewatch_core::vocabulary::units::Epoch;
 
 use crate::support::activations::{declaration, judged, layer, send};
 use crate::support::monitored::{assert_conserved, config, dropped, monitor, scrape, slow};

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::support::process::{ended, rotewatch, text};
 use crate::support::running::Running;
+use crate::support::trainer::or_skip_without;
 
 const GRID: &str = "\
 report: onset
@@ -39,6 +40,9 @@ fn written_at(path: &Path) -> std::time::SystemTime {
 
 #[test]
 fn a_grid_is_trained_once_and_judged_as_often_as_one_likes() {
+    if !or_skip_without() {
+        return;
+    }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let first = ended(&mut experiment(&folder, GRID, &["--jobs", "2"]));
     assert_eq!(first.code, Some(0), "{}", first.stderr);
@@ -70,6 +74,9 @@ fn a_grid_is_trained_once_and_judged_as_often_as_one_likes() {
 
 #[test]
 fn an_interrupted_experiment_says_how_to_go_on_and_does() {
+    if !or_skip_without() {
+        return;
+    }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let long = GRID.replace("epochs: 4", "epochs: 40");
     let mut process = Running::start(&mut experiment(&folder, &long, &["--jobs", "1"]));
@@ -88,6 +95,9 @@ fn an_interrupted_experiment_says_how_to_go_on_and_does() {
 
 #[test]
 fn a_run_that_fails_is_recorded_and_named_and_the_others_go_on() {
+    if !or_skip_without() {
+        return;
+    }
     let folder = tempfile::tempdir().expect("a temporary folder");
     // Nothing is where MNIST should be.
     let grid = GRID.replace("name: noisy,", "name: noisy, task: shuffled-mnist,");
@@ -100,6 +110,9 @@ fn a_run_that_fails_is_recorded_and_named_and_the_others_go_on() {
 
 #[test]
 fn a_sweep_ranks_finished_networks() {
+    if !or_skip_without() {
+        return;
+    }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let grid = "report: sweep\nover: label-noise\nseeds: {judge: [1, 2]}\ncells: [{name: mlp, examples: 500, epochs: 4, probe-rows: 100, \
                 label-noise: [0, 0.5, 1]}]\n";

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use rotewatch::choices::OnFull;
-use rotewatch::gate::{Capacity, DropReason, Gate};
+use rotewatch_core::intake::gate::{Capacity, DropReason, Gate};
+use rotewatch_core::vocabulary::choices::OnFull;
 
 fn dropped(gate: &Gate, reason: DropReason) -> u64 {
     gate.counts().dropped[reason as usize]

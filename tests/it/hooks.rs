@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use rotewatch::clock::Stopwatch;
+use rotewatch_core::vocabulary::clock::Stopwatch;
 use serde_json::Value;
 
 use crate::support::activations::declaration;

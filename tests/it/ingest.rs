@@ -1,9 +1,9 @@
 //! Runs that are trained elsewhere, over HTTP: the same numbers and verdicts as from this process, nothing twice, nothing
 //! unasked, and every refusal with its reason.
 
-use rotewatch::choices::OnFull;
-use rotewatch::event::LayerActivations;
-use rotewatch::gate::DropReason;
+use rotewatch_core::intake::event::LayerActivations;
+use rotewatch_core::intake::gate::DropReason;
+use rotewatch_core::vocabulary::choices::OnFull;
 use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rotewatch::clock::Stopwatch;
+use rotewatch_core::vocabulary::clock::Stopwatch;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 

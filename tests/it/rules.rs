@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use rotewatch::choices::Kind;
+use rotewatch_core::vocabulary::choices::Kind;
 use serde_json::Value;
 
 use crate::support::process::{ended, text};

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 use super::FileFigures;
 use super::figures::{Choices, TensorFigures};
 use super::reference::Reference;
-use crate::info::PairMatrix;
-use crate::wire::object;
+use rotewatch_core::record::json::object;
+use rotewatch_info::measures::PairMatrix;
 
 /// The document of `--json`, on one line: an object for one file, an array of them for several.
 pub(super) fn json(files: &[FileFigures], reference: Option<&Reference>, choices: &Choices) -> String {

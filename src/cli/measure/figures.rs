@@ -4,18 +4,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Measure;
 use crate::activations::{Element, Tensor, TensorError};
-use crate::choices::{BinEdges, Binning};
-use crate::info::all_pairs::{PairMeasures, Pairing};
-use crate::info::binning::InnerEdges;
-use crate::info::class::ClassGroups;
-use crate::info::knn::{KnnParams, KnnScratch, Neighbourhoods, knn_entropy_nats};
-use crate::info::neurons::{BinnedNeurons, shared_entropies_nats};
-use crate::info::params::RELIABLE_ROWS_PER_BIN;
-use crate::info::shuffle::{ShuffleBias, shuffle_bias};
-use crate::info::surprisal::{ReferenceBins, own_surprisals_nats};
-use crate::info::terms::Terms;
-use crate::info::{Columns, PairMatrix, Value};
-use crate::kernels::Kernel;
+use rotewatch_info::kernels::Kernel;
+use rotewatch_info::measures::KnnParams;
+use rotewatch_info::measures::all_pairs::{PairMeasures, Pairing};
+use rotewatch_info::measures::binning::InnerEdges;
+use rotewatch_info::measures::class::ClassGroups;
+use rotewatch_info::measures::knn::{KnnScratch, Neighbourhoods, knn_entropy_nats};
+use rotewatch_info::measures::neurons::{BinnedNeurons, shared_entropies_nats};
+use rotewatch_info::measures::params::RELIABLE_ROWS_PER_BIN;
+use rotewatch_info::measures::shuffle::{ShuffleBias, shuffle_bias};
+use rotewatch_info::measures::surprisal::{ReferenceBins, own_surprisals_nats};
+use rotewatch_info::measures::terms::Terms;
+use rotewatch_info::measures::{BinEdges, Binning};
+use rotewatch_info::measures::{Columns, PairMatrix, Value};
 
 /// On how many pairs the shuffle null is estimated.
 const SHUFFLE_PAIRS: usize = 1_000;

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use super::figures::Choices;
 use crate::activations::{Element, Tensor, file};
 use crate::cli::tensors::{contents, misfit};
-use crate::info::surprisal::ReferenceBins;
+use rotewatch_info::measures::surprisal::ReferenceBins;
 
 /// A file of activations that count as usual.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::fmt::{self, Formatter};
 use super::FileFigures;
 use super::figures::{Choices, TensorFigures};
 use super::reference::Reference;
-use crate::info::entropy::entropy_ratio;
-use crate::info::{Distribution, PairMatrix};
+use rotewatch_info::measures::entropy::entropy_ratio;
+use rotewatch_info::measures::{Distribution, PairMatrix};
 
 /// How many of the most redundant pairs, and of the most surprising rows, are shown.
 const MOST_SHOWN: usize = 5;

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::ranking::{Direction, Group, Placed};
-use crate::statistics::Agreement;
-use crate::wire::{finite, seen};
+use rotewatch_core::compare::{Direction, Group, Placed};
+use rotewatch_core::record::json::{finite, seen};
+use rotewatch_info::statistics::Agreement;
 
 /// `{against, by_verdicts, groups: [{layers, probe, networks: [..], tau}]}`: networks of different groups cannot be compared.
 pub(super) fn json(direction: Direction, groups: &[Group]) -> String {

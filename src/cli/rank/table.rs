@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Formatter};
 
-use crate::ranking::{Direction, Group, Placed};
-use crate::statistics::Agreement;
+use rotewatch_core::compare::{Direction, Group, Placed};
+use rotewatch_info::statistics::Agreement;
 
 /// Every group, best by entropy first.
 pub(super) fn text(direction: Direction, groups: &[Group]) -> String {

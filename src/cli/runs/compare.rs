@@ -5,8 +5,8 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::text::columns;
-use crate::ranking::{Comparison, Parting};
-use crate::wire;
+use rotewatch_core::compare::{Comparison, Parting};
+use rotewatch_core::record::json;
 
 /// For people: the verdict on one line, then what is behind it.
 pub(super) fn text(of: &Comparison) -> String {
@@ -46,5 +46,5 @@ fn longer(of: &Comparison) -> String {
 
 /// For programs: as `GET /api/v1/compare` tells it.
 pub(super) fn json(of: &Comparison) -> String {
-    format!("{}\n", Value::Object(wire::comparison(of)))
+    format!("{}\n", Value::Object(json::comparison(of)))
 }

@@ -5,12 +5,12 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use crate::board::LayerSummary;
-use crate::identity::LayerName;
-use crate::info::Distribution;
-use crate::report::LayerStatistics;
-use crate::store::{Epochs, Snapshot, StoreError, StoredEpoch, StoredRun, document};
-use crate::wire::{self, distribution, finite};
+use crate::history::{Epochs, Snapshot, StoreError, StoredEpoch, StoredRun, document};
+use rotewatch_core::monitor::live_runs::LayerSummary;
+use rotewatch_core::monitor::report::LayerStatistics;
+use rotewatch_core::record::json::{self, distribution, finite};
+use rotewatch_core::vocabulary::identity::LayerName;
+use rotewatch_info::measures::Distribution;
 
 /// A measure's name and where it stands.
 type Measure = (&'static str, fn(&LayerStatistics) -> Option<&Distribution>);
@@ -71,7 +71,7 @@ fn epoch(epoch: &StoredEpoch) -> Value {
     let summary = &epoch.summary;
     let metrics: Map<String, Value> = summary.metrics.iter().map(|(name, value)| (name.to_owned(), finite(value))).collect();
     let layer = |layer: &LayerSummary| {
-        let mut exported = wire::object(json!({ "name": layer.layer.as_str(), "neurons": layer.neurons }));
+        let mut exported = json::object(json!({ "name": layer.layer.as_str(), "neurons": layer.neurons }));
         for (measure, of) in MEASURES {
             let values = layer.statistics.as_ref().and_then(of);
             exported.insert(measure.to_owned(), values.map_or(Value::Null, distribution));

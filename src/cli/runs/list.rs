@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::text::columns;
-use crate::clock::utc;
-use crate::store::{StoredRun, document};
+use crate::history::{StoredRun, document};
+use rotewatch_core::vocabulary::clock::utc;
 
 /// For people.
 pub(super) fn table(runs: &[StoredRun]) -> String {

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::clock::unix_seconds;
+use crate::history::{Epochs, Snapshot, StoreError, StoredRun, document};
 use crate::page::{FrozenRun, frozen};
-use crate::store::{Epochs, Snapshot, StoreError, StoredRun, document};
+use rotewatch_core::vocabulary::clock::unix_seconds;
 
 /// Blocks a side of each pair matrix, as the live page asks for.
 const BLOCKS: usize = 128;

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::text::{columns, number, plain};
-use crate::clock::utc;
-use crate::store::{Epochs, Snapshot, StoreError, StoredEpoch, StoredRun, document};
+use crate::history::{Epochs, Snapshot, StoreError, StoredEpoch, StoredRun, document};
+use rotewatch_core::vocabulary::clock::utc;
 
 /// Epochs that people are shown, the newest ones.
 const EPOCHS: usize = 20;

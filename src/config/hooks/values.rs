@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use crate::config::mistake::Fault;
 use crate::config::rules::{Rule, shape};
+use crate::config::yaml::{Node, Position, Scalar, Value};
 use crate::hooks::{Argv, HookName, WebhookUrl};
-use crate::yaml::{Node, Position, Scalar, Value};
 
 /// A hook's name.
 pub(super) struct Name;

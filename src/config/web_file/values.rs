@@ -7,7 +7,7 @@ use bcrypt::HashParts;
 
 use crate::config::mistake::Fault;
 use crate::config::rules::{Rule, shape};
-use crate::yaml::{Entry, Node, Position, Scalar, Value};
+use crate::config::yaml::{Entry, Node, Position, Scalar, Value};
 
 /// The costs of a hash that are taken: one of 17 would take seconds for every new connection's password.
 const COSTS: std::ops::RangeInclusive<u32> = 4..=16;

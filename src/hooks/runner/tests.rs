@@ -4,8 +4,8 @@ use std::sync::Mutex;
 use super::super::notice::tests::notice;
 use super::super::{Closing, Hook, HookName, Notice, ResultCounts};
 use super::*;
-use crate::run::Attempt;
-use crate::verdict::Kind;
+use rotewatch_core::intake::run::Attempt;
+use rotewatch_core::vocabulary::verdict::Kind;
 
 const DEADLINE: Duration = Duration::from_mins(1);
 

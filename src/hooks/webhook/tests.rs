@@ -5,8 +5,8 @@ use crossbeam_channel::{Receiver, bounded};
 
 use super::super::notice::tests::notice;
 use super::*;
-use crate::clock::Stopwatch;
-use crate::run::Attempt;
+use rotewatch_core::intake::run::Attempt;
+use rotewatch_core::vocabulary::clock::Stopwatch;
 
 const LONG: Duration = Duration::from_mins(1);
 

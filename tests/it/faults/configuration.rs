@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use rotewatch::app::ConfigFile;
 use rotewatch::config::Config;
-use rotewatch::tap::Tap;
-use rotewatch::verdict::Verdict;
 use rotewatch::{Monitor, Setup};
+use rotewatch_core::intake::tap::Tap;
+use rotewatch_core::vocabulary::verdict::Verdict;
 use tempfile::TempDir;
 
 use crate::support::activations::{declaration, judged, layer, send};

@@ -5,9 +5,9 @@ use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
-use rotewatch::clock::Stopwatch;
-use rotewatch::store::{Epochs, Reader};
+use rotewatch::history::{Epochs, Reader};
 use rotewatch::{Monitor, Setup};
+use rotewatch_core::vocabulary::clock::Stopwatch;
 use rusqlite::Connection;
 
 use crate::support::activations::layer;

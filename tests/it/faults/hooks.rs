@@ -10,7 +10,7 @@ use crate::support::monitored::scrape;
 use crate::support::process::text;
 use crate::support::running::Running;
 use crate::support::until::{DEADLINE, until};
-use rotewatch::verdict::Verdict;
+use rotewatch_core::vocabulary::verdict::Verdict;
 
 const ROWS: usize = 600;
 /// What a run and an alarm may add to the daemon's peak of memory, and a hundredth of what a flood would.

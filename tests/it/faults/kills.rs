@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use rotewatch::store::{Epochs, Reader};
+use rotewatch::history::{Epochs, Reader};
 use rusqlite::Connection;
 
 use crate::support::activations::layer;

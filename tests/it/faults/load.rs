@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
-use rotewatch::choices::OnFull;
-use rotewatch::clock::Stopwatch;
-use rotewatch::event::EpochMetrics;
-use rotewatch::gate::DropReason;
-use rotewatch::units::Epoch;
 use rotewatch::{Monitor, Setup};
+use rotewatch_core::intake::event::EpochMetrics;
+use rotewatch_core::intake::gate::DropReason;
+use rotewatch_core::vocabulary::choices::OnFull;
+use rotewatch_core::vocabulary::clock::Stopwatch;
+use rotewatch_core::vocabulary::units::Epoch;
 
 use crate::support::activations::{declaration, layer, send};
 use crate::support::client::{ATTEMPT, Client, daemon, document, frame};

@@ -1,6 +1,6 @@
 //! Runs that change their shape, repeat themselves, go back and meet another of their name.
 
-use rotewatch::gate::DropReason;
+use rotewatch_core::intake::gate::DropReason;
 use serde_json::{Value, json};
 
 use crate::support::activations::{declaration, judged, layer, send};

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, bounded};
 use rotewatch::config::Binning;
-use rotewatch::event::{EpochMetrics, LayerActivations};
-use rotewatch::info::{Columns, LayerSamples, MeasureParams, measure_layers};
-use rotewatch::report::EpochReport;
-use rotewatch::units::Epoch;
-use rotewatch::verdict::Verdict;
 use rotewatch::{Monitor, Setup};
+use rotewatch_core::intake::event::{EpochMetrics, LayerActivations};
+use rotewatch_core::monitor::report::EpochReport;
+use rotewatch_core::vocabulary::units::Epoch;
+use rotewatch_core::vocabulary::verdict::Verdict;
+use rotewatch_info::measures::{Columns, LayerSamples, MeasureParams, measure_layers};
 
 use crate::support::activations::{declaration, judged, layer, send};
 use crate::support::exposition::Exposition;

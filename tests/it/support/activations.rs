@@ -3,10 +3,10 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rotewatch::Monitor;
-use rotewatch::event::{EpochMetrics, LayerActivations};
-use rotewatch::run::{Declaration, Standing};
-use rotewatch::tap::Tap;
-use rotewatch::units::Epoch;
+use rotewatch_core::intake::event::{EpochMetrics, LayerActivations};
+use rotewatch_core::intake::run::{Declaration, Standing};
+use rotewatch_core::intake::tap::Tap;
+use rotewatch_core::vocabulary::units::Epoch;
 use std::sync::Arc;
 
 use super::until::DEADLINE;
@@ -22,7 +22,7 @@ pub fn declaration(run: &str, layers: &[&str]) -> Declaration {
     Declaration {
         run: run.parse().expect("a good name"),
         layers: layers.iter().map(|layer| layer.parse().expect("a good name")).collect(),
-        source: rotewatch::choices::Mode::Probe,
+        source: rotewatch_core::vocabulary::choices::Mode::Probe,
         probe: None,
         framework: "test".into(),
     }

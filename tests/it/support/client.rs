@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use rotewatch::config::Config;
-use rotewatch::event::LayerActivations;
 use rotewatch::{Monitor, Setup};
+use rotewatch_core::intake::event::LayerActivations;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use tempfile::TempDir;

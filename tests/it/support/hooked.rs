@@ -9,9 +9,9 @@ use crossbeam_channel::{Receiver, bounded};
 use rotewatch::app::ConfigFile;
 use rotewatch::config::Config;
 use rotewatch::hooks::HookOutcome;
-use rotewatch::tap::Tap;
-use rotewatch::verdict::Verdict;
 use rotewatch::{Monitor, Setup};
+use rotewatch_core::intake::tap::Tap;
+use rotewatch_core::vocabulary::verdict::Verdict;
 
 use super::activations::{declaration, judged, layer, send};
 use super::log;

@@ -4,8 +4,8 @@
 use std::io::{self, Write};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use rotewatch::app::logging::{self, LogLevelSwitch};
 use rotewatch::config::LogLevel;
-use rotewatch::logging::{self, LogLevelSwitch};
 
 static TEXT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 static SWITCH: LazyLock<LogLevelSwitch> =

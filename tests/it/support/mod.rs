@@ -19,6 +19,6 @@ pub mod recorded;
 pub mod running;
 pub mod servers;
 pub mod tmux;
-#[cfg(feature = "torch")]
+pub mod trainer;
 pub mod training;
 pub mod until;

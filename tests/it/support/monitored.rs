@@ -2,10 +2,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use rotewatch::choices::OnFull;
 use rotewatch::config::Config;
-use rotewatch::gate::{DropReason, FlowCounts};
 use rotewatch::{Monitor, Setup};
+use rotewatch_core::intake::gate::{DropReason, FlowCounts};
+use rotewatch_core::vocabulary::choices::OnFull;
 
 use super::exposition::Exposition;
 

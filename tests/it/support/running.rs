@@ -1,8 +1,6 @@
 //! A training or a daemon that runs beside its test: what it writes, the signals it gets. One that is still there at the end of its test is
 //! killed.
 
-#![cfg_attr(not(feature = "torch"), allow(dead_code, reason = "only the tests of trainings use all of it"))]
-
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;

@@ -6,6 +6,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::process::{Ended, ended, rotewatch, text};
+use super::trainer::or_skip_without;
 
 /// What most tests train, for a few epochs. With 40 % label noise example-level memorization is found within 12 of them at
 /// seeds 1 and 2, and without noise it is not.
@@ -25,12 +26,12 @@ pub struct Trainings {
 }
 
 impl Trainings {
-    /// An empty state folder.
+    /// An empty state folder; skips aloud where there is no trainer.
     ///
     /// # Panics
     /// If there is no place for temporary files.
-    pub fn new() -> Self {
-        Trainings { state: tempfile::tempdir().expect("a temporary folder") }
+    pub fn or_skip() -> Option<Self> {
+        or_skip_without().then(|| Trainings { state: tempfile::tempdir().expect("a temporary folder") })
     }
 
     /// The folder, for other files too.

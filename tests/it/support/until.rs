@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rotewatch::clock::Stopwatch;
+use rotewatch_core::vocabulary::clock::Stopwatch;
 
 /// Longer than anything here takes, on a machine that is busy with other things.
 pub const DEADLINE: Duration = Duration::from_mins(2);

@@ -1,0 +1,80 @@
+//! In which direction the measures go with accuracy: it depends on what is feared.
+
+use crate::vocabulary::choices::Kind;
+
+/// What the paper claims of the direction in which the measures go with test accuracy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// A shortcut: less accurate networks have less entropy and more mutual information.
+    Heuristic,
+    /// Examples learnt by heart: less accurate networks have more entropy and less mutual information.
+    ExampleLevel,
+}
+
+impl Claim {
+    /// The claim that belongs to what a run's verdict names; `None` for a departure from a baseline, which has no direction.
+    #[must_use]
+    pub fn of_kind(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::Heuristic => Some(Claim::Heuristic),
+            Kind::ExampleLevel => Some(Claim::ExampleLevel),
+            Kind::Baseline => None,
+        }
+    }
+
+    /// The spelling of flags and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Claim::Heuristic => "heuristic",
+            Claim::ExampleLevel => "example-level",
+        }
+    }
+
+    /// Every claim.
+    pub const ALL: [Claim; 2] = [Claim::Heuristic, Claim::ExampleLevel];
+
+    /// The claim that a sweep over this option tests; `None` for options the paper does not sweep.
+    #[must_use]
+    pub fn of(option: &str) -> Option<Self> {
+        match option {
+            "spurious" => Some(Claim::Heuristic),
+            "label-noise" => Some(Claim::ExampleLevel),
+            _ => None,
+        }
+    }
+
+    /// The sign of tau between entropy and accuracy that the claim expects; that of mutual information is the other.
+    #[must_use]
+    pub fn entropy_sign(self) -> f64 {
+        match self {
+            Claim::Heuristic => 1.0,
+            Claim::ExampleLevel => -1.0,
+        }
+    }
+
+    /// The paper's own tau by entropy and by mutual information, oriented by the claim.
+    ///
+    /// # Source
+    /// Bansal, Pruthi, Belinkov (2022), table 2, Colored and Shuffled MNIST.
+    #[must_use]
+    pub fn of_the_paper(self) -> (f64, f64) {
+        match self {
+            Claim::Heuristic => (1.00, 1.00),
+            Claim::ExampleLevel => (1.00, 0.88),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortcut_and_examples_learnt_by_heart_point_in_opposite_directions() {
+        assert_eq!(Claim::Heuristic.entropy_sign(), -Claim::ExampleLevel.entropy_sign());
+        assert_eq!(Claim::of("spurious"), Claim::of_kind(Kind::Heuristic));
+        assert_eq!(Claim::of("label-noise"), Claim::of_kind(Kind::ExampleLevel));
+        assert_eq!((Claim::of("dropout"), Claim::of_kind(Kind::Baseline)), (None, None));
+    }
+}

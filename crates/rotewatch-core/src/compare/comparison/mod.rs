@@ -1,0 +1,395 @@
+//! Two trainings held against each other: which generalises better by the measures, since when, and how sure that is.
+//!
+//! At the last epoch that both have, each measure speaks for the network that it ranks first ([`Claim`]), if the two differ by more than
+//! the measure wanders from epoch to epoch anyway. Both measures together make the verdict. How sure it is was counted: how often such
+//! verdicts were right on the paper's own sweeps, where the test accuracy is known (`benches/record/comparison.md`).
+//!
+//! Deliberately absent: accuracy. What a trainer measured itself is shown beside, and decides nothing here.
+
+use std::fmt;
+
+use super::candidate::{LayerMeans, Seen};
+use super::course::Course;
+use super::order::{Direction, NoDirection};
+use crate::compare::Claim;
+use crate::vocabulary::choices::Kind;
+use crate::vocabulary::units::Epoch;
+
+/// Two networks differ by a measure where the difference is more than so many times its fluctuation: what a normal fluctuation exceeds
+/// once in twenty epochs. Fixed before the sweeps were counted; with 1 and 3 the shares are much the same.
+const FLUCTUATIONS: f64 = 2.0;
+
+/// Trained epochs that two runs must have in common, so that a fluctuation is one of three changes at least.
+pub const EPOCHS_MIN: usize = 6;
+
+/// One of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The one that was named first.
+    First,
+    /// The one that was named second.
+    Second,
+}
+
+/// What networks are compared by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// See [`LayerMeans::entropy_nats`].
+    Entropy,
+    /// See [`LayerMeans::mutual_information_nats`].
+    MutualInformation,
+}
+
+/// One measure of two networks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Parting {
+    /// Which measure.
+    pub measure: Measure,
+    /// What it was at the last epoch that both have, in nats, by [`Side`].
+    pub nats: [f64; 2],
+    /// How far the difference wanders from one epoch to the next, in nats; `None` with fewer than [`EPOCHS_MIN`] epochs.
+    pub fluctuation_nats: Option<f64>,
+    /// The better one, and the epoch since which it is throughout; `None` where they do not differ by more than twice that.
+    pub better: Option<(Side, Epoch)>,
+}
+
+/// What both measures add up to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preference {
+    /// Too few epochs in common.
+    TooEarly {
+        /// How many there are.
+        epochs: usize,
+    },
+    /// Both measures speak for the same one, both of them since this epoch.
+    Clear(Side, Epoch),
+    /// One measure speaks since this epoch, and the other does not tell the networks apart.
+    Leaning(Side, Epoch, Measure),
+    /// Each measure speaks for another one.
+    Contradictory,
+    /// No measure tells the networks apart.
+    Alike,
+}
+
+/// How often verdicts of a kind were right where the truth is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrackRecord {
+    /// Pairs of which the better one was named.
+    pub right: u32,
+    /// All pairs with such a verdict.
+    pub of: u32,
+}
+
+/// Two trainings, compared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// What is feared, which decides what is better.
+    pub direction: Direction,
+    /// What they are called, by [`Side`].
+    pub names: [String; 2],
+    /// What their verdicts name.
+    pub kinds: [Option<Kind>; 2],
+    /// The last epoch of each.
+    pub last_epochs: [Epoch; 2],
+    /// How both were seen.
+    pub seen: Seen,
+    /// The last epoch that both have: what is told is told of it.
+    pub epoch: Epoch,
+    /// By entropy, then by mutual information.
+    pub partings: [Parting; 2],
+    /// The verdict.
+    pub preference: Preference,
+}
+
+/// Why two trainings cannot be compared.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Incomparable {
+    /// It is one.
+    #[error("{name} is compared with itself: name two runs")]
+    Itself {
+        /// Its name.
+        name: String,
+    },
+    /// They were looked at otherwise.
+    #[error("{} and {} cannot be compared, having {reason}: {}; {}", names[0], names[1], seen[0], seen[1])]
+    SeenOtherwise {
+        /// What they are called.
+        names: [String; 2],
+        /// What differs.
+        reason: String,
+        /// How each was seen.
+        seen: [Box<Seen>; 2],
+    },
+    /// Nobody says what is feared.
+    #[error(transparent)]
+    NoDirection(#[from] NoDirection),
+    /// No epoch of the one is an epoch of the other.
+    #[error("{} and {} have no trained epoch in common: compare runs of the same length", names[0], names[1])]
+    NoEpoch {
+        /// What they are called.
+        names: [String; 2],
+    },
+}
+
+impl Comparison {
+    /// Compares two trainings; without a `claim` their verdicts say what is feared.
+    ///
+    /// # Estimator
+    /// `d(e)` is how much better the first network is at the epochs that both have, in the direction of the claim. Its fluctuation is the standard
+    /// deviation of `d(e) - d(e - 1)` over the later half of them; a steady drift does not count as one. A measure tells the networks
+    /// apart where `|d|` at the last epoch exceeds twice the fluctuation, and since the first epoch from which on it does so throughout.
+    ///
+    /// # Source
+    /// The direction: Bansal, Pruthi, Belinkov (2022), section 5. The rest is this project's own, and counted in
+    /// `benches/record/comparison.md`.
+    ///
+    /// # Errors
+    /// Where a comparison means nothing: see [`Incomparable`].
+    pub fn of(first: &Course, second: &Course, claim: Option<Claim>) -> Result<Self, Incomparable> {
+        let both = [&first.newest, &second.newest];
+        let names = both.map(|candidate| candidate.name.clone());
+        if names[0] == names[1] {
+            let [name, _] = names;
+            return Err(Incomparable::Itself { name });
+        }
+        if let Some(reason) = first.newest.seen.difference(&second.newest.seen) {
+            return Err(Incomparable::SeenOtherwise {
+                names,
+                reason,
+                seen: both.map(|candidate| Box::new(candidate.seen.clone())),
+            });
+        }
+        let direction = match claim {
+            Some(claim) => Direction { claim, by_verdicts: false },
+            None => Direction::of_verdicts(&both.map(Clone::clone))?,
+        };
+        let common = in_common(first, second);
+        let (Some((epoch, _)), Some(first_last), Some(second_last)) = (common.last(), first.last_epoch(), second.last_epoch())
+        else {
+            return Err(Incomparable::NoEpoch { names });
+        };
+        let partings =
+            [Measure::Entropy, Measure::MutualInformation].map(|measure| Parting::of(measure, &common, direction.claim));
+        let preference =
+            if common.len() < EPOCHS_MIN { Preference::TooEarly { epochs: common.len() } } else { Preference::of(&partings) };
+        Ok(Comparison {
+            direction,
+            names,
+            kinds: both.map(|candidate| candidate.kind),
+            last_epochs: [first_last, second_last],
+            seen: first.newest.seen.clone(),
+            epoch: *epoch,
+            partings,
+            preference,
+        })
+    }
+
+    /// How often such a verdict was right; `None` for what names no better one, and where nobody said what is feared: the verdicts of
+    /// the runs point the wrong way where wrong labels hide a shortcut.
+    #[must_use]
+    pub fn track_record(&self) -> Option<TrackRecord> {
+        self.preference.track_record().filter(|_| !self.direction.by_verdicts)
+    }
+
+    /// The name of one of them.
+    #[must_use]
+    pub fn name(&self, side: Side) -> &str {
+        let [first, second] = &self.names;
+        match side {
+            Side::First => first,
+            Side::Second => second,
+        }
+    }
+}
+
+/// The epochs that both have, with the means of each.
+fn in_common(first: &Course, second: &Course) -> Vec<(Epoch, [LayerMeans; 2])> {
+    let of_second = |wanted: Epoch| {
+        let place = second.epochs.binary_search_by_key(&wanted, |(epoch, _)| *epoch).ok()?;
+        second.epochs.get(place).map(|(_, means)| *means)
+    };
+    first.epochs.iter().filter_map(|(epoch, means)| Some((*epoch, [*means, of_second(*epoch)?]))).collect()
+}
+
+impl Parting {
+    fn of(measure: Measure, common: &[(Epoch, [LayerMeans; 2])], claim: Claim) -> Self {
+        let sign = measure.sign(claim);
+        let nats = |both: &[LayerMeans; 2]| both.map(|means| measure.nats(&means));
+        let advantages: Vec<f64> = common
+            .iter()
+            .map(|(_, both)| {
+                let [first, second] = nats(both);
+                sign * (first - second)
+            })
+            .collect();
+        let fluctuation_nats = fluctuation(&advantages);
+        let better = fluctuation_nats.and_then(|fluctuation| {
+            let last = *advantages.last()?;
+            let parted = |advantage: &f64| advantage * last.signum() > FLUCTUATIONS * fluctuation;
+            let since = advantages.iter().rposition(|advantage| !parted(advantage)).map_or(0, |within| within + 1);
+            let (epoch, _) = common.get(since)?;
+            Some((if last > 0.0 { Side::First } else { Side::Second }, *epoch))
+        });
+        let nats = common.last().map_or([f64::NAN; 2], |(_, both)| nats(both));
+        Parting { measure, nats, fluctuation_nats, better }
+    }
+}
+
+/// The standard deviation of the changes over the later half; `None` with fewer than [`EPOCHS_MIN`] values.
+fn fluctuation(advantages: &[f64]) -> Option<f64> {
+    if advantages.len() < EPOCHS_MIN {
+        return None;
+    }
+    let changes: Vec<f64> = advantages.array_windows().map(|[before, after]| after - before).collect();
+    let later = changes.iter().skip(changes.len() / 2);
+    let count = later.len() as f64;
+    let mean = later.clone().sum::<f64>() / count;
+    let variance = later.map(|change| (change - mean).powi(2)).sum::<f64>() / count;
+    Some(variance.sqrt())
+}
+
+impl Preference {
+    fn of([entropy, mutual_information]: &[Parting; 2]) -> Self {
+        match (entropy.better, mutual_information.better) {
+            (Some((one, since)), Some((other, also_since))) if one == other => Preference::Clear(one, since.max(also_since)),
+            (Some(_), Some(_)) => Preference::Contradictory,
+            (Some((side, since)), None) => Preference::Leaning(side, since, Measure::Entropy),
+            (None, Some((side, since))) => Preference::Leaning(side, since, Measure::MutualInformation),
+            (None, None) => Preference::Alike,
+        }
+    }
+
+    /// The better one and since when, where there is one.
+    #[must_use]
+    pub fn better(self) -> Option<(Side, Epoch)> {
+        match self {
+            Preference::Clear(side, since) | Preference::Leaning(side, since, _) => Some((side, since)),
+            Preference::TooEarly { .. } | Preference::Contradictory | Preference::Alike => None,
+        }
+    }
+
+    /// The spelling of JSON and tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Preference::TooEarly { .. } => "too_early",
+            Preference::Clear(..) => "clear",
+            Preference::Leaning(..) => "leaning",
+            Preference::Contradictory => "contradictory",
+            Preference::Alike => "alike",
+        }
+    }
+
+    /// How often such a verdict was right where it was known what is to be feared; `None` for what names no better one.
+    ///
+    /// # Source
+    /// Measured: all pairs of networks of the same architecture and seed in both sweeps of the paper on MNIST, 100 runs;
+    /// `benches/record/comparison.md` has the command.
+    #[must_use]
+    pub fn track_record(self) -> Option<TrackRecord> {
+        match self {
+            Preference::Clear(..) => Some(TrackRecord { right: 172, of: 178 }),
+            Preference::Leaning(..) => Some(TrackRecord { right: 132, of: 143 }),
+            Preference::TooEarly { .. } | Preference::Contradictory | Preference::Alike => None,
+        }
+    }
+}
+
+impl Measure {
+    /// The spelling of JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Measure::Entropy => "entropy",
+            Measure::MutualInformation => "mutual_information",
+        }
+    }
+
+    /// The spelling of sentences.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Measure::Entropy => "entropy",
+            Measure::MutualInformation => "mutual information",
+        }
+    }
+
+    /// 1 where more of it is better.
+    fn sign(self, claim: Claim) -> f64 {
+        match self {
+            Measure::Entropy => claim.entropy_sign(),
+            Measure::MutualInformation => -claim.entropy_sign(),
+        }
+    }
+
+    fn nats(self, means: &LayerMeans) -> f64 {
+        match self {
+            Measure::Entropy => means.entropy_nats,
+            Measure::MutualInformation => means.mutual_information_nats,
+        }
+    }
+
+    fn other(self) -> Self {
+        match self {
+            Measure::Entropy => Measure::MutualInformation,
+            Measure::MutualInformation => Measure::Entropy,
+        }
+    }
+}
+
+impl Side {
+    fn other(self) -> Self {
+        match self {
+            Side::First => Side::Second,
+            Side::Second => Side::First,
+        }
+    }
+}
+
+impl fmt::Display for Comparison {
+    /// The verdict as a person reads it, in one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [first, second] = &self.names;
+        match self.preference {
+            Preference::TooEarly { epochs } => {
+                write!(
+                    f,
+                    "too early to compare {first} and {second}: {epochs} trained epochs in common, and it takes {EPOCHS_MIN}"
+                )?;
+            }
+            Preference::Clear(side, since) => {
+                let (better, worse) = (self.name(side), self.name(side.other()));
+                write!(f, "{better} generalises better than {worse}: both measures say so since epoch {since}")?;
+            }
+            Preference::Leaning(side, since, measure) => {
+                let (better, worse) = (self.name(side), self.name(side.other()));
+                let (says, silent) = (measure.in_words(), measure.other().in_words());
+                write!(f, "{better} probably generalises better than {worse}: {says} says so since epoch {since}, ")?;
+                write!(f, "{silent} does not tell them apart")?;
+            }
+            Preference::Contradictory => {
+                write!(f, "undecided between {first} and {second}: the measures contradict each other")?;
+                for Parting { measure, better, .. } in &self.partings {
+                    if let Some((side, since)) = better {
+                        write!(f, ", {} speaks for {} since epoch {since}", measure.in_words(), self.name(*side))?;
+                    }
+                }
+            }
+            Preference::Alike => {
+                write!(f, "undecided between {first} and {second}: no measure tells them apart by more than it fluctuates")?;
+            }
+        }
+        match self.track_record() {
+            Some(TrackRecord { right, of }) => {
+                write!(f, "; such verdicts were right for {right} of {of} pairs of the paper's sweeps")
+            }
+            None if self.preference.better().is_some() => {
+                f.write_str("; provided that the runs' verdicts name what is to be feared")
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

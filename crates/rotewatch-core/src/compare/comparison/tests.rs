@@ -1,0 +1,127 @@
+use super::*;
+use crate::compare::{Candidate, Probe};
+
+/// A training whose measures are given epoch by epoch, from epoch 1 on.
+fn course(name: &str, entropies: &[f64], informations: &[f64]) -> Course {
+    let means = entropies.iter().zip(informations);
+    let epochs: Vec<(Epoch, LayerMeans)> = (1..)
+        .map(Epoch)
+        .zip(means.map(|(&entropy_nats, &mutual_information_nats)| LayerMeans { entropy_nats, mutual_information_nats }))
+        .collect();
+    let seen = Seen { layers: vec![("fc".into(), Some(8))], probe: Probe::Told("the test set".into()) };
+    let (_, means) = *epochs.last().expect("there is an epoch");
+    Course { newest: Candidate { name: name.into(), means, seen, kind: None }, epochs }
+}
+
+/// `level` in every epoch, give or take `wander` in turns.
+fn steady(level: f64, wander: f64) -> Vec<f64> {
+    (0..10).map(|epoch| level + if epoch % 2 == 0 { wander } else { -wander }).collect()
+}
+
+fn against_shortcuts(first: &Course, second: &Course) -> Comparison {
+    Comparison::of(first, second, Some(Claim::Heuristic)).unwrap()
+}
+
+#[test]
+fn measures_speak_where_networks_differ_by_more_than_they_fluctuate() {
+    let base = course("base", &steady(2.0, 0.0), &steady(0.2, 0.0));
+    let table = [
+        // Changes alternate between -0.02 and 0.02, so that they deviate by 0.02: 0.039 is within twice that, 0.05 is not.
+        (steady(2.039, 0.01), steady(0.2, 0.0), Preference::Alike),
+        (steady(2.06, 0.01), steady(0.2, 0.0), Preference::Leaning(Side::Second, Epoch(1), Measure::Entropy)),
+        (steady(1.94, 0.01), steady(0.2, 0.0), Preference::Leaning(Side::First, Epoch(1), Measure::Entropy)),
+        (steady(2.0, 0.0), steady(0.3, 0.0), Preference::Leaning(Side::First, Epoch(1), Measure::MutualInformation)),
+        (steady(2.1, 0.0), steady(0.1, 0.0), Preference::Clear(Side::Second, Epoch(1))),
+        (steady(2.1, 0.0), steady(0.3, 0.0), Preference::Contradictory),
+    ];
+    for (entropies, informations, expected) in table {
+        let other = course("other", &entropies, &informations);
+        assert_eq!(against_shortcuts(&base, &other).preference, expected, "{entropies:?} {informations:?}");
+    }
+}
+
+#[test]
+fn what_is_better_turns_with_what_is_feared_and_with_the_order_of_the_two() {
+    let (low, high) = (course("low", &steady(1.0, 0.0), &steady(0.3, 0.0)), course("high", &steady(2.0, 0.0), &steady(0.1, 0.0)));
+    for (claim, better) in [(Claim::Heuristic, "high"), (Claim::ExampleLevel, "low")] {
+        for (first, second) in [(&low, &high), (&high, &low)] {
+            let comparison = Comparison::of(first, second, Some(claim)).unwrap();
+            let (side, since) = comparison.preference.better().unwrap();
+            assert_eq!((comparison.name(side), since), (better, Epoch(1)), "{claim:?}");
+        }
+    }
+}
+
+#[test]
+fn they_part_at_the_first_epoch_from_which_on_both_measures_say_so() {
+    let base = course("base", &[2.0; 10], &[0.2; 10]);
+    // Apart at epoch 2, together again, and apart for good from epoch 5 by the one and from epoch 7 by the other.
+    let entropies = [2.0, 2.5, 2.0, 2.0, 2.5, 2.5, 2.5, 2.5, 2.5, 2.5];
+    let informations = [0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1];
+    let other = course("other", &entropies, &informations);
+    let comparison = against_shortcuts(&base, &other);
+    assert_eq!(comparison.partings[0].better, Some((Side::Second, Epoch(5))));
+    assert_eq!(comparison.preference, Preference::Clear(Side::Second, Epoch(7)));
+    assert_eq!(
+        comparison.to_string(),
+        "other generalises better than base: both measures say so since epoch 7; such verdicts were right for 172 of 178 pairs \
+         of the paper's sweeps"
+    );
+    let guessed = Comparison { direction: Direction { by_verdicts: true, ..comparison.direction }, ..comparison };
+    assert_eq!(guessed.track_record(), None, "counted where it was known what is to be feared");
+    assert!(guessed.to_string().ends_with("since epoch 7; provided that the runs' verdicts name what is to be feared"));
+}
+
+#[test]
+fn epochs_that_both_have_are_compared() {
+    let long = course("long", &[&[2.0; 7][..], &[9.0; 5]].concat(), &[0.2; 12]);
+    let short = course("short", &[2.0; 7], &[0.2; 7]);
+    let comparison = against_shortcuts(&long, &short);
+    assert_eq!((comparison.epoch, comparison.last_epochs), (Epoch(7), [Epoch(12), Epoch(7)]));
+    assert_eq!(comparison.preference, Preference::Alike);
+    let begun = course("begun", &[2.0; 5], &[0.2; 5]);
+    let early = against_shortcuts(&long, &begun);
+    assert_eq!(early.preference, Preference::TooEarly { epochs: 5 });
+    assert_eq!((early.partings[0].nats, early.partings[0].fluctuation_nats), ([2.0, 2.0], None));
+    let mut untrained = begun;
+    untrained.epochs.clear();
+    let names = ["long", "begun"].map(str::to_owned);
+    assert_eq!(Comparison::of(&long, &untrained, Some(Claim::Heuristic)), Err(Incomparable::NoEpoch { names }));
+}
+
+/// Makes a network one that was seen otherwise.
+type Change = fn(&mut Candidate);
+
+#[test]
+fn what_cannot_be_compared_says_why() {
+    let one = course("one", &[2.0; 7], &[0.2; 7]);
+    let other = |change: Change| {
+        let mut other = course("other", &[2.0; 7], &[0.2; 7]);
+        change(&mut other.newest);
+        let refused = Comparison::of(&one, &other, None).unwrap_err();
+        refused.to_string()
+    };
+    let table: [(Change, &str); 5] = [
+        (|other| other.name = "one".into(), "one is compared with itself"),
+        (
+            |other| other.seen.probe = Probe::Untold,
+            "having another probe: layers fc (8), seen on the test set; layers fc (8), seen on",
+        ),
+        (|other| other.seen.layers[0].0 = "conv".into(), "having other layers"),
+        (|other| other.seen.layers[0].1 = Some(9), "having layers of other widths"),
+        (|_| (), "no verdict among these says"),
+    ];
+    for (change, expected) in table {
+        let refused = other(change);
+        assert!(refused.contains(expected), "{refused}");
+    }
+    let of_kind = |name: &str, kind| {
+        let mut course = course(name, &[2.0; 7], &[0.2; 7]);
+        course.newest.kind = Some(kind);
+        course
+    };
+    let (shortcut, by_heart) = (of_kind("a", Kind::Heuristic), of_kind("b", Kind::ExampleLevel));
+    let mixed = Comparison::of(&shortcut, &by_heart, None);
+    assert!(matches!(mixed, Err(Incomparable::NoDirection(NoDirection::Mixed { .. }))), "{mixed:?}");
+    assert!(Comparison::of(&shortcut, &by_heart, Some(Claim::Heuristic)).is_ok());
+}

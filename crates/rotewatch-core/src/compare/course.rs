@@ -1,0 +1,65 @@
+//! A training as comparisons see it: the network after each epoch.
+
+use super::candidate::{Candidate, LayerMeans};
+use crate::record::training::{EpochRecord, TrainingDocument};
+use crate::vocabulary::units::Epoch;
+
+/// A training, finished or not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Course {
+    /// The network after its newest epoch.
+    pub newest: Candidate,
+    /// The trained network after each epoch in which the same layers were measured as in the newest; ascending.
+    pub epochs: Vec<(Epoch, LayerMeans)>,
+}
+
+impl Course {
+    /// Of a recorded training; `None` where nobody watched its last epoch.
+    #[must_use]
+    pub fn of_document(name: String, document: &TrainingDocument) -> Option<Self> {
+        let newest = Candidate::of_document(name, document)?;
+        let layers = measured(document.epochs.last()?);
+        // A mean over fewer layers is a mean of something else.
+        let alike = document.epochs.iter().filter(|epoch| epoch.epoch > 0 && measured(epoch) == layers);
+        let epochs = alike.filter_map(|epoch| Some((Epoch(epoch.epoch), LayerMeans::of_epoch(epoch)?))).collect();
+        Some(Course { newest, epochs })
+    }
+
+    /// The newest epoch; `None` for an untrained network.
+    #[must_use]
+    pub fn last_epoch(&self) -> Option<Epoch> {
+        self.epochs.last().map(|(epoch, _)| *epoch)
+    }
+}
+
+/// Of each layer its name, and which measures it has.
+fn measured(epoch: &EpochRecord) -> Vec<(&str, bool, bool)> {
+    let layers = epoch.layers.iter();
+    layers
+        .map(|layer| (layer.name.as_str(), layer.entropy_network_nats.is_some(), layer.mutual_information_nats.is_some()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_in_which_other_layers_were_measured_are_left_out() {
+        let layer = |name: &str, nats: f64| {
+            format!(
+                r#"{{"name": "{name}", "entropy_network_nats": {{"mean": {nats}}}, "mutual_information_nats": {{"mean": 0.5}}}}"#
+            )
+        };
+        let epoch = |number: u32, layers: &[String]| {
+            format!(r#"{{"epoch": {number}, "metrics": {{}}, "layers": [{}]}}"#, layers.join(", "))
+        };
+        let both = |nats| vec![layer("a", nats), layer("b", nats)];
+        let epochs = [epoch(0, &both(0.0)), epoch(1, &both(1.0)), epoch(2, &[layer("a", 9.0)]), epoch(3, &both(3.0))];
+        let document = format!(r#"{{"history": [{}]}}"#, epochs.join(", ")).parse().unwrap();
+        let course = Course::of_document("a".into(), &document).unwrap();
+        let entropies: Vec<(u32, f64)> = course.epochs.iter().map(|(epoch, means)| (epoch.0, means.entropy_nats)).collect();
+        assert_eq!(entropies, [(1, 1.0), (3, 3.0)]);
+        assert_eq!((course.last_epoch(), course.newest.means.entropy_nats), (Some(Epoch(3)), 3.0));
+    }
+}

@@ -1,0 +1,211 @@
+//! One run's detectors and the alarms that stand.
+
+use std::sync::Arc;
+
+use super::{Baseline, DetectParams, Detector, ExampleLevel, Heuristic, Observation, Reference};
+use crate::vocabulary::units::Epoch;
+use crate::vocabulary::verdict::{Alarm, Answer, Kind, Verdict};
+
+/// Runs the detectors of one attempt of one run. A new attempt gets a new judge, which re-arms every detector.
+pub struct Judge {
+    benches: Vec<Bench>,
+    ended: Option<(Alarm, Epoch)>,
+}
+
+/// A detector and the alarm it has raised.
+struct Bench {
+    detector: Box<dyn Detector>,
+    alarm: Option<Alarm>,
+    quiet_in_a_row: u32,
+}
+
+/// What the detectors said of an epoch and what it adds up to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// Each detector's answer.
+    pub answers: Vec<(Kind, Answer)>,
+    /// What they add up to, alarms that still stand included.
+    pub verdict: Verdict,
+    /// The alarms that this epoch raised.
+    pub raised: Vec<Alarm>,
+    /// The epochs up to now that alarms may name as their onset, if they come now or later.
+    pub possible_onsets: Vec<Epoch>,
+}
+
+impl Judge {
+    /// A judge that has seen nothing yet. Without a reference no run is compared with another.
+    #[must_use]
+    pub fn new(reference: Option<Arc<Reference>>) -> Self {
+        let mut detectors: Vec<Box<dyn Detector>> = vec![Box::new(ExampleLevel::default()), Box::new(Heuristic::default())];
+        detectors.extend(reference.map(|reference| Box::new(Baseline::new(reference)) as Box<dyn Detector>));
+        Judge::of(detectors)
+    }
+
+    fn of(detectors: Vec<Box<dyn Detector>>) -> Self {
+        let benches = detectors.into_iter().map(|detector| Bench { detector, alarm: None, quiet_in_a_row: 0 }).collect();
+        Judge { benches, ended: None }
+    }
+
+    /// Takes in an epoch. An alarm stands until `quiet_epochs` quiet epochs in a row have passed; meanwhile the
+    /// detector's further findings do not raise it again.
+    pub fn judge(&mut self, observation: &Observation, params: &DetectParams) -> Judgement {
+        let mut answers = Vec::with_capacity(self.benches.len());
+        let mut raised = Vec::new();
+        for bench in &mut self.benches {
+            let answer = bench.detector.judge(observation, params);
+            match &answer {
+                Answer::Finding(finding) => {
+                    bench.quiet_in_a_row = 0;
+                    if bench.alarm.is_none() {
+                        let alarm = Alarm { finding: finding.clone(), alarm_epoch: observation.epoch };
+                        raised.push(alarm.clone());
+                        bench.alarm = Some(alarm);
+                    }
+                }
+                Answer::Quiet { .. } => {
+                    bench.quiet_in_a_row += 1;
+                    if bench.quiet_in_a_row >= params.quiet_epochs
+                        && let Some(alarm) = bench.alarm.take()
+                    {
+                        self.ended = Some((alarm, observation.epoch));
+                    }
+                }
+                Answer::TooEarly { .. } => {}
+            }
+            answers.push((bench.detector.kind(), answer));
+        }
+        let verdict = self.verdict(&answers);
+        let possible_onsets = self.benches.iter().flat_map(|bench| bench.detector.possible_onsets(params)).collect();
+        Judgement { answers, verdict, raised, possible_onsets }
+    }
+
+    fn verdict(&self, answers: &[(Kind, Answer)]) -> Verdict {
+        let mut alarms: Vec<Alarm> = self.benches.iter().filter_map(|bench| bench.alarm.clone()).collect();
+        if !alarms.is_empty() {
+            alarms.sort_by_key(|alarm| (alarm.finding.onset_epoch, alarm.finding.kind));
+            return Verdict::Memorizing { alarms };
+        }
+        let all_too_early = answers.iter().find_map(|(_, answer)| match answer {
+            Answer::TooEarly { reason } => Some(reason),
+            _ => None,
+        });
+        match all_too_early {
+            Some(reason) if answers.iter().all(|(_, answer)| answer.score().is_none()) => {
+                Verdict::TooEarly { reason: reason.clone() }
+            }
+            _ => Verdict::Learning { ended: self.ended.clone() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{observation, params};
+    use super::*;
+    use crate::vocabulary::verdict::Finding;
+
+    /// Answers a finding where the observed class information is below 0.5, quiet otherwise.
+    struct BelowHalf(Kind);
+
+    impl Detector for BelowHalf {
+        fn kind(&self) -> Kind {
+            self.0
+        }
+
+        fn judge(&mut self, observation: &Observation, _: &DetectParams) -> Answer {
+            match observation.layers[0].class_information_nats.map(|class| class.p90) {
+                None => Answer::TooEarly { reason: "nothing yet".into() },
+                Some(value) if value < 0.5 => Answer::Finding(Finding {
+                    kind: self.0,
+                    score: 2.0,
+                    onset_epoch: observation.epoch,
+                    layers: Vec::new(),
+                    evidence: Vec::new(),
+                    why: String::new(),
+                    remedy: String::new(),
+                }),
+                Some(_) => Answer::Quiet { score: 0.5 },
+            }
+        }
+
+        fn possible_onsets(&self, _: &DetectParams) -> Vec<Epoch> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn an_alarm_is_raised_once_and_ends_after_quiet_epochs_in_a_row() {
+        let mut judge = Judge::of(vec![Box::new(BelowHalf(Kind::ExampleLevel))]);
+        let mut told = Vec::new();
+        for (epoch, value) in [0.9, 0.1, 0.9, 0.1, 0.9, 0.9, 0.9, 0.9].into_iter().enumerate() {
+            let judgement = judge.judge(&observation(epoch, Some(value), None), &params());
+            told.push((judgement.verdict.as_str(), judgement.raised.len()));
+        }
+        let expected = [
+            ("learning", 0),
+            ("memorizing", 1),
+            ("memorizing", 0),
+            ("memorizing", 0),
+            ("memorizing", 0),
+            ("memorizing", 0),
+            ("learning", 0),
+            ("learning", 0),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_verdict_that_ends_says_so() {
+        let mut judge = Judge::of(vec![Box::new(BelowHalf(Kind::ExampleLevel))]);
+        let values = [0.1, 0.9, 0.9, 0.9];
+        let verdicts: Vec<Verdict> = (1..)
+            .zip(values)
+            .map(|(epoch, value)| judge.judge(&observation(epoch, Some(value), None), &params()).verdict)
+            .collect();
+        let words = verdicts.last().map(ToString::to_string);
+        assert_eq!(
+            words.as_deref(),
+            Some("learning: the example-level memorization found at epoch 1 counts as ended since epoch 4")
+        );
+    }
+
+    #[test]
+    fn too_early_is_told_with_its_reason_and_only_while_every_detector_says_it() {
+        let mut judge = Judge::of(vec![Box::new(BelowHalf(Kind::ExampleLevel))]);
+        let verdict = judge.judge(&observation(0, None, None), &params()).verdict;
+        assert_eq!(verdict, Verdict::TooEarly { reason: "nothing yet".into() });
+    }
+
+    #[test]
+    fn one_detector_that_can_answer_makes_it_learning() {
+        /// Lacks what it needs, always.
+        struct NeverReady;
+
+        impl Detector for NeverReady {
+            fn kind(&self) -> Kind {
+                Kind::Heuristic
+            }
+
+            fn judge(&mut self, _: &Observation, _: &DetectParams) -> Answer {
+                Answer::TooEarly { reason: "no epoch 0".into() }
+            }
+
+            fn possible_onsets(&self, _: &DetectParams) -> Vec<Epoch> {
+                Vec::new()
+            }
+        }
+
+        let mut judge = Judge::of(vec![Box::new(NeverReady), Box::new(BelowHalf(Kind::ExampleLevel))]);
+        let verdict = judge.judge(&observation(1, Some(0.9), None), &params()).verdict;
+        assert_eq!(verdict, Verdict::Learning { ended: None });
+    }
+
+    #[test]
+    fn of_two_alarms_the_earlier_onset_comes_first() {
+        let mut judge = Judge::of(vec![Box::new(BelowHalf(Kind::Heuristic)), Box::new(BelowHalf(Kind::ExampleLevel))]);
+        let judgement = judge.judge(&observation(3, Some(0.1), None), &params());
+        assert_eq!(judgement.raised.len(), 2);
+        assert_eq!(judgement.verdict.alarm().map(|alarm| alarm.finding.kind), Some(Kind::ExampleLevel));
+        assert!(judgement.verdict.alarm_of(Kind::Heuristic).is_some());
+    }
+}

@@ -1,0 +1,106 @@
+//! Which runs are open: a run is opened here and nowhere else, whoever declares it, within the limits of the configuration.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use thiserror::Error;
+
+use crate::intake::run::{Attempt, Declaration, Run};
+use crate::intake::tap::{Intake, Tap};
+use crate::vocabulary::choices::OnFull;
+use crate::vocabulary::identity::RunName;
+
+/// Why a run was not declared.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum DeclareError {
+    /// Another run of this name is still open.
+    #[error("run {run} is still being trained here: finish it first, or choose another name")]
+    NameTaken {
+        /// The name.
+        run: RunName,
+    },
+    /// Too many runs are open.
+    #[error("{limit} runs are open, which is limits.runs: finish one, or raise the limit")]
+    TooManyRuns {
+        /// The limit.
+        limit: usize,
+    },
+    /// The run has more layers than allowed, or none.
+    #[error("run {run} declares {layers} layers; 1 to {limit} are allowed (limits.layers)")]
+    Layers {
+        /// The name.
+        run: RunName,
+        /// How many it declares.
+        layers: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// Two layers share a name.
+    #[error("run {run} declares layer {layer:?} twice")]
+    LayerTwice {
+        /// The run's name.
+        run: RunName,
+        /// The layer's name.
+        layer: String,
+    },
+}
+
+/// What may be open at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RosterLimits {
+    /// Runs.
+    pub runs: usize,
+    /// Layers of one run.
+    pub layers: usize,
+}
+
+/// The open runs, and the way into the monitor that each is given.
+#[derive(Debug)]
+pub struct Roster {
+    intake: Intake,
+    limits: RosterLimits,
+    open: Mutex<BTreeMap<RunName, Weak<Run>>>,
+}
+
+impl Roster {
+    /// A roster that nobody is on.
+    #[must_use]
+    pub fn new(intake: Intake, limits: RosterLimits) -> Self {
+        Roster { intake, limits, open: Mutex::default() }
+    }
+
+    /// The way into the monitor.
+    #[must_use]
+    pub fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    /// Opens a run and hands out its tap.
+    ///
+    /// # Errors
+    /// See [`DeclareError`].
+    pub fn open(&self, declaration: Declaration, attempt: Attempt, on_full: OnFull) -> Result<Tap, DeclareError> {
+        let name = declaration.run.clone();
+        let layers = declaration.layers.len();
+        if !(1..=self.limits.layers).contains(&layers) {
+            return Err(DeclareError::Layers { run: name, layers, limit: self.limits.layers });
+        }
+        for (place, layer) in declaration.layers.iter().enumerate() {
+            if declaration.layers.iter().take(place).any(|earlier| earlier == layer) {
+                return Err(DeclareError::LayerTwice { run: name, layer: layer.to_string() });
+            }
+        }
+        // A panic while the lock is held leaves a map of names, which is as good as before.
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|_, run| run.upgrade().is_some_and(|run| run.is_open()));
+        if open.contains_key(&name) {
+            return Err(DeclareError::NameTaken { run: name });
+        }
+        if open.len() >= self.limits.runs {
+            return Err(DeclareError::TooManyRuns { limit: self.limits.runs });
+        }
+        let run = Run::of_attempt(declaration, attempt);
+        open.insert(name, Arc::downgrade(&run));
+        Ok(self.intake.open(run, on_full))
+    }
+}

@@ -1,0 +1,154 @@
+//! Asking a run, or the whole program, to stop, and saying why.
+//!
+//! A token is raised once; the first reason stays. Nobody is interrupted: whoever holds a token looks at it where
+//! stopping is safe (the trainer at the end of an epoch).
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+
+use crate::vocabulary::clock::Stopwatch;
+use crate::vocabulary::units::Epoch;
+
+/// How often waiting for a part says so.
+const LATE_NOTICE: Duration = Duration::from_secs(1);
+
+/// Why a run was asked to stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// A detector found memorization of a kind listed in `detect.stop_on`.
+    Onset {
+        /// The kind of memorization, in its configuration spelling.
+        kind: &'static str,
+        /// The epoch whose report raised the alarm.
+        alarm_epoch: Epoch,
+        /// The epoch at which memorization set in.
+        onset_epoch: Epoch,
+    },
+    /// Somebody asked for it over HTTP.
+    Asked {
+        /// Why, in their words.
+        reason: String,
+    },
+    /// A person or a supervisor ended the program.
+    Interrupted {
+        /// The signal's name.
+        signal: &'static str,
+    },
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StopReason::Onset { kind, alarm_epoch, onset_epoch } => {
+                write!(f, "{kind} memorization since epoch {onset_epoch}, found at epoch {alarm_epoch}")
+            }
+            StopReason::Asked { reason } => f.write_str(reason),
+            StopReason::Interrupted { signal } => write!(f, "{signal} received"),
+        }
+    }
+}
+
+/// A flag that is raised at most once and carries its reason. Clones share the flag.
+#[derive(Clone, Debug, Default)]
+pub struct StopToken(Arc<OnceLock<StopReason>>);
+
+impl StopToken {
+    /// Asks for the stop. Returns whether this was the first request; later reasons are not kept.
+    pub fn request(&self, reason: StopReason) -> bool {
+        self.0.set(reason).is_ok()
+    }
+
+    /// The reason, once a stop was asked for.
+    #[must_use]
+    pub fn reason(&self) -> Option<&StopReason> {
+        self.0.get()
+    }
+
+    /// Whether a stop was asked for.
+    #[must_use]
+    pub fn is_requested(&self) -> bool {
+        self.0.get().is_some()
+    }
+}
+
+/// A named thread of this program that is waited for, with a limit, when the program stops.
+#[derive(Debug)]
+pub struct Part {
+    name: &'static str,
+    thread: JoinHandle<()>,
+    /// Disconnected when the thread ends, also by a panic.
+    ended: Receiver<()>,
+}
+
+impl Part {
+    /// Starts the thread `rotewatch-NAME`.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn spawn(name: &'static str, work: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        let (end, ended) = bounded::<()>(0);
+        let thread = thread::Builder::new().name(format!("rotewatch-{name}")).spawn(move || {
+            let _end = end;
+            work();
+        })?;
+        Ok(Part { name, thread, ended })
+    }
+
+    /// What people call it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Waits for the thread's end until `patience` has passed since `since`, and says meanwhile that it does. Returns
+    /// whether it ended.
+    #[must_use]
+    pub fn wait(&self, since: Stopwatch, patience: Duration) -> bool {
+        loop {
+            let left = since.left_of(patience);
+            if let Err(RecvTimeoutError::Disconnected) = self.ended.recv_timeout(left.min(LATE_NOTICE)) {
+                return true;
+            }
+            if left.is_zero() {
+                tracing::warn!("the {} is still busy and is left behind", self.name);
+                return self.thread.is_finished();
+            }
+            tracing::info!("waiting for the {}, at most {} s more", self.name, since.left_of(patience).as_secs());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_ends_is_waited_for_and_one_that_does_not_is_named() -> io::Result<()> {
+        let quick = Part::spawn("quick", || ())?;
+        assert!(quick.wait(Stopwatch::start(), Duration::from_mins(1)));
+        let (release, held) = bounded::<()>(0);
+        let slow = Part::spawn("slow", move || {
+            let _ = held.recv();
+        })?;
+        assert!(!slow.wait(Stopwatch::start(), Duration::ZERO));
+        assert_eq!(slow.name(), "slow");
+        drop(release);
+        assert!(slow.wait(Stopwatch::start(), Duration::from_mins(1)));
+        Ok(())
+    }
+
+    #[test]
+    fn the_first_reason_stays() {
+        let token = StopToken::default();
+        let seen_by_the_trainer = token.clone();
+        assert!(!seen_by_the_trainer.is_requested());
+        assert!(token.request(StopReason::Interrupted { signal: "SIGINT" }));
+        assert!(!token.request(StopReason::Interrupted { signal: "SIGTERM" }));
+        assert_eq!(seen_by_the_trainer.reason(), Some(&StopReason::Interrupted { signal: "SIGINT" }));
+    }
+}

@@ -1,0 +1,15 @@
+//! The monitor's side of the channel: from rows to a published report.
+
+pub mod live_runs;
+mod pasts;
+pub mod report;
+pub mod retirement;
+mod run_state;
+mod sink;
+mod thread;
+pub mod window;
+
+pub use pasts::{PastEpoch, Pasts};
+pub use run_state::EPOCHS_KEPT;
+pub use sink::{MeasuredEpoch, Sink, Subscriber, Unkept};
+pub use thread::{MonitorParams, MonitorThread};

@@ -1,0 +1,355 @@
+//! The rows that an epoch's numbers are computed from: what enters, what is replaced, what leaves.
+//!
+//! Each epoch keeps a uniform sample of its rows (reservoir sampling, so that the number of rows need not be known
+//! beforehand); the window joins the samples of its newest epochs. Rows stay aligned across layers.
+
+use std::collections::VecDeque;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::intake::event::LayerActivations;
+use crate::intake::tap::{chosen, derived_seed};
+use crate::vocabulary::units::Epoch;
+use rotewatch_info::measures::Columns;
+
+/// What bounds a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowParams {
+    /// How many epochs it joins.
+    pub epochs: u32,
+    /// The most rows it holds, per epoch and in all.
+    pub rows: usize,
+    /// The seed of its choices.
+    pub seed: u64,
+}
+
+/// Why a layer's part of a frame was not taken in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedLayer {
+    /// Its place in the declaration.
+    pub place: usize,
+    /// The width that the layer had before.
+    pub neurons_expected: usize,
+    /// The width in this frame.
+    pub neurons_got: usize,
+}
+
+/// What became of a frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TakenIn {
+    /// Layers left out because their width changed.
+    pub rejected: Vec<RejectedLayer>,
+    /// Values that were NaN or infinite: they are kept and masked by the measures.
+    pub nonfinite_values: u64,
+}
+
+/// The window's rows, by column.
+#[derive(Debug)]
+pub struct WindowSamples {
+    /// How many rows.
+    pub rows: usize,
+    /// One entry per declared layer; `None` for a layer that was never heard from.
+    pub layers: Vec<Option<Columns>>,
+    /// The predicted class of each row, if every row came with one.
+    pub predictions: Option<Vec<i64>>,
+}
+
+/// A run's window.
+///
+/// # Cost
+/// At most `epochs * rows * neurons * 4` bytes, the neurons counted over all layers.
+#[derive(Debug)]
+pub struct Window {
+    params: WindowParams,
+    widths: Vec<Option<LayerWidth>>,
+    segments: VecDeque<Segment>,
+}
+
+/// A layer's width, as its first frame had it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerWidth {
+    /// Neurons sampled.
+    pub neurons: usize,
+    /// Neurons in the layer.
+    pub neurons_offered: usize,
+}
+
+/// One epoch's sample.
+#[derive(Debug)]
+struct Segment {
+    epoch: Epoch,
+    random: ChaCha8Rng,
+    rows_seen: usize,
+    rows: usize,
+    layers: Vec<Vec<f32>>,
+    predictions: Option<Vec<i64>>,
+}
+
+impl Window {
+    /// An empty window over `layers` layers.
+    #[must_use]
+    pub fn new(params: WindowParams, layers: usize) -> Self {
+        Window { params, widths: vec![None; layers], segments: VecDeque::new() }
+    }
+
+    /// The width of each layer, once it was heard from.
+    #[must_use]
+    pub fn widths(&self) -> &[Option<LayerWidth>] {
+        &self.widths
+    }
+
+    /// Takes in `rows` rows of every layer. A layer that is missing, or whose width changed, is masked in these rows.
+    pub fn take_in(
+        &mut self,
+        epoch: Epoch,
+        rows: usize,
+        layers: &[Option<LayerActivations>],
+        predictions: Option<&[i64]>,
+    ) -> TakenIn {
+        let mut taken_in = TakenIn::default();
+        let mut parts: Vec<Option<&[f32]>> = Vec::with_capacity(layers.len());
+        for (place, (layer, width)) in layers.iter().zip(&mut self.widths).enumerate() {
+            let Some(layer) = layer else {
+                parts.push(None);
+                continue;
+            };
+            let got = LayerWidth { neurons: layer.neurons, neurons_offered: layer.neurons_offered };
+            let expected = *width.get_or_insert(got);
+            if got == expected {
+                taken_in.nonfinite_values += layer.values.iter().filter(|value| !value.is_finite()).count() as u64;
+                parts.push(Some(&layer.values));
+            } else {
+                let (neurons_expected, neurons_got) = (expected.neurons_offered, got.neurons_offered);
+                taken_in.rejected.push(RejectedLayer { place, neurons_expected, neurons_got });
+                parts.push(None);
+            }
+        }
+        self.open(epoch);
+        let Some(segment) = self.segments.back_mut() else { return taken_in };
+        segment.take_in(rows, &parts, &self.widths, predictions, self.params.rows);
+        taken_in
+    }
+
+    /// The rows of the window that ends with `epoch`. Epochs that have left it are forgotten.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "rows are visited below `segment.rows`, and predictions, where they are kept, are as many"
+    )]
+    pub fn samples(&mut self, epoch: Epoch) -> WindowSamples {
+        let newest_left = epoch.0.checked_sub(self.params.epochs);
+        // Rows of the untrained network are never mixed with others: nothing it shows is left after the first steps.
+        let mixes = |segment: &Segment| segment.epoch != epoch && segment.epoch == Epoch::UNTRAINED;
+        self.segments.retain(|segment| newest_left.is_none_or(|left| segment.epoch.0 > left) && !mixes(segment));
+        let rows_held: usize = self.segments.iter().map(|segment| segment.rows).sum();
+        let rows = chosen(derived_seed(self.params.seed, &[u64::from(epoch.0)]), rows_held, self.params.rows);
+        let layers = self.widths.iter().enumerate().map(|(place, width)| {
+            let neurons = (*width)?.neurons;
+            let mut values = Vec::with_capacity(rows.len() * neurons);
+            self.for_each_row(&rows, |segment, row| segment.push_row(place, neurons, row, &mut values));
+            Some(Columns::from_row_major(rows.len(), neurons, &values))
+        });
+        let layers = layers.collect();
+        let predictions = self.segments.iter().all(|segment| segment.predictions.is_some()).then(|| {
+            let mut predictions = Vec::with_capacity(rows.len());
+            self.for_each_row(&rows, |segment, row| predictions.extend(segment.predictions.as_ref().map(|of_rows| of_rows[row])));
+            predictions
+        });
+        WindowSamples { rows: rows.len(), layers, predictions }
+    }
+
+    fn open(&mut self, epoch: Epoch) {
+        if self.segments.back().is_none_or(|newest| newest.epoch != epoch) {
+            self.segments.push_back(Segment {
+                epoch,
+                random: ChaCha8Rng::seed_from_u64(derived_seed(self.params.seed, &[u64::from(epoch.0), 1])),
+                rows_seen: 0,
+                rows: 0,
+                layers: vec![Vec::new(); self.widths.len()],
+                predictions: Some(Vec::new()),
+            });
+        }
+    }
+
+    /// Visits rows, given ascending by their place in the joined segments.
+    fn for_each_row(&self, places: &[usize], mut visit: impl FnMut(&Segment, usize)) {
+        let mut places = places.iter().peekable();
+        let mut first = 0;
+        for segment in &self.segments {
+            while let Some(place) = places.next_if(|place| **place < first + segment.rows) {
+                visit(segment, place - first);
+            }
+            first += segment.rows;
+        }
+    }
+}
+
+impl Segment {
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a frame's parts are rows x neurons and its predictions one a row, as its builder asserts; what is kept is made long enough here"
+    )]
+    fn take_in(
+        &mut self,
+        rows: usize,
+        parts: &[Option<&[f32]>],
+        widths: &[Option<LayerWidth>],
+        predictions: Option<&[i64]>,
+        capacity: usize,
+    ) {
+        if predictions.is_none() {
+            self.predictions = None;
+        }
+        for row in 0..rows {
+            let Some(place) = self.place_of_next_row(capacity) else { continue };
+            for ((kept, part), width) in self.layers.iter_mut().zip(parts).zip(widths) {
+                let Some(width) = width else { continue };
+                let at = place * width.neurons;
+                // A layer that is heard from for the first time was missing in the rows before.
+                if kept.len() < at + width.neurons {
+                    kept.resize(at + width.neurons, f32::NAN);
+                }
+                match part {
+                    Some(values) => {
+                        kept[at..at + width.neurons].copy_from_slice(&values[row * width.neurons..(row + 1) * width.neurons]);
+                    }
+                    None => kept[at..at + width.neurons].fill(f32::NAN),
+                }
+            }
+            if let (Some(kept), Some(predictions)) = (&mut self.predictions, predictions) {
+                if place == kept.len() {
+                    kept.push(predictions[row]);
+                } else {
+                    kept[place] = predictions[row];
+                }
+            }
+        }
+    }
+
+    /// Where the next row goes, if it is kept (Vitter, 1985, algorithm R).
+    fn place_of_next_row(&mut self, capacity: usize) -> Option<usize> {
+        self.rows_seen += 1;
+        if self.rows < capacity {
+            self.rows += 1;
+            return Some(self.rows - 1);
+        }
+        let place = self.random.random_range(0..self.rows_seen);
+        (place < capacity).then_some(place)
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "a segment has as many layers as the window has widths")]
+    fn push_row(&self, layer: usize, neurons: usize, row: usize, values: &mut Vec<f32>) {
+        let kept = &self.layers[layer];
+        let at = row * neurons;
+        // Rows at the end for which the layer was missing were never written.
+        match kept.get(at..at + neurons) {
+            Some(row) => values.extend_from_slice(row),
+            None => values.extend(std::iter::repeat_n(f32::NAN, neurons)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::unnecessary_wraps, reason = "a frame holds options")]
+    fn layer(neurons: usize, values: Vec<f32>) -> Option<LayerActivations> {
+        Some(LayerActivations { neurons, neurons_offered: neurons, values })
+    }
+
+    fn window(epochs: u32, rows: usize, layers: usize) -> Window {
+        Window::new(WindowParams { epochs, rows, seed: 1 }, layers)
+    }
+
+    #[test]
+    fn rows_stay_aligned_across_layers_and_predictions() {
+        let mut window = window(1, 50, 2);
+        for start in [0_u16, 100, 200] {
+            let wide: Vec<f32> = (start..start + 100).flat_map(|row| [f32::from(row), -f32::from(row)]).collect();
+            let narrow: Vec<f32> = (start..start + 100).map(f32::from).collect();
+            let predictions: Vec<i64> = (start..start + 100).map(i64::from).collect();
+            window.take_in(Epoch(1), 100, &[layer(2, wide), layer(1, narrow)], Some(&predictions));
+        }
+        let samples = window.samples(Epoch(1));
+        assert_eq!(samples.rows, 50);
+        let (Some(wide), Some(narrow), Some(predictions)) = (&samples.layers[0], &samples.layers[1], &samples.predictions) else {
+            panic!("both layers and the predictions are there");
+        };
+        for (row, prediction) in predictions.iter().enumerate() {
+            assert_eq!(wide.column(0)[row].to_bits(), narrow.column(0)[row].to_bits());
+            assert_eq!(wide.column(1)[row].to_bits(), (-narrow.column(0)[row]).to_bits());
+            let as_class = narrow.column(0)[row] as i64;
+            assert_eq!(*prediction, as_class);
+        }
+        assert!(predictions.iter().any(|row| *row >= 200), "late rows get in: {predictions:?}");
+    }
+
+    #[test]
+    fn every_row_is_kept_equally_often() {
+        let mut kept = [0_u32; 10];
+        for seed in 0..2_000 {
+            let mut window = Window::new(WindowParams { epochs: 1, rows: 3, seed }, 1);
+            window.take_in(Epoch(1), 10, &[layer(1, (0..10_u8).map(f32::from).collect())], Some(&(0..10).collect::<Vec<i64>>()));
+            for row in window.samples(Epoch(1)).predictions.expect("predictions were sent") {
+                kept[usize::try_from(row).expect("a small row")] += 1;
+            }
+        }
+        // 600 expected with a standard deviation of 20.5: five of them on either side.
+        assert!(kept.iter().all(|count| (498..=702).contains(count)), "{kept:?}");
+    }
+
+    #[test]
+    fn old_epochs_leave_and_the_joined_sample_is_bounded() {
+        let mut window = window(3, 10, 1);
+        for epoch in 1..=5_u32 {
+            let predictions = vec![i64::from(epoch); 8];
+            window.take_in(Epoch(epoch), 8, &[layer(1, vec![0.0; 8])], Some(&predictions));
+        }
+        let samples = window.samples(Epoch(5));
+        assert_eq!(samples.rows, 10);
+        let predictions = samples.predictions.expect("predictions were sent");
+        assert!(predictions.iter().all(|epoch| (3..=5).contains(epoch)), "{predictions:?}");
+        assert_eq!(window.samples(Epoch(8)).rows, 0);
+    }
+
+    #[test]
+    fn the_untrained_network_is_not_mixed_with_later_epochs() {
+        let mut window = window(3, 10, 1);
+        window.take_in(Epoch(0), 4, &[layer(1, vec![0.0; 4])], None);
+        assert_eq!(window.samples(Epoch(0)).rows, 4);
+        window.take_in(Epoch(1), 3, &[layer(1, vec![0.0; 3])], None);
+        assert_eq!(window.samples(Epoch(1)).rows, 3);
+    }
+
+    #[test]
+    fn a_changed_width_is_rejected_and_the_other_layers_go_on() {
+        let mut window = window(1, 10, 2);
+        window.take_in(Epoch(1), 1, &[layer(1, vec![1.0]), layer(2, vec![1.0, 2.0])], None);
+        let taken_in = window.take_in(Epoch(1), 1, &[layer(1, vec![2.0]), layer(3, vec![1.0, 2.0, 3.0])], None);
+        assert_eq!(taken_in.rejected, [RejectedLayer { place: 1, neurons_expected: 2, neurons_got: 3 }]);
+        let samples = window.samples(Epoch(1));
+        assert!(samples.predictions.is_none());
+        assert_eq!(samples.layers[0].as_ref().map(|columns| columns.column(0).to_vec()), Some(vec![1.0, 2.0]));
+        let second = samples.layers[1].as_ref().map(|columns| columns.column(1).to_vec()).unwrap_or_default();
+        assert!(second[0].to_bits() == 2.0_f32.to_bits() && second[1].is_nan(), "{second:?}");
+    }
+
+    #[test]
+    fn a_layer_that_appears_late_is_masked_before() {
+        let mut window = window(1, 10, 2);
+        window.take_in(Epoch(1), 1, &[layer(1, vec![1.0]), None], None);
+        window.take_in(Epoch(1), 1, &[None, layer(1, vec![2.0])], None);
+        let samples = window.samples(Epoch(1));
+        let column = |place: usize| samples.layers[place].as_ref().map(|columns| columns.column(0).to_vec()).unwrap_or_default();
+        assert!(column(0)[0].is_finite() && column(0)[1].is_nan());
+        assert!(column(1)[0].is_nan() && column(1)[1].is_finite());
+    }
+
+    #[test]
+    fn nonfinite_values_are_counted_as_they_come() {
+        let mut window = window(1, 10, 1);
+        let taken_in = window.take_in(Epoch(1), 3, &[layer(1, vec![f32::NAN, 1.0, f32::INFINITY])], None);
+        assert_eq!(taken_in.nonfinite_values, 2);
+    }
+}

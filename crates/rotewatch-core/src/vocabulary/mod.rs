@@ -1,0 +1,7 @@
+//! The ground that everything stands on: plain values and checked names, and the one reader of time.
+
+pub mod choices;
+pub mod clock;
+pub mod identity;
+pub mod units;
+pub mod verdict;

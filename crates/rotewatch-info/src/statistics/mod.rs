@@ -1,0 +1,42 @@
+//! What tables need of statistics: exact intervals of a share, paired bootstrap, Kendall's tau, the area under a
+//! receiver's characteristic. Experiments and rankings count with the same code.
+
+mod agreement;
+mod auroc;
+mod bootstrap;
+mod share;
+mod tau;
+
+pub use agreement::Agreement;
+pub use auroc::auroc;
+pub use bootstrap::{Interval, paired_difference, tau_interval};
+pub use share::CountedShare;
+pub use tau::tau_b;
+
+use crate::measures::Distribution;
+
+/// Mean, median, 90th percentile and maximum.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Summary {
+    /// How many values there are.
+    pub count: usize,
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// The median.
+    pub median: f64,
+    /// 90 % lie below.
+    pub p90: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+impl Summary {
+    /// `None` of nothing.
+    #[must_use]
+    pub fn of(values: &[f64]) -> Option<Self> {
+        let distribution = Distribution::of(&mut values.to_vec())?;
+        let max = values.iter().copied().max_by(f64::total_cmp)?;
+        let Distribution { mean, p50: median, p90, .. } = distribution;
+        Some(Summary { count: values.len(), mean, median, p90, max })
+    }
+}

@@ -1,0 +1,229 @@
+//! From tensors to frames: rows and neurons are chosen, and maps reduced, on the tensor's own device; only what is
+//! left is copied.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tch::{Kind, Tensor};
+
+use rotewatch_core::intake::event::{EpochMetrics, LayerActivations};
+use rotewatch_core::intake::run::{Run, Standing};
+use rotewatch_core::intake::tap::{FrameBuilder, Reduce, SamplingParams, Tap, chosen, derived_seed};
+use rotewatch_core::vocabulary::units::Epoch;
+
+/// What a forward pass calls with the index of a layer (as the run declared it) and that layer's output.
+///
+/// Linear layers give rows x neurons (rows x positions x neurons where they read sequences), convolutions the raw map: rows x channels x
+/// height x width. The tensor belongs to the forward pass; a caller that keeps it copies it.
+pub type Observe<'a> = &'a mut dyn FnMut(usize, &Tensor);
+
+/// A [`Tap`] for networks written with tch.
+///
+/// The caller's forward pass hands every declared layer's output to the [`Observe`] it is given. Outputs may be
+/// `[rows, neurons]`, sequences `[rows, positions, neurons]`, or maps `[rows, channels, height, width]`, which become
+/// rows x neurons as [`Reduce`] says.
+#[derive(Debug)]
+pub struct TensorTap {
+    tap: Tap,
+    sampling: SamplingParams,
+}
+
+/// What a forward pass has shown so far: views and small selections, still on their device.
+struct Capture {
+    sampling: SamplingParams,
+    layers: Vec<Option<Captured>>,
+    /// The chosen rows of the batch; `None` for all.
+    rows: Option<Tensor>,
+}
+
+struct Captured {
+    activations: Tensor,
+    neurons_offered: usize,
+}
+
+impl TensorTap {
+    /// Wraps a run's tap.
+    #[must_use]
+    pub fn new(tap: Tap, sampling: SamplingParams) -> Self {
+        TensorTap { tap, sampling }
+    }
+
+    /// The run: its newest verdict and its stop token.
+    #[must_use]
+    pub fn run(&self) -> &Arc<Run> {
+        self.tap.run()
+    }
+
+    /// Passes the probe through the network, without gradients, and sends what its layers give. The pass is left out
+    /// where the channel has no room. The caller's closure must put the network into evaluation mode and returns the
+    /// logits, `[rows, classes]`.
+    pub fn probe(&self, epoch: Epoch, inputs: &Tensor, forward: impl FnOnce(&Tensor, Observe<'_>) -> Tensor) {
+        let rows = length(inputs, 0);
+        let Some(frame) = self.tap.offer(epoch, rows) else { return };
+        tch::no_grad(|| {
+            let mut capture = self.capture(None);
+            let logits = forward(inputs, &mut |place, output| capture.take(place, output));
+            capture.send(frame, &logits);
+        });
+    }
+
+    /// On every `every_steps`-th training step, asks for room for some of the batch's rows. `None` on all other steps,
+    /// and where there is no room: then the step need not show anything.
+    #[must_use]
+    pub fn stream_step(&self, epoch: Epoch, step: u64, rows_in_batch: usize) -> Option<StreamStep<'_>> {
+        if !step.is_multiple_of(self.sampling.every_steps) {
+            return None;
+        }
+        let rows = rows_in_batch.min(self.sampling.rows);
+        let frame = self.tap.offer(epoch, rows)?;
+        let seed = derived_seed(self.sampling.seed, &[u64::from(epoch.0), step]);
+        let places = (rows < rows_in_batch).then(|| index(&chosen(seed, rows_in_batch, rows)));
+        Some(StreamStep { capture: self.capture(places), frame })
+    }
+
+    /// Ends an epoch and returns the newest verdict without waiting; see [`Tap::end_epoch`].
+    pub fn end_epoch(&self, epoch: Epoch, metrics: EpochMetrics) -> Arc<Standing> {
+        self.tap.end_epoch(epoch, metrics)
+    }
+
+    /// Ends an epoch and waits for its verdict; see [`Tap::end_epoch_and_await`].
+    pub fn end_epoch_and_await(&self, epoch: Epoch, metrics: EpochMetrics, patience: Duration) -> Arc<Standing> {
+        self.tap.end_epoch_and_await(epoch, metrics, patience)
+    }
+
+    fn capture(&self, rows: Option<Tensor>) -> Capture {
+        let layers = (0..self.run().declaration().layers.len()).map(|_| None).collect();
+        Capture { sampling: self.sampling.clone(), layers, rows }
+    }
+}
+
+/// One training step's activations on their way into the stream.
+pub struct StreamStep<'tap> {
+    capture: Capture,
+    frame: FrameBuilder<'tap>,
+}
+
+impl StreamStep<'_> {
+    /// Shows the output of the layer at `place` in the declaration, for the whole batch.
+    pub fn layer(&mut self, place: usize, output: &Tensor) {
+        tch::no_grad(|| self.capture.take(place, output));
+    }
+
+    /// Shows the logits, `[rows, classes]`, for the whole batch, and sends everything.
+    pub fn finish(self, logits: &Tensor) {
+        tch::no_grad(|| {
+            let logits = self.capture.of_rows(&logits.detach());
+            self.capture.send(self.frame, &logits);
+        });
+    }
+}
+
+impl Capture {
+    /// Keeps a layer's output, reduced to the chosen rows and neurons. A place that was not declared is left out, and so is an output
+    /// without a value, such as that of an empty sequence.
+    #[expect(clippy::indexing_slicing, reason = "what is no place of the layers has returned before")]
+    fn take(&mut self, place: usize, output: &Tensor) {
+        if place >= self.layers.len() || output.dim() < 2 || output.numel() == 0 {
+            return;
+        }
+        let by_row = self.reduced(place, &self.of_rows(&output.detach()));
+        let neurons_offered = length(&by_row, 1);
+        let activations = if neurons_offered > self.sampling.neurons_per_layer {
+            let seed = derived_seed(self.sampling.seed, &[place as u64]);
+            let neurons = chosen(seed, neurons_offered, self.sampling.neurons_per_layer);
+            by_row.index_select(1, &index(&neurons).to_device(by_row.device()))
+        } else {
+            by_row
+        };
+        self.layers[place] = Some(Captured { activations, neurons_offered });
+    }
+
+    fn of_rows(&self, output: &Tensor) -> Tensor {
+        match &self.rows {
+            Some(rows) => output.index_select(0, &rows.to_device(output.device())),
+            None => output.shallow_clone(),
+        }
+    }
+
+    /// `[rows, neurons]` of whatever a layer gives out.
+    fn reduced(&self, place: usize, output: &Tensor) -> Tensor {
+        let by_position = match output.dim() {
+            2 => return output.shallow_clone(),
+            3 => output.shallow_clone(),
+            _ => output.flatten(2, -1).transpose(1, 2),
+        };
+        match self.sampling.reduce {
+            Reduce::Mean => by_position.mean_dim(1, false, None::<Kind>),
+            Reduce::Max => by_position.amax(1, false),
+            Reduce::Last => by_position.select(1, -1),
+            Reduce::Sample => {
+                // One position a row, so that rows stay aligned with those of the other layers.
+                let (rows, positions, neurons) = (length(&by_position, 0), length(&by_position, 1), length(&by_position, 2));
+                let seed = |row: usize| derived_seed(self.sampling.seed, &[place as u64, row as u64]);
+                let of_row: Vec<usize> = (0..rows).flat_map(|row| chosen(seed(row), positions, 1)).collect();
+                let of_row = index(&of_row).to_device(by_position.device());
+                let width = neurons as i64;
+                by_position.gather(1, &of_row.view([-1, 1, 1]).expand([-1, 1, width], false), false).squeeze_dim(1)
+            }
+        }
+    }
+
+    /// Claims the room for everything at once, then copies.
+    fn send(self, frame: FrameBuilder<'_>, logits: &Tensor) {
+        let bytes: usize = self.layers.iter().flatten().map(|captured| captured.activations.numel() * size_of::<f32>()).sum();
+        let Some(mut frame) = frame.claim_bytes(bytes as u64) else { return };
+        for (place, captured) in self.layers.into_iter().enumerate() {
+            let Some(Captured { activations, neurons_offered }) = captured else { continue };
+            let neurons = length(&activations, 1);
+            frame.layer(place, LayerActivations { neurons, neurons_offered, values: floats(&activations) });
+        }
+        if logits.dim() == 2 {
+            frame.predictions(classes(&logits.argmax(1, false)));
+        }
+        frame.send();
+    }
+}
+
+fn length(tensor: &Tensor, dimension: usize) -> usize {
+    tensor.size().get(dimension).and_then(|length| usize::try_from(*length).ok()).unwrap_or(0)
+}
+
+fn index(places: &[usize]) -> Tensor {
+    let places: Vec<i64> = places.iter().map(|place| *place as i64).collect();
+    Tensor::from_slice(&places)
+}
+
+/// The tensor's numbers, row by row.
+fn floats(tensor: &Tensor) -> Vec<f32> {
+    let on_host = tensor.to_device(tch::Device::Cpu).to_kind(Kind::Float).contiguous();
+    let mut values = vec![0.0; on_host.numel()];
+    on_host.copy_data(&mut values, on_host.numel());
+    values
+}
+
+fn classes(tensor: &Tensor) -> Vec<i64> {
+    let on_host = tensor.to_device(tch::Device::Cpu).to_kind(Kind::Int64).contiguous();
+    let mut values = vec![0; on_host.numel()];
+    on_host.copy_data(&mut values, on_host.numel());
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    #[test]
+    fn an_output_without_a_value_is_left_out_however_positions_are_reduced() {
+        for reduce in [Reduce::Mean, Reduce::Max, Reduce::Last, Reduce::Sample] {
+            let sampling = SamplingParams { rows: 4, every_steps: 1, neurons_per_layer: 8, reduce, seed: 1 };
+            let mut capture = Capture { sampling, layers: vec![None, None], rows: None };
+            capture.take(0, &Tensor::zeros([4, 0, 3], (Kind::Float, Device::Cpu)));
+            capture.take(1, &Tensor::zeros([4, 5, 3], (Kind::Float, Device::Cpu)));
+            assert!(capture.layers[0].is_none(), "{reduce:?}");
+            let kept = capture.layers[1].as_ref().expect("it has values");
+            assert_eq!(kept.activations.size(), [4, 3], "{reduce:?}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The command line of `rotewatch-trainer`: `rotewatch train` and `rotewatch experiment` pass their flags here.
+
+mod args;
+mod experiment;
+mod train;
+
+use clap::{Parser, Subcommand};
+use rotewatch::cli::exit::{Exit, Failure};
+
+/// The built-in trainer of rotewatch.
+#[derive(Debug, Parser)]
+#[command(name = "rotewatch", bin_name = "rotewatch", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a small network under observation: rendered digits, or your copy of MNIST.
+    Train(Box<args::TrainArgs>),
+    /// Train a grid of networks and judge the alarm on them: tables, pictures, files for programs.
+    Experiment(experiment::ExperimentArgs),
+}
+
+/// Runs the command that was asked for.
+#[must_use]
+pub fn run(cli: Cli) -> Exit {
+    let ended = match cli.command {
+        Command::Train(args) => train::run(&args),
+        Command::Experiment(args) => experiment::run(&args),
+    };
+    ended.unwrap_or_else(Failure::report)
+}

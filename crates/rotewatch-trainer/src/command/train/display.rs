@@ -1,0 +1,148 @@
+//! What a person sees of a training: a progress bar on a terminal, plain lines elsewhere, nothing beside the JSON.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::super::args::TrainArgs;
+use super::line::EpochLine;
+use super::summary::Summary;
+use rotewatch_core::vocabulary::identity::RunName;
+use rotewatch_core::vocabulary::verdict::Alarm;
+
+/// Columns of a paragraph.
+const PARAGRAPH_WIDTH: usize = 100;
+
+/// Where people look.
+pub(super) struct Display {
+    json: bool,
+    epochs: u32,
+    bar: ProgressBar,
+}
+
+impl Display {
+    /// A bar where stderr is a terminal; lines on stdout unless that is taken by the JSON.
+    pub(super) fn new(json: bool, epochs: u32) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(u64::from(epochs)), ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("epoch {pos}/{len} {bar:20} {wide_msg} {eta}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Display { json, epochs, bar }
+    }
+
+    /// A writer for log lines that leaves the bar in order.
+    pub(super) fn log_writer(&self) -> impl Fn() -> AboveTheBar + Send + Sync + 'static {
+        let bar = self.bar.clone();
+        move || AboveTheBar(bar.clone())
+    }
+
+    /// Says what is about to be trained, and where it can be watched.
+    pub(super) fn begin(&self, args: &TrainArgs, watched: Option<(&RunName, Option<SocketAddr>)>) {
+        let noise =
+            if args.label_noise > 0.0 { format!(", {:.0} % label noise", 100.0 * args.label_noise) } else { String::new() };
+        let spurious = args
+            .spurious
+            .map(|share| format!(", a colour that agrees with {:.0} % of the labels", 100.0 * share))
+            .unwrap_or_default();
+        let what = format!("{} on {} examples of {}{noise}{spurious}, seed {}", args.model, args.examples, args.task, args.seed);
+        match watched {
+            Some((run, Some(address))) => self.line(&format!("run {run}: {what}; watched at http://{address}/")),
+            Some((run, None)) => self.line(&format!("run {run}: {what}; watched")),
+            None => self.line(&format!("{what}; not watched")),
+        }
+        // Stdout is the JSON's, and where there is no bar nothing above would say which port was taken.
+        if self.json
+            && self.bar.is_hidden()
+            && let Some((_, Some(address))) = watched
+        {
+            eprintln!("watched at http://{address}/");
+        }
+    }
+
+    /// Shows an epoch.
+    pub(super) fn epoch(&self, line: &EpochLine) {
+        self.bar.set_position(u64::from(line.epoch.0));
+        self.bar.set_message(line.columns());
+        if self.bar.is_hidden() {
+            let width = self.epochs.to_string().len();
+            self.line(&format!("epoch {:>width$}/{}  {}", line.epoch.0, self.epochs, line.columns()));
+        }
+    }
+
+    /// Explains an alarm.
+    pub(super) fn alarm(&self, alarm: &Alarm) {
+        let finding = &alarm.finding;
+        let layers = finding.layers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        self.line("");
+        self.line(&format!(
+            "ALARM at epoch {}: {} since epoch {}, layer {layers}",
+            alarm.alarm_epoch,
+            finding.kind.in_words(),
+            finding.onset_epoch
+        ));
+        self.paragraph("  why:        ", &finding.why);
+        self.paragraph("  what to do: ", &finding.remedy);
+        self.line("");
+    }
+
+    /// Sums up; with `--json` this is the document.
+    pub(super) fn end(&self, summary: &Summary) {
+        self.bar.finish_and_clear();
+        if self.json {
+            print_line(&summary.to_json());
+        } else {
+            for line in summary.to_lines() {
+                print_line(&line);
+            }
+        }
+    }
+
+    /// Says that the process stays.
+    pub(super) fn keeps_serving(&self, address: SocketAddr) {
+        self.line(&format!("serving http://{address}/ and http://{address}/metrics until Ctrl-C"));
+    }
+
+    /// Text behind a label, broken between words so that it stays readable on a terminal of 100 columns.
+    fn paragraph(&self, label: &str, text: &str) {
+        let mut line = label.to_owned();
+        for word in text.split(' ') {
+            if line.len() + 1 + word.len() > PARAGRAPH_WIDTH {
+                self.line(&line);
+                line = " ".repeat(label.len());
+            }
+            if line.len() > label.len() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        self.line(&line);
+    }
+
+    /// A line for people; none beside the JSON, but above the bar if there is one.
+    fn line(&self, text: &str) {
+        if !self.json {
+            self.bar.suspend(|| print_line(text));
+        } else if !self.bar.is_hidden() {
+            self.bar.println(text);
+        }
+    }
+}
+
+/// Prints to stdout. A reader that has gone away is no reason to end a training.
+fn print_line(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+}
+
+/// Writes to stderr while the bar steps aside.
+pub(super) struct AboveTheBar(ProgressBar);
+
+impl Write for AboveTheBar {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0.suspend(|| io::stderr().write(text))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}

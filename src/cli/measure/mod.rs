@@ -1,0 +1,168 @@
+//! `rotewatch measure`: the measures on files of activations.
+
+mod document;
+mod figures;
+mod reference;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+
+use super::choice::choice;
+use super::exit::{Exit, Failure};
+use super::tensors::{contents, select};
+use crate::activations::{Tensor, file};
+use figures::{Choices, TensorFigures};
+use reference::Reference;
+use rotewatch_info::kernels::Kernel;
+use rotewatch_info::measures::KnnParams;
+use rotewatch_info::measures::params::MeasureParams;
+use rotewatch_info::measures::{BinEdges, Binning};
+
+/// Rows on which the shuffle null of the table is estimated come from this seed.
+const SEED: u64 = 0;
+
+/// The tensor that `class` reads the predicted classes from.
+const PREDICTIONS: &str = "predictions";
+
+/// The flags of `rotewatch measure`.
+#[derive(Debug, Args)]
+pub struct MeasureArgs {
+    /// Activations, rows x neurons: .safetensors, .npy or .npz
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Only the tensor of this name [default: every 2-d floating-point tensor]
+    #[arg(long, value_name = "NAME")]
+    tensor: Option<String>,
+    /// What to compute; may be given several times [default: entropy and mi]
+    #[arg(long = "measure", value_enum, value_name = "MEASURE")]
+    measures: Vec<Measure>,
+    /// Whose smallest and largest value lay the edges for entropy: each neuron's own, or those of all tensors measured
+    #[arg(long, value_enum, default_value_t = Scope::Neuron)]
+    scope: Scope,
+    /// Number of bins, 2 to 256 [default: 10; 100 for entropy in scope network]
+    #[arg(long, value_name = "B")]
+    bins: Option<usize>,
+    /// Where the maximum goes
+    #[arg(long, value_parser = choice::<BinEdges>(), default_value_t = BinEdges::Closed)]
+    bin_edges: BinEdges,
+    /// How the edges are laid
+    #[arg(long, value_parser = choice::<Binning>(), default_value_t = Binning::EqualWidth)]
+    binning: Binning,
+    /// Neighbours for ksg and knn-entropy, 1 to 10
+    #[arg(long, default_value_t = 3)]
+    k: usize,
+    /// Hold surprisal against the tensors of this file instead of against the tensor's own rows
+    #[arg(long, value_name = "FILE")]
+    reference: Option<PathBuf>,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Print one JSON document on one line; for several files, an array of them
+    #[arg(long)]
+    json: bool,
+    /// Write the pair matrices to this safetensors file
+    #[arg(long, value_name = "OUT.safetensors")]
+    matrix: Option<PathBuf>,
+}
+
+/// What can be computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Measure {
+    /// Plug-in entropy of each neuron
+    Entropy,
+    /// Plug-in mutual information of every pair
+    Mi,
+    /// Mutual information of every pair from nearest neighbours
+    Ksg,
+    /// Differential entropy of each neuron from nearest neighbours
+    KnnEntropy,
+    /// Mutual information of each neuron with the tensor `predictions`
+    Class,
+    /// How unusual each row is: mean over neurons of -ln p of its bins
+    Surprisal,
+}
+
+/// Whose values lay the edges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Scope {
+    /// All tensors measured
+    Network,
+    /// Each neuron's own
+    Neuron,
+}
+
+/// What was measured of one file.
+#[derive(Debug)]
+struct FileFigures {
+    path: PathBuf,
+    tensors: Vec<TensorFigures>,
+    skipped: Vec<(String, String)>,
+}
+
+/// Measures every file and prints the figures.
+///
+/// # Errors
+/// Wrong choices, and files or tensors that do not fit: nothing is printed then.
+pub fn run(args: &MeasureArgs) -> Result<Exit, Failure> {
+    let kernel = Kernel::from_environment().map_err(Failure::usage)?;
+    tracing::debug!(kernel = kernel.name(), "measuring");
+    let choices = choices(args, kernel).map_err(Failure::usage)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build()?;
+    let reference = args.reference.as_deref().map(Reference::read).transpose().map_err(Failure::usage)?;
+    let mut files = Vec::with_capacity(args.files.len());
+    for path in &args.files {
+        files.push(pool.install(|| measure(path, args, reference.as_ref(), &choices)).map_err(Failure::usage)?);
+    }
+    if let Some(path) = &args.matrix {
+        document::write_matrices(path, &files)?;
+    }
+    if args.json {
+        println!("{}", document::json(&files, reference.as_ref(), &choices));
+    } else {
+        print!("{}", table::text(&files, reference.as_ref(), &choices));
+    }
+    Ok(Exit::Done)
+}
+
+fn choices(args: &MeasureArgs, kernel: Kernel) -> anyhow::Result<Choices> {
+    let asked = if args.measures.is_empty() { vec![Measure::Entropy, Measure::Mi] } else { args.measures.clone() };
+    if args.reference.is_some() && !asked.contains(&Measure::Surprisal) {
+        bail!("--reference is for surprisal alone: ask for it with --measure surprisal, or leave --reference away");
+    }
+    let network = args.scope == Scope::Network;
+    let bins = args.bins.unwrap_or(10);
+    let entropy_bins = args.bins.unwrap_or(if network { 100 } else { 10 });
+    MeasureParams::new(bins, entropy_bins, args.bin_edges, args.binning, 0, SEED)?;
+    let knn = KnnParams::new(args.k)?;
+    Ok(Choices { asked, network, bins, entropy_bins, edges: args.bin_edges, binning: args.binning, knn, seed: SEED, kernel })
+}
+
+fn measure(path: &Path, args: &MeasureArgs, reference: Option<&Reference>, choices: &Choices) -> anyhow::Result<FileFigures> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+    let tensors = file::read(path, &bytes).with_context(|| shown.to_string())?;
+    let (chosen, skipped) = select(&tensors, args.tensor.as_deref()).with_context(|| shown.to_string())?;
+    if chosen.is_empty() {
+        bail!("{shown} holds nothing to measure, which would be a 2-d floating-point tensor; it holds {}", contents(&tensors));
+    }
+    let class_asked = choices.asked.contains(&Measure::Class);
+    let predictions = class_asked.then(|| predictions(&tensors).with_context(|| shown.to_string())).transpose()?;
+    let mut tensors = figures::measure(&chosen, predictions.as_deref(), choices).with_context(|| shown.to_string())?;
+    if let Some(reference) = reference {
+        for (figures, tensor) in tensors.iter_mut().zip(&chosen) {
+            let bins = reference.bins_for(tensor, chosen.len() == 1, choices).with_context(|| shown.to_string())?;
+            figures.surprisal = Some(figures::surprisals_against(&bins, tensor, choices).with_context(|| shown.to_string())?);
+        }
+    }
+    Ok(FileFigures { path: path.to_owned(), tensors, skipped })
+}
+
+fn predictions(tensors: &[Tensor<'_>]) -> anyhow::Result<Vec<i64>> {
+    match tensors.iter().find(|tensor| tensor.name() == PREDICTIONS) {
+        Some(tensor) => Ok(tensor.classes()?),
+        None => bail!("class information needs a tensor `{PREDICTIONS}`, one integer a row; there are {}", contents(tensors)),
+    }
+}

@@ -1,0 +1,78 @@
+//! `rotewatch rank`: finished networks in order.
+
+mod document;
+mod scores;
+mod table;
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::Args;
+
+use super::against::Against;
+use super::exit::{Exit, Failure};
+use super::networks;
+use rotewatch_core::compare::{Candidate, Direction, groups};
+
+/// The flags of `rotewatch rank`.
+#[derive(Debug, Args)]
+pub struct RankArgs {
+    /// What `rotewatch train --json` printed, records of `rotewatch experiment`, activations on the same rows (.safetensors, .npy, .npz),
+    /// or runs of the history
+    #[arg(required = true, value_name = "FILE|RUN")]
+    networks: Vec<PathBuf>,
+    /// State folder whose history is read [default: the user's own, by the XDG rules]
+    #[arg(long, value_name = "DIR", env = "ROTEWATCH_STATE")]
+    state: Option<PathBuf>,
+    /// What is feared, which decides what is better [default: what the runs' verdicts say]
+    #[arg(long, value_enum, value_name = "KIND")]
+    against: Option<Against>,
+    /// Scores to hold the order against, such as accuracies: a line a network, its name and a number; higher is better
+    #[arg(long, value_name = "FILE")]
+    scores: Option<PathBuf>,
+    /// Print one JSON document on one line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Ranks every network and prints the order.
+///
+/// # Errors
+/// Files that do not fit, verdicts that give no direction, scores of networks that are not there, and networks of which no two can be
+/// compared: nothing is printed then.
+pub fn run(args: &RankArgs) -> Result<Exit, Failure> {
+    let candidates = networks::candidates(&args.networks, args.state.as_deref()).map_err(Failure::usage)?;
+    let direction = match args.against {
+        Some(against) => Direction { claim: against.claim(), by_verdicts: false },
+        None => Direction::of_verdicts(&candidates).map_err(Failure::usage)?,
+    };
+    let names: Vec<&str> = candidates.iter().map(|candidate| candidate.name.as_str()).collect();
+    let scores = args.scores.as_deref().map(|path| scores::read(path, &names)).transpose().map_err(Failure::usage)?;
+    let groups = groups(candidates, direction.claim, &scores.unwrap_or_default());
+    if groups.iter().all(|group| group.placed.len() < 2) {
+        let alone: Vec<&Candidate> = groups.iter().flat_map(|group| &group.placed).map(|placed| &placed.candidate).collect();
+        return Err(Failure::usage(nothing_to_compare(&alone)));
+    }
+    if args.json {
+        println!("{}", document::json(direction, &groups));
+    } else {
+        print!("{}", table::text(direction, &groups));
+    }
+    Ok(Exit::Done)
+}
+
+fn nothing_to_compare(alone: &[&Candidate]) -> anyhow::Error {
+    match alone {
+        [one, other, ..] => {
+            let reason = one.seen.difference(&other.seen).unwrap_or_default();
+            anyhow!(
+                "no two of these can be compared; {} and {} have {reason}: {}; {}",
+                one.name,
+                other.name,
+                one.seen,
+                other.seen
+            )
+        }
+        _ => anyhow!("one network alone has no order: give two or more"),
+    }
+}

@@ -1,0 +1,368 @@
+//! Reading the history: on a connection of its own, beside whoever writes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, Row, params};
+use serde_json::{Map, Value};
+
+use super::blob::{PackedPairs, unpack_counts, unpack_neurons, unpack_pairs};
+use super::stored::{Epochs, StoredEpoch, StoredFinding, StoredMatrix, StoredNeurons, StoredOutcome, StoredRun};
+use super::write::{INTERRUPTED, TRAINING};
+use super::{StoreError, file, statistics};
+use rotewatch_core::detect::{Hints, LossGap};
+use rotewatch_core::intake::event::EpochMetrics;
+use rotewatch_core::intake::run::Attempt;
+use rotewatch_core::monitor::live_runs::{EpochSummary, LayerSummary};
+use rotewatch_core::record::training::{EpochRecord, TrainingDocument};
+use rotewatch_core::vocabulary::identity::{LayerName, RunName};
+use rotewatch_core::vocabulary::units::Epoch;
+use rotewatch_core::vocabulary::verdict::Verdict;
+use rotewatch_info::measures::pairwise::pair_count;
+use rotewatch_info::measures::{Density, PairMatrix};
+
+/// Where a history is read; nothing is held open between two readings.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    path: PathBuf,
+}
+
+impl Reader {
+    /// Reads the history of a state folder.
+    #[must_use]
+    pub fn of(state: &Path) -> Self {
+        Reader { path: state.join(file::FILE) }
+    }
+
+    /// The history as it stands now; `None` where there is none.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn snapshot(&self) -> Result<Option<Snapshot>, StoreError> {
+        let Some((connection, schema)) = file::open_to_read(&self.path)? else { return Ok(None) };
+        // One transaction: what is read hangs together.
+        connection.execute_batch("BEGIN").map_err(StoreError::sql(&self.path))?;
+        Ok(Some(Snapshot { connection, path: self.path.clone(), run_columns: run_columns(schema) }))
+    }
+}
+
+/// The history at one moment.
+#[derive(Debug)]
+pub struct Snapshot {
+    connection: Connection,
+    path: PathBuf,
+    /// See [`run_columns`].
+    run_columns: String,
+}
+
+/// What is read of a run: who reads brings no file up to date, so an older one lacks what came later.
+fn run_columns(schema: u32) -> String {
+    let probe = if schema < 2 { "NULL" } else { "probe" };
+    format!(
+        "id, name, attempt, framework, mode, layers, declared_at, status, finished_at, stop_reason, updated_at, newest_epoch, epochs, \
+         standing, is_baseline, {probe}"
+    )
+}
+
+/// The rows of [`which_of`], the newest first.
+const WHICH: &str = "WHERE run_id = ?1 AND epoch > ?2 AND epoch < ?3 ORDER BY epoch DESC LIMIT ?4";
+
+fn which_of(run: &StoredRun, which: Epochs) -> [i64; 4] {
+    let after = which.after.map_or(-1, |after| i64::from(after.0));
+    let before = which.before.map_or(i64::MAX, |before| i64::from(before.0));
+    [run.id, after, before, which.most as i64]
+}
+
+impl Snapshot {
+    /// The newest attempt of each run, those declared last first, at most `most`.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn runs(&self, most: usize) -> Result<Vec<StoredRun>, StoreError> {
+        let newest = format!(
+            "SELECT {} FROM runs WHERE id IN (SELECT max(id) FROM runs GROUP BY name) ORDER BY id DESC LIMIT ?",
+            self.run_columns
+        );
+        self.all(&newest, params![most as i64], |row| self.run_of(row))
+    }
+
+    /// An attempt of a run, the newest one unless it is named; `None` where there is none.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn run(&self, name: &RunName, attempt: Option<Attempt>) -> Result<Option<StoredRun>, StoreError> {
+        let attempt = attempt.map(|attempt| attempt.to_string());
+        let found = format!(
+            "SELECT {} FROM runs WHERE name = ?1 AND (?2 IS NULL OR attempt = ?2) ORDER BY id DESC LIMIT 1",
+            self.run_columns
+        );
+        Ok(self.all(&found, params![name.as_str(), attempt], |row| self.run_of(row))?.pop())
+    }
+
+    /// Every attempt of a run, the newest first.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn attempts(&self, name: &RunName) -> Result<Vec<StoredRun>, StoreError> {
+        let all = format!("SELECT {} FROM runs WHERE name = ? ORDER BY id DESC", self.run_columns);
+        self.all(&all, params![name.as_str()], |row| self.run_of(row))
+    }
+
+    /// The run that others are compared with, if one is marked.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn baseline(&self) -> Result<Option<StoredRun>, StoreError> {
+        let marked = format!("SELECT {} FROM runs WHERE is_baseline ORDER BY id DESC LIMIT 1", self.run_columns);
+        Ok(self.all(&marked, params![], |row| self.run_of(row))?.pop())
+    }
+
+    /// Epochs of a run, in their order.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn epochs(&self, run: &StoredRun, which: Epochs) -> Result<Vec<StoredEpoch>, StoreError> {
+        let mut layers = self.layers(run, which)?;
+        let query = format!(
+            "SELECT id, epoch, end_inferred, metrics, rows, coverage, prediction_entropy_nats, verdict, label_wave_epoch, \
+             loss_gap_nats, loss_gap_lowest_nats, loss_gap_lowest_epoch, compute_seconds, made_at FROM epochs {WHICH}"
+        );
+        let mut newest = self.all(&query, which_of(run, which), |row| {
+            let gap = (self.get::<Option<f64>>(row, 9)?, self.get::<Option<f64>>(row, 10)?, self.get::<Option<u32>>(row, 11)?);
+            let loss_gap = match gap {
+                (Some(nats), Some(lowest_nats), Some(epoch)) => Some(LossGap { nats, lowest_nats, lowest_epoch: Epoch(epoch) }),
+                _ => None,
+            };
+            let compute = Duration::try_from_secs_f64(self.get(row, 12)?).map_err(|_| self.malformed("a duration"))?;
+            let (layers, reliable) = layers.remove(&self.get::<i64>(row, 0)?).unwrap_or_default().into_iter().unzip();
+            let summary = EpochSummary {
+                epoch: Epoch(self.get(row, 1)?),
+                metrics: self.metrics(&self.get::<String>(row, 3)?)?,
+                rows: self.get::<i64>(row, 4)? as usize,
+                coverage: self.get(row, 5)?,
+                prediction_entropy_nats: self.get(row, 6)?,
+                verdict: self.verdict(&self.get::<String>(row, 7)?)?,
+                hints: Hints { label_wave_epoch: self.get::<Option<u32>>(row, 8)?.map(Epoch), loss_gap },
+                compute,
+                made_at_unix_seconds: self.get(row, 13)?,
+                layers,
+            };
+            Ok(StoredEpoch { summary, end_inferred: self.get(row, 2)?, reliable })
+        })?;
+        newest.reverse();
+        Ok(newest)
+    }
+
+    /// The layers of a run's epochs and whether each had enough rows, by the epoch's id, in forward order.
+    fn layers(&self, run: &StoredRun, which: Epochs) -> Result<BTreeMap<i64, Vec<(LayerSummary, bool)>>, StoreError> {
+        let query = format!(
+            "SELECT epoch_id, place, neurons_offered, reliable, density_from_nats, density_to_nats, density_counts, {} \
+             FROM layer_statistics WHERE epoch_id IN (SELECT id FROM epochs {WHICH}) ORDER BY epoch_id, place",
+            statistics::columns()
+        );
+        let rows = self.all(&query, which_of(run, which), |row| {
+            let mut values = [None; statistics::COLUMNS];
+            for (place, value) in values.iter_mut().enumerate() {
+                *value = self.get(row, 7 + place)?;
+            }
+            let place = self.get::<i64>(row, 1)? as usize;
+            let layer = run.layers.get(place).ok_or_else(|| self.malformed("a layer's place"))?.clone();
+            let neurons = self.get::<i64>(row, 2)? as usize;
+            let (statistics, entropy_network_box) = statistics::of_values(&values).unzip();
+            let density = (self.get(row, 4)?, self.get(row, 5)?, self.get::<Option<Vec<u8>>>(row, 6)?);
+            let mutual_information_density = match density {
+                (Some(from), Some(to), Some(counts)) => {
+                    let counts = unpack_counts(&counts).ok_or_else(|| self.malformed("a density"))?;
+                    Some(Density { from, to, counts })
+                }
+                _ => None,
+            };
+            let summary = LayerSummary { layer, neurons, statistics, entropy_network_box, mutual_information_density };
+            Ok((self.get(row, 0)?, (summary, self.get(row, 3)?)))
+        })?;
+        let mut layers: BTreeMap<i64, Vec<_>> = BTreeMap::new();
+        for (epoch, layer) in rows {
+            layers.entry(epoch).or_default().push(layer);
+        }
+        Ok(layers)
+    }
+
+    /// Every alarm of a run, in the order in which they were raised.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn findings(&self, run: &StoredRun) -> Result<Vec<StoredFinding>, StoreError> {
+        let query = "SELECT alarm, score, ended_epoch FROM findings WHERE run_id = ? ORDER BY id";
+        self.all(query, params![run.id], |row| {
+            let alarm = self.object(&self.get::<String>(row, 0)?)?;
+            Ok(StoredFinding { alarm, score: self.get(row, 1)?, ended_epoch: self.get::<Option<u32>>(row, 2)?.map(Epoch) })
+        })
+    }
+
+    /// What came of telling hooks of a run's alarms, in the order in which it came.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn hook_outcomes(&self, run: &StoredRun) -> Result<Vec<StoredOutcome>, StoreError> {
+        let query = "SELECT hook, kind, onset_epoch, alarm_epoch, tries, result, detail, at FROM hook_outcomes WHERE run_id = ? \
+                     ORDER BY id";
+        self.all(query, params![run.id], |row| {
+            Ok(StoredOutcome {
+                hook: self.get(row, 0)?,
+                kind: self.get(row, 1)?,
+                onset_epoch: Epoch(self.get(row, 2)?),
+                alarm_epoch: Epoch(self.get(row, 3)?),
+                tries: self.get(row, 4)?,
+                result: self.get(row, 5)?,
+                detail: self.get(row, 6)?,
+                at: self.get(row, 7)?,
+            })
+        })
+    }
+
+    /// A layer's neurons after an epoch; `None` where they are not kept.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn neurons(&self, run: &StoredRun, layer: &LayerName, epoch: Epoch) -> Result<Option<StoredNeurons>, StoreError> {
+        let Some(place) = place_of(run, layer) else { return Ok(None) };
+        let query = "SELECT entropy_network_nats, entropy_neuron_nats, class_information_nats FROM neurons \
+                     JOIN epochs ON epochs.id = epoch_id WHERE run_id = ? AND epoch = ? AND place = ?";
+        let unpack = |bytes: Vec<u8>| unpack_neurons(&bytes).ok_or_else(|| self.malformed("the values of a layer's neurons"));
+        let found = self.all(query, params![run.id, epoch.0, place], |row| {
+            Ok(StoredNeurons {
+                entropy_network_nats: unpack(self.get(row, 0)?)?,
+                entropy_neuron_nats: unpack(self.get(row, 1)?)?,
+                class_information_nats: self.get::<Option<Vec<u8>>>(row, 2)?.map(unpack).transpose()?,
+            })
+        })?;
+        Ok(found.into_iter().next())
+    }
+
+    /// The epochs whose pair matrices are kept, in their order.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn matrix_epochs(&self, run: &StoredRun) -> Result<Vec<Epoch>, StoreError> {
+        let query = "SELECT epoch FROM epochs WHERE run_id = ? AND EXISTS (SELECT 1 FROM pair_matrices WHERE epoch_id = epochs.id) \
+                     ORDER BY epoch";
+        self.all(query, params![run.id], |row| Ok(Epoch(self.get(row, 0)?)))
+    }
+
+    /// A layer's pair matrix, of the newest epoch that has one unless an epoch is named; `None` where it is not kept.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn matrix(&self, run: &StoredRun, layer: &LayerName, epoch: Option<Epoch>) -> Result<Option<StoredMatrix>, StoreError> {
+        let Some(place) = place_of(run, layer) else { return Ok(None) };
+        let query = "SELECT epoch, pair_matrices.neurons, largest_nats, pairs, entropy_neuron_nats FROM pair_matrices \
+                     JOIN epochs ON epochs.id = pair_matrices.epoch_id \
+                     JOIN neurons ON neurons.epoch_id = epochs.id AND neurons.place = pair_matrices.place \
+                     WHERE run_id = ?1 AND pair_matrices.place = ?2 AND (?3 IS NULL OR epoch = ?3) ORDER BY epoch DESC LIMIT 1";
+        let found = self.all(query, params![run.id, place, epoch.map(|epoch| epoch.0)], |row| {
+            let malformed = || self.malformed("a layer's pair matrix");
+            let neurons = usize::try_from(self.get::<i64>(row, 1)?).map_err(|_| malformed())?;
+            let entropy_neuron_nats = unpack_neurons(&self.get::<Vec<u8>>(row, 4)?).filter(|all| all.len() == neurons);
+            let packed = PackedPairs { largest: self.get(row, 2)?, bytes: self.get(row, 3)? };
+            let entropy_neuron_nats = entropy_neuron_nats.ok_or_else(malformed)?;
+            let pairs = unpack_pairs(&packed, pair_count(neurons)).ok_or_else(malformed)?;
+            Ok(StoredMatrix {
+                epoch: Epoch(self.get(row, 0)?),
+                pairs: PairMatrix::from_condensed(neurons, pairs),
+                entropy_neuron_nats,
+            })
+        })?;
+        Ok(found.into_iter().next())
+    }
+
+    /// A run as the document of a training, for whoever compares others with it.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn training(&self, run: &StoredRun) -> Result<TrainingDocument, StoreError> {
+        let epochs = self.epochs(run, Epochs::ALL)?.iter().map(|epoch| EpochRecord::from(&epoch.summary)).collect();
+        let kind = run.standing.get("kind").and_then(Value::as_str).map(str::to_owned);
+        Ok(TrainingDocument { run: Some(run.name.to_string()), kind, probe: run.probe.clone(), epochs, final_layers: None })
+    }
+
+    fn run_of(&self, row: &Row<'_>) -> Result<StoredRun, StoreError> {
+        let status: String = self.get(row, 7)?;
+        let layers: Vec<String> =
+            serde_json::from_str(&self.get::<String>(row, 5)?).map_err(|_| self.malformed("a run's layers"))?;
+        let standing = self.get::<Option<String>>(row, 13)?.map(|standing| self.object(&standing)).transpose()?;
+        Ok(StoredRun {
+            id: self.get(row, 0)?,
+            name: self.parsed(row, 1)?,
+            attempt: self.parsed(row, 2)?,
+            framework: self.get(row, 3)?,
+            mode: self.parsed(row, 4)?,
+            layers: layers
+                .iter()
+                .map(|name| name.parse())
+                .collect::<Result<_, _>>()
+                .map_err(|_| self.malformed("a layer's name"))?,
+            declared_at: self.get(row, 6)?,
+            is_interrupted: status == INTERRUPTED,
+            ending: if matches!(status.as_str(), TRAINING | INTERRUPTED) { None } else { Some(self.parsed(row, 7)?) },
+            finished_at: self.get(row, 8)?,
+            stop_reason: self.get(row, 9)?,
+            updated_at: self.get(row, 10)?,
+            newest_epoch: self.get::<Option<u32>>(row, 11)?.map(Epoch),
+            epochs: self.get::<i64>(row, 12)? as u64,
+            standing: standing.unwrap_or_default(),
+            is_baseline: self.get(row, 14)?,
+            probe: self.get(row, 15)?,
+        })
+    }
+
+    fn metrics(&self, text: &str) -> Result<EpochMetrics, StoreError> {
+        let values: BTreeMap<String, Option<f64>> =
+            serde_json::from_str(text).map_err(|_| self.malformed("an epoch's metrics"))?;
+        let values = values.iter().map(|(name, value)| (name.as_str(), value.unwrap_or(f64::NAN)));
+        EpochMetrics::new(values).map_err(|error| self.malformed(error.to_string()))
+    }
+
+    fn verdict(&self, word: &str) -> Result<&'static str, StoreError> {
+        Verdict::ALL.into_iter().find(|known| *known == word).ok_or_else(|| self.malformed("a verdict"))
+    }
+
+    fn object(&self, text: &str) -> Result<Map<String, Value>, StoreError> {
+        serde_json::from_str(text).map_err(|_| self.malformed("a document"))
+    }
+
+    fn parsed<T: FromStr>(&self, row: &Row<'_>, column: usize) -> Result<T, StoreError> {
+        let text: String = self.get(row, column)?;
+        text.parse().map_err(|_| self.malformed(format!("{text:?} is none of what it could be")))
+    }
+
+    fn get<T: FromSql>(&self, row: &Row<'_>, column: usize) -> Result<T, StoreError> {
+        row.get(column).map_err(StoreError::sql(&self.path))
+    }
+
+    fn malformed(&self, what: impl Into<String>) -> StoreError {
+        StoreError::malformed(&self.path, what)
+    }
+
+    fn all<T>(
+        &self,
+        query: &str,
+        parameters: impl rusqlite::Params,
+        mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let sql = StoreError::sql(&self.path);
+        let mut statement = self.connection.prepare(query).map_err(&sql)?;
+        let mut rows = statement.query(parameters).map_err(&sql)?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next().map_err(&sql)? {
+            all.push(read(row)?);
+        }
+        Ok(all)
+    }
+}
+
+fn place_of(run: &StoredRun, layer: &LayerName) -> Option<i64> {
+    run.layers.iter().position(|name| name == layer).map(|place| place as i64)
+}

@@ -1,0 +1,205 @@
+//! The hooks' thread, and the handle of the one who starts and ends it.
+//!
+//! ```text
+//! an alarm comes     -> one firing for each hook that listens, unless the onset was told before
+//! a firing is due    -> one attempt; then its outcome, or a wait for the next attempt while others get their turn
+//! no feed is left    -> what is pending gets what is left of the time, then it is named and given up
+//! ```
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never};
+
+use super::feed::{HookFeed, HookSwitch, Raised, Shared};
+use super::queue::{Firing, Queue};
+use super::told::{OnsetMemory, Told};
+use super::{Attempted, HookCounts, HookOutcome, HookParams, HookResult};
+use rotewatch_core::intake::stop::Part;
+use rotewatch_core::vocabulary::clock::Stopwatch;
+
+/// Alarms that may wait for the hooks' thread.
+const ALARMS_QUEUED: usize = 64;
+/// Firings that may be pending; while there are more, alarms stay in the channel.
+const FIRINGS_PENDING: usize = 256;
+
+/// The hooks' thread, running.
+pub struct Hooks {
+    part: Part,
+    shared: Arc<Shared>,
+    switch: HookSwitch,
+}
+
+impl Hooks {
+    /// Starts the thread `rotewatch-hooks`; commands work in `state`, where that folder exists. A subscriber that is full misses
+    /// outcomes; one that is gone is forgotten. What `memory` knows to have been told is not told again.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn start(
+        params: &[HookParams],
+        state: Option<&Path>,
+        subscribers: Vec<Sender<HookOutcome>>,
+        memory: Option<Box<dyn OnsetMemory>>,
+    ) -> io::Result<(Hooks, HookFeed)> {
+        let shared = Arc::<Shared>::default();
+        let switch = HookSwitch::new(&shared, state);
+        switch.set(params);
+        let (alarms, raised) = bounded(ALARMS_QUEUED);
+        let runner = Runner { shared: Arc::clone(&shared), queue: Queue::default(), told: Told::before(memory), subscribers };
+        let part = Part::spawn("hooks", move || runner.run(raised))?;
+        Ok((Hooks { part, shared: Arc::clone(&shared), switch }, HookFeed::new(alarms, shared)))
+    }
+
+    /// What changes the hooks while the program runs; acts on the next alarm.
+    #[must_use]
+    pub fn switch(&self) -> HookSwitch {
+        self.switch.clone()
+    }
+
+    /// How often each was told, by result.
+    #[must_use]
+    pub fn counts(&self) -> Arc<HookCounts> {
+        Arc::clone(&self.shared.counts)
+    }
+
+    /// Says how long the hooks have from now on.
+    pub fn announce_end(&self, since: Stopwatch, patience: Duration) {
+        self.shared.closing.announce(since, patience);
+    }
+
+    /// What people call the thread.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.part.name()
+    }
+
+    /// Waits for the thread's end, which comes after that of the last feed, and names what it leaves undone. Returns whether it
+    /// ended.
+    #[must_use]
+    pub fn wait(self, since: Stopwatch, patience: Duration) -> bool {
+        let ended = self.part.wait(since, patience);
+        for firing in self.unfinished().iter().filter(|_| !ended) {
+            tracing::warn!("left behind: {firing}");
+        }
+        ended
+    }
+
+    /// What is not told yet, in words; alarms that the thread has not taken in are not among them.
+    #[must_use]
+    pub fn unfinished(&self) -> Vec<String> {
+        self.shared.unfinished.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What the thread owns.
+struct Runner {
+    shared: Arc<Shared>,
+    queue: Queue,
+    told: Told,
+    subscribers: Vec<Sender<HookOutcome>>,
+}
+
+impl Runner {
+    fn run(mut self, mut alarms: Receiver<Raised>) {
+        let mut fed = true;
+        loop {
+            if self.queue.len() < FIRINGS_PENDING
+                && let Ok(raised) = alarms.try_recv()
+            {
+                self.take_in(raised);
+                continue;
+            }
+            let waited = match self.queue.due_in() {
+                Some(Duration::ZERO) => {
+                    self.fire_next();
+                    continue;
+                }
+                Some(wait) if self.queue.len() >= FIRINGS_PENDING => never().recv_timeout(self.shared.closing.cap(wait)),
+                Some(wait) => alarms.recv_timeout(self.shared.closing.cap(wait)),
+                None if fed => alarms.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                None => return,
+            };
+            match waited {
+                Ok(raised) => self.take_in(raised),
+                Err(RecvTimeoutError::Disconnected) => (fed, alarms) = (false, never()),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.give_up_what_comes_too_late();
+        }
+    }
+
+    fn take_in(&mut self, raised: Raised) {
+        let Raised { notice, hooks } = raised;
+        let is_new = self.told.note(&notice.onset());
+        for hook in hooks {
+            let firing = Firing::new(hook, Arc::clone(&notice));
+            if is_new {
+                self.queue.push(firing);
+            } else {
+                self.shared.counts.count(firing.hook.name(), HookResult::Suppressed);
+                self.end(&firing, Attempted::last(HookResult::Suppressed, "this onset was told before"));
+            }
+        }
+        self.show_unfinished(None);
+    }
+
+    fn fire_next(&mut self) {
+        let Some(mut firing) = self.queue.take_first_due() else { return };
+        if self.shared.closing.left() == Some(Duration::ZERO) {
+            return self.abandon(&firing);
+        }
+        self.show_unfinished(Some(&firing));
+        let attempt = catch_unwind(AssertUnwindSafe(|| firing.hook.fire(&firing.notice, &self.shared.closing)));
+        let attempted = attempt.unwrap_or_else(|_| Attempted::last(HookResult::Panicked, "the hook's own code failed"));
+        firing.tries += 1;
+        self.shared.counts.count(firing.hook.name(), attempted.result);
+        if attempted.again && firing.may_be_repeated() {
+            firing.put_off();
+            let wait = firing.due_in().as_secs_f64();
+            tracing::warn!("{}: {}; tried again in {wait:.1} s", firing.in_words(), attempted.detail);
+            self.queue.push(firing);
+        } else {
+            self.end(&firing, attempted);
+        }
+        self.show_unfinished(None);
+    }
+
+    /// While closing: a firing that is due after the end is given up at once.
+    fn give_up_what_comes_too_late(&mut self) {
+        let Some(left) = self.shared.closing.left() else { return };
+        for firing in self.queue.take_not_due_within(left) {
+            self.abandon(&firing);
+        }
+        self.show_unfinished(None);
+    }
+
+    fn abandon(&mut self, firing: &Firing) {
+        self.shared.counts.count(firing.hook.name(), HookResult::Abandoned);
+        self.end(firing, Attempted::last(HookResult::Abandoned, "given up, since the program ends"));
+    }
+
+    fn end(&mut self, firing: &Firing, last: Attempted) {
+        match last.result {
+            HookResult::Ok => tracing::info!("{}: {}", firing.in_words(), last.detail),
+            HookResult::Suppressed => tracing::debug!("{}: {}", firing.in_words(), last.detail),
+            _ => tracing::warn!("{}: {} after {} tries: {}", firing.in_words(), last.result, firing.tries, last.detail),
+        }
+        let outcome = HookOutcome::new(firing.hook.name(), &firing.notice, firing.tries, last);
+        self.subscribers.retain(|subscriber| match subscriber.try_send(outcome.clone()) {
+            Ok(()) => true,
+            Err(refused) => refused.is_full(),
+        });
+    }
+
+    fn show_unfinished(&self, firing: Option<&Firing>) {
+        let names = firing.map(Firing::in_words).into_iter().chain(self.queue.in_words()).collect();
+        *self.shared.unfinished.lock().unwrap_or_else(PoisonError::into_inner) = names;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,330 @@
+//! The inbox: a folder into which any program puts runs as files, taken as if they had come over HTTP.
+//!
+//! ```text
+//! INBOX/RUN/run.json                    the declaration
+//! INBOX/RUN/EPOCH.SEQ.safetensors       activations
+//! INBOX/RUN/EPOCH.json                  the end of an epoch
+//! INBOX/RUN/finish.json                 the end of the run
+//! INBOX/RUN/done/...                    what was taken
+//! INBOX/RUN/quarantine/NAME             what could not be, with the reason in NAME.reason.txt
+//! ```
+//!
+//! Files are written elsewhere and renamed in, in this order, so that what has its name is whole and what comes before it is
+//! there. Nobody waits for an answer here, so a frame waits for room: a recorded run gives the verdicts that it gave live. A
+//! daemon that was restarted in the midst of a run takes what is in `done/` again first, since it has forgotten it.
+
+mod folder;
+mod names;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
+use thiserror::Error;
+
+use crate::config::file_watcher::FolderWatch;
+use crate::ingest::document::{self, DeclaredRun};
+use crate::ingest::{DOCUMENT_BYTES_MAX, Ingest, Origin, Refusal, RefusalKind};
+use folder::{DONE, FileFault};
+use names::{Entry, Part};
+use rotewatch_core::intake::run::Attempt;
+use rotewatch_core::intake::stop::Part as Thread;
+use rotewatch_core::vocabulary::identity::RunName;
+
+/// Without any notice the folders are looked at so often: some file systems give none.
+const LOOK_ANYWAY: Duration = Duration::from_secs(10);
+/// The same while something waits, or there are no notices to be had.
+const LOOK_SOON: Duration = Duration::from_secs(1);
+/// How often the end of an epoch asks again for its place.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
+
+/// The inbox cannot be used.
+#[derive(Debug, Error)]
+#[error("cannot use the inbox {path}: {reason}; name another folder with --inbox DIR")]
+pub struct InboxError {
+    path: PathBuf,
+    reason: io::Error,
+}
+
+/// The thread that takes what comes into the folder.
+#[derive(Debug)]
+pub struct Inbox {
+    /// Dropped to end the thread.
+    closing: Sender<()>,
+    thread: Thread,
+}
+
+impl Inbox {
+    /// Starts the thread. The folder is made where it is missing; files of more than `body_bytes` are not taken.
+    ///
+    /// # Errors
+    /// If the folder cannot be made or read, or the thread not started.
+    pub fn start(inbox: &Path, ingest: Arc<Ingest>, body_bytes: u64) -> Result<Self, InboxError> {
+        let failed = |reason| InboxError { path: inbox.to_owned(), reason };
+        fs::create_dir_all(inbox).and_then(|()| fs::read_dir(inbox).map(drop)).map_err(failed)?;
+        let (closing, closed) = bounded(0);
+        let reader =
+            Reader { inbox: inbox.to_owned(), ingest, body_bytes, closed, attempts: BTreeMap::new(), told: BTreeSet::new() };
+        let thread = Thread::spawn("inbox", move || reader.run()).map_err(failed)?;
+        Ok(Inbox { closing, thread })
+    }
+
+    /// Takes nothing more once the file in hand is taken. Returns the thread, to be waited for.
+    #[must_use]
+    pub fn close(self) -> Thread {
+        drop(self.closing);
+        self.thread
+    }
+}
+
+/// What the thread owns.
+struct Reader {
+    inbox: PathBuf,
+    ingest: Arc<Ingest>,
+    body_bytes: u64,
+    closed: Receiver<()>,
+    /// The attempt that each folder has declared.
+    attempts: BTreeMap<RunName, Attempt>,
+    /// What was logged already and would be again at every look.
+    told: BTreeSet<String>,
+}
+
+/// Whether the inbox takes files of this name. For `fuzz/` alone, which feeds it names of all kinds.
+#[cfg(fuzzing)]
+#[must_use]
+pub fn takes(name: &str) -> bool {
+    Entry::of(name).is_some()
+}
+
+/// Why a folder is left as it is for now.
+enum Pause {
+    /// It is worth another try soon.
+    Soon,
+    /// Until something new comes.
+    UntilNotice,
+    /// The daemon is closing.
+    Closed,
+}
+
+impl Reader {
+    fn run(mut self) {
+        // One place is enough: a notice says only that there is something to look at.
+        let (notice, notices) = bounded(1);
+        // A channel without a sender would always be ready; this one keeps it open when the watch has none to hold.
+        let _open = notice.clone();
+        let mut watch = FolderWatch::new(move || {
+            // Full: there is a notice already.
+            let _ = notice.try_send(());
+        });
+        if let Err(error) = &watch {
+            tracing::warn!("{error}; the inbox is looked at every {} s", LOOK_SOON.as_secs());
+        }
+        loop {
+            let folders = self.run_folders();
+            let watched: BTreeSet<PathBuf> = folders.iter().map(|(_, path)| path.clone()).chain([self.inbox.clone()]).collect();
+            let armed = watch.as_mut().is_ok_and(|watch| watch.keep(watched).is_ok());
+            // A folder that came before it was watched is seen by this second look.
+            let mut wait = if armed && folders == self.run_folders() { LOOK_ANYWAY } else { LOOK_SOON };
+            for (run, path) in folders {
+                match self.take_folder(&run, &path) {
+                    Pause::Soon => wait = LOOK_SOON,
+                    Pause::UntilNotice => {}
+                    Pause::Closed => return,
+                }
+            }
+            select! {
+                recv(self.closed) -> _ => return,
+                recv(notices) -> _ => {}
+                default(wait) => {}
+            }
+        }
+    }
+
+    /// The folders that may hold a run, by name.
+    fn run_folders(&mut self) -> Vec<(RunName, PathBuf)> {
+        let entries = match fs::read_dir(&self.inbox) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.tell(&format!("the inbox {} cannot be read: {error}", self.inbox.display()));
+                return Vec::new();
+            }
+        };
+        let run = |entry: io::Result<fs::DirEntry>| {
+            let entry = entry.ok()?;
+            let run: RunName = entry.file_name().to_str()?.parse().ok()?;
+            folder::is_folder(&entry.path()).then_some((run, entry.path()))
+        };
+        let mut folders: Vec<(RunName, PathBuf)> = entries.filter_map(run).collect();
+        folders.sort();
+        folders
+    }
+
+    /// Takes the files of a folder, in order, as far as possible.
+    fn take_folder(&mut self, run: &RunName, path: &Path) -> Pause {
+        let listing = match folder::listing(path) {
+            Ok(listing) => listing,
+            Err(error) => {
+                self.tell(&format!("{} cannot be read: {error}", path.display()));
+                return Pause::Soon;
+            }
+        };
+        let declares = listing.first().is_some_and(|(entry, _)| *entry == Entry::Declaration);
+        if !listing.is_empty() && !declares && !self.attempts.contains_key(run) {
+            match self.resume(run, path) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.tell(&format!("{} has no run.json yet: its files wait", path.display()));
+                    return Pause::UntilNotice;
+                }
+                Err(pause) => return pause,
+            }
+        }
+        for (entry, name) in listing {
+            let file = path.join(&name);
+            match self.take_file(run, &file, entry) {
+                Ok(()) => {
+                    if let Err(error) = folder::done(path, &name) {
+                        self.tell(&format!("{} was taken and cannot be moved: {error}", file.display()));
+                        return Pause::Soon;
+                    }
+                }
+                Err(Fault::File(FileFault::Gone)) => {}
+                Err(Fault::Pause(pause)) => return pause,
+                Err(fault) => {
+                    let reason = fault.to_string();
+                    tracing::warn!("{} cannot be taken: {reason}", file.display());
+                    if let Err(error) = folder::quarantine(path, &name, &reason) {
+                        self.tell(&format!("{} cannot be moved to quarantine: {error}", file.display()));
+                        return Pause::Soon;
+                    }
+                }
+            }
+        }
+        Pause::UntilNotice
+    }
+
+    /// Takes what an earlier process took, so that the run is where it was. Whether there was an unfinished run.
+    fn resume(&mut self, run: &RunName, path: &Path) -> Result<bool, Pause> {
+        let done = path.join(DONE);
+        let listing = if folder::is_folder(&done) { folder::listing(&done).unwrap_or_default() } else { BTreeSet::new() };
+        let has = |wanted| listing.iter().any(|(entry, _)| *entry == wanted);
+        if !has(Entry::Declaration) || has(Entry::Finish) {
+            return Ok(false);
+        }
+        tracing::info!(%run, "taking what the inbox took before, to go on from there");
+        for (entry, name) in listing {
+            match self.take_file(run, &done.join(&name), entry) {
+                Err(Fault::Pause(pause)) => {
+                    self.attempts.remove(run);
+                    return Err(pause);
+                }
+                Err(fault) => tracing::warn!("{} cannot be taken again: {fault}", done.join(&name).display()),
+                Ok(()) => {}
+            }
+        }
+        Ok(self.attempts.contains_key(run))
+    }
+
+    fn take_file(&mut self, run: &RunName, file: &Path, entry: Entry) -> Result<(), Fault> {
+        let limit = if matches!(entry, Entry::OfEpoch(_, Part::Frame(_))) { self.body_bytes } else { DOCUMENT_BYTES_MAX };
+        if !matches!(self.closed.try_recv(), Err(TryRecvError::Empty)) {
+            return Err(Fault::Pause(Pause::Closed));
+        }
+        let bytes = folder::bytes(file, limit)?;
+        let taken = match entry {
+            Entry::Declaration => self.declare(run, file, &bytes),
+            Entry::OfEpoch(epoch, Part::Frame(seq)) => {
+                self.ingest.activations(run, self.attempt(run)?, epoch, seq, &bytes).map(drop)
+            }
+            Entry::OfEpoch(epoch, Part::End) => {
+                let metrics = document::epoch_metrics(&bytes).map_err(Refusal::from)?;
+                let attempt = self.attempt(run)?;
+                loop {
+                    match self.ingest.end_epoch(run, attempt, epoch, metrics.clone()) {
+                        Err(Refusal::Behind) => self.pause_for_place()?,
+                        ended => break ended.map(drop),
+                    }
+                }
+            }
+            Entry::Finish => {
+                let ending = document::ending(&bytes).map_err(Refusal::from)?;
+                self.ingest.finish(run, self.attempt(run)?, ending).map(drop)
+            }
+        };
+        taken.map_err(|refused| self.fault_of(run, refused))
+    }
+
+    fn declare(&mut self, run: &RunName, file: &Path, bytes: &[u8]) -> Result<(), Refusal> {
+        let declared = DeclaredRun::read(bytes)?;
+        let attempt = declared.attempt;
+        self.ingest.declare(run.clone(), declared, Origin::Inbox)?;
+        let before = self.attempts.insert(run.clone(), attempt);
+        // Those of an attempt before this one; what is taken again lies there itself.
+        let folder = file.parent().filter(|folder| !folder.ends_with(DONE) && before != Some(attempt));
+        if let Some(Err(error)) = folder.map(folder::set_done_aside) {
+            self.tell(&format!("the files of the attempt before this one of {run} cannot be set aside: {error}"));
+        }
+        Ok(())
+    }
+
+    fn attempt(&self, run: &RunName) -> Result<Attempt, Fault> {
+        // A folder whose declaration was bad: its files wait for a better one.
+        self.attempts.get(run).copied().ok_or(Fault::Pause(Pause::UntilNotice))
+    }
+
+    fn pause_for_place(&self) -> Result<(), Fault> {
+        select! {
+            recv(self.closed) -> _ => Err(Fault::Pause(Pause::Closed)),
+            default(ASK_AGAIN) => Ok(()),
+        }
+    }
+
+    /// What a refusal means for a file.
+    fn fault_of(&mut self, run: &RunName, refused: Refusal) -> Fault {
+        match refused.kind() {
+            RefusalKind::Closing => Fault::Pause(Pause::Closed),
+            // Retired for its silence: the next look begins with what was taken before.
+            RefusalKind::NotDeclared => {
+                self.attempts.remove(run);
+                Fault::Pause(Pause::Soon)
+            }
+            RefusalKind::Later | RefusalKind::Failed => {
+                self.tell(&format!("the inbox waits: {refused}"));
+                Fault::Pause(Pause::Soon)
+            }
+            RefusalKind::Conflict if matches!(refused, Refusal::Alive { .. } | Refusal::Name(_)) => {
+                self.tell(&format!("the inbox waits: {refused}"));
+                Fault::Pause(Pause::Soon)
+            }
+            RefusalKind::Conflict | RefusalKind::TooLarge | RefusalKind::Wrong => Fault::Refused(refused),
+        }
+    }
+
+    /// Logs what was not logged before.
+    fn tell(&mut self, what: &str) {
+        if self.told.insert(what.to_owned()) {
+            tracing::warn!("{what}");
+        }
+    }
+}
+
+/// Why a file is not taken.
+#[derive(Debug, Error)]
+enum Fault {
+    #[error(transparent)]
+    File(#[from] FileFault),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("not now")]
+    Pause(Pause),
+}
+
+impl std::fmt::Debug for Pause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pause")
+    }
+}
