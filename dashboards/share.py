@@ -1,4 +1,4 @@
-"""Writes the dashboards as others import them: Grafana then asks which data source is meant, and no variable is needed.
+"""Writes the dashboards for import: Grafana asks for the data source, so they need no variable for it.
 
     python3 dashboards/share.py FOLDER
 """
@@ -11,7 +11,7 @@ INPUT = "DS_PROMETHEUS"
 
 
 def shared(dashboard: dict) -> dict:
-    """The same dashboard with its data source as a question."""
+    """Returns the dashboard with its data source as an input of the import."""
     text = json.dumps(dashboard).replace("?${datasource:queryparam}&", "?").replace("${datasource}", "${" + INPUT + "}")
     dashboard = json.loads(text)
     variables = dashboard["templating"]["list"]
@@ -38,7 +38,7 @@ def shared(dashboard: dict) -> dict:
 
 
 def main() -> None:
-    """Writes every dashboard that lies beside this file."""
+    """Writes every dashboard in this folder."""
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     folder = Path(sys.argv[1])

@@ -1,10 +1,10 @@
-"""What watching costs a training: pairs of runs from one seed, with and without, in turn; the median of the ratios.
+"""Measures what watching costs a training: alternating runs from one seed, with and without; median of the ratios.
 
     python benches/overhead.py --pairs 9        needs ROTEWATCH_BINARY, or rotewatch in PATH
 
-The trainings are those of the record: MLPs of three hidden layers on 14 x 14 inputs in batches of 128, Adam, one
-thread. The time of a run is that of its median epoch from one end to the next, so that what else the machine does now
-and then does not count; the daemon runs beside it and shares the machine. Losses have to be the same.
+Trains MLPs of three hidden layers on 14 x 14 inputs in batches of 128, with Adam and one thread, as in the record. The
+time of a run is that of its median epoch, end included, so that occasional load on the machine does not count. The
+daemon runs on the same machine. The losses of both runs must be equal.
 """
 
 import argparse
@@ -27,7 +27,7 @@ BATCH, SIDE = 128, 14
 
 @dataclass(frozen=True)
 class Training:
-    """What is trained, and on how many examples it is probed."""
+    """The size of a training and of its probe."""
 
     width: int
     examples: int
@@ -35,13 +35,13 @@ class Training:
     epochs: int
 
     def seconds_and_losses(self, clock: Callable[[], float], options: dict[str, Any]) -> tuple[float, list[float]]:
-        """The time of the median epoch, and the last loss of each."""
+        """Returns the time of the median epoch, and the last loss of each epoch."""
         torch.manual_seed(0)
         widths = [SIDE * SIDE, self.width, self.width, self.width]
         hidden = [layer for a, b in itertools.pairwise(widths) for layer in (nn.Linear(a, b), nn.ReLU())]
         model = nn.Sequential(*hidden, nn.Linear(self.width, 10))
         inputs, labels = torch.rand(self.examples, SIDE * SIDE), torch.randint(10, (self.examples,))
-        # One batch, or batches as a loader gives them.
+        # One batch, or several as from a loader.
         options = dict(options)
         batches = torch.rand(self.probe_rows, SIDE * SIDE).split(options.pop("batch", self.probe_rows))
         if options.get("probe"):
@@ -70,15 +70,17 @@ class Training:
 
 
 def main() -> None:
-    """Prints one line a training and way of watching it."""
+    """Prints one line for each training and way of watching it."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--pairs", type=int, default=9)
     arguments.add_argument(
-        "--epochs", type=int, default=15, help="of each run; fewer, and more pairs, where the machine is moody"
+        "--epochs", type=int, default=15, help="epochs of each run; on a noisy machine use fewer epochs and more pairs"
     )
-    arguments.add_argument("--only", default="", help="the lines that contain this text")
-    arguments.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu: of this process alone")
-    arguments.add_argument("--sink", action="store_true", help="instead of a daemon, a server that computes nothing")
+    arguments.add_argument("--only", default="", help="measure only the lines that contain this text")
+    arguments.add_argument(
+        "--clock", choices=["wall", "cpu"], default="wall", help="cpu counts the time of this process only"
+    )
+    arguments.add_argument("--sink", action="store_true", help="use a server that computes nothing instead of a daemon")
     options = arguments.parse_args()
     clock = time.perf_counter if options.clock == "wall" else time.process_time
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""A server that takes what a client sends and computes nothing: what the overhead is without a daemon's work."""
+"""A server that accepts everything and computes nothing, to measure the client's overhead without a daemon's work."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ _LEARNING = {"run": "overhead", "committed_epoch": None, "verdict": "learning", 
 
 @contextlib.contextmanager
 def sink() -> Iterator[str]:
-    """Serves in a process of its own; gives its address."""
+    """Serves in a separate process; yields its address."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         process = multiprocessing.Process(target=_serve, args=(listener,), daemon=True)
         process.start()
@@ -25,7 +25,7 @@ def sink() -> Iterator[str]:
 
 
 def _serve(listener: socket.socket) -> None:
-    # Whoever interrupts the benchmark ends this process as well.
+    # The benchmark ends this process itself when it is interrupted.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         connection, _ = listener.accept()

@@ -1,6 +1,6 @@
-"""Seven-segment digits, rendered here: shifted, of varying brightness, noisy; with a share of wrong labels.
+"""Renders noisy seven-segment digits, shifted and of varying brightness, with a share of wrong labels.
 
-A network first learns what the digits have in common, then the wrong labels by heart. NumPy alone, seeded.
+A network first learns what the digits have in common, then memorizes the wrong labels. Uses NumPy only; seeded.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ _SEGMENTS = [
     "1111111",
     "1111011",
 ]
-# Each segment's rows and columns on a field of 9 x 5.
+# Rows and columns of each segment on a grid of 9 x 5.
 _PLACES = [
     (slice(0, 1), slice(0, 5)),
     (slice(0, 5), slice(0, 1)),
@@ -34,9 +34,9 @@ _PLACES = [
 
 
 def noisy_digits(examples: int, *, label_noise: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images ``[examples, 10, 10]`` in float32 and labels ``[examples]`` in int64.
+    """Returns images ``[examples, 10, 10]`` in float32 and labels ``[examples]`` in int64.
 
-    Of the labels a share of ``label_noise`` is drawn anew from all ten classes.
+    A share ``label_noise`` of the labels is redrawn from all ten classes.
     """
     rng = np.random.default_rng(seed)
     digits = rng.integers(CLASSES, size=examples)

@@ -1,4 +1,4 @@
-"""The whole protocol without PyTorch: what a JAX or C++ program would do. Needs a daemon: rotewatch serve."""
+"""Speaks the whole protocol without PyTorch, as a JAX or C++ program would. Needs a daemon: rotewatch serve."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def finish(status: str) -> None:
     call("POST", f"{RUN}/finish?attempt={ATTEMPT}", json.dumps({"status": status}).encode())
 
 
-# From here on a network of one's own: one hidden layer, stochastic gradient descent.
+# The training: one hidden layer, stochastic gradient descent.
 def main() -> None:
     rng = np.random.default_rng(0)
     images, labels = noisy_digits(2000, label_noise=0.4, seed=1)

@@ -1,8 +1,8 @@
-"""A plain PyTorch loop that ends when the network starts to learn wrong labels by heart.
+"""A plain PyTorch loop that stops when the network starts to memorize wrong labels.
 
-python plain_loop.py              with a daemon of its own (rotewatch in PATH, or ROTEWATCH_BINARY)
+python plain_loop.py              starts a private daemon (rotewatch in PATH, or ROTEWATCH_BINARY)
 python plain_loop.py --compile    the same, compiled
-ROTEWATCH_URL=http://127.0.0.1:19787 python plain_loop.py    with yours
+ROTEWATCH_URL=http://127.0.0.1:19787 python plain_loop.py    uses a running daemon
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Keras 3 on PyTorch: one callback. Needs rotewatch in PATH or ROTEWATCH_BINARY, or a daemon in ROTEWATCH_URL."""
+"""Keras 3 on PyTorch with one callback. Needs rotewatch in PATH or ROTEWATCH_BINARY, or a daemon at ROTEWATCH_URL."""
 
 import contextlib
 import os

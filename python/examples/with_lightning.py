@@ -1,4 +1,4 @@
-"""Lightning: one callback. Needs the program rotewatch in PATH or ROTEWATCH_BINARY, or a daemon in ROTEWATCH_URL."""
+"""Lightning with one callback. Needs rotewatch in PATH or ROTEWATCH_BINARY, or a daemon at ROTEWATCH_URL."""
 
 import contextlib
 import logging

@@ -1,4 +1,4 @@
-"""Hugging Face: one callback. Needs the program rotewatch in PATH or ROTEWATCH_BINARY, or a daemon in ROTEWATCH_URL."""
+"""Hugging Face with one callback. Needs rotewatch in PATH or ROTEWATCH_BINARY, or a daemon at ROTEWATCH_URL."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ from rotewatch.transformers import RotewatchCallback
 
 
 class Digits(nn.Module):
-    """Called as the Trainer calls its models: by keywords, with the labels among them."""
+    """A model for the Trainer, which passes inputs and labels as keyword arguments."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What every test has: one thread, fixed seeds, an environment without traces of anybody's daemon."""
+"""Fixtures of every test: one thread, fixed seeds, an environment without settings of a real daemon."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stub_daemon import StubDaemon
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Keras takes another backend unless told so before it is first imported, by whichever test that is.
+# Keras reads its backend at first import, which may happen in any test.
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
 
@@ -33,7 +33,7 @@ def quiet_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubDaemon]:
-    """Something that answers as a daemon would, or as it was told to."""
+    """A server that answers like a daemon, or as the test configures it."""
     with StubDaemon() as daemon:
         monkeypatch.setenv("ROTEWATCH_URL", daemon.url)
         monkeypatch.setenv("ROTEWATCH_TOKEN", "secret")
@@ -42,14 +42,14 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubDaemon]:
 
 @pytest.fixture
 def binary(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The real daemon's program; without it the test is skipped, or fails where everything is required."""
+    """The daemon's binary. Without it the test is skipped, or fails if ROTEWATCH_REQUIRE_ALL is 1."""
     candidates = [
         os.environ.get("ROTEWATCH_BINARY"),
         *(ROOT / "target" / kind / "rotewatch" for kind in ("release", "debug")),
     ]
     found = next((str(path) for path in candidates if path and shutil.which(path)), None)
     if found is None:
-        message = "the program rotewatch is needed: make build, or name it in ROTEWATCH_BINARY"
+        message = "program rotewatch not found: run `make build`, or set ROTEWATCH_BINARY"
         if os.environ.get("ROTEWATCH_REQUIRE_ALL") == "1":
             pytest.fail(message)
         pytest.skip(message)

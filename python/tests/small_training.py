@@ -1,4 +1,4 @@
-"""A training in which every source of chance has its say, to see whether the client moves any of them."""
+"""A training that uses every source of randomness, to test that the client changes none of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rotewatch import Watcher
 
 
 def network(hidden: int = 16) -> nn.Module:
-    """Batch norm, dropout and an activation function that works in place."""
+    """A network with batch norm, dropout and in-place activation functions."""
     return nn.Sequential(
         nn.Linear(8, hidden),
         nn.BatchNorm1d(hidden),
@@ -39,7 +39,7 @@ def losses(
     prepare: Callable[[nn.Module], nn.Module] = lambda model: model,
     each_epoch: Callable[[int], None] = lambda epoch: None,
 ) -> list[float]:
-    """Every step's loss, with or without somebody watching."""
+    """Returns the loss of every step, watched or not."""
     random.seed(3)
     np.random.seed(3)
     torch.manual_seed(3)

@@ -1,4 +1,4 @@
-"""A server for what a real daemon cannot be made to do: answer rubbish, drip, hang up, disappear."""
+"""A server that misbehaves in ways a real daemon does not: invalid answers, closed connections, disappearing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from safetensors.numpy import load
 
 
 class Request:
-    """A request as it arrived."""
+    """A received request."""
 
     def __init__(self, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
         parts = urlsplit(target)
@@ -50,7 +50,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 def as_json(status: int, document: Any, **headers: str) -> Answer:
-    """An answer as the daemon gives them."""
+    """A JSON answer in the format of the daemon."""
     return status, {"Content-Type": "application/json", **headers}, json.dumps(document).encode()
 
 
@@ -69,7 +69,7 @@ def verdict(epoch: int, *, stop: bool = False, **fields: Any) -> dict[str, Any]:
 
 
 class StubDaemon:
-    """Listens on a free port. ``answers`` may replace what it says; ``None`` there hangs up without a word."""
+    """Listens on a free port. ``answers`` replaces its answers; ``None`` closes the connection without an answer."""
 
     def __init__(self, port: int = 0) -> None:
         self.requests: list[Request] = []
@@ -107,7 +107,7 @@ class StubDaemon:
             daemon_threads = True
 
             def handle_error(self, request: Any, client_address: Any) -> None:
-                pass  # clients that left
+                pass  # clients that closed their connection
 
         self._server = Server(("127.0.0.1", port), Handler)
         self.port = self._server.server_address[1]
@@ -115,7 +115,7 @@ class StubDaemon:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def as_a_daemon(self, request: Request) -> Answer:
-        """What the real one would say."""
+        """Returns the answer of a real daemon."""
         run = request.path.split("/")[4]
         if request.kind == "declare":
             self._declared.add(run)
@@ -130,7 +130,7 @@ class StubDaemon:
         return as_json(200, {"run": run})
 
     def of_kind(self, kind: str) -> list[Request]:
-        """The requests so far, of one kind."""
+        """Returns the requests of one kind so far."""
         with self._arrived:
             return [request for request in self.requests if request.kind == kind]
 
@@ -143,11 +143,11 @@ class StubDaemon:
         assert arrived, f"no {kind} within {seconds} s"
 
     def forget_everything(self) -> None:
-        """What a restart does to a daemon without a history."""
+        """Forgets all runs, like a restarted daemon without a history."""
         self._declared.clear()
 
     def close(self) -> None:
-        """Disappears."""
+        """Stops the server."""
         self._server.shutdown()
         self._server.server_close()
 

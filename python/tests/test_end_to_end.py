@@ -1,4 +1,4 @@
-"""The examples as they stand, and the client against the real daemon."""
+"""Runs the examples, and the client against the real daemon."""
 
 import json
 import os
@@ -84,7 +84,7 @@ assert numpy_client.show(0, layers, predictions)["epoch"] == 0
 
 
 def by_curl(frame: Path, model, probe) -> None:
-    """As the page of the protocol says it."""
+    """Sends with curl, as docs/protocol.md shows."""
     send = """
 URL=$(cat $ROTEWATCH_STATE/url)/api/v1/runs/numpy
 AUTH="Authorization: Bearer $(cat $ROTEWATCH_STATE/token)"
@@ -127,7 +127,7 @@ def test_a_crashed_training_may_be_run_again_at_once(binary):
 
 
 def verdict_of(url: str, run: str, epoch: int, seconds: float = 60.0) -> dict:
-    """What the daemon says of a run, once it has measured that epoch."""
+    """Returns the verdict on a run, once the daemon has measured that epoch."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:

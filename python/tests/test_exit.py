@@ -1,4 +1,4 @@
-"""What happens when a script ends, one way or another."""
+"""How a run ends when its script ends."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The document of a frame is one that the format's own library reads."""
+"""The safetensors library reads the documents of frames."""
 
 import json
 
@@ -58,8 +58,8 @@ def test_what_is_not_alike_in_all_frames_is_left_out():
     assert [set(frame.layers) for frame in alike] == [{"c"}, {"c"}]
     assert all(frame.predictions is None for frame in alike)
     assert left_out == {
-        "a": "its width differs from batch to batch: [3, 4]",
-        "b": "it gave outputs for 1 of 2 batches",
+        "a": "its number of neurons differs between batches: [3, 4]",
+        "b": "it has usable outputs in 1 of 2 batches only",
     }
 
 

@@ -1,4 +1,4 @@
-"""Each adapter, with its real framework, against a server that asks for a stop after two epochs."""
+"""Each adapter with its real framework, against a stub server that requests a stop after two epochs."""
 
 import pytest
 import torch

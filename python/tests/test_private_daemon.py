@@ -10,12 +10,12 @@ def test_no_program_is_said_with_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("ROTEWATCH_BINARY", raising=False)
     with (
-        pytest.raises(FileNotFoundError, match=r"none in PATH: build it with `make build`"),
+        pytest.raises(FileNotFoundError, match=r"not in PATH; build it with `make build`"),
         rotewatch.private_daemon(),
     ):
         pass
     monkeypatch.setenv("ROTEWATCH_BINARY", str(tmp_path / "none"))
-    with pytest.raises(FileNotFoundError, match="which is no program"), rotewatch.private_daemon():
+    with pytest.raises(FileNotFoundError, match="is not an executable file"), rotewatch.private_daemon():
         pass
 
 

@@ -1,4 +1,4 @@
-"""Two gloo processes on the CPU against one process."""
+"""Compares two gloo processes on the CPU with one process."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ torch.manual_seed(0)
 model = network()
 inputs = examples()[0]
 {body}
-# Gloo aborts now and then when one process tears its groups down while the other still uses them.
+# Gloo sometimes aborts when one process destroys its groups while the other still uses them.
 dist.barrier()
 dist.destroy_process_group()
 """

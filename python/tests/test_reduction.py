@@ -61,7 +61,7 @@ def test_chosen_rows_are_those_of_the_input():
     [
         (torch.zeros(4, 3, dtype=torch.int64), "int64"),
         (torch.zeros(4), "shape [4]"),
-        (torch.zeros(8, 3), "not one row for each of the 4"),
+        (torch.zeros(8, 3), "expected one row for each of the 4"),
         ("text", "a str without a tensor"),
         (torch.zeros(4, 0, 3), "no positions"),
     ],

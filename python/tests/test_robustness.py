@@ -1,4 +1,4 @@
-"""A daemon that is absent, slow, killed, restarted, or something else altogether."""
+"""A daemon that is absent, slow, killed or restarted, or another program at its address."""
 
 import contextlib
 import socket
@@ -32,21 +32,21 @@ RUBBISH = {
     "never declared": lambda request: as_json(404, {"error": "not declared"}),
     "contested": lambda request: as_json(409, {"error": "another attempt"}),
 }
-#: What is said of each that is an answer of its kind; of the others, that they are no document.
+#: The warning for each kind of answer; kinds without an entry get NO_DOCUMENT.
 SAID = {
-    "no verdict": "the answer holds no verdict",
-    "wrong types": "layers is no list",
-    "endless": "answers at a length that no daemon does",
-    "not found": "is no rotewatch daemon that takes runs (404)",
+    "no verdict": "`stop` or `verdict` is missing or invalid",
+    "wrong types": "`layers` is not a list",
+    "endless": "sent an answer of more than 1 MiB",
+    "not found": "no `rotewatch serve` at http://127.0.0.1:",
     "broken": "out of order (500",
     "unauthorized": "who are you (401",
-    "hangs up": "cut the answer off",
+    "hangs up": "closed the connection before the answer was complete",
     "always busy": "later (429",
     "busy without reason": "no reason given (429",
-    "never declared": "a message was given up (refused): not declared (404",
+    "never declared": "message dropped (refused): not declared (404",
     "contested": "another attempt (409",
 }
-NO_DOCUMENT = "and no JSON object"
+NO_DOCUMENT = "without a JSON object"
 
 
 def watched(**options):
@@ -109,7 +109,7 @@ def test_case_32_something_that_speaks_no_http(monkeypatch, bare, caplog):
             with connection, contextlib.suppress(OSError):
                 connection.sendall(b"SSH-2.0-OpenSSH_9.9\r\n")
                 connection.shutdown(socket.SHUT_WR)
-                # To hang up on a request that is still being sent would be another kind of trouble.
+                # Closing before the request has arrived would cause another error.
                 while connection.recv(1 << 16):
                     pass
 
@@ -120,7 +120,7 @@ def test_case_32_something_that_speaks_no_http(monkeypatch, bare, caplog):
         assert losses(watched()) == bare
         listening.shutdown(socket.SHUT_RDWR)
         thread.join()
-    assert "does not speak HTTP as it should: BadStatusLine" in caplog.text
+    assert "sent an invalid HTTP answer (BadStatusLine)" in caplog.text
 
 
 def test_a_daemon_that_drips_costs_one_wait(monkeypatch, bare):
@@ -225,7 +225,7 @@ def test_a_rejected_layer_is_said(stub, caplog):
         else stub.as_a_daemon(request)
     )
     rotewatch.watch(network(), probe=examples()[0], run="r").close()
-    assert "the daemon leaves layer 0 out: had 16 neurons" in caplog.text
+    assert "the daemon rejected layer 0: had 16 neurons" in caplog.text
 
 
 def test_what_does_not_fit_the_queue_is_dropped_and_counted(stub, monkeypatch):

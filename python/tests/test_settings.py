@@ -36,7 +36,7 @@ def test_the_state_folder_follows_the_xdg_rules(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:1", "http://", "http://host:port", "http://host:99999", "file:///x"])
 def test_addresses_that_are_none(url):
-    with pytest.raises(ValueError, match="no address"):
+    with pytest.raises(ValueError, match="invalid daemon address"):
         settings.checked_url(url)
 
 

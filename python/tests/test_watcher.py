@@ -1,4 +1,4 @@
-"""What is sent, against a server that answers as a daemon does."""
+"""Checks what the client sends, against a stub server that answers like a daemon."""
 
 import logging
 import threading
@@ -142,7 +142,7 @@ def test_arguments_that_cannot_be_meant_are_errors(stub, arguments, error):
 
 
 class Odd(nn.Module):
-    """Layers that misbehave, one a kind."""
+    """Layers with one kind of misbehaviour each."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -168,10 +168,10 @@ def test_odd_layers_are_left_out_with_their_reasons(stub, caplog):
     assert set(before) == {"good", "last", "Odd", "grows", "predictions"}
     assert set(after) == set(before) - {"grows"}
     for said in (
-        "never called in the forward pass, so not watched: idle",
-        "layer counts is left out: it gives out torch.int64",
-        "layer flat is left out: its output has the shape [768]",
-        "layer grows is left out: it has 4 neurons and had 3 before",
+        "not watched because the forward pass never calls them: idle",
+        "layer counts is left out: its output is torch.int64",
+        "layer flat is left out: its output has shape [768]",
+        "layer grows is left out: it has 4 neurons, before it had 3",
     ):
         assert said in caplog.text
 
@@ -181,7 +181,7 @@ def test_a_network_without_hidden_layers_trains_on_unwatched(stub, caplog, model
     watcher = rotewatch.watch(model, probe=examples()[0], run="r")
     assert not watcher.epoch_end(train_loss=1.0).stop
     watcher.close()
-    assert "layer to watch" in caplog.text
+    assert "nothing is watched: the network has no hidden" in caplog.text
     assert not stub.requests
 
 
@@ -189,7 +189,7 @@ def test_a_probe_that_raises_is_said_and_survived(stub, caplog):
     watcher = rotewatch.watch(network(), probe=torch.randn(96, 5), run="r")
     standing = watcher.epoch_end(train_loss=1.0)
     watcher.close()
-    assert "the pass failed: RuntimeError" in caplog.text
+    assert "the forward pass failed: RuntimeError" in caplog.text
     assert not standing.answered and "RuntimeError" in (standing.problem or "")
     assert watcher.deliveries.dropped == {"pass_failed": 2}
 
@@ -241,7 +241,7 @@ def test_a_loader_that_raises_is_said_and_survived(stub, caplog):
     watcher = rotewatch.watch(network(), probe=loader(), run="r")
     assert not watcher.epoch_end().stop
     watcher.close()
-    assert "the probe cannot be read, so nothing is watched: OSError: the disk is gone" in caplog.text
+    assert "nothing is watched: cannot read the probe: OSError: the disk is gone" in caplog.text
 
 
 def test_lazy_modules_are_initialised_by_training_alone(stub, caplog):

@@ -1,4 +1,4 @@
-"""The wheel builds, holds what it should, and works in an environment of its own."""
+"""The wheel builds, contains the right files, and works in a clean environment."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ def test_the_wheel_installs_into_a_clean_environment(tmp_path):
     assert "rotewatch/py.typed" in names and all(name.startswith("rotewatch") for name in names)
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv" / "bin" / "python"
-    # PyTorch comes from the environment of the tests: 5 GB need not be copied to try a wheel.
+    # PyTorch comes from the test environment, to avoid a copy of 5 GB.
     subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel], check=True)
     script = (
         f"import sys; sys.path.append({sysconfig.get_path('purelib')!r})\n"

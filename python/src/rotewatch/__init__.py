@@ -6,34 +6,34 @@
         if watcher.epoch_end(train_loss=loss).stop:
             break
 
-The measuring is done by the rotewatch daemon; this package shows it what the hidden layers give out. After
-:func:`watch` has returned, nothing here raises into the training loop, draws from its random numbers, or makes it wait
-longer than it was told to.
+The rotewatch daemon does the measuring; this package sends it the outputs of the hidden layers. After :func:`watch` has
+returned, nothing here raises an exception into the training loop, uses its random numbers, or makes it wait longer than
+the configured limit.
 
-Map of the modules, ground first:
+The modules, lowest layer first:
 
 ==================  ====================================================================================
 ``naming``          run names, attempts, layer names, metric names
-``notices``         what people are told, each thing once
+``notices``         warnings, each logged once
 ``settings``        mode, address, token, folders: arguments, environment, files
-``standing``        what the daemon says of a run
-``batch``           what data loaders give out
-``frame``           activations of the same rows in every layer, and their bytes
-``reduction``       from whatever a layer gives out to rows x neurons
-``selection``       which modules are watched, under which names
-``isolation``       a forward pass that leaves no trace
-``capture``         hooks for the length of one pass
-``probe``           a fixed set of examples, passed through the network after each epoch
-``stream``          rows of the training batches themselves
+``standing``        the daemon's verdict on a run
+``batch``           batches of a data loader
+``frame``           activations of the same rows in every layer, and their serialization
+``reduction``       converts any layer output to rows x neurons
+``selection``       chooses the watched modules and their names
+``isolation``       a forward pass without side effects
+``capture``         hooks for one forward pass
+``probe``           a fixed set of examples that goes through the network after each epoch
+``stream``          samples rows of the training batches
 ``ranks``           several processes that train one network
-``transport``       what can become of a message; then ``http_transport`` and ``inbox_transport``
-``sender``          the thread that delivers, and its bounded queue
-``observation``     one run: passes, rows gathered, messages queued
+``transport``       how messages are sent; implemented by ``http_transport`` and ``inbox_transport``
+``sender``          the sending thread and its bounded queue
+``observation``     one run: forward passes, gathered rows, queued messages
 ``watcher``         :func:`watch` and :class:`Watcher`
-``private_daemon``  a daemon for the life of a script
+``private_daemon``  a daemon that runs as long as a script
 ==================  ====================================================================================
 
-``rotewatch.lightning``, ``rotewatch.transformers`` and ``rotewatch.keras`` are adapters; each needs its framework.
+``rotewatch.lightning``, ``rotewatch.transformers`` and ``rotewatch.keras`` are adapters; each requires its framework.
 """
 
 from .private_daemon import PrivateDaemon, private_daemon

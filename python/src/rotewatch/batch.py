@@ -1,4 +1,4 @@
-"""What a data loader gives out: nested tensors whose first dimension is the example."""
+"""Batches of a data loader: nested tensors whose first dimension is the example."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-#: Entries of a mapping that the network is not called with: a probe is unlabelled.
+#: Entries of a mapping that are not passed to the network, because a probe is unlabelled.
 _LABELS = frozenset({"labels", "label", "label_ids"})
 
 Forward = Callable[[nn.Module, Any], Any]
 
 
 def mapped(batch: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    """The same nesting with every tensor (or NumPy array) changed."""
+    """Returns the same nesting with ``change`` applied to every tensor (or NumPy array)."""
     if isinstance(batch, torch.Tensor):
         return change(batch)
     if isinstance(batch, Mapping):
@@ -32,7 +32,7 @@ def mapped(batch: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
 
 
 def tensors(batch: Any) -> Iterator[torch.Tensor]:
-    """Every tensor in there, in order."""
+    """Yields every tensor in the batch, in order."""
     if isinstance(batch, torch.Tensor):
         yield batch
     elif isinstance(batch, Mapping):
@@ -44,19 +44,19 @@ def tensors(batch: Any) -> Iterator[torch.Tensor]:
 
 
 def is_array(value: object) -> bool:
-    """Whether it is a NumPy array or something that becomes one."""
+    """Returns whether ``value`` is a NumPy array or converts to one."""
     return hasattr(value, "__array__") and hasattr(value, "shape")
 
 
 def rows_in(batch: Any) -> int:
-    """The number of examples: the first dimension of the first tensor that has one; 0 where there is none."""
+    """Returns the number of examples: the first dimension of the first tensor that has one, or 0."""
     return next((tensor.shape[0] for tensor in tensors(batch) if tensor.dim() > 0), 0)
 
 
 def inputs_of(batch: Any) -> Any:
-    """What the network is called with: the batch without its labels.
+    """Returns the batch without its labels, as the network is called with it.
 
-    Of a tuple or list the first entry; of a mapping everything but ``labels``, ``label`` and ``label_ids``.
+    For a tuple or list, the first entry; for a mapping, everything except ``labels``, ``label`` and ``label_ids``.
     """
     if isinstance(batch, Mapping):
         return {key: value for key, value in batch.items() if key not in _LABELS}
@@ -66,7 +66,7 @@ def inputs_of(batch: Any) -> Any:
 
 
 def call(network: nn.Module, inputs: Any) -> Any:
-    """The network's output: a mapping goes in by keywords, a tuple by position, a tensor as it is."""
+    """Calls the network: a mapping becomes keyword arguments, a tuple positional ones, a tensor the only argument."""
     if isinstance(inputs, Mapping):
         return network(**inputs)
     if isinstance(inputs, tuple):
@@ -75,7 +75,7 @@ def call(network: nn.Module, inputs: Any) -> Any:
 
 
 def digest(batches: list[Any]) -> str:
-    """SHA-256 over every tensor's type, shape and bytes: whether two trainings had the same probe."""
+    """Returns the SHA-256 of every tensor's type, shape and bytes; equal digests mean the same probe."""
     state = hashlib.sha256()
     for batch in batches:
         for tensor in tensors(batch):

@@ -1,4 +1,4 @@
-"""Hooks for the length of one forward pass."""
+"""Hooks that exist for one forward pass."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .reduction import UnusableOutputError, predicted_classes, rows_by_neurons, 
 
 
 class NeuronChoice:
-    """Picks the same neurons of a layer in every pass where it has more than ``at_most``."""
+    """Picks the same neurons in every pass for a layer that has more than ``at_most``."""
 
     def __init__(self, at_most: int | None, seed: int) -> None:
         self._at_most = at_most
@@ -22,7 +22,7 @@ class NeuronChoice:
         self._chosen: dict[tuple[str, int, torch.device], torch.Tensor] = {}
 
     def of(self, name: str, activations: torch.Tensor) -> torch.Tensor:
-        """Some columns of ``[rows, neurons]``, or all."""
+        """Returns the chosen columns of ``[rows, neurons]``, or all of them."""
         width = activations.shape[1]
         if self._at_most is None or width <= self._at_most:
             return activations
@@ -34,10 +34,10 @@ class NeuronChoice:
 
 
 class Capture:
-    """While it is open, keeps what the given modules give out, reduced to rows x neurons on their own device.
+    """While open, records the outputs of the given modules, reduced to rows x neurons on their own device.
 
-    A module that is called several times in a pass counts with its first call. What cannot be read is kept in
-    ``unusable`` with its reason; a hook never raises.
+    If a module is called several times in a pass, its first call is recorded. Layers whose output cannot be used are
+    listed in ``unusable`` with the reason; a hook never raises.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Capture:
         self._handles: list[RemovableHandle] = []
         self.layers: dict[str, torch.Tensor] = {}
         self.unusable: dict[str, str] = {}
-        #: The modules that were called, in this order, whatever became of their outputs.
+        #: The modules that were called, in this order, including those with unusable outputs.
         self.called: list[str] = []
 
     def __enter__(self) -> Capture:
@@ -73,13 +73,13 @@ class Capture:
         self.close()
 
     def close(self) -> None:
-        """Takes the hooks away."""
+        """Removes the hooks."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
 
     def frame(self, output: object) -> tuple[Frame, str | None]:
-        """What was kept, with the classes predicted by the network's ``output``; or why there are none of these."""
+        """Returns the recorded layers and the classes predicted in ``output``, or the reason why there are none."""
         try:
             predictions = predicted_classes(output, rows=self._rows, reduce=self._reduce)
         except UnusableOutputError as unusable:

@@ -17,34 +17,34 @@ _WIRE_NAMES = {torch.int64: "I64", torch.float32: "F32", torch.float16: "F16", t
 
 @dataclass(frozen=True)
 class Frame:
-    """Rows x neurons of every layer, row-aligned, in the order in which the layers gave their outputs."""
+    """Rows x neurons of every layer, row-aligned, in forward order of the layers."""
 
     #: Layer name to ``[rows, neurons]``; float32, float16 or bfloat16.
     layers: dict[str, torch.Tensor]
     #: The predicted class of every row, int64 ``[rows]``.
     predictions: torch.Tensor | None = None
-    #: Waits until copies from an accelerator have arrived; nothing to wait for otherwise.
+    #: Waits until copies from an accelerator have arrived; ``None`` if there is nothing to wait for.
     arrived: Callable[[], None] | None = field(default=None, compare=False)
 
     @property
     def rows(self) -> int:
-        """How many examples."""
+        """The number of examples."""
         return next((len(layer) for layer in self.layers.values()), 0)
 
     @property
     def nbytes(self) -> int:
-        """The size of the numbers."""
+        """The size of all tensors in bytes."""
         tensors = [*self.layers.values(), *([] if self.predictions is None else [self.predictions])]
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
     def without(self, names: set[str]) -> Frame:
-        """The same rows, fewer layers."""
+        """Returns the same rows without these layers."""
         return replace(self, layers={name: layer for name, layer in self.layers.items() if name not in names})
 
     def on_host(self) -> Frame:
-        """A copy in main memory that no later computation can change.
+        """Returns a copy in main memory that later computations cannot change.
 
-        From a CUDA device the copy goes through pinned memory and is only started here; ``arrived`` waits for it.
+        A copy from a CUDA device goes through pinned memory and is only started here; ``arrived`` waits for it.
         """
         events: list[torch.cuda.Event] = []
 
@@ -73,13 +73,13 @@ class Frame:
         return Frame(layers, predictions, arrived if events else None)
 
     def as_float32(self) -> Frame:
-        """The same numbers as float32, arrived: what one rank hands to another."""
+        """Returns the frame as float32 after its copies have arrived; ranks exchange frames in this form."""
         if self.arrived is not None:
             self.arrived()
         return Frame({name: layer.float() for name, layer in self.layers.items()}, self.predictions)
 
     def split(self, bytes_at_most: int) -> Iterator[Frame]:
-        """The rows in several frames, none of which is larger than ``bytes_at_most`` unless a single row is."""
+        """Splits the rows into frames of at most ``bytes_at_most`` each; one row is never split."""
         rows = self.rows
         rows_each = max(1, rows * bytes_at_most // max(1, self.nbytes))
         for start in range(0, rows, rows_each):
@@ -92,7 +92,7 @@ class Frame:
 
 
 def joined(frames: Sequence[Frame]) -> tuple[list[Frame], dict[str, str]]:
-    """Frames of one epoch that can follow one another, and the layers that had to be left out, with the reason."""
+    """Makes the frames of an epoch alike so that they can be joined; also returns the layers left out and why."""
     left_out: dict[str, str] = {}
     mixed: set[str] = set()
     names = list(dict.fromkeys(name for frame in frames for name in frame.layers))
@@ -100,9 +100,9 @@ def joined(frames: Sequence[Frame]) -> tuple[list[Frame], dict[str, str]]:
         parts = [frame.layers[name] for frame in frames if name in frame.layers]
         widths = sorted({part.shape[1] for part in parts})
         if len(parts) < len(frames):
-            left_out[name] = f"it gave outputs for {len(parts)} of {len(frames)} batches"
+            left_out[name] = f"it has usable outputs in {len(parts)} of {len(frames)} batches only"
         elif len(widths) > 1:
-            left_out[name] = f"its width differs from batch to batch: {widths}"
+            left_out[name] = f"its number of neurons differs between batches: {widths}"
         elif len({part.dtype for part in parts}) > 1:
             mixed.add(name)
     whole = all(frame.predictions is not None for frame in frames)
@@ -134,10 +134,10 @@ def packed(frames: Sequence[Frame], bytes_at_most: int) -> Iterator[list[Frame]]
 
 
 def document(frames: Sequence[Frame]) -> list[memoryview]:
-    """The safetensors document of the wire and the inbox, in pieces that share the memory of the frames.
+    """Returns the frames as one safetensors document, in pieces that share the memory of the frames.
 
-    The frames follow one another, as from :func:`joined`. The format's own library would copy every number three times
-    and hold Python's lock meanwhile.
+    The frames must be alike, as returned by :func:`joined`. The safetensors library would copy every number three
+    times and hold the interpreter lock meanwhile.
     """
     for frame in frames:
         if frame.arrived is not None:
@@ -147,7 +147,7 @@ def document(frames: Sequence[Frame]) -> list[memoryview]:
     predictions = [frame.predictions.contiguous() for frame in frames if frame.predictions is not None]
     if predictions:
         tensors[PREDICTIONS] = predictions
-    # The widest numbers first, so that all of them are aligned.
+    # Tensors with the widest numbers come first, so that all are aligned.
     placed = sorted(tensors.items(), key=lambda named: -named[1][0].element_size())
     header, end = {}, 0
     for name, parts in placed:
@@ -164,7 +164,7 @@ def document(frames: Sequence[Frame]) -> list[memoryview]:
 
 
 def _memory(tensor: torch.Tensor) -> memoryview:
-    """The bytes of a contiguous tensor in main memory; they live as long as the view."""
+    """Returns the bytes of a contiguous tensor in main memory; the view keeps the tensor alive."""
     numbers = (ctypes.c_char * tensor.nbytes).from_address(tensor.data_ptr())
     numbers.tensor = tensor  # type: ignore[attr-defined]
     return memoryview(numbers).cast("B")

@@ -1,4 +1,4 @@
-"""The daemon's HTTP interface, with the standard library alone: no proxies, no redirects."""
+"""Talks to the daemon over HTTP with the standard library only; uses no proxies and follows no redirects."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from .transport import (
     UnreachableError,
 )
 
-#: How long connecting, sending, and each wait for a piece of the answer may take.
+#: Limit for connecting, for sending, and for each part of the answer.
 SOCKET_SECONDS = 10.0
-#: How long a whole answer may take beyond what was asked for, however slowly it drips.
+#: Limit for the whole answer, beyond the requested wait.
 ANSWER_SECONDS = 15.0
 _ANSWER_BYTES_AT_MOST = 1 << 20
 _BUSY_SECONDS = 1.0
 
 
 class HttpTransport:
-    """One request, one connection: there are few of them, and each survives a restart of the daemon."""
+    """Opens a connection for each request: requests are few, and the next one works after a restart of the daemon."""
 
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
         self._url = url
@@ -45,7 +45,7 @@ class HttpTransport:
 
     @property
     def destination(self) -> str:
-        """The daemon's address, as it can be found now."""
+        """The daemon's current address, or the reason why it is unusable."""
         try:
             return endpoint(self._url, self._token).url
         except ValueError as error:
@@ -61,7 +61,9 @@ class HttpTransport:
         answer = self._asked("POST", declaration, path, {"seq": seq}, body, "application/octet-stream")
         rejected = answer.get("rejected") or {}
         if not isinstance(rejected, dict):
-            raise RubbishError("the daemon's answer holds no list of rejected layers")
+            raise RubbishError(
+                "invalid answer from the daemon: `rejected` is not an object; is another program using this address?"
+            )
         return {str(layer): str(reason) for layer, reason in rejected.items()}
 
     def end(self, declaration: Declaration, epoch: int, metrics: Metrics, wait_seconds: float) -> Standing:
@@ -72,14 +74,16 @@ class HttpTransport:
         try:
             return Standing.from_json(answer)
         except ValueError as error:
-            raise RubbishError(f"the daemon's answer cannot be read: {error}") from error
+            raise RubbishError(
+                f"invalid answer from the daemon: {error}; is another program using this address?"
+            ) from error
 
     def finish(self, declaration: Declaration, status: Status) -> None:
         """``POST .../finish``."""
         self._asked("POST", declaration, "/finish", {}, [_json({"status": status})])
 
     def close(self) -> None:
-        """Cuts a request off that is under way in another thread."""
+        """Aborts a request that another thread is waiting for."""
         self._closed = True
         connection = self._connection
         sock = connection.sock if connection is not None else None
@@ -112,10 +116,14 @@ class HttpTransport:
             status, retry_after, answer = self._exchange(daemon, method, target, body, headers, patience_seconds)
         except http.client.HTTPException as error:
             if isinstance(error, (http.client.RemoteDisconnected, http.client.IncompleteRead)):
-                raise UnreachableError(f"{daemon.url} cut the answer off") from error
-            raise RubbishError(f"{daemon.url} does not speak HTTP as it should: {type(error).__name__}") from error
+                raise UnreachableError(f"{daemon.url} closed the connection before the answer was complete") from error
+            raise RubbishError(
+                f"{daemon.url} sent an invalid HTTP answer ({type(error).__name__}); check ROTEWATCH_URL"
+            ) from error
         except (OSError, ValueError) as error:
-            raise UnreachableError(f"no daemon at {daemon.url}: {error or type(error).__name__}") from error
+            raise UnreachableError(
+                f"cannot reach the daemon at {daemon.url}: {error or type(error).__name__}"
+            ) from error
         return _judged(daemon, status, retry_after, answer)
 
     def _exchange(
@@ -136,9 +144,9 @@ class HttpTransport:
             while piece := response.read1(1 << 16):
                 answer += piece
                 if len(answer) > _ANSWER_BYTES_AT_MOST:
-                    raise RubbishError(f"{daemon.url} answers at a length that no daemon does")
+                    raise RubbishError(f"{daemon.url} sent an answer of more than 1 MiB; check ROTEWATCH_URL")
                 if time.monotonic() > deadline:
-                    raise TimeoutError("the answer takes too long")
+                    raise TimeoutError("the answer was not complete in time")
             return response.status, response.getheader("Retry-After"), bytes(answer)
         finally:
             self._connection = None
@@ -160,8 +168,8 @@ def _judged(daemon: Endpoint, status: int, retry_after: str | None, answer: byte
         document = None
     if not isinstance(document, dict):
         if status == 404:
-            raise RubbishError(f"{daemon.url} is no rotewatch daemon that takes runs (404)")
-        raise RubbishError(f"{daemon.url} answered {status} and no JSON object")
+            raise RubbishError(f"no `rotewatch serve` at {daemon.url} (404); check ROTEWATCH_URL")
+        raise RubbishError(f"{daemon.url} answered {status} without a JSON object; check ROTEWATCH_URL")
     if status in (200, 202):
         return document
     reason = document.get("error")
@@ -173,7 +181,7 @@ def _judged(daemon: Endpoint, status: int, retry_after: str | None, answer: byte
     if status == 409:
         raise ContestedError(said)
     if status in (401, 403):
-        raise RefusedError(said + "; the token is that of ROTEWATCH_TOKEN, ROTEWATCH_TOKEN_FILE or STATE/token")
+        raise RefusedError(said + "; check the token in ROTEWATCH_TOKEN, ROTEWATCH_TOKEN_FILE or STATE/token")
     if 400 <= status < 500:
         raise RefusedError(said)
     raise RubbishError(said)

@@ -1,11 +1,11 @@
-"""Offline: the files that a daemon's inbox takes later, from a cluster without network for instance.
+"""Offline mode: writes files that a daemon imports later, for example from a cluster without network.
 
     INBOX/RUN/run.json               the declaration
     INBOX/RUN/EPOCH.SEQ.safetensors  a frame
     INBOX/RUN/EPOCH.json             the metrics of an epoch, written after its frames
     INBOX/RUN/finish.json            {"status": ...}, written last
 
-Every file is written beside the inbox and renamed in, so that nobody sees half of one.
+Every file is written in a folder next to the inbox and then renamed into it, so that no reader sees a partial file.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ class InboxTransport:
         return str(self._inbox)
 
     def declare(self, declaration: Declaration) -> None:
-        """``run.json``; refused where files of another training under this name still wait."""
+        """Writes ``run.json``; refuses if the inbox still holds another training of this name."""
         waiting = self._attempt_waiting(declaration.run)
         if waiting not in (None, declaration.attempt):
             raise RefusedError(
-                f"another training of run {declaration.run} waits in {self._inbox / declaration.run}: "
-                "choose another run name, or let a daemon take that one first"
+                f"{self._inbox / declaration.run} still holds another training of run {declaration.run}: "
+                "choose another run name, or let a daemon import that one first"
             )
         self._write(declaration, "run.json", [_json(declaration.document())])
 
     def activations(self, declaration: Declaration, epoch: int, seq: int, body: Pieces) -> dict[str, str]:
-        """``EPOCH.SEQ.safetensors``."""
+        """Writes ``EPOCH.SEQ.safetensors``."""
         self._write(declaration, f"{epoch}.{seq}.safetensors", body)
         return {}
 
     def end(self, declaration: Declaration, epoch: int, metrics: Metrics, wait_seconds: float) -> None:
-        """``EPOCH.json``; nobody is there to judge yet."""
+        """Writes ``EPOCH.json``; there is no verdict offline."""
         self._write(declaration, f"{epoch}.json", [_json(metrics)])
 
     def finish(self, declaration: Declaration, status: Status) -> None:
-        """``finish.json``."""
+        """Writes ``finish.json``."""
         self._write(declaration, "finish.json", [_json({"status": status})])
 
     def close(self) -> None:
-        """Nothing waits here."""
+        """Does nothing: file writes are not interrupted."""
 
     def _attempt_waiting(self, run: str) -> str | None:
         try:
@@ -62,7 +62,7 @@ class InboxTransport:
         return str(document.get("attempt")) if isinstance(document, dict) else None
 
     def _write(self, declaration: Declaration, name: str, content: Pieces) -> None:
-        # A sibling of the inbox, so that it is on the same disk and nobody watches it.
+        # A sibling of the inbox is on the same disk and is not watched by a daemon.
         aside = self._inbox.with_name(self._inbox.name + ".writing")
         part = aside / f"{declaration.run}.{declaration.attempt}.{name}"
         folder = self._inbox / declaration.run
@@ -73,7 +73,9 @@ class InboxTransport:
                 file.writelines(content)
             part.replace(folder / name)
         except OSError as error:
-            raise UnreachableError(f"cannot write {folder / name}: {error}") from error
+            raise UnreachableError(
+                f"cannot write {folder / name}: {error}; check ROTEWATCH_INBOX and its permissions"
+            ) from error
 
 
 def _json(document: dict[str, Any]) -> bytes:

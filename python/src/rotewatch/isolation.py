@@ -1,4 +1,4 @@
-"""A forward pass that leaves no trace: no gradient, no random number drawn, no mode changed, nothing compiled."""
+"""A forward pass without side effects on gradients, random states, module modes or compilation."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from torch import nn
 
 @contextlib.contextmanager
 def isolated(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients, uncompiled; everything is as it was afterwards, also after an error.
+    """Runs the block in evaluation mode, without gradients and uncompiled; restores everything, also after an error.
 
-    ``training`` is set module by module and not through ``eval()``: some networks do more than that in there.
+    Sets ``training`` on each module instead of calling ``eval()``, which some networks override to do more.
     """
     modes = [(module, module.training) for module in network.modules()]
-    # Asking for the stance imports the compiler, which takes seconds; whoever has compiled has imported it.
+    # set_stance imports the compiler, which takes seconds. A program that compiles has already imported it.
     uncompiled = (
         torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else contextlib.nullcontext()
     )
@@ -34,7 +34,7 @@ def isolated(network: nn.Module) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unmoved_generators(*generators: torch.Generator) -> Iterator[None]:
-    """Puts back every global random state (Python, NumPy, PyTorch, its devices) and those of ``generators``."""
+    """Restores every global random state (Python, NumPy, PyTorch, its devices) and those of ``generators``."""
     python = random.getstate()
     numpy = sys.modules.get("numpy")
     numpy_state = numpy.random.get_state() if numpy is not None else None

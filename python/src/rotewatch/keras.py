@@ -1,7 +1,7 @@
 """Keras 3 on its PyTorch backend: ``model.fit(..., callbacks=[RotewatchCallback(probe=x_held_out)])``.
 
 Stops through ``model.stop_training``, as Keras' own early stopping does. A Keras layer applies its activation function
-itself, so what is watched lies behind that function unless it is a layer of its own.
+itself, so the watched values are those after the function, unless the function is a separate layer.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ __all__ = ["RotewatchCallback"]
 
 
 class RotewatchCallback(keras.callbacks.Callback):
-    """Watches a training by Keras' ``fit``.
+    """Watches a training that runs in Keras' ``fit``.
 
     Args:
         probe: Inputs that are not trained on: an array, a tensor, or a loader of batches.
-        stop: Whether to end the training where the daemon asks for it.
-        options: What else :func:`rotewatch.watch` takes, but for ``stream_every``.
+        stop: Whether to end the training when the daemon asks for it.
+        options: Further arguments of :func:`rotewatch.watch`, except ``stream_every``.
     """
 
     def __init__(self, probe: Any, *, stop: bool = True, **options: Any) -> None:
         super().__init__()
         if keras.backend.backend() != "torch":
             raise RuntimeError(
-                f"rotewatch watches Keras on PyTorch, not on {keras.backend.backend()}: set KERAS_BACKEND=torch"
+                f"rotewatch supports Keras on PyTorch only, not on {keras.backend.backend()}: set KERAS_BACKEND=torch"
             )
         self._probe = probe
         self._stop = stop
         self._options = options
         self._watcher: Watcher | None = None
-        #: Where the run stands.
+        #: The newest verdict on the run.
         self.standing = Standing()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Declares the run and probes the network as it is before the first step."""
+        """Declares the run and probes the untrained network."""
         options = {"framework": "keras", "forward": _forward, "modules": _layers(self.model), **self._options}
         self._watcher = watch(self.model, probe=self._probe, **options)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Shows the network, hands on Keras' logs, and asks for the end of the training if the daemon does."""
+        """Ends the epoch with Keras' logs as its metrics, and stops the training if the daemon asks for it."""
         if self._watcher is None:
             return
         named = {"loss": "train_loss", "accuracy": "train_accuracy"}
@@ -68,6 +68,6 @@ def _forward(network: Any, batch: Any) -> Any:
 
 
 def _layers(model: Any) -> dict[str, Any]:
-    """Every layer by its path below the model; Keras keeps them in a tree of its own."""
+    """Returns every layer by its path in the model; Keras does not register layers as PyTorch submodules."""
     layers = model._flatten_layers(include_self=False, recursive=True)
     return {(layer.path or layer.name).removeprefix(f"{model.name}/"): layer for layer in layers}

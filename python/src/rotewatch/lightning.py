@@ -1,7 +1,7 @@
 """Lightning: ``Trainer(callbacks=[RotewatchCallback(probe=loader)])``.
 
-Stops through ``trainer.should_stop``, as Lightning's own early stopping does. Not the releases 2.6.2 and 2.6.3 of
-lightning, which were compromised.
+Stops through ``trainer.should_stop``, as Lightning's own early stopping does. Do not use lightning 2.6.2 or
+2.6.3: these releases were compromised.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ __all__ = ["RotewatchCallback"]
 
 
 class RotewatchCallback(pl.Callback):
-    """Watches a training by Lightning's ``Trainer``.
+    """Watches a training that runs in Lightning's ``Trainer``.
 
     Args:
         probe: As for :func:`rotewatch.watch`; the validation loader by default.
-        stop: Whether to end the training where the daemon asks for it.
-        options: What else :func:`rotewatch.watch` takes.
+        stop: Whether to end the training when the daemon asks for it.
+        options: Further arguments of :func:`rotewatch.watch`.
     """
 
     def __init__(self, probe: Any = None, *, stop: bool = True, **options: Any) -> None:
@@ -37,18 +37,18 @@ class RotewatchCallback(pl.Callback):
         self._stop = stop
         self._options = options
         self._watcher: Watcher | None = None
-        #: Where the run stands.
+        #: The newest verdict on the run.
         self.standing = Standing()
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Declares the run and probes the network as it is before the first step."""
+        """Declares the run and probes the untrained network."""
         probe = self._probe
         if probe is None and self._options.get("stream_every") is None:
             probe = _first(trainer.val_dataloaders)
         self._watcher = watch(pl_module, probe=probe, **{"framework": "lightning", **self._options})
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Shows the network, hands on what was logged, and asks for the end of the training if the daemon does."""
+        """Ends the epoch with the logged values as its metrics, and stops the training if the daemon asks for it."""
         if self._watcher is None:
             return
         logged = {name.replace("/", "_").replace("-", "_"): value for name, value in trainer.callback_metrics.items()}
@@ -61,7 +61,7 @@ class RotewatchCallback(pl.Callback):
         self._close(None)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        """Says that the training failed."""
+        """Reports the run as failed."""
         self._close("failed")
 
     def _close(self, status: Any) -> None:
@@ -70,7 +70,7 @@ class RotewatchCallback(pl.Callback):
 
 
 def _first(loaders: Any) -> Any:
-    """Of several validation loaders the first."""
+    """Returns the first of several validation loaders."""
     if isinstance(loaders, dict):
         loaders = list(loaders.values())
     return loaders[0] if isinstance(loaders, (list, tuple)) and loaders else loaders

@@ -1,4 +1,4 @@
-"""What people are told through the logger ``rotewatch``: each thing once, however often it happens."""
+"""Warnings through the logger ``rotewatch``; each is logged once, however often its cause occurs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ logger = logging.getLogger("rotewatch")
 
 
 class Notices:
-    """Says each thing once a run, and remembers the newest."""
+    """Logs each warning once a run and remembers the newest."""
 
     def __init__(self, run: str, *, aloud: bool = True) -> None:
         self._run = run
@@ -19,7 +19,7 @@ class Notices:
         self.newest: str | None = None
 
     def once(self, key: str, message: str) -> None:
-        """Warns with ``message`` unless something was said under ``key`` before."""
+        """Logs ``message`` as a warning unless one was logged under ``key`` before."""
         with self._lock:
             self.newest = message
             if key in self._said:
@@ -28,10 +28,10 @@ class Notices:
         logger.log(self._level, "rotewatch: run %s: %s", self._run, message)
 
     def forget(self, key: str) -> None:
-        """Lets ``key`` be said again: what it was about is over."""
+        """Allows a new warning under ``key``, because the problem is over."""
         with self._lock:
             self._said.discard(key)
 
     def inform(self, message: str) -> None:
-        """Says something that is no cause for worry."""
+        """Logs ``message`` at level INFO."""
         logger.info("rotewatch: run %s: %s", self._run, message)

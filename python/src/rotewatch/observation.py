@@ -1,4 +1,4 @@
-"""One run under observation: passes on this rank, rows gathered, messages queued; an error in it never gets out."""
+"""One run: forward passes on this rank, gathered rows, queued messages. Errors never reach the training."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from .standing import Standing
 from .stream import Stream
 from .transport import Declaration, Metrics, Status, Transport
 
-#: Frames are cut into pieces of this size, well below the daemon's default ``limits.body``.
+#: Frames are split into pieces of this size, well below the daemon's default ``limits.body``.
 FRAME_BYTES = 16 << 20
-#: Where the caller names no wait: the share of an epoch's own time that its end may take, the most it may be, and
-#: the least that is worth it: no verdict comes sooner.
+#: Defaults without ``wait=``: the share of an epoch's duration that its end may wait, the maximum, and the minimum
+#: below which it does not wait at all, because no verdict comes sooner.
 WAIT_SHARE, WAIT_SECONDS, WAIT_WORTH_SECONDS = 0.002, 2.0, 0.01
 
 Result = TypeVar("Result")
 
 
 class Observation:
-    """Shows the daemon one run, epoch by epoch, on this rank's part."""
+    """Sends this rank's part of a run to the daemon, epoch by epoch."""
 
     def __init__(
         self,
@@ -76,14 +76,14 @@ class Observation:
 
     @property
     def standing(self) -> Standing:
-        """The newest of all: what the sender heard since the last epoch ended counts too."""
+        """The newest verdict, including one that arrived after the last ``epoch_end``."""
         if self._sender is not None and self._ranks.size == 1:
             return self._sender.newest
         return self._standing
 
     @property
     def deliveries(self) -> Deliveries:
-        """What became of the frames, those of passes that failed included."""
+        """Counts of sent and dropped frames, including those of failed forward passes."""
         counts = self._sender.deliveries if self._sender is not None else Deliveries(0, 0, 0, {})
         if not self._lost_in_passes:
             return counts
@@ -93,19 +93,19 @@ class Observation:
     def begin_probing(self, probe: Probe) -> None:
         """Probes the untrained network as epoch 0."""
         self._probe = probe
-        digests = self._guarded("agreeing on the probe", self._ranks.everywhere, probe.digest) or [probe.digest]
-        # One probe on every rank is shared out among them; several are taken together.
+        digests = self._guarded("comparing the probes", self._ranks.everywhere, probe.digest) or [probe.digest]
+        # Ranks with the same probe divide it among themselves; different probes are combined.
         self._shared_out = len(set(digests)) == 1
         self._probe_digest = digests[0] if self._shared_out else _combined(digests)
         self._report(0, {}, wait=0.0)
 
     def begin_streaming(self, model: nn.Module, every: int, rows: int) -> None:
-        """Samples training steps from now on, on all ranks together at most ``rows`` an epoch."""
+        """Samples training steps from now on: at most ``rows`` an epoch, over all ranks."""
         each = -(-rows // self._ranks.size)
         self._stream = Stream(model, self.observer, self._notices, every=every, rows=each, deliver=self._take_streamed)
 
     def epoch_end(self, epoch: int | None, metrics: dict[str, Any]) -> Standing:
-        """Shows the network as it is now, and returns where the run stands."""
+        """Sends the current activations and returns the verdict."""
         if self._closed:
             return self._standing
         given = None if epoch is None else self._guarded("reading the epoch", int, epoch)
@@ -117,18 +117,18 @@ class Observation:
         return standing
 
     def close(self, status: Status | None) -> None:
-        """Finishes the run, once, and in the process that began it; says what was lost."""
+        """Finishes the run and reports dropped frames. Acts once, and only in the process that began the run."""
         with self._lock:
             if self._closed or os.getpid() != self._process:
                 return
             self._closed = True
         if self._stream is not None:
-            self._guarded("taking the hooks away", self._stream.close)
+            self._guarded("removing the hooks", self._stream.close)
         if self._sender is None:
             return
         if status is None:
             status = "stopped" if self._standing.stop else "finished"
-        self._guarded("finishing", self._sender.close, status, self._close_wait)
+        self._guarded("finishing the run", self._sender.close, status, self._close_wait)
         counts = self.deliveries
         lost = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.dropped.items()))
         if lost:
@@ -137,18 +137,20 @@ class Observation:
             self._notices.inform(f"{counts.sent} of {counts.offered} frames were delivered")
 
     def _report(self, epoch: int, metrics: Metrics, wait: float | None) -> Standing:
-        """Every rank comes through here the same way, whatever failed on it: the others wait for it."""
-        frames = self._guarded("the pass", self._frames_of_rank)
+        """Every rank takes the same steps here even after a failure, because the other ranks wait for it."""
+        frames = self._guarded("the forward pass", self._frames_of_rank)
         try:
             everyones = self._ranks.gathered(frames)
-            heard = self._guarded("sending", self._send, epoch, everyones, metrics, wait) if everyones else None
+            heard = self._guarded("queueing frames", self._send, epoch, everyones, metrics, wait) if everyones else None
             if heard is None:
                 heard = replace(self._standing, answered=False, problem=self._notices.newest)
             standing = self._ranks.from_first(heard)
             if self._ranks.any(standing.stop) and not standing.stop:
                 standing = replace(standing, stop=True)
         except Exception as error:
-            self._notices.once("ranks", f"the ranks lost one another: {type(error).__name__}: {error}")
+            self._notices.once(
+                "ranks", f"exchange between the ranks failed, the epoch is lost: {type(error).__name__}: {error}"
+            )
             standing = replace(self._standing, answered=False, problem=self._notices.newest)
         self._standing = standing
         self._seq = 0
@@ -157,9 +159,9 @@ class Observation:
 
     def _frames_of_rank(self) -> list[tuple[int, Frame]]:
         if any(map(nn.parameter.is_lazy, self.observer.network.parameters())):
-            # A probe would draw their first values, and from other random numbers than training does.
+            # A probe would initialise their values, with other random numbers than training would.
             self._notices.once(
-                "lazy", "not probed before its first step: the network's lazy modules have no values yet"
+                "lazy", "no probe before the first step: the network's lazy modules are not initialised yet"
             )
             return []
         if self._probe is None:
@@ -183,7 +185,7 @@ class Observation:
             self._lost_in_passes += 1
         else:
             placed = [placed for frames in everyones if frames is not None for placed in frames]
-            # Shared out, the batches come back in their own order; otherwise rank after rank.
+            # Batches of a divided probe are put back into their order; otherwise rank follows rank.
             if self._probe is not None and self._shared_out:
                 placed.sort(key=lambda place_and_frame: place_and_frame[0])
             self._queue(epoch, [frame for _, frame in placed])
@@ -214,14 +216,14 @@ class Observation:
             self._seq += 1
 
     def _take_streamed(self, frame: Frame) -> None:
-        # Sent when the epoch ends: a request a step would hold Python's lock while the training wants it, and ranks
-        # would have to meet within a step.
+        # Sent when the epoch ends: a request for each step would hold the interpreter lock while the training needs
+        # it, and ranks would have to synchronise within a step.
         self._streamed.append(frame)
         if self._ranks.size == 1:
             self._declared_sender()
 
     def _declared_sender(self) -> Sender | None:
-        """The sender, once a pass has shown which layers there are; ``None`` before, and where there are none."""
+        """Returns the sender once a forward pass has shown the layers; ``None`` before, and if there are none."""
         if self._sender is None and self.observer.layers:
             declaration = Declaration(
                 run=self._run,
@@ -243,19 +245,19 @@ class Observation:
             try:
                 number = float(value.detach() if isinstance(value, torch.Tensor) else value)
             except (TypeError, ValueError, RuntimeError):
-                self._notices.once(f"metric {name}", f"metric {name} is left out: it is no number")
+                self._notices.once(f"metric {name}", f"metric {name} is left out: it is not a number")
                 continue
             if not METRIC_NAME.fullmatch(name) or len(numbers) >= METRICS_AT_MOST:
                 self._notices.once(
                     f"metric {name}",
-                    f"metric {name} is left out: at most {METRICS_AT_MOST} names of the form {METRIC_NAME.pattern}",
+                    f"metric {name} is left out: use at most {METRICS_AT_MOST} names that match {METRIC_NAME.pattern}",
                 )
             else:
                 numbers[name] = number if math.isfinite(number) else None
         return numbers
 
     def _guarded(self, what: str, action: Callable[..., Result], *arguments: Any) -> Result | None:
-        """The action's result, or ``None`` and a warning where it raised: observation never ends a training."""
+        """Returns the action's result, or ``None`` after logging a warning: an error here never ends a training."""
         try:
             return action(*arguments)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""What is watched in one network: opens captures and makes frames of them, always with the same layers."""
+"""The watched layers of one network: opens captures and turns them into frames with the same layers each time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .selection import Selection
 class Observer:
     """The watched layers of one network.
 
-    Which ones they are, and in which order they are declared, is settled by the first pass: a network may hold modules
-    that it never calls, and registers them in any order.
+    The first forward pass determines which layers are declared, and in which order: a network may hold modules that it
+    never calls, and may register them in any order.
     """
 
     def __init__(
@@ -46,23 +46,23 @@ class Observer:
         return bool(self._modules)
 
     def capture(self, rows: int, *position: object, chosen: torch.Tensor | None = None) -> Capture:
-        """Hooks for a pass over ``rows`` examples, of which the ``chosen`` are kept; ``position`` seeds choices."""
+        """Opens hooks for a pass over ``rows`` examples and keeps the ``chosen`` ones; ``position`` seeds choices."""
         return Capture(
             self._modules, self._neurons, rows=rows, reduce=self.reduce, seed=(self.seed, *position), chosen=chosen
         )
 
     def frame(self, capture: Capture, output: object) -> Frame:
-        """What the pass gave in the declared layers; what is missing or unusable is said once and left out."""
+        """Returns the frame of a pass; warns once about each missing or unusable layer and leaves it out."""
         frame, no_predictions = capture.frame(output)
         if self.layers is None:
             self._settle(capture)
-        assert self.layers is not None, "settled just now"
+        assert self.layers is not None, "set by _settle"
         for name, reason in capture.unusable.items():
             self._notices.once(f"unusable {name}", f"layer {name} is left out: {reason}")
         if no_predictions is not None:
             self._notices.once(
                 "predictions",
-                f"no predicted classes, so no alarm for single examples learnt by heart: {no_predictions}; "
+                f"no predicted classes, so memorized examples cannot be detected: {no_predictions}; "
                 "return logits [rows, classes] from forward=",
             )
         ordered = {name: frame.layers[name] for name in self.layers if name in frame.layers}
@@ -71,15 +71,21 @@ class Observer:
     def _settle(self, capture: Capture) -> None:
         order, unreached = self._selection.settled(capture.called)
         if not capture.called:
-            self._notices.once("unreached", "the forward pass reached none of the layers: " + _listed(unreached))
+            self._notices.once(
+                "unreached", "nothing is watched: the forward pass called none of the layers " + _listed(unreached)
+            )
             self.layers = []
             return
         if unreached:
-            self._notices.once("unreached", f"never called in the forward pass, so not watched: {_listed(unreached)}")
+            self._notices.once(
+                "unreached", f"not watched because the forward pass never calls them: {_listed(unreached)}"
+            )
         self.layers = [name for name in order if name not in capture.unusable]
         self._modules = {name: self._modules[name] for name in self.layers}
         if not self.layers:
-            self._notices.once("hidden", "no hidden layer to watch; name layers=[...] yourself")
+            self._notices.once(
+                "hidden", "nothing is watched: the network has no hidden layer; choose some with layers=[...]"
+            )
 
     def _of_another_width(self, layers: dict[str, torch.Tensor]) -> set[str]:
         changed = set()
@@ -88,7 +94,7 @@ class Observer:
             if layer.shape[1] != width:
                 changed.add(name)
                 self._notices.once(
-                    f"width {name}", f"layer {name} is left out: it has {layer.shape[1]} neurons and had {width} before"
+                    f"width {name}", f"layer {name} is left out: it has {layer.shape[1]} neurons, before it had {width}"
                 )
         return changed
 

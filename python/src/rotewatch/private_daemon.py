@@ -1,4 +1,4 @@
-"""A daemon for the life of a script, for people who have none running."""
+"""A daemon that runs as long as a block of a script."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STOP_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class PrivateDaemon:
-    """A daemon that was started here."""
+    """A daemon started by :func:`private_daemon`."""
 
     #: Its address: the live page, and ``/metrics`` for Prometheus.
     url: str
@@ -34,18 +34,18 @@ class PrivateDaemon:
 def private_daemon(
     *, state: str | os.PathLike[str] | None = None, config: str | os.PathLike[str] | None = None
 ) -> Iterator[PrivateDaemon]:
-    """Starts ``rotewatch serve`` on a free port of this machine, and ends it when the block ends.
+    """Starts ``rotewatch serve`` on a free port of this machine, and stops it when the block ends.
 
-    Within the block :func:`rotewatch.watch` finds it by itself, in this process and in those that it starts. Close the
-    watchers before the block ends.
+    Within the block, :func:`rotewatch.watch` finds it automatically, in this process and in its child processes. Close
+    the watchers before the block ends.
 
     Args:
-        state: Where to keep its history and token; a temporary folder, removed afterwards, by default.
+        state: Its state folder, with history and token; by default a temporary folder that is removed afterwards.
         config: A configuration file for it.
 
     Raises:
-        FileNotFoundError: if there is no program ``rotewatch``; the message says where it was looked for.
-        RuntimeError: if it does not start; the message ends with what it wrote.
+        FileNotFoundError: if the program ``rotewatch`` is not found; the message says where it was searched.
+        RuntimeError: if it does not start; the message ends with the daemon's output.
     """
     binary = _binary()
     with contextlib.ExitStack() as cleanup:
@@ -71,23 +71,23 @@ def _binary() -> str:
     named = os.environ.get("ROTEWATCH_BINARY")
     found = shutil.which(named) if named else shutil.which("rotewatch")
     if found is None:
-        where = f"ROTEWATCH_BINARY names {named}, which is no program" if named else "there is none in PATH"
+        where = f"ROTEWATCH_BINARY={named} is not an executable file" if named else "it is not in PATH"
         raise FileNotFoundError(
-            f"a private daemon needs the program rotewatch, and {where}: build it with `make build`, then name "
-            "target/release/rotewatch in ROTEWATCH_BINARY, or put it into PATH"
+            f"cannot start a private daemon: no program rotewatch, {where}; build it with `make build`, then set "
+            "ROTEWATCH_BINARY to target/release/rotewatch or add it to PATH"
         )
     return found
 
 
 def _environment() -> dict[str, str]:
-    """The environment without what is meant for another daemon."""
+    """Returns the environment without the settings of another daemon."""
     others = ("ROTEWATCH_CONFIG", "ROTEWATCH_INBOX", "ROTEWATCH_LISTEN", "ROTEWATCH_STATE")
     return {name: value for name, value in os.environ.items() if name not in others}
 
 
 @contextlib.contextmanager
 def _found_by_itself(state: Path) -> Iterator[None]:
-    """Points the environment at the daemon, and puts it back afterwards."""
+    """Points the environment at the daemon, and restores it afterwards."""
     ours = {"ROTEWATCH_STATE": str(state), "ROTEWATCH_URL": None, "ROTEWATCH_TOKEN": None, "ROTEWATCH_TOKEN_FILE": None}
     before = {name: os.environ.get(name) for name in ours}
     _set(ours)
@@ -109,11 +109,13 @@ def _ready(process: subprocess.Popen[bytes], state: Path, log: Path) -> Endpoint
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"the private daemon ended at once (exit code {process.returncode}):\n{_tail(log)}")
+            raise RuntimeError(
+                f"the private daemon exited during start (exit code {process.returncode}); its output:\n{_tail(log)}"
+            )
         if (state / "url").exists() and _answers(daemon := endpoint()):
             return daemon
         time.sleep(0.02)
-    raise RuntimeError(f"the private daemon was not ready within {START_SECONDS:g} s:\n{_tail(log)}")
+    raise RuntimeError(f"the private daemon was not ready within {START_SECONDS:g} s; its output:\n{_tail(log)}")
 
 
 def _answers(daemon: Endpoint) -> bool:
@@ -137,4 +139,4 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _tail(log: Path) -> str:
-    return log.read_text(encoding="utf-8", errors="replace")[-2000:].strip() or "(it wrote nothing)"
+    return log.read_text(encoding="utf-8", errors="replace")[-2000:].strip() or "(none)"

@@ -1,4 +1,4 @@
-"""A fixed set of unlabelled examples, passed through the network at the end of each epoch."""
+"""A fixed set of unlabelled examples that goes through the network at the end of each epoch."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from .selection import device_of
 
 
 class Probe:
-    """The batches, kept as they were first given out, in main memory or wherever they were."""
+    """Copies of the batches as they were at the start, on their original device."""
 
     def __init__(self, batches: list[Any], forward: Forward) -> None:
         self._batches = batches
         self._forward = forward
-        #: Which examples these are: SHA-256 in hexadecimal digits.
+        #: Identifies the examples: SHA-256 in hexadecimal digits.
         self.digest = digest(batches)
 
     @classmethod
     def of(cls, source: Any, *, rows: int, forward: Forward | None, notices: Notices) -> Probe:
         """Keeps the first ``rows`` examples of a batch or of a loader of batches.
 
-        A batch is a tensor, a mapping, or a tuple or list that starts with one; anything else that can be iterated is
-        a loader. No random number of the training is drawn, no worker process started.
+        A batch is a tensor, a mapping, or a tuple or list that starts with a tensor; any other iterable is a loader.
+        Uses no random number of the training and starts no worker process.
 
         # Errors
-        :class:`TypeError` or :class:`ValueError` where no example can be had from ``source``.
+        :class:`TypeError` or :class:`ValueError` if ``source`` holds no example.
         """
         if isinstance(source, DataLoader) and isinstance(source.sampler, RandomSampler):
             notices.once(
                 "shuffles",
-                "the probe's loader shuffles: the examples that it gives now are kept for every epoch, but another "
-                "training may get others; shuffle=False makes trainings comparable",
+                "the probe's loader shuffles: this run keeps the first examples for every epoch, but another training "
+                "may get different ones; use shuffle=False to make runs comparable",
             )
         batches = []
         wanted = rows
@@ -54,19 +54,19 @@ class Probe:
                 if wanted <= 0:
                     break
         if not batches:
-            raise ValueError("probe: there is no example in it")
+            raise ValueError("probe: it holds no example; pass a batch or a loader with at least one row")
         return cls(batches, forward or call)
 
     @property
     def rows(self) -> int:
-        """How many examples."""
+        """The number of examples."""
         return sum(map(rows_in, self._batches))
 
     def frames(self, observer: Observer, rank: int = 0, ranks: int = 1) -> list[tuple[int, Frame]]:
-        """Passes every ``ranks``-th batch, from the ``rank``-th on, through the network.
+        """Passes every ``ranks``-th batch, starting with number ``rank``, through the network.
 
-        Every rank makes the same number of passes, because the parts of a sharded network wait for one another; what a
-        rank passes beyond its own batches is thrown away. The frames come with their batches' places.
+        Returns each frame with the index of its batch. Every rank makes the same number of passes, because the parts of
+        a sharded network wait for one another; results of surplus passes are discarded.
         """
         device = device_of(observer.network)
         frames = []
@@ -86,11 +86,11 @@ def _batches(source: Any) -> Iterator[Any]:
     if _is_batch(source):
         return iter([source])
     if isinstance(source, DataLoader):
-        # A copy without workers: the loader's own may live on from epoch to epoch, and have random states.
+        # A copy without workers: the loader's own workers may persist between epochs and have random states.
         source = copy.copy(source)
         source.num_workers, source.timeout = 0, 0
     if not isinstance(source, Iterable):
-        raise TypeError(f"probe: a {type(source).__name__} is neither a batch nor a loader of batches")
+        raise TypeError(f"probe: {type(source).__name__} is neither a batch nor a loader; pass a tensor or a loader")
     return iter(source)
 
 
@@ -105,13 +105,13 @@ def _is_leaf(value: Any) -> bool:
 
 
 def _head(batch: Any, wanted: int) -> Any:
-    """At most ``wanted`` examples of a batch; what has no example dimension stays as it is."""
+    """Returns at most ``wanted`` examples of a batch; tensors without an example dimension stay unchanged."""
     rows = rows_in(batch)
     return mapped(batch, lambda tensor: tensor[:wanted] if tensor.dim() > 0 and tensor.shape[0] == rows else tensor)
 
 
 def _generators(source: Any) -> list[torch.Generator]:
-    """The generators that iterating a loader would move."""
+    """Returns the generators that advance when the loader is iterated."""
     if not isinstance(source, DataLoader):
         return []
     owners = (source, source.sampler, source.batch_sampler, getattr(source.batch_sampler, "sampler", None))

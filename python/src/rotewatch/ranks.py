@@ -1,4 +1,4 @@
-"""Several processes that train one network: rows are gathered to rank 0, which alone talks to the daemon."""
+"""Several processes that train one network. Rows are gathered on rank 0, the only one that talks to the daemon."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Value = TypeVar("Value")
 
 
 class Ranks:
-    """The processes of ``torch.distributed``, or this one alone.
+    """The processes of ``torch.distributed``, or this process alone.
 
-    Rows and answers travel through a gloo group of their own, on the CPU, so that neither the training's collectives
-    nor its devices are disturbed. Making it is itself collective: every rank has to call :func:`rotewatch.watch`.
+    Rows and answers are exchanged over a separate gloo group on the CPU, which does not disturb the training's
+    collectives or devices. Creating it is a collective operation: every rank must call :func:`rotewatch.watch`.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Ranks:
         return self.rank == 0
 
     def gathered(self, value: Value) -> list[Value] | None:
-        """Every rank's value, in their order, on rank 0; ``None`` on the others."""
+        """Returns the values of all ranks in rank order on rank 0, and ``None`` on the others."""
         if self._group is None:
             return [value]
         values: list[Any] | None = [None] * self.size if self.first else None
@@ -37,7 +37,7 @@ class Ranks:
         return values
 
     def everywhere(self, value: Value) -> list[Value]:
-        """Every rank's value, in their order, on every rank."""
+        """Returns the values of all ranks in rank order, on every rank."""
         if self._group is None:
             return [value]
         values: list[Any] = [None] * self.size
@@ -45,7 +45,7 @@ class Ranks:
         return values
 
     def from_first(self, value: Value) -> Value:
-        """Rank 0's value on every rank."""
+        """Returns rank 0's value on every rank."""
         if self._group is None:
             return value
         values: list[Any] = [value]
@@ -53,7 +53,7 @@ class Ranks:
         return values[0]  # type: ignore[no-any-return]
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is up on any rank, all-reduced so that every rank goes the same way."""
+        """Returns whether the flag is set on any rank; all ranks get the same answer."""
         if self._group is None:
             return flag
         raised = torch.tensor(int(flag))

@@ -1,4 +1,4 @@
-"""From whatever a layer gives out to rows x neurons."""
+"""Converts any layer output to rows x neurons."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ REDUCTIONS: tuple[str, ...] = get_args(Reduce)
 
 
 class UnusableOutputError(Exception):
-    """A layer's output cannot be read as rows x neurons; the text says why."""
+    """A layer's output cannot be converted to rows x neurons; the text says why."""
 
 
 def seeded(*parts: object) -> torch.Generator:
-    """A generator of its own for a choice named by ``parts``: the same one in every process and every epoch."""
+    """Returns a generator seeded by ``parts``: the same one in every process and every epoch."""
     return torch.Generator().manual_seed(zlib.crc32("/".join(map(str, parts)).encode()))
 
 
 def first_tensor(output: object) -> torch.Tensor | None:
-    """The activations within a tensor, a tuple, a mapping or a Hugging Face ``ModelOutput``: the first tensor there.
+    """Returns the first tensor in a tensor, a tuple, a mapping or a Hugging Face ``ModelOutput``: the activations.
 
-    Attention modules and recurrent ones give tuples that start with their outputs.
+    Attention and recurrent modules return tuples that start with their outputs.
     """
     if isinstance(output, torch.Tensor):
         return output
@@ -48,42 +48,44 @@ def rows_by_neurons(
     seed: tuple[object, ...],
     chosen: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """``[rows, neurons]`` on the output's own device, in memory of its own.
+    """Returns a copy of the output as ``[rows, neurons]``, on the same device.
 
     # Shape
-    ``output`` is ``[rows, neurons]``, a sequence ``[rows, positions, neurons]`` (``[positions, rows, neurons]`` where
-    the module is not ``batch_first``), or maps ``[rows, channels, height, width]``; ``rows`` is the batch's number of
-    examples. ``chosen``, an index tensor, takes some of these rows only.
+    ``output`` is ``[rows, neurons]``, a sequence ``[rows, positions, neurons]`` (``[positions, rows, neurons]`` if the
+    module is not ``batch_first``), or feature maps ``[rows, channels, height, width]``; ``rows`` is the number of
+    examples in the batch. ``chosen`` is an index tensor that selects rows.
 
     # Reduction
-    ``mean``, ``max`` and ``last`` are taken over the positions of a row; ``sample`` takes one position a row, picked
+    ``mean``, ``max`` and ``last`` apply over the positions of a row. ``sample`` takes one position of each row, chosen
     by ``seed``, so that rows stay aligned with those of other layers.
 
     # Errors
-    :class:`UnusableOutputError`, whose text names what was found and what would do.
+    :class:`UnusableOutputError`; its text says what was found and what is expected.
     """
     tensor = first_tensor(output)
     if tensor is None:
-        raise UnusableOutputError(f"it gives out a {type(output).__name__} without a tensor in it")
+        raise UnusableOutputError(
+            f"its output is a {type(output).__name__} without a tensor; expected [rows, neurons] or more"
+        )
     if not tensor.is_floating_point():
-        raise UnusableOutputError(f"it gives out {tensor.dtype}, not floating-point activations")
+        raise UnusableOutputError(f"its output is {tensor.dtype}; expected floating-point activations")
     if tensor.dim() < 2:
-        raise UnusableOutputError(f"its output has the shape {list(tensor.shape)}; expected [rows, neurons] or more")
+        raise UnusableOutputError(f"its output has shape {list(tensor.shape)}; expected [rows, neurons] or more")
     tensor = tensor.detach()
     if tensor.dim() == 3 and not _rows_first(tensor, module, rows):
         tensor = tensor.transpose(0, 1)
     if tensor.shape[0] != rows:
         raise UnusableOutputError(
-            f"its output has the shape {list(tensor.shape)}, which is not one row for each of the {rows} examples"
+            f"its output has shape {list(tensor.shape)}; expected one row for each of the {rows} examples"
         )
     if chosen is not None:
         tensor = tensor.index_select(0, chosen.to(tensor.device, non_blocking=True))
     if tensor.dim() == 2:
-        # In-place activation functions write into what the layer gave out.
+        # In-place activation functions overwrite the output of the layer.
         return tensor if chosen is not None else tensor.clone()
     positions = _positions_in_the_middle(tensor, module)
     if positions.shape[1] == 0:
-        raise UnusableOutputError("its output has no positions")
+        raise UnusableOutputError("its output has no positions; expected at least one")
     if reduce == "mean":
         return positions.mean(dim=1)
     if reduce == "max":
@@ -96,21 +98,21 @@ def rows_by_neurons(
 
 
 def predicted_classes(output: object, *, rows: int, reduce: str) -> torch.Tensor:
-    """The class that the network predicts for each row, int64 ``[rows]``: the largest of its logits.
+    """Returns the class that the network predicts for each row, int64 ``[rows]``: its largest logit.
 
     # Shape
-    ``[rows, classes]``; with ``reduce`` ``last`` also ``[rows, positions, classes]``.
+    ``output`` is ``[rows, classes]``; with ``reduce="last"`` also ``[rows, positions, classes]``.
 
     # Errors
-    :class:`UnusableOutputError` where the output does not hold one prediction a row.
+    :class:`UnusableOutputError` if the output does not hold one prediction for each row.
     """
     logits = output["logits"] if isinstance(output, Mapping) and "logits" in output else first_tensor(output)
     if not isinstance(logits, torch.Tensor) or not logits.is_floating_point():
-        raise UnusableOutputError("the network gives out no logits")
+        raise UnusableOutputError("the network's output holds no logits")
     if logits.dim() == 3 and reduce == "last":
         logits = logits[:, -1]
     if logits.dim() != 2 or logits.shape[0] != rows or logits.shape[1] < 2:
-        raise UnusableOutputError(f"the network's output has the shape {list(logits.shape)}, not [rows, classes]")
+        raise UnusableOutputError(f"the network's output has shape {list(logits.shape)}; expected [rows, classes]")
     return logits.detach().argmax(dim=1)
 
 
@@ -121,14 +123,14 @@ def _rows_first(tensor: torch.Tensor, module: nn.Module, rows: int) -> bool:
 
 
 def _positions_in_the_middle(tensor: torch.Tensor, module: nn.Module) -> torch.Tensor:
-    """``[rows, positions, neurons]`` of three or more dimensions."""
+    """Converts three or more dimensions to ``[rows, positions, neurons]``."""
     if _channels_first(tensor, module):
         return tensor.flatten(2).transpose(1, 2)
     return tensor.flatten(1, -2)
 
 
 def _channels_first(tensor: torch.Tensor, module: nn.Module) -> bool:
-    layout = getattr(module, "data_format", None)  # Keras layers know theirs
+    layout = getattr(module, "data_format", None)  # Keras layers state their layout
     if layout in ("channels_first", "channels_last"):
         return bool(layout == "channels_first")
     if isinstance(module, nn.modules.conv._ConvNd):

@@ -1,4 +1,4 @@
-"""Which modules are watched, and under which names."""
+"""Chooses the modules to watch, and their names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .naming import layer_name
 #: The daemon's default ``limits.layers``.
 LAYERS_AT_MOST = 256
 
-#: What Linear and Conv layers are called where they are not subclasses of PyTorch's own.
+#: Class names of linear and convolution layers that are not subclasses of PyTorch's own.
 _FOREIGN_LAYERS = frozenset(
     {
         "Conv1D",  # transformers' linear layer of GPT-2, and keras' convolution
@@ -32,14 +32,14 @@ Choices = Choice | Iterable[Choice] | None
 
 @dataclass(frozen=True)
 class Selection:
-    """The modules to watch by their names, in the order in which the network registers them."""
+    """The modules to watch by name, in the order in which the network registers them."""
 
     modules: dict[str, nn.Module]
-    #: Whether the last one in forward order, the classifier, is to be left out.
+    #: Whether to leave out the last layer in forward order, the classifier.
     without_last: bool
 
     def settled(self, called: Iterable[str]) -> tuple[list[str], list[str]]:
-        """The layers of a run in forward order, and those that a forward pass did not reach."""
+        """Returns the layers of a run in forward order, and those that the forward pass did not call."""
         order = list(called)
         unreached = [name for name in self.modules if name not in order]
         if self.without_last:
@@ -51,9 +51,9 @@ class Selection:
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """The network itself: out of ``torch.compile``, ``DistributedDataParallel`` and ``DataParallel``, in any order.
+    """Returns the network inside ``torch.compile``, ``DistributedDataParallel`` and ``DataParallel``, in any order.
 
-    FSDP stays: its parameters are whole only while its own forward runs.
+    Does not unwrap FSDP, whose parameters are complete only during its own forward pass.
     """
     while True:
         inner = getattr(model, "_orig_mod", None)
@@ -65,7 +65,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 def runs_compiled(model: nn.Module) -> bool:
-    """Whether hooks on the layers would stay silent in a training step: compiled, or replicated in threads."""
+    """Returns whether a training step skips hooks on the layers, because it is compiled or replicated in threads."""
     compiled = any(
         hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
         for module in model.modules()
@@ -74,13 +74,13 @@ def runs_compiled(model: nn.Module) -> bool:
 
 
 def selection(network: nn.Module, choices: Choices, modules: Mapping[str, nn.Module] | None = None) -> Selection:
-    """The layers to watch in an unwrapped network; ``modules`` names them where the network does not register them.
+    """Selects the layers to watch in an unwrapped network; ``modules`` names modules that it does not register.
 
-    Without ``choices`` every Linear, convolution and attention output but the last. A text is a module's name or a
-    glob over names (``encoder.*.linear1``); a class stands for all of its instances; a module for itself.
+    Without ``choices``, selects the outputs of all linear, convolution and attention modules except the last. A string
+    is a module name or a glob over names (``encoder.*.linear1``), a class selects all of its instances.
 
     # Errors
-    :class:`ValueError` for a choice that matches nothing; :class:`TypeError` for one that is none of these.
+    :class:`ValueError` for a choice that matches nothing; :class:`TypeError` for a choice of another type.
     """
     named = _named(network) if modules is None else dict(modules)
     if choices is None:
@@ -92,8 +92,8 @@ def selection(network: nn.Module, choices: Choices, modules: Mapping[str, nn.Mod
     for choice in choices:
         matching = {module for module, name in names.items() if _matches(choice, name, module)}
         if not matching:
-            listed = ", ".join(list(names.values())[:20]) or "it has none"
-            raise ValueError(f"layers: nothing in the network matches {choice!r}; its modules: {listed}")
+            listed = ", ".join(list(names.values())[:20]) or "none"
+            raise ValueError(f"layers: no module matches {choice!r}; available modules: {listed}")
         chosen |= matching
     return Selection({name: module for module, name in names.items() if module in chosen}, without_last=False)
 
@@ -105,11 +105,11 @@ def _matches(choice: Choice, name: str, module: nn.Module) -> bool:
         return isinstance(module, choice)
     if isinstance(choice, nn.Module):
         return module is unwrapped(choice)
-    raise TypeError(f"layers: {choice!r} is neither a name, a glob, a module nor a class of modules")
+    raise TypeError(f"layers: {choice!r} is not a name, a glob, a module or a module class")
 
 
 def _named(network: nn.Module) -> dict[str, nn.Module]:
-    """Every module once; those whose names collide are numbered."""
+    """Returns each module once by name; numbers names that collide."""
     named: dict[str, nn.Module] = {}
     for path, module in network.named_modules():
         if isinstance(getattr(module, "_orig_mod", None), nn.Module) or hasattr(module, "_fsdp_wrapped_module"):
@@ -124,7 +124,7 @@ def _named(network: nn.Module) -> dict[str, nn.Module]:
 
 def _by_default(named: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
     attentions = tuple(name for name, module in named.items() if _is_attention(module))
-    # An attention module does not call its projections, or they tell what it tells.
+    # The projections inside an attention module are never called or repeat its output.
     inner = tuple(name + separator for name in attentions for separator in "./")
     return {name: module for name, module in named.items() if _worth_watching(module) and not name.startswith(inner)}
 
@@ -139,7 +139,7 @@ def _worth_watching(module: nn.Module) -> bool:
 
 
 def device_of(network: nn.Module) -> torch.device:
-    """Where the network's first parameter or buffer is; the CPU where it has none."""
+    """Returns the device of the network's first parameter or buffer, or the CPU if it has none."""
     for tensor in [*network.parameters(), *network.buffers()]:
         return tensor.device
     return torch.device("cpu")

@@ -1,4 +1,4 @@
-"""The thread that delivers a run's messages in order, from a queue bounded in bytes and in messages."""
+"""The thread that sends a run's messages in order, from a queue limited in bytes and messages."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from .transport import (
 
 QUEUE_BYTES = 256 << 20
 QUEUE_MESSAGES = 4096
-#: How long a message is offered to a daemon that has no room for it.
+#: How long to retry a message while the daemon answers that it is busy.
 BUSY_SECONDS = 30.0
-#: How long the daemon may take for a verdict that nobody waits for: it is the newest as soon as it is there.
+#: How long the daemon may take for a verdict that the training does not wait for.
 VERDICT_SECONDS = 2.0
-#: How often a message is offered to something that answers rubbish.
+#: How often to send a message when the answers are invalid.
 RUBBISH_ATTEMPTS = 3
 _BACKOFF_SECONDS = (0.1, 5.0)
 
 
 @dataclass
 class Message:
-    """Something to deliver; ``done`` is set once it was delivered or given up."""
+    """A message to send; ``done`` is set once it was delivered or dropped."""
 
     what: str
     nbytes: int
     deliver: Callable[[Transport, Declaration, float], Standing | None]
-    #: Until when the daemon may hold back its answer (monotonic clock).
+    #: Latest time of the daemon's answer (monotonic clock).
     answered_by: float = 0.0
     done: threading.Event = field(default_factory=threading.Event)
     standing: Standing | None = None
@@ -53,17 +53,17 @@ class Message:
 
 @dataclass(frozen=True)
 class Deliveries:
-    """What became of a run's frames: ``offered`` is the sum of the rest."""
+    """Counts of a run's frames: ``offered`` is the sum of the rest."""
 
     offered: int
     sent: int
     queued: int
-    #: Reason to count: ``queue_full``, ``busy``, ``refused``, ``rubbish``, ``closed``.
+    #: Counts: ``queue_full``, ``busy``, ``refused``, ``rubbish`` (invalid answer), ``closed``, ``pass_failed``.
     dropped: dict[str, int]
 
 
 class Sender:
-    """Owns the transport and its thread. Nothing here blocks the caller for longer than it asks for."""
+    """Owns the transport and the sending thread. No method blocks the caller longer than requested."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Sender:
         self._declaration = declaration
         self._notices = notices
         self._queue_bytes = queue_bytes
-        # A generator of its own: the training's random numbers are not for us.
+        # A separate generator, so that the training's random numbers stay unchanged.
         self._jitter = backoff or random.Random(declaration.attempt)
         self._changed = threading.Condition()
         self._queue: deque[Message] = deque()
@@ -96,19 +96,19 @@ class Sender:
 
     @property
     def newest(self) -> Standing:
-        """The newest standing that the daemon has answered with."""
+        """The newest verdict received from the daemon."""
         with self._changed:
             return self._newest
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing gets through at the moment, if nothing does."""
+        """The reason why messages currently cannot be delivered, or ``None``."""
         with self._changed:
             return self._trouble
 
     @property
     def deliveries(self) -> Deliveries:
-        """What became of the frames so far."""
+        """Counts of the frames so far."""
         with self._changed:
             return Deliveries(
                 offered=self._frames["offered"],
@@ -118,22 +118,22 @@ class Sender:
             )
 
     def frame(self, epoch: int, seq: int, frames: Sequence[Frame]) -> bool:
-        """Queues rows as one frame of the wire, or drops and counts it where there is no room."""
+        """Queues rows as one frame, or drops and counts it if the queue is full."""
 
         def deliver(transport: Transport, declaration: Declaration, wait_seconds: float) -> None:
             rejected = transport.activations(declaration, epoch, seq, document(frames))
             for layer, reason in rejected.items():
-                self._notices.once(f"rejected {layer}", f"the daemon leaves layer {layer} out: {reason}")
+                self._notices.once(f"rejected {layer}", f"the daemon rejected layer {layer}: {reason}")
 
         with self._changed:
             self._frames["offered"] += 1
         return self._put(Message("frame", sum(frame.nbytes for frame in frames), deliver))
 
     def end(self, epoch: int, metrics: Metrics, wait_seconds: float, *, insistent: bool = True) -> Standing:
-        """Ends an epoch and waits up to ``wait_seconds`` for what the daemon says of it.
+        """Ends an epoch and waits up to ``wait_seconds`` for the verdict.
 
-        Nobody waits while nothing gets through; then, and when the wait is over, the newest standing comes back, with
-        the reason. To whoever is not ``insistent`` a verdict that takes longer is no trouble.
+        Does not wait while the daemon is unreachable. In that case, and after the wait, returns the newest verdict with
+        the problem. With ``insistent``, a verdict that takes longer counts as a problem.
         """
 
         def deliver(transport: Transport, declaration: Declaration, wait_seconds: float) -> Standing | None:
@@ -144,19 +144,19 @@ class Sender:
         message = Message("end", 0, deliver, answered_by=now + max(wait_seconds, VERDICT_SECONDS))
         trouble = self.trouble
         if not self._put(message):
-            return self._unanswered("the queue is full")
+            return self._unanswered("the queue is full: the daemon is slower than the training, or unreachable")
         while trouble is None and not message.done.is_set() and (left := until - time.monotonic()) > 0:
             message.done.wait(min(left, 0.05))
             trouble = self.trouble if not message.done.is_set() else None
         if message.standing is not None:
             return message.standing
         if not message.done.is_set() and trouble is None and insistent and wait_seconds > 0:
-            trouble = f"no answer from {self._transport.destination} within {wait_seconds:g} s"
+            trouble = f"no verdict from {self._transport.destination} within {wait_seconds:g} s"
             self._in_trouble(trouble)
         return self._unanswered(message.problem or trouble)
 
     def close(self, status: Status, wait_seconds: float) -> Deliveries:
-        """Finishes the run, delivers what is queued for up to ``wait_seconds``, and ends the thread."""
+        """Finishes the run, sends queued messages for up to ``wait_seconds``, and ends the thread."""
 
         def deliver(transport: Transport, declaration: Declaration, wait_seconds: float) -> None:
             transport.finish(declaration, status)
@@ -187,7 +187,7 @@ class Sender:
             return True
 
     def _drop(self, message: Message, reason: str, *, already_queued: bool = True) -> None:
-        """Counts a message as lost. The lock is held."""
+        """Counts a message as dropped. The caller holds the lock."""
         if already_queued:
             self._queued_bytes -= message.nbytes
         if message.what == "frame":
@@ -208,7 +208,7 @@ class Sender:
                 if message.what == "frame":
                     self._frames["sent"] += 1
                 if message.standing is not None:
-                    # A stop, once asked for, stands.
+                    # A requested stop is final.
                     if self._newest.stop and not message.standing.stop:
                         message.standing = replace(message.standing, stop=True, reason=self._newest.reason)
                     self._newest = message.standing
@@ -223,11 +223,11 @@ class Sender:
             return self._queue.popleft()
 
     def _delivered_or_why_not(self, message: Message) -> str | None:
-        """``None`` once delivered; otherwise the reason why the message was given up."""
+        """Returns ``None`` once the message was delivered, or the reason why it was dropped."""
         busy_until = time.monotonic() + BUSY_SECONDS
         rubbish = undeclared = failures = 0
         while True:
-            # Nothing is held up behind a verdict.
+            # Other queued messages do not wait for a verdict.
             wait_seconds = 0.0 if self._queue else max(0.0, message.answered_by - time.monotonic())
             try:
                 if not self._declared:
@@ -257,14 +257,14 @@ class Sender:
                 pause = min(error.retry_after_seconds, 5.0)
             except (UnreachableError, ContestedError) as error:
                 if isinstance(error, ContestedError) and self._declared:
-                    # Other bytes under the same key: it will not become better.
+                    # The daemon has other bytes under the same key: a retry cannot succeed.
                     return self._lost(message, "refused", error)
                 self._in_trouble(str(error))
                 failures += 1
                 pause = self._backoff(failures)
             except Exception as error:
                 return self._lost(message, "refused", DeliveryError(f"{type(error).__name__}: {error}"))
-            # Whoever closes gets one attempt for what is left, not the patience of a training that goes on.
+            # After close() each remaining message gets one attempt, without the retries of a running training.
             if self._closing.is_set() and (failures or time.monotonic() + pause > self._give_up_at):
                 return "closed"
             self._closing.wait(pause)
@@ -275,20 +275,20 @@ class Sender:
 
     def _lost(self, message: Message, reason: str, error: DeliveryError) -> str:
         message.problem = str(error)
-        self._notices.once(f"lost {reason}", f"a message was given up ({reason}): {error}")
+        self._notices.once(f"lost {reason}", f"{message.what} message dropped ({reason}): {error}")
         return reason
 
     def _in_trouble(self, trouble: str) -> None:
         with self._changed:
             self._trouble = trouble
-        self._notices.once("trouble", f"{trouble}; training goes on, what cannot be delivered is dropped and counted")
+        self._notices.once("trouble", f"{trouble}; training continues, undelivered frames are dropped and counted")
 
     def _through(self) -> None:
         with self._changed:
             recovered, self._trouble = self._trouble is not None, None
         if recovered:
             self._notices.forget("trouble")
-            self._notices.inform(f"{self._transport.destination} answers again")
+            self._notices.inform(f"connection to {self._transport.destination} restored")
 
     def _backoff(self, failures: int) -> float:
         shortest, longest = _BACKOFF_SECONDS

@@ -1,4 +1,4 @@
-"""Mode, address, token and folders: an argument wins over the environment, which wins over the daemon's own files.
+"""Mode, address, token and folders. An argument overrides the environment, which overrides the daemon's files.
 
 ==========================  ============================================================================
 ``ROTEWATCH_MODE``          ``online`` (default), ``offline`` (writes the inbox format) or ``disabled``
@@ -22,7 +22,7 @@ DEFAULT_URL = "http://127.0.0.1:19787"
 
 
 class Mode(Enum):
-    """Where a run's activations go."""
+    """The destination of a run's activations."""
 
     ONLINE = "online"
     OFFLINE = "offline"
@@ -30,56 +30,56 @@ class Mode(Enum):
 
     @classmethod
     def chosen(cls, argument: str | None) -> Mode:
-        """The mode asked for; :class:`ValueError` for a word that is none."""
+        """Returns the requested mode; raises :class:`ValueError` for an unknown one."""
         word = argument or os.environ.get("ROTEWATCH_MODE") or cls.ONLINE.value
         try:
             return cls(word)
         except ValueError:
             choices = ", ".join(mode.value for mode in cls)
-            raise ValueError(f"mode {word!r} is none of {choices} (ROTEWATCH_MODE or mode=)") from None
+            raise ValueError(f"unknown mode {word!r}: set ROTEWATCH_MODE or mode= to one of {choices}") from None
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where the daemon is, and the token it asks for."""
+    """The daemon's address and token."""
 
     scheme: str
     host: str
     port: int
-    #: What precedes ``/api/v1`` in paths; empty unless a proxy adds something.
+    #: Path prefix before ``/api/v1``; empty unless a proxy adds one.
     prefix: str
     token: str | None
 
     @property
     def url(self) -> str:
-        """The address for people."""
+        """The address as text."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}{self.prefix}"
 
 
 def checked_url(url: str) -> str:
-    """The address, if it is one of a daemon; :class:`ValueError` otherwise."""
+    """Returns the address if it is valid; raises :class:`ValueError` otherwise."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         usable = False
     if not usable:
-        raise ValueError(f"{url!r} is no address of a daemon: expected http://HOST:PORT")
+        raise ValueError(f"invalid daemon address {url!r}: expected http://HOST:PORT")
     return url
 
 
 def endpoint(url: str | None = None, token: str | None = None) -> Endpoint:
-    """The daemon as it can be found now. Read anew for each connection: a restarted daemon may listen elsewhere."""
+    """Finds the daemon. Called for each connection, because a restarted daemon may listen on another address."""
     address = url or os.environ.get("ROTEWATCH_URL") or _first_line(state_folder() / "url") or DEFAULT_URL
     parts = urlsplit(checked_url(address))
-    assert parts.hostname is not None, "checked_url saw to it"
+    assert parts.hostname is not None, "checked by checked_url"
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return Endpoint(parts.scheme, parts.hostname, port, parts.path.rstrip("/"), token or _token())
 
 
 def state_folder() -> Path:
-    """The daemon's state folder by the XDG rules; it need not exist."""
+    """Returns the daemon's state folder by the XDG rules; it may not exist."""
     if state := os.environ.get("ROTEWATCH_STATE"):
         return Path(state)
     if base := os.environ.get("XDG_STATE_HOME"):
@@ -88,7 +88,7 @@ def state_folder() -> Path:
 
 
 def inbox_folder(argument: str | os.PathLike[str] | None = None) -> Path:
-    """Where offline runs are written."""
+    """Returns the folder for offline runs."""
     return Path(argument or os.environ.get("ROTEWATCH_INBOX") or state_folder() / "inbox")
 
 

@@ -1,4 +1,4 @@
-"""What the daemon says of a run after an epoch."""
+"""The daemon's verdict on a run after an epoch."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ VERDICTS = ("too_early", "learning", "memorizing")
 
 @dataclass(frozen=True)
 class Standing:
-    """The newest that was heard of a run.
+    """The newest verdict on a run.
 
-    ``stop`` is what a training loop asks for; once true it stays true. The rest says why.
+    A training loop checks ``stop``, which stays true once it is true. The other fields explain it.
     """
 
-    #: Whether training should end here.
+    #: Whether the training should stop now.
     stop: bool = False
-    #: Why it should, if so.
+    #: Why it should stop.
     reason: str | None = None
     #: ``too_early``, ``learning`` or ``memorizing``; ``None`` before the first report.
     verdict: str | None = None
@@ -26,33 +26,33 @@ class Standing:
     kind: str | None = None
     #: The epoch at which memorization set in: the weights to go back to.
     onset_epoch: int | None = None
-    #: The epoch at which it was noticed.
+    #: The epoch at which the alarm was raised.
     alarm_epoch: int | None = None
     #: The layers that show it.
     layers: tuple[str, ...] = ()
-    #: One sentence: why this is memorization, or what is missing to tell.
+    #: One sentence: why this is memorization, or what is missing for a verdict.
     why: str | None = None
     #: One sentence: what to do.
     remedy: str | None = None
-    #: The numbers behind it, as the daemon sent them.
+    #: The measured values behind the verdict, as sent by the daemon.
     evidence: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)
-    #: The epoch that the verdict is about; it lags behind where the daemon does.
+    #: The epoch of this verdict; earlier than the current one if the daemon is behind.
     epoch: int | None = None
     #: The last epoch that survives a crash of the daemon.
     committed_epoch: int | None = None
-    #: Whether the daemon has answered for the epoch that was ended last.
+    #: Whether the daemon has answered for the last ended epoch.
     answered: bool = False
-    #: What went wrong with the observation, if anything did; training itself is never affected.
+    #: What went wrong while watching, if anything; the training itself is not affected.
     problem: str | None = None
 
     @classmethod
     def from_json(cls, document: object) -> Standing:
-        """Reads the daemon's answer; :class:`ValueError` where it is none."""
+        """Parses the daemon's answer; raises :class:`ValueError` if it is invalid."""
         if not isinstance(document, dict):
-            raise ValueError("the answer is no JSON object")
+            raise ValueError("not a JSON object")
         stop, verdict = document.get("stop"), document.get("verdict")
         if not isinstance(stop, bool) or "verdict" not in document or verdict not in (None, *VERDICTS):
-            raise ValueError("the answer holds no verdict")
+            raise ValueError("`stop` or `verdict` is missing or invalid")
         return cls(
             stop=stop,
             reason=_text(document, "reason"),
@@ -73,19 +73,19 @@ class Standing:
 def _text(document: dict[str, Any], key: str) -> str | None:
     value = document.get(key)
     if value is not None and not isinstance(value, str):
-        raise ValueError(f"{key} is no text")
+        raise ValueError(f"`{key}` is not a string")
     return value
 
 
 def _epoch(document: dict[str, Any], key: str) -> int | None:
     value = document.get(key)
     if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-        raise ValueError(f"{key} is no whole number")
+        raise ValueError(f"`{key}` is not an integer")
     return value
 
 
 def _list(document: dict[str, Any], key: str) -> list[Any]:
     value = document.get(key)
     if value is not None and not isinstance(value, list):
-        raise ValueError(f"{key} is no list")
+        raise ValueError(f"`{key}` is not a list")
     return value or []

@@ -1,4 +1,4 @@
-"""Rows of the training batches themselves: every N-th training step shows what its layers gave."""
+"""Samples rows of the training batches: the layer outputs of every N-th training step."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .selection import runs_compiled
 
 
 class Stream:
-    """Hooks on the network's own calls; those on its layers are there for the length of a sampled step only.
+    """Hooks on the network; hooks on its layers exist only during a sampled step.
 
-    A compiled network (and one replicated in threads) calls no hooks on its layers. There the sampled rows go through
-    the uncompiled network a second time, in evaluation mode and without gradients.
+    A compiled network, or one replicated in threads, does not call hooks on its layers. Its sampled rows go through the
+    uncompiled network a second time, in evaluation mode and without gradients.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Stream:
         self._sampled = False
         before, after = self._before, self._after
         if getattr(model, "_compiled_call_impl", None) is not None:
-            # ``model.compile()`` compiles the hooks along; these are not to be.
+            # ``model.compile()`` would compile these hooks too.
             before, after = torch.compiler.disable(before), torch.compiler.disable(after)
         self._handles = [
             model.register_forward_pre_hook(before, with_kwargs=True),
@@ -57,11 +57,11 @@ class Stream:
         ]
 
     def next_epoch(self, epoch: int) -> None:
-        """What comes from now on belongs to ``epoch``."""
+        """Assigns the following steps to ``epoch``."""
         self._epoch, self._step, self._rows_left = epoch, 0, self._rows_per_epoch
 
     def close(self) -> None:
-        """Takes every hook away."""
+        """Removes every hook."""
         self._abandon()
         for handle in self._handles:
             handle.remove()
@@ -74,7 +74,7 @@ class Stream:
         if step % self._every or self._rows_left <= 0:
             return
         try:
-            self._abandon()  # of a step that raised
+            self._abandon()  # left open by a step that raised
             rows = rows_in((args, kwargs))
             taken = min(rows, self._rows_left)
             if taken == 0:
@@ -133,4 +133,6 @@ class Stream:
     def _failed(self, error: Exception) -> None:
         self._abandon()
         self._sampled = False
-        self._notices.once("stream", f"a training step could not be sampled: {type(error).__name__}: {error}")
+        self._notices.once(
+            "stream", f"could not sample a training step, it is skipped: {type(error).__name__}: {error}"
+        )

@@ -19,12 +19,12 @@ __all__ = ["RotewatchCallback"]
 
 
 class RotewatchCallback(TrainerCallback):
-    """Watches a training by Hugging Face's ``Trainer``.
+    """Watches a training that runs in Hugging Face's ``Trainer``.
 
     Args:
         probe: As for :func:`rotewatch.watch`; the Trainer's evaluation loader by default.
-        stop: Whether to end the training where the daemon asks for it.
-        options: What else :func:`rotewatch.watch` takes.
+        stop: Whether to end the training when the daemon asks for it.
+        options: Further arguments of :func:`rotewatch.watch`.
     """
 
     def __init__(self, probe: Any = None, *, stop: bool = True, **options: Any) -> None:
@@ -35,11 +35,11 @@ class RotewatchCallback(TrainerCallback):
         self._watcher: Watcher | None = None
         self._logged: dict[str, Any] = {}
         self._epochs = 0
-        #: Where the run stands.
+        #: The newest verdict on the run.
         self.standing = Standing()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **context: Any) -> None:
-        """Declares the run and probes the network as it is before the first step."""
+        """Declares the run and probes the untrained network."""
         probe = self._probe
         if probe is None and self._options.get("stream_every") is None:
             probe = context.get("eval_dataloader")
@@ -47,12 +47,12 @@ class RotewatchCallback(TrainerCallback):
         self._watcher = watch(context["model"], probe=probe, **{"framework": "transformers", **self._options})
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **context: Any) -> None:
-        """Keeps the newest loss for the end of the epoch."""
+        """Keeps the newest losses and accuracies for the end of the epoch."""
         named = {"loss": "train_loss", "eval_loss": "val_loss", "eval_accuracy": "val_accuracy"}
         self._logged.update({named[name]: value for name, value in (logs or {}).items() if name in named})
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **context: Any) -> None:
-        """Shows the network, hands on what was logged, and asks for the end of the training if the daemon does."""
+        """Ends the epoch with the logged values as its metrics, and stops the training if the daemon asks for it."""
         if self._watcher is None:
             return
         self._epochs += 1

@@ -1,4 +1,4 @@
-"""How a run's messages travel, and what can become of one."""
+"""The messages of a run, how they are sent, and the possible failures."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any, Literal, Protocol
 
 from .standing import Standing
 
-#: What is recorded of an epoch; ``None`` for what is no number, such as a loss that diverged.
+#: Metrics of an epoch; ``None`` stands for NaN or infinity, such as a diverged loss.
 Metrics = dict[str, float | None]
-#: A document in pieces that follow one another.
+#: A document as consecutive pieces.
 Pieces = Sequence[bytes | memoryview]
 Status = Literal["finished", "failed", "stopped"]
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """The first message of every training."""
+    """The first message of a run."""
 
     run: str
     attempt: str
@@ -29,22 +29,22 @@ class Declaration:
     framework: str
 
     def document(self) -> dict[str, Any]:
-        """The JSON document of the wire and the inbox; the run's name is in the path."""
+        """Returns the declaration as JSON; the run's name is in the path."""
         document = asdict(self)
         del document["run"]
         return {**document, "layers": list(self.layers)}
 
 
 class DeliveryError(Exception):
-    """A message did not arrive; the text says what is known of it."""
+    """A message was not delivered; the text says why."""
 
 
 class UnreachableError(DeliveryError):
-    """Nobody is there, or the answer was cut off: worth another try for as long as there is room to wait in."""
+    """The daemon is unreachable or the answer was incomplete. Retried while the queue has room."""
 
 
 class BusyError(DeliveryError):
-    """The daemon asks to come again."""
+    """The daemon is busy and asks for a retry."""
 
     def __init__(self, message: str, retry_after_seconds: float) -> None:
         super().__init__(message)
@@ -52,39 +52,39 @@ class BusyError(DeliveryError):
 
 
 class ContestedError(DeliveryError):
-    """Another attempt of this run is still heard from: worth another try until it falls silent."""
+    """Another attempt of this run is still active. Retried until that attempt is idle."""
 
 
 class UndeclaredError(DeliveryError):
-    """The daemon does not know the run: it was restarted, or the run had retired."""
+    """The daemon does not know the run, because it was restarted or has removed the run from memory."""
 
 
 class RefusedError(DeliveryError):
-    """The message is not acceptable, now or ever."""
+    """The daemon refused the message; a retry cannot succeed."""
 
 
 class RubbishError(DeliveryError):
-    """The answer is none of the protocol's: something else listens there, or something is broken."""
+    """The answer is not part of the protocol: another program uses the address, or the daemon has an error."""
 
 
 class Transport(Protocol):
-    """Where messages go. Every method raises :class:`DeliveryError` and nothing else for what can go wrong outside."""
+    """The destination of messages. Methods raise :class:`DeliveryError` for every external failure."""
 
     @property
     def destination(self) -> str:
-        """The address, for people."""
+        """The address as text."""
 
     def declare(self, declaration: Declaration) -> None:
-        """Announces the run; the same declaration again changes nothing."""
+        """Declares the run; repeating the same declaration has no effect."""
 
     def activations(self, declaration: Declaration, epoch: int, seq: int, body: Pieces) -> dict[str, str]:
-        """Hands over a frame; returns the rejected layers with the reason. ``seq`` counts within an epoch."""
+        """Sends a frame; returns the rejected layers with the reason. ``seq`` counts frames within an epoch."""
 
     def end(self, declaration: Declaration, epoch: int, metrics: Metrics, wait_seconds: float) -> Standing | None:
-        """Ends an epoch; returns where the run stands, where the transport can tell."""
+        """Ends an epoch; returns the verdict if the transport receives one."""
 
     def finish(self, declaration: Declaration, status: Status) -> None:
-        """Ends the run."""
+        """Finishes the run."""
 
     def close(self) -> None:
-        """Lets go of a request under way, from another thread."""
+        """Aborts a running request of another thread."""

@@ -1,4 +1,4 @@
-"""The handle that a training loop holds."""
+"""The interface for a training loop: :func:`watch` and :class:`Watcher`."""
 
 from __future__ import annotations
 
@@ -50,47 +50,47 @@ def watch(
     inbox: str | os.PathLike[str] | None = None,
     framework: str = "pytorch",
 ) -> Watcher:
-    """Begins to watch a network; call it before the first training step, on every rank.
+    """Starts to watch a network. Call it before the first training step, on every rank.
 
-    With ``probe`` the run is declared and the untrained network probed (epoch 0) before this returns.
+    With ``probe``, declares the run and probes the untrained network (epoch 0) before it returns.
 
     Args:
-        model: The network, in whatever it is wrapped: ``torch.compile``, DDP, FSDP.
-        probe: Examples that are not trained on, unlabelled: a batch, or a loader of batches. They are passed through
-            the network after every epoch, in evaluation mode and without gradients. A batch is a tensor, a mapping
-            (called by keywords, without ``labels``) or a tuple whose first entry is what the network is called with.
-        stream_every: Instead of a probe: every so many training steps, rows of the batch itself.
-        run: The run's name, ``[A-Za-z0-9][A-Za-z0-9._-]{0,63}``; the script's name by default.
-        layers: A name, a glob, a class, a module, or a list of these. By default the outputs of every Linear,
-            convolution and attention module but the last.
+        model: The network; it may be wrapped in ``torch.compile``, DDP or FSDP.
+        probe: Unlabelled examples that are not trained on: a batch, or a loader of batches. They go through the network
+            after every epoch, in evaluation mode and without gradients. A batch is a tensor, a mapping (passed as
+            keyword arguments, without ``labels``) or a tuple whose first entry is the network's input.
+        stream_every: Without a probe, sample rows of the batch every this many training steps.
+        run: The run's name, ``[A-Za-z0-9][A-Za-z0-9._-]{0,63}``; by default the script's name.
+        layers: A name, a glob, a class, a module, or a list of these. By default the outputs of all linear,
+            convolution and attention modules except the last.
         modules: The network's modules by name, for frameworks that do not register them with PyTorch.
-        reduce: How a sequence's or feature map's positions become one number a row and neuron.
-        rows: Examples of the probe, or at most so many streamed ones an epoch. 5 per bin at least (50 by default).
-        neurons_per_layer: Of wider layers so many neurons are sent, the same ones every epoch; ``None`` for all.
-        forward: ``forward(network, batch) -> logits`` for networks that are not called with their inputs alone. It
-            gets the unwrapped network and the whole batch.
-        wait: Seconds that :meth:`Watcher.epoch_end` waits at most for the daemon's verdict; by default a 500th of
-            the epoch's own time, and 2 s at most. A verdict that takes longer is told at the end of the next epoch.
-        close_wait: Seconds that :meth:`Watcher.close` waits at most for what is still queued.
-        seed: Of every choice of rows, neurons and positions.
+        reduce: How the positions of a sequence or feature map become one number for each row and neuron.
+        rows: Number of probe examples, or of sampled rows an epoch. Use at least 5 for each bin, 50 by default.
+        neurons_per_layer: Maximum of neurons sent of each layer, the same ones every epoch; ``None`` for all.
+        forward: ``forward(network, batch) -> logits`` for networks that need more than their inputs. It receives the
+            unwrapped network and the whole batch.
+        wait: Maximum time in seconds that :meth:`Watcher.epoch_end` waits for the verdict; by default 1/500 of the
+            epoch's duration, at most 2 s. The next ``epoch_end`` returns a verdict that takes longer.
+        close_wait: Maximum time in seconds that :meth:`Watcher.close` waits for queued messages.
+        seed: Seed for every choice of rows, neurons and positions.
         mode: ``online``, ``offline`` (writes the inbox format) or ``disabled``; ``ROTEWATCH_MODE`` by default.
-        url: The daemon's address; found by itself on the same machine.
-        token: The daemon's token; found by itself on the same machine.
-        inbox: The folder of ``offline``; ``ROTEWATCH_INBOX`` or ``STATE/inbox`` by default.
-        framework: What trains, for the record.
+        url: The daemon's address; found automatically on the same machine.
+        token: The daemon's token; found automatically on the same machine.
+        inbox: The folder for ``offline`` mode; ``ROTEWATCH_INBOX`` or ``STATE/inbox`` by default.
+        framework: Name of the training framework, shown with the run.
 
     Raises:
-        ValueError, TypeError: for arguments that cannot be meant, and for nothing else: without a daemon, or with
-            a network in which there is nothing to watch, training goes on unwatched and a warning says why.
+        ValueError, TypeError: for invalid arguments only. Without a daemon, or with a network that has no layer to
+            watch, the training continues unwatched and a warning says why.
     """
     name = checked_run_name(run) if run is not None else run_name_of_script()
     chosen_mode = Mode.chosen(mode)
     if reduce not in REDUCTIONS:
-        raise ValueError(f"reduce {reduce!r} is none of {', '.join(REDUCTIONS)}")
+        raise ValueError(f"unknown reduce {reduce!r}: use one of {', '.join(REDUCTIONS)}")
     if rows < 1 or (neurons_per_layer is not None and neurons_per_layer < 2):
         raise ValueError("rows must be at least 1 and neurons_per_layer at least 2")
     if any(not (math.isfinite(seconds) and seconds >= 0) for seconds in (wait, close_wait) if seconds is not None):
-        raise ValueError("wait and close_wait are numbers of seconds, 0 or more")
+        raise ValueError("wait and close_wait must be finite numbers of seconds, 0 or more")
     if not isinstance(model, nn.Module):
         raise TypeError(f"model: expected a torch.nn.Module, got {type(model).__name__}")
     if url is not None:
@@ -98,15 +98,15 @@ def watch(
     if chosen_mode is Mode.DISABLED:
         return Watcher(name, None)
     if (probe is None) == (stream_every is None):
-        raise ValueError("give probe=... (examples not trained on) or stream_every=N (rows of every N-th batch)")
+        raise ValueError("pass either probe=... (examples not trained on) or stream_every=N (rows of every N-th batch)")
     if stream_every is not None and stream_every < 1:
-        raise ValueError("stream_every is a number of steps, 1 or more")
+        raise ValueError("stream_every must be a number of steps, 1 or more")
 
     notices = Notices(name)
     try:
         ranks = Ranks()
     except Exception as error:
-        notices.once("ranks", f"the ranks cannot meet, so nothing is watched: {type(error).__name__}: {error}")
+        notices.once("ranks", f"nothing is watched: cannot create a process group: {type(error).__name__}: {error}")
         return Watcher(name, None)
     notices = Notices(name, aloud=ranks.first)
     observer = Observer(
@@ -118,7 +118,10 @@ def watch(
         seed=seed,
     )
     if not observer.sees_something:
-        notices.once("empty", "the network has no Linear, convolution or attention layer to watch; name layers=[...]")
+        notices.once(
+            "empty",
+            "nothing is watched: the network has no hidden linear, convolution or attention layer; set layers=[...]",
+        )
         return Watcher(name, None)
     online = chosen_mode is Mode.ONLINE
     transport: Transport = HttpTransport(url, token) if online else InboxTransport(inbox_folder(inbox))
@@ -145,18 +148,18 @@ def watch(
 
 
 def _kept(source: Any, rows: int, forward: Forward | None, notices: Notices) -> Probe | None:
-    """The probe, or ``None`` and a warning where its loader fails."""
+    """Returns the probe, or ``None`` after logging a warning if its loader fails."""
     try:
         return Probe.of(source, rows=rows, forward=forward, notices=notices)
     except (ValueError, TypeError):
         raise
     except Exception as error:
-        notices.once("probe", f"the probe cannot be read, so nothing is watched: {type(error).__name__}: {error}")
+        notices.once("probe", f"nothing is watched: cannot read the probe: {type(error).__name__}: {error}")
         return None
 
 
 class Watcher:
-    """A run under observation. Its methods never raise, and wait no longer than :func:`watch` was told."""
+    """A watched run. Its methods never raise, and never wait longer than set in :func:`watch`."""
 
     def __init__(self, run: str, observation: Observation | None) -> None:
         self._run = run
@@ -171,35 +174,35 @@ class Watcher:
 
     @property
     def standing(self) -> Standing:
-        """The newest standing, without waiting."""
+        """The newest verdict, without waiting."""
         return self._observation.standing if self._observation is not None else Standing()
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The watched layers in forward order; empty before the first pass."""
+        """The watched layers in forward order; empty before the first forward pass."""
         return tuple(self._observation.observer.layers or ()) if self._observation is not None else ()
 
     @property
     def deliveries(self) -> Deliveries:
-        """How many frames were offered, sent and dropped, and why."""
+        """How many frames were offered, sent and dropped, and why they were dropped."""
         return self._observation.deliveries if self._observation is not None else Deliveries(0, 0, 0, {})
 
     def epoch_end(self, epoch: int | None = None, **metrics: Any) -> Standing:
-        """Ends an epoch: shows the daemon the network as it is now, and says what it thinks of it.
+        """Ends an epoch: sends the current activations to the daemon and returns the newest verdict.
 
         Args:
-            epoch: The epoch's number; one more than the last one by default, starting with 1.
-            metrics: Numbers for the record, ``train_loss=...``: anything that ``float`` takes.
+            epoch: The epoch's number; by default one more than the last, starting with 1.
+            metrics: Numbers to record, such as ``train_loss=...``: anything that ``float`` accepts.
 
         Returns:
-            Where the run stands. ``if watcher.epoch_end(...).stop: break``
+            The newest verdict. ``if watcher.epoch_end(...).stop: break``
         """
         return self._observation.epoch_end(epoch, metrics) if self._observation is not None else Standing()
 
     def close(self, status: Status | None = None) -> None:
-        """Finishes the run; a second call does nothing. Happens at exit by itself.
+        """Finishes the run; a second call does nothing. Called automatically at exit.
 
-        Without ``status`` it is ``stopped`` after the daemon asked for it, ``failed`` while Python exits because of
+        The default status is ``stopped`` after the daemon asked for a stop, ``failed`` while Python exits because of
         an error, and otherwise ``finished``.
         """
         if self._observation is None:
@@ -208,7 +211,7 @@ class Watcher:
         self._observation.close(status)
 
     def _close_at_exit(self) -> None:
-        # Python keeps there what ended the script.
+        # Python stores the exception that ended the script in sys.last_value.
         self.close("failed" if getattr(sys, "last_value", None) is not None else None)
 
     def __enter__(self) -> Watcher:
