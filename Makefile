@@ -13,6 +13,7 @@
 #   make soak    50 trainers at once for SOAK_SECONDS (1800), then more than can be measured; figures on stdout
 #   make asan    the kernels under AddressSanitizer; needs a nightly toolchain
 #   make mutants breaks src/detect in every way that cargo-mutants knows and sees whether a test notices
+#   make workflows  GitHub's workflows and issue forms, held to their published schemas
 #   make doc     the library's documentation
 #   make fmt     format the code
 #   make clean   remove what was built and installed here
@@ -40,6 +41,8 @@ GRAFANA_SCHEMA := 13.2.3
 TYPESCRIPT := 5.9.3
 # The schemas of Kubernetes' own kinds, as of 1.37; a test holds the manifests to them.
 KUBERNETES_VALIDATE := 1.37.0
+# Holds .github to the schemas of GitHub, which come with it.
+CHECK_JSONSCHEMA := 0.39.0
 # What the benchmarks are compared with.
 SCIKIT_LEARN := 1.9.1
 
@@ -71,7 +74,7 @@ python-check: .venv-python/requirements.installed
 	cd python && ../.venv-python/bin/ruff check .
 	cd python && ../.venv-python/bin/mypy
 
-check: $(libtorch) licences python-check
+check: $(libtorch) licences python-check workflows
 	cargo fmt --check
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	cargo clippy --locked --all-targets -- -D warnings
@@ -81,6 +84,14 @@ check: $(libtorch) licences python-check
 licences:
 	cargo deny --version 2>/dev/null | grep -qF ' $(CARGO_DENY)' || cargo install --locked --version $(CARGO_DENY) cargo-deny
 	cargo deny --all-features check licenses bans sources
+
+.PHONY: workflows
+workflows: .venv/check-jsonschema-$(CHECK_JSONSCHEMA).installed
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-issue-forms \
+	  $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 
 fmt: .venv-python/requirements.installed
 	cargo fmt
@@ -141,6 +152,11 @@ clean:
 .venv/kubernetes-validate-$(KUBERNETES_VALIDATE).installed:
 	test -d .venv || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet kubernetes-validate==$(KUBERNETES_VALIDATE)
+	touch $@
+
+.venv/check-jsonschema-$(CHECK_JSONSCHEMA).installed:
+	test -d .venv || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet check-jsonschema==$(CHECK_JSONSCHEMA)
 	touch $@
 
 .venv/scikit-learn-$(SCIKIT_LEARN).installed:

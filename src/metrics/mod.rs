@@ -12,8 +12,11 @@ mod text;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+#[cfg(target_os = "linux")]
 use prometheus::core::Collector;
+#[cfg(target_os = "linux")]
 use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::MetricFamily;
 
 use crate::history::StoreCounts;
 use crate::hooks::HookCounts;
@@ -50,6 +53,7 @@ pub struct Metrics {
     store: Option<Arc<StoreCounts>>,
     reload: Option<Arc<dyn ReloadStatus>>,
     requests: RequestCounts,
+    #[cfg(target_os = "linux")]
     process: ProcessCollector,
     /// Series that a scrape may have, but for those of the daemon and of whole runs.
     series_max: usize,
@@ -77,6 +81,7 @@ impl Metrics {
             store,
             reload,
             requests: RequestCounts::default(),
+            #[cfg(target_os = "linux")]
             process: ProcessCollector::for_self(),
             series_max,
             texts: Mutex::default(),
@@ -106,13 +111,25 @@ impl Metrics {
         let own = self.own().families();
         // Told of by the next scrape: this one is as good as written.
         self.note_repeated(own.repeated);
-        for family in own.families.iter().chain(&self.process.collect()) {
+        for family in own.families.iter().chain(&self.process()) {
             page.family(family)?;
         }
         for (name, text) in texts.selected() {
             page.add(name, text);
         }
         Ok(Exposition { content_type: "text/plain; version=0.0.4; charset=utf-8", body: page.body() })
+    }
+
+    /// The series of the process itself. The crate `prometheus` reads them from `/proc`, so elsewhere there are none.
+    #[cfg(target_os = "linux")]
+    fn process(&self) -> Vec<MetricFamily> {
+        self.process.collect()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, reason = "Linux needs it")]
+    fn process(&self) -> Vec<MetricFamily> {
+        Vec::new()
     }
 
     /// Prometheus would keep the first of two samples of one series in silence, so they are counted here.
