@@ -49,7 +49,7 @@ const SERVER_RESERVE: Duration = Duration::from_millis(500);
 
 /// The settings that a monitor starts with.
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent choice")]
 pub struct Setup {
     /// The configuration.
     pub config: Config,
@@ -263,7 +263,7 @@ impl Monitor {
         let guarded = site.web.is_some();
         let server = Server::start(listener, Arc::new(site))?;
         if !server.address().ip().is_loopback() && !guarded {
-            tracing::warn!(address = %server.address(), "HTTP is reachable from other machines without encryption or passwords; add both with --web-config");
+            tracing::warn!(address = %server.address(), "HTTP is reachable from other machines without TLS or passwords; use --web-config");
         }
         self.server = Some(server);
         self.target = state.map(|state| ScrapeTarget::announce(&state, endpoint)).transpose()?;

@@ -195,7 +195,7 @@ fn while_closing_an_attempt_keeps_to_what_is_left() {
     assert!(since.elapsed() < LONG / 2, "{:?}", since.elapsed());
 }
 
-/// A receiver that speaks TLS with a certificate for 127.0.0.1 that nobody has signed, and that certificate.
+/// A TLS receiver with a self-signed certificate for 127.0.0.1, and that certificate.
 fn encrypted_receiver() -> (SocketAddr, Certificate<'static>) {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let certificate = made.cert.der().clone();
