@@ -263,7 +263,10 @@ impl Monitor {
         let guarded = site.web.is_some();
         let server = Server::start(listener, Arc::new(site))?;
         if !server.address().ip().is_loopback() && !guarded {
-            tracing::warn!(address = %server.address(), "HTTP is reachable from other machines without TLS or passwords; use --web-config");
+            tracing::warn!(
+                address = %server.address(),
+                "HTTP is reachable from other machines without TLS or passwords; use --web-config"
+            );
         }
         self.server = Some(server);
         self.target = state.map(|state| ScrapeTarget::announce(&state, endpoint)).transpose()?;
