@@ -1,4 +1,4 @@
-//! `rotewatch`: the daemon and its commands. It calls nothing of libtorch; `train` hands over to `rotewatch-trainer`.
+//! `rotewatch`: the daemon and its commands. It does not use libtorch; `train` runs `rotewatch-trainer`.
 
 use clap::Parser;
 use rotewatch::cli::{self, Cli, exit::Exit};
@@ -9,11 +9,11 @@ fn main() -> Exit {
     cli::run(Cli::parse())
 }
 
-/// Bodies and frames are made by one thread and freed by another. The C library would give each thread a heap of its own, and what one
-/// heap keeps for itself no other can use: resident memory grew for as long as anybody looked (`benches/record/load.md`).
+/// Bodies and frames are allocated by one thread and freed by another. By default the C library gives each thread its own heap, and
+/// memory that one heap keeps cannot be used by another: resident memory grew without a visible end (`benches/record/load.md`).
 #[cfg(target_env = "gnu")]
-#[expect(unsafe_code, reason = "the C library's settings have no other door")]
+#[expect(unsafe_code, reason = "the C library's settings can be reached in no other way")]
 fn keep_one_heap() {
-    // SAFETY: it takes two numbers and touches the allocator's own settings alone; no other thread runs yet.
+    // SAFETY: it takes two numbers and changes only the allocator's settings; no other thread runs yet.
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
 }

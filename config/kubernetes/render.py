@@ -1,8 +1,8 @@
-"""Writes what Kubernetes takes from the rules and the dashboards of this repository, so that there is one of each.
+"""Generates Kubernetes manifests from the rules and dashboards of this repository, so that they exist only once.
 
     python3 config/kubernetes/render.py FOLDER
 
-prometheusrule.yaml is for the Prometheus operator; dashboards.yaml holds ConfigMaps with the label that Grafana's sidecar looks for.
+prometheusrule.yaml is for the Prometheus operator; dashboards.yaml holds ConfigMaps with the label that Grafana's sidecar selects.
 """
 
 import json
@@ -22,13 +22,13 @@ spec:
 
 
 def rule(name: str) -> str:
-    """A file of rules as the operator takes it: the same text, further to the right."""
+    """Returns a file of rules in the format of the operator: the same text, indented."""
     lines = (ROOT / f"config/prometheus/{name}.rules.yml").read_text().splitlines()
     return RULE_HEAD.format(name=name) + "".join(f"  {line}".rstrip() + "\n" for line in lines)
 
 
 def config_map(path: Path) -> str:
-    """A dashboard as a ConfigMap. JSON is YAML."""
+    """Returns a dashboard as a ConfigMap. JSON is valid YAML."""
     manifest = {
         "apiVersion": "v1",
         "kind": "ConfigMap",

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Prometheus and Alertmanager with our rules, and a training that Alertmanager stops when it learns by rote; all of them on free ports
-# of this machine, all of them gone when this ends (Ctrl-C).
+# Runs Prometheus and Alertmanager with our rules, and a training that Alertmanager stops when it memorizes. All use free ports of this
+# machine and end with this script (Ctrl-C).
 #
 #   config/prometheus/observe.sh COMMAND...
 #
-# COMMAND is `rotewatch train` with its flags; where it listens and keeps its state is added to them.
+# COMMAND is `rotewatch train` with its flags. The script adds --listen and --state.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -28,7 +28,7 @@ end() {
 trap end EXIT
 trap 'exit 0' INT TERM
 
-# Starts a program beside this one, its words in a file.
+# Starts a program in the background and writes its output to a file.
 beside() {
   local log=$1
   shift
@@ -36,7 +36,7 @@ beside() {
   children+=($!)
 }
 
-# The first line of a file that a pattern makes something of; waits for it.
+# Waits for the first line of a file that matches a pattern and prints its first group.
 told() {
   local log=$1 pattern=$2 found
   for _ in {1..600}; do
@@ -44,13 +44,13 @@ told() {
     if [ -n "$found" ]; then echo "$found"; return; fi
     sleep 0.1
   done
-  echo "nothing came of this within a minute:" >&2
+  echo "no matching line within a minute in this log:" >&2
   cat "$log" >&2
   return 1
 }
 listening='.*msg="Listening on" address=([^ ]+).*'
 
-# Chosen here, because Prometheus, Alertmanager and the reader want it before the training begins.
+# Chosen here, because Prometheus, Alertmanager and the user need the port before the training starts.
 free_port() {
   local port
   while port=$((20000 + RANDOM % 12000)); (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
@@ -75,7 +75,7 @@ END
 beside "$folder/prometheus.log" prometheus --config.file="$folder/prometheus.yml" --storage.tsdb.path="$folder/prometheus" \
   --web.listen-address=127.0.0.1:0
 prometheus=$(told "$folder/prometheus.log" "$listening")
-# Its first scrape comes some seconds after it starts; by then a training on digits could be half over.
+# Wait for the first scrape, some seconds after the start: without it, a training on digits could be half done by then.
 until [ -n "$(promtool query instant "http://$prometheus" up)" ]; do
   kill -0 "${children[-1]}" || { cat "$folder/prometheus.log" >&2; exit 1; }
   sleep 0.1
@@ -84,8 +84,8 @@ done
 echo "Prometheus    http://$prometheus/graph?g0.expr=rotewatch_memorization_score_ratio&g0.tab=0&g0.range_input=10m"
 echo "  alerts      http://$prometheus/graph?g0.expr=ALERTS"
 echo "Alertmanager  http://$alertmanager/"
-echo "rotewatch     http://$training/ (stopped by Alertmanager when it learns by rote)"
-echo "Ctrl-C ends them all."
+echo "rotewatch     http://$training/ (stopped by Alertmanager when it memorizes)"
+echo "Press Ctrl-C to stop all of them."
 
 "$@" --listen "$training" --state "$state" &
 children+=($!)

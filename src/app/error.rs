@@ -18,35 +18,35 @@ pub enum StartError {
     /// The measures cannot be computed as asked.
     #[error(transparent)]
     Measures(#[from] ParamsError),
-    /// The kernel that the environment names cannot be had.
+    /// The kernel that the environment names is not available.
     #[error(transparent)]
     Kernel(#[from] KernelError),
     /// HTTP cannot be served.
     #[error(transparent)]
     Serve(#[from] ServeError),
-    /// TLS and passwords cannot be as the web configuration says.
+    /// The web configuration (TLS, passwords) cannot be used.
     #[error(transparent)]
     WebConfig(#[from] WebConfigError),
-    /// The token cannot be read or made.
+    /// The token cannot be read or created.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// The run that others are compared with cannot be read.
+    /// The file of the baseline run cannot be read.
     #[error("detect.baseline.file: {0}")]
     Reference(#[from] DocumentError),
-    /// It was not watched, so there is nothing to compare with.
-    #[error("detect.baseline.file: no epoch of {} was measured; name a training that was watched", path.display())]
+    /// The baseline run was not measured, so there is nothing to compare with.
+    #[error("detect.baseline.file: {} has no measured epoch; use the output of a run that was measured", path.display())]
     EmptyReference {
         /// The file.
         path: PathBuf,
     },
-    /// The run that others are compared with is not in the history.
+    /// The baseline run is not in the history.
     #[error("detect.baseline.run: {reason}")]
     ReferenceRun {
-        /// Why it cannot be had.
+        /// Why it cannot be read.
         reason: String,
     },
-    /// The history's folder or thread cannot be made.
-    #[error("the history cannot be kept: {0}")]
+    /// The history's folder or thread cannot be created.
+    #[error("cannot start the history: {0}")]
     History(#[source] std::io::Error),
     /// There is no state folder.
     #[error(transparent)]
@@ -54,7 +54,7 @@ pub enum StartError {
     /// The inbox cannot be used.
     #[error(transparent)]
     Inbox(#[from] InboxError),
-    /// A thread cannot be made.
+    /// A thread cannot be started.
     #[error("cannot start the {part}: {reason}")]
     Thread {
         /// Which one.

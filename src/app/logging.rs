@@ -1,4 +1,4 @@
-//! The log: lines on stderr, their level settable while running. The only user of tracing-subscriber.
+//! The log: lines on stderr whose level can change at run time. The only user of tracing-subscriber.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -12,15 +12,15 @@ use crate::config::LogLevel;
 /// The variable that takes precedence over the configured level, in the syntax of tracing's `EnvFilter`.
 const VARIABLE: &str = "ROTEWATCH_LOG";
 
-/// Sets the level of the running log; without effect where the environment decides it.
+/// Sets the level of the running log. Has no effect if the environment variable sets it.
 #[derive(Clone)]
 pub struct LogLevelSwitch(Option<Arc<reload::Handle<EnvFilter, Registry>>>);
 
 impl LogLevelSwitch {
-    /// Lets through what is as important as `level`.
+    /// Writes lines of `level` and above from now on.
     pub fn set(&self, level: LogLevel) {
         if let Some(filter) = &self.0 {
-            // The filter is gone only when the log is.
+            // Fails only if the log is gone.
             let _ = filter.reload(EnvFilter::new(level.to_string()));
         }
     }

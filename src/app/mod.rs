@@ -1,4 +1,4 @@
-//! The composition root: builds the parts, wires their channels, starts them in order and stops them in order.
+//! The composition root: builds the parts, connects their channels, and starts and stops them in order.
 
 mod error;
 pub mod logging;
@@ -46,47 +46,47 @@ use rotewatch_core::vocabulary::clock::{Stopwatch, wall_clock};
 use rotewatch_core::vocabulary::identity::RunName;
 use rotewatch_info::kernels::Kernel;
 
-/// What the hooks leave of `limits.shutdown_seconds` for the server, which needs a moment only.
+/// The part of `limits.shutdown_seconds` that is reserved for the server, which stops within a moment.
 const SERVER_RESERVE: Duration = Duration::from_millis(500);
 
-/// What a monitor is started with.
+/// The settings that a monitor starts with.
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent choice")]
 pub struct Setup {
     /// The configuration.
     pub config: Config,
-    /// The file that the configuration was read from, if it shall be followed.
+    /// The file that the configuration was read from, if changes to it should be applied.
     pub file: Option<ConfigFile>,
-    /// Whether another port is taken where the configured one is in use.
+    /// Whether to take another port if the configured one is in use.
     pub any_port_will_do: bool,
-    /// Who gets every report. A subscriber that is full misses reports; one that is gone is forgotten.
+    /// Receive every report. A subscriber whose channel is full misses reports; one that is gone is removed.
     pub subscribers: Vec<Sender<Arc<EpochReport>>>,
-    /// Whether runs that are trained elsewhere are taken in, over HTTP and from the inbox; needs a state folder.
+    /// Whether to accept runs from other processes, over HTTP and from the inbox. Needs a state folder.
     pub ingest: bool,
-    /// The file that says how HTTP is guarded: TLS, passwords.
+    /// The web configuration file: TLS, passwords.
     pub web_config: Option<PathBuf>,
-    /// Whether a history is kept in the state folder, for `rotewatch runs` and so that epochs outlive this process.
+    /// Whether to keep a history in the state folder, for `rotewatch runs` and so that epochs outlive this process.
     pub history: bool,
-    /// Whether the state folder tells Prometheus where this process is scraped, and holds the token by which runs may be asked to
-    /// stop over HTTP; needs one.
+    /// Whether to list this process in the state folder for Prometheus, and to accept requests over HTTP that stop runs, with the
+    /// token of the state folder. Needs a state folder.
     pub discoverable: bool,
-    /// Who is told what came of each hook's firing, on the same terms.
+    /// Receive the outcome of each hook's firing, under the same rules.
     pub hook_subscribers: Vec<Sender<HookOutcome>>,
 }
 
-/// A configuration file that is read again when it changes.
+/// A configuration file that is reloaded when it changes.
 pub struct ConfigFile {
     /// Where it is.
     pub path: PathBuf,
-    /// Lays flags and the environment over what the file says.
+    /// Applies flags and environment variables over the values of the file.
     pub overlay: Box<dyn Fn(&mut Config) + Send + Sync>,
-    /// Where a changed `log.level` takes effect.
+    /// Applies a changed `log.level`.
     pub log_level: LogLevelSwitch,
 }
 
-/// A running monitor: its thread, the channel into it, and the HTTP server that shows what it finds.
+/// A running monitor: its thread, the channel into it, and the HTTP server that shows its results.
 ///
-/// Dropping it closes it, waiting at most `limits.shutdown_seconds`.
+/// Dropping it closes it and waits at most `limits.shutdown_seconds`.
 pub struct Monitor {
     config: Config,
     roster: Arc<Roster>,
@@ -100,7 +100,7 @@ pub struct Monitor {
     thread: Option<Part>,
     hooks: Option<Hooks>,
     history: Option<Store>,
-    /// Where the past of runs that go on is left for the monitor.
+    /// Holds the past epochs of resumed runs for the monitor.
     pasts: Arc<Pasts>,
     watcher: Option<ConfigWatcher>,
 }
@@ -114,7 +114,7 @@ impl Monitor {
         Monitor::set_up(Setup { config, ..Setup::default() })
     }
 
-    /// Starts everything: what can fail is tried before the first thread runs.
+    /// Starts every part. Steps that can fail come before the first thread where possible.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -140,7 +140,7 @@ impl Monitor {
         let roster = Arc::new(Roster::new(intake, limits));
         let board = Arc::new(Board::default());
         let detect = Arc::new(ArcSwap::from_pointee(detect_params(&config)));
-        // Without a state folder commands work elsewhere; that is no reason not to start.
+        // Without a state folder, hook commands run in another folder; that is no reason not to start.
         let state = state_folder(&config).ok();
         let web = web_config.map(|path| guard(&path, &config)).transpose()?;
         let history = history.then(|| History::start(&config)).transpose()?;
@@ -267,14 +267,17 @@ impl Monitor {
         let guarded = site.web.is_some();
         let server = Server::start(listener, Arc::new(site))?;
         if !server.address().ip().is_loopback() && !guarded {
-            tracing::warn!(address = %server.address(), "HTTP is served beyond this machine, without encryption or passwords");
+            tracing::warn!(
+                address = %server.address(),
+                "HTTP is reachable from other machines without TLS or passwords; use --web-config"
+            );
         }
         self.server = Some(server);
         self.target = state.map(|state| ScrapeTarget::announce(&state, endpoint)).transpose()?;
         Ok(())
     }
 
-    /// Opens a run and hands out its tap. Frames for which there is no room are dropped, unless `sampling.on_full` says
+    /// Opens a run and returns its tap. Frames that do not fit into the queue are dropped, unless `sampling.on_full` says
     /// otherwise.
     ///
     /// # Errors
@@ -283,7 +286,7 @@ impl Monitor {
         self.roster.open(declaration, Attempt::draw(), self.config.sampling.on_full_for(false))
     }
 
-    /// What the configuration lets a tap look at.
+    /// The sampling parameters of a tap.
     #[must_use]
     pub fn sampling(&self) -> SamplingParams {
         let sampling = &self.config.sampling;
@@ -296,19 +299,19 @@ impl Monitor {
         }
     }
 
-    /// Where HTTP is served, if it is.
+    /// The address at which HTTP is served, if it is.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.server.as_ref().map(Server::address)
     }
 
-    /// Whether that is HTTPS.
+    /// Whether HTTP is served with TLS.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         self.encrypted
     }
 
-    /// What is known of every run.
+    /// The current state of every run.
     #[must_use]
     pub fn board(&self) -> &Board {
         &self.board
@@ -320,21 +323,21 @@ impl Monitor {
         self.roster.intake().gate().counts()
     }
 
-    /// Reads the configuration file again, as SIGHUP asks for; the log tells what came of it. `None` without a file.
+    /// Returns a function that reloads the configuration file, as SIGHUP does, and logs the result. `None` without a file.
     #[must_use]
     pub fn reload(&self) -> Option<impl Fn() + Send + use<>> {
         let reloader = self.watcher.as_ref()?.reloader();
         Some(move || drop(reloader.reload_now()))
     }
 
-    /// The configuration it was started with.
+    /// The configuration that the monitor was started with.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Closes the intake, measures what is queued, and stops the parts in order. Returns the names of the parts that
-    /// were still busy when the time was over; they end with the process.
+    /// Closes the intake, measures the queued frames, and stops the parts in order. Returns the names of the parts that
+    /// were still busy when the time ran out; they end with the process.
     pub fn close(mut self) -> Vec<&'static str> {
         self.stop_parts()
     }
@@ -343,30 +346,30 @@ impl Monitor {
         let patience = Duration::from_secs(self.config.limits.shutdown_seconds);
         let since = Stopwatch::start();
         self.ready.set(false);
-        // What is scraped no longer is not to be missed.
+        // Removed first, so that Prometheus does not report this process as down.
         self.target.take();
         let for_hooks = patience.saturating_sub(SERVER_RESERVE.min(patience / 10));
         if let Some(hooks) = &self.hooks {
             hooks.announce_end(since, for_hooks);
         }
         let mut late = Vec::new();
-        // Before the monitor, which still measures what it has sent.
+        // Before the monitor, which still measures what the inbox has sent.
         if let Some(inbox) = self.inbox.take().map(Inbox::close).filter(|inbox| !inbox.wait(since, patience)) {
             late.push(inbox.name());
         }
         self.closing.take();
-        // The monitor first: until it has ended, pages and scrapes show what it still finds.
+        // Before the server: until the monitor has ended, pages and scrapes show its last results.
         if let Some(thread) = self.thread.take().filter(|thread| !thread.wait(since, patience)) {
             late.push(thread.name());
         }
-        // Then the hooks, which the monitor's end lets drain.
+        // Then the hooks, whose queue ends with the monitor.
         if let Some(hooks) = self.hooks.take() {
             let name = hooks.name();
             if !hooks.wait(since, for_hooks) {
                 late.push(name);
             }
         }
-        // The monitor and the hooks have told it everything.
+        // Then the history, which has received everything from the monitor and the hooks.
         if let Some(history) = self.history.take() {
             let name = history.name();
             if !history.wait(since, for_hooks) {
@@ -387,7 +390,7 @@ impl Drop for Monitor {
     }
 }
 
-/// The history's parts, as they are handed out.
+/// The history and its handles.
 struct History {
     store: Store,
     feed: StoreFeed,
@@ -398,10 +401,10 @@ struct History {
 impl History {
     fn start(config: &Config) -> Result<Self, StartError> {
         let folder = state_folder(config)?;
-        // A run that counts as being trained and whose name is free was left by a process that did not end well.
+        // A run that is recorded as being trained but whose name is not locked belongs to a process that crashed.
         let is_trained = |name: &RunName| OwnedName::take(&folder, name.clone()).is_err();
         if let Err(error) = note_interrupted(&folder, is_trained) {
-            tracing::warn!("which runs of the history were interrupted cannot be told: {error}");
+            tracing::warn!("cannot look for interrupted runs in the history: {error}");
         }
         let (store, feed, outcomes) = Store::start(&folder, store_params(config)).map_err(StartError::History)?;
         let told = ToldOnsets::of(&folder, store.counts());
@@ -409,10 +412,10 @@ impl History {
     }
 }
 
-/// Where the history and the token are kept.
+/// The folder of the history and the token.
 ///
 /// # Errors
-/// If neither the configuration nor the environment says where.
+/// If neither the configuration nor the environment names it.
 pub fn state_folder(config: &Config) -> Result<PathBuf, StateError> {
     config.state_dir(|name| std::env::var_os(name).map(Into::into)).ok_or(StateError::Unknown)
 }
@@ -430,7 +433,7 @@ fn watch(
         log_level.set(config.log.level);
     };
     let wiring = Wiring { overlay, on_change: Box::new(on_change), now: Box::new(wall_clock) };
-    ConfigWatcher::start(&path, config.clone(), wiring).map_err(thread_failed("watch over the configuration file"))
+    ConfigWatcher::start(&path, config.clone(), wiring).map_err(thread_failed("configuration file watcher"))
 }
 
 impl ReloadStatus for LiveConfig {
@@ -443,7 +446,7 @@ impl ReloadStatus for LiveConfig {
     }
 }
 
-/// The web configuration; whoever has the token needs no password.
+/// Reads the web configuration. Requests with the token need no password.
 fn guard(path: &Path, config: &Config) -> Result<WebConfig, StartError> {
     let token = crate::state::token::read_or_create(&state_folder(config)?)?;
     Ok(WebConfig::open(path, Some(token))?)

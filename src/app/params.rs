@@ -1,4 +1,4 @@
-//! The configuration as each part takes it.
+//! Converts the configuration into the parameters of each part.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_info::measures::KnnParams;
 use rotewatch_info::measures::{MeasureParams, ParamsError};
 
-/// What the monitor's thread works by.
+/// The parameters of the monitor thread.
 ///
 /// # Errors
 /// If the measures cannot be computed as asked.
@@ -41,18 +41,18 @@ pub(super) fn monitor_params(config: &Config, reference: Option<Reference>) -> R
     })
 }
 
-/// What the history keeps.
+/// The parameters of the history.
 pub(super) fn store_params(config: &Config) -> StoreParams {
     let history = &config.history;
     StoreParams {
         retention: Retention { matrix_epochs: history.matrix_epochs, runs: history.runs },
         most_bytes: history.bytes,
-        // What waits for the disk may take as much as what waits for the monitor.
+        // The queue to the disk may take as much memory as the queue to the monitor.
         most_waiting_bytes: config.limits.channel_bytes,
     }
 }
 
-/// The configuration's section as the detectors take it.
+/// The parameters of the detectors.
 #[must_use]
 pub fn detect_params(config: &Config) -> DetectParams {
     let detect = &config.detect;

@@ -1,4 +1,4 @@
-//! The run that others are compared with.
+//! The baseline run, which other runs are compared with.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use rotewatch_core::detect::Reference;
 use rotewatch_core::record::training::TrainingDocument;
 use rotewatch_core::vocabulary::identity::RunName;
 
-/// The run that others are compared with: what the configuration names, else the run that was marked in the history.
+/// The baseline run: the one that the configuration names, else the one that is marked in the history.
 ///
 /// # Errors
-/// If what the configuration names is not there, or nothing of it was measured.
+/// If the configured run is missing, or has no measured epoch.
 pub(super) fn reference(config: &Config, history: bool) -> Result<Option<Reference>, StartError> {
     let baseline = &config.detect.baseline;
     if let Some(path) = &baseline.file {
@@ -25,25 +25,25 @@ pub(super) fn reference(config: &Config, history: bool) -> Result<Option<Referen
         let found = stored_reference(&folder, Some(name)).map_err(|error| refused(error.to_string()))?;
         let reason = || format!("the history in {} has no run {name} with a measured epoch", folder.display());
         let (reference, _) = found.ok_or_else(|| refused(reason()))?;
-        tracing::info!(run = %name, "runs are compared with this one: detect.baseline.run names it");
+        tracing::info!(run = %name, "baseline run, set by detect.baseline.run");
         return Ok(Some(reference));
     }
     let Some(folder) = history.then(|| state_folder(config)).transpose()? else { return Ok(None) };
-    // A mark is a wish, not a configuration: a history that cannot be read is told of by whoever writes it.
+    // A mark is optional, so an unreadable history is no reason not to start; the part that writes it reports the error.
     match stored_reference(&folder, None) {
         Ok(Some((reference, name))) => {
-            tracing::info!(run = %name, "runs are compared with this one: it is marked as the baseline");
+            tracing::info!(run = %name, "baseline run, marked in the history");
             Ok(Some(reference))
         }
         Ok(None) => Ok(None),
         Err(error) => {
-            tracing::warn!("whether a run is marked as the baseline cannot be told: {error}");
+            tracing::warn!("cannot read the history to look for a marked baseline run: {error}");
             Ok(None)
         }
     }
 }
 
-/// A run of the history, or the marked one, as a reference; `None` where there is none, or nothing of it was measured.
+/// The named run of the history, or the marked one, as a reference. `None` if there is none or it has no measured epoch.
 fn stored_reference(folder: &Path, name: Option<&RunName>) -> Result<Option<(Reference, RunName)>, StoreError> {
     let Some(history) = Reader::of(folder).snapshot()? else { return Ok(None) };
     let run = match name {

@@ -1,4 +1,4 @@
-//! Signals: the first asks everything to end in order, the second ends the process at once. The only user of signal-hook.
+//! Signals: the first starts an orderly shutdown, the second ends the process at once. The only user of signal-hook.
 
 use std::io;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use rotewatch_core::intake::stop::{StopReason, StopToken};
 /// The exit code of a process that a second signal ended.
 const LEFT_AT_ONCE: i32 = 130;
 
-/// What the signals of this process have asked for.
+/// Whether SIGINT or SIGTERM has arrived.
 #[derive(Debug)]
 pub struct Interrupt {
     token: StopToken,
@@ -23,14 +23,14 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Takes over SIGINT and SIGTERM, and SIGHUP where `on_hangup` is given.
+    /// Handles SIGINT and SIGTERM, and SIGHUP if `on_hangup` is given.
     ///
     /// # Errors
-    /// What the system said.
+    /// If the system refuses a handler or a thread.
     pub fn install(on_hangup: Option<Box<dyn Fn() + Send>>) -> io::Result<Self> {
         let already_asked = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
-            // In this order: the first signal finds the flag lowered and raises it, the second finds it raised.
+            // The order matters: the first signal finds the flag unset and sets it; the second finds it set and ends the process.
             flag::register_conditional_shutdown(signal, LEFT_AT_ONCE, Arc::clone(&already_asked))?;
             flag::register(signal, Arc::clone(&already_asked))?;
         }
@@ -59,7 +59,7 @@ impl Interrupt {
         &self.token
     }
 
-    /// Disconnected by the first SIGINT or SIGTERM: for whoever waits for other things as well.
+    /// Disconnected by the first SIGINT or SIGTERM. For callers that wait for other channels too.
     #[must_use]
     pub fn raised(&self) -> &Receiver<()> {
         &self.raised

@@ -1,4 +1,4 @@
-//! Keys that are right by themselves but not together.
+//! Checks of keys that are valid alone but not together.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use super::mistake::{Fault, Mistake};
 use super::{Config, size};
 use crate::hooks::Action;
 
-/// Rows a bin below which a measure is marked unreliable and used for no verdict.
+/// Rows per bin. Below this, a measure is marked unreliable and not used for verdicts.
 pub const ROWS_PER_BIN: usize = 5;
 const BYTES_PER_ACTIVATION: u64 = 4;
 
-/// Something that is allowed, and probably not meant.
+/// A setting that is allowed but probably not intended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
-    /// The key that it is about, as `measures.network_bins`.
+    /// The key, such as `measures.network_bins`.
     pub key: &'static str,
-    /// What will happen.
+    /// The consequence.
     pub says: String,
 }
 
@@ -25,7 +25,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// What can never work, whatever the training does.
+/// Combinations that can never work, whatever the training does.
 pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     let mut add = |path: &str, fault| mistakes.push(Mistake { path: path.to_owned(), at: None, fault });
@@ -48,18 +48,21 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
 }
 
 impl Config {
-    /// What is allowed but probably not meant; for the log at the start and for `check-config`.
+    /// Settings that are allowed but probably not intended; for the log at startup and for `check-config`.
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
         let mut warnings = Vec::new();
         let rows = self.most_window_rows();
         let needed = ROWS_PER_BIN * self.measures.network_bins;
         if rows < needed {
-            let says = format!("a window of {rows} rows cannot fill them ({needed} can): that entropy is marked unreliable");
+            let says = format!(
+                "a window of {rows} rows is too small for these bins (they need {needed}); the network entropy is marked unreliable"
+            );
             warnings.push(Warning { key: "measures.network_bins", says });
         }
         if self.window.rows < self.sampling.rows {
-            let says = format!("smaller than sampling.rows, so {} rows are thrown away", self.sampling.rows - self.window.rows);
+            let says =
+                format!("smaller than sampling.rows; {} sampled rows are discarded", self.sampling.rows - self.window.rows);
             warnings.push(Warning { key: "window.rows", says });
         }
         for hook in &self.hooks {
@@ -67,7 +70,7 @@ impl Config {
                 && webhook.token_file.is_some()
                 && !(webhook.url.is_encrypted() || webhook.url.is_loopback())
             {
-                let says = format!("the token of {} goes over the network unencrypted: use an https URL", hook.name);
+                let says = format!("hook {} sends its token over the network unencrypted; use an https URL", hook.name);
                 warnings.push(Warning { key: "hooks", says });
             }
         }

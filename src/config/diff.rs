@@ -1,4 +1,4 @@
-//! What changed between two configurations, and whether it may while the program runs.
+//! The differences between two configurations, and whether they may be applied while the program runs.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use super::section::{Acts, Section, Visitor};
 /// A key that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The key, as `detect.smooth`.
+    /// The key, such as `detect.smooth`.
     pub key: String,
-    /// Its value before, as in the file.
+    /// Its value before, as written in the file.
     pub before: String,
-    /// Its value now.
+    /// Its new value.
     pub after: String,
-    /// When the change acts.
+    /// When the change takes effect.
     pub acts: Acts,
 }
 
@@ -26,32 +26,32 @@ impl fmt::Display for Change {
     }
 }
 
-/// A key as it is set.
+/// A key with its current value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// The key, as `detect.smooth`.
+    /// The key, such as `detect.smooth`.
     pub key: String,
-    /// Its value, as in the file.
+    /// Its value, as written in the file.
     pub value: String,
-    /// What values it takes.
+    /// The values that it accepts.
     pub takes: String,
-    /// When a change of it acts.
+    /// When a change takes effect.
     pub acts: Acts,
-    /// Differs where values differ, also those that are not shown in full.
+    /// Differs if the values differ, even if `value` does not show them in full.
     told_apart_by: String,
 }
 
 impl Config {
-    /// Every key with its value: those outside of any section, then section by section.
+    /// Every key with its value: first the keys outside of any section, then section by section.
     #[must_use]
     pub fn settings(&self) -> Vec<Setting> {
         let mut lister = Lister { prefix: String::new(), settings: Vec::new() };
-        // A walk may change what it visits; this one does not, but the signature cannot say so.
+        // A visit may change values, so it needs a mutable copy; this one changes nothing.
         self.clone().visit(&mut lister);
         lister.settings
     }
 
-    /// The keys in which `newer` differs.
+    /// The keys whose values differ in `newer`.
     #[must_use]
     pub fn changes(&self, newer: &Self) -> Vec<Change> {
         let pairs = self.settings().into_iter().zip(newer.settings());

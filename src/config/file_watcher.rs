@@ -1,11 +1,11 @@
-//! Notice of changes to a file that other programs write as they please: in place, by renaming another file over it, by
-//! swapping a symbolic link on the way to it (as Kubernetes does), or by deleting it and coming back.
+//! Change notifications for a file that other programs may write in place, replace by a rename, reach through a swapped
+//! symbolic link (as Kubernetes does), or delete and create again.
 //!
-//! So it is not the file that is watched but the folder of every step on the way to it. What happened is not told, only that
-//! something may have: whoever wants to know reads the file.
-//! A [`FolderWatch`] does the same for whatever comes into some folders.
-//! Deliberately absent: folders above those. Swapping one of them goes unnoticed here, so a reader should also look by
-//! itself now and then, as network file systems make necessary anyway.
+//! To catch all of these, [`FileWatch`] watches the folder of every link on the path to the file. A notification says only
+//! that something may have changed; the caller reads the file to find out what.
+//! A [`FolderWatch`] does the same for the entries of some folders.
+//! Deliberately absent: folders above those. Swapping one of them is not noticed here, so the caller should also poll the
+//! file from time to time. Network file systems make polling necessary anyway.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,20 +16,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-/// Links that are followed, as many as Linux does before it calls them a loop.
+/// The most links that are followed; Linux reports a loop after the same number.
 const MAX_LINKS: usize = 40;
 
-/// Why changes to a file are not noticed.
+/// Why changes to a file cannot be noticed.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
-    /// The system gives no notices at all: its number of watches is used up, say.
-    #[error("the system gives no notice of changed files: {source}")]
+    /// The system sends no notifications at all, for example because its limit of watches is reached.
+    #[error("the system cannot report file changes: {source}")]
     NoNotices {
         /// Why.
         source: notify::Error,
     },
-    /// A folder cannot be watched: it is missing, say.
-    #[error("{}: cannot be watched: {source}", folder.display())]
+    /// A folder cannot be watched, for example because it is missing.
+    #[error("cannot watch the folder {}: {source}", folder.display())]
     Folder {
         /// The folder.
         folder: PathBuf,
@@ -38,21 +38,21 @@ pub enum WatchError {
     },
 }
 
-/// The watch over one file; it ends when this is dropped.
+/// Watches one file until it is dropped.
 pub struct FileWatch {
     file: PathBuf,
     notices: RecommendedWatcher,
     folders: BTreeSet<PathBuf>,
-    /// Whether links lead to the file, so that any name in a folder may matter.
+    /// Whether there are links on the path to the file. If so, a change of any name in a folder may matter.
     linked: Arc<AtomicBool>,
 }
 
 impl FileWatch {
     /// Prepares the watch; [`FileWatch::arm`] starts it. `changed` is called on the notifier's thread, often several times
-    /// for one change, and must not wait.
+    /// for one change, and must not block.
     ///
     /// # Errors
-    /// If the system gives no notices.
+    /// If the system cannot send notifications.
     pub fn new(file: &Path, changed: impl Fn() + Send + 'static) -> Result<Self, WatchError> {
         let linked = Arc::new(AtomicBool::new(true));
         let any_name_matters = Arc::clone(&linked);
@@ -60,7 +60,7 @@ impl FileWatch {
         let notices = notify::recommended_watcher(move |event: notify::Result<Event>| {
             let matters = event.map_or(true, |event| {
                 let named = |path: &PathBuf| path.file_name() == name.as_deref();
-                // A folder's own end comes under the folder's name, so only files of other names can be passed over.
+                // The removal of a folder is reported under the folder's name, so only files with other names can be ignored.
                 let elsewhere = !event.paths.is_empty() && !event.paths.iter().any(named) && !is_about_a_folder(&event);
                 is_change(event.kind) && (any_name_matters.load(Ordering::Relaxed) || !elsewhere)
             });
@@ -72,8 +72,8 @@ impl FileWatch {
         Ok(Self { file: file.to_owned(), notices, folders: BTreeSet::new(), linked })
     }
 
-    /// Watches the folders on the way to the file as it is now. To be called before each reading of the file: then
-    /// whatever happens after the reading is noticed, even where a folder was replaced.
+    /// Watches the folders on the current path to the file. Call it before each read of the file: then every change after
+    /// the read is noticed, even if a folder was replaced.
     ///
     /// # Errors
     /// If one of the folders cannot be watched; the others are.
@@ -84,18 +84,18 @@ impl FileWatch {
     }
 }
 
-/// The watch over the entries of several folders; it ends when this is dropped.
+/// Watches the entries of several folders until it is dropped.
 pub struct FolderWatch {
     notices: RecommendedWatcher,
     folders: BTreeSet<PathBuf>,
 }
 
 impl FolderWatch {
-    /// Prepares the watch; [`FolderWatch::keep`] says which folders. `changed` is called on the notifier's thread and must
-    /// not wait.
+    /// Prepares the watch; [`FolderWatch::keep`] selects the folders. `changed` is called on the notifier's thread and must
+    /// not block.
     ///
     /// # Errors
-    /// If the system gives no notices.
+    /// If the system cannot send notifications.
     pub fn new(changed: impl Fn() + Send + 'static) -> Result<Self, WatchError> {
         let notices = notify::recommended_watcher(move |event: notify::Result<Event>| {
             if event.map_or(true, |event| is_change(event.kind)) {
@@ -106,7 +106,7 @@ impl FolderWatch {
         Ok(Self { notices, folders: BTreeSet::new() })
     }
 
-    /// Watches these folders and no others. To be called before they are read: then whatever happens after is noticed.
+    /// Watches these folders and no others. Call it before reading them: then every later change is noticed.
     ///
     /// # Errors
     /// If one of the folders cannot be watched; the others are.
@@ -115,19 +115,19 @@ impl FolderWatch {
     }
 }
 
-/// Watches the wanted folders in place of those that are watched; tells the first that cannot be.
+/// Replaces the watched folders by the wanted ones. Returns the first error; the other folders are watched all the same.
 fn watch_only(
     notices: &mut RecommendedWatcher,
     watched: &mut BTreeSet<PathBuf>,
     wanted: BTreeSet<PathBuf>,
 ) -> Result<(), WatchError> {
     for gone in watched.difference(&wanted) {
-        // It fails for a folder that is deleted, whose watch has ended with it.
+        // Fails for a deleted folder, whose watch ended with it.
         let _ = notices.unwatch(gone);
     }
     let mut failed = None;
     for folder in &wanted {
-        // Also those that were watched before: under the same name there may be another folder now.
+        // Includes folders that were watched before: the name may now belong to another folder.
         if let Err(source) = notices.watch(folder, RecursiveMode::NonRecursive) {
             failed.get_or_insert(WatchError::Folder { folder: folder.clone(), source });
         }
@@ -136,7 +136,7 @@ fn watch_only(
     failed.map_or(Ok(()), Err)
 }
 
-/// Whether the event can mean other contents. Reading is an event too: answering it with reading would never end.
+/// Whether the event can mean changed contents. Reads are events too; reacting to them with a read would never end.
 fn is_change(kind: EventKind) -> bool {
     !matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
 }
@@ -146,7 +146,7 @@ fn is_about_a_folder(event: &Event) -> bool {
     matches!(event.kind, EventKind::Remove(RemoveKind::Folder | RemoveKind::Other) | EventKind::Modify(ModifyKind::Name(_)))
 }
 
-/// The folders whose entries lead to the file, link by link, and whether there are links.
+/// The folders of the file and of every link on the path to it, and whether there are links.
 fn folders_on_the_way(file: &Path) -> (BTreeSet<PathBuf>, bool) {
     let mut folders = BTreeSet::new();
     let mut step = file.to_owned();

@@ -1,10 +1,10 @@
-//! Rules made of other rules: a word that stands for "none", a value that may be left out, and lists.
+//! Rules built from other rules: a word that means "none", an optional value, and lists.
 
 use super::mistake::Fault;
 use super::rules::{Rule, shape};
 use crate::config::yaml::{Node, Position, Scalar, Value};
 
-/// A word that means "none of these", or what the other rule reads.
+/// Either a word that means "none", or a value of the other rule.
 pub(super) struct Or<R>(pub &'static str, pub R);
 
 impl<T, R: Rule<T>> Rule<Option<T>> for Or<R> {
@@ -28,7 +28,7 @@ impl<T, R: Rule<T>> Rule<Option<T>> for Or<R> {
     }
 }
 
-/// A value that may be left out.
+/// An optional value.
 pub(super) struct Given<R>(pub R);
 
 impl<T, R: Rule<T>> Rule<Option<T>> for Given<R> {
@@ -53,12 +53,12 @@ impl<T, R: Rule<T>> Rule<Option<T>> for Given<R> {
     }
 }
 
-/// A list without repetitions, each item by the same rule.
+/// A list without duplicates whose items follow one rule.
 pub(super) struct ListOf<R>(pub R);
 
 impl<T: PartialEq, R: Rule<T>> Rule<Vec<T>> for ListOf<R> {
     fn parse(&self, _: &Scalar) -> Result<Vec<T>, Fault> {
-        Err(Fault::Shape { wanted: "a list, as in `[a, b]`", got: "one value" })
+        Err(Fault::Shape { wanted: "a list, such as `[a, b]`", got: "one value" })
     }
 
     fn check(&self, items: &Vec<T>) -> Result<(), Fault> {
@@ -83,7 +83,7 @@ impl<T: PartialEq, R: Rule<T>> Rule<Vec<T>> for ListOf<R> {
     fn read(&self, node: &Node, refuse: &mut dyn FnMut(Option<Position>, Fault)) -> Option<Vec<T>> {
         let Value::Sequence(nodes) = &node.value else {
             let got = shape(&node.value);
-            refuse(None, Fault::Shape { wanted: "a list, as in `[a, b]`", got });
+            refuse(None, Fault::Shape { wanted: "a list, such as `[a, b]`", got });
             return None;
         };
         let mut items = Vec::with_capacity(nodes.len());
@@ -103,7 +103,7 @@ impl<T: PartialEq, R: Rule<T>> Rule<Vec<T>> for ListOf<R> {
     }
 }
 
-/// The name of a machine as a `Host` header carries it, its port left out.
+/// The name of a machine as in a `Host` header, without the port.
 pub(super) struct HostName;
 
 impl Rule<String> for HostName {

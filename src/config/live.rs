@@ -1,4 +1,4 @@
-//! The configuration that is in force, for everybody who looks at it while it may change.
+//! The current configuration, shared by all parts while it may change.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -7,28 +7,28 @@ use arc_swap::ArcSwap;
 
 use super::Config;
 
-/// How the last reading of the file went; what `rotewatch_config_last_reload_*` show.
+/// The result of the last read of the file, shown by `rotewatch_config_last_reload_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastReload {
-    /// Whether the file could be taken as it was.
+    /// Whether the file was valid and applied.
     pub successful: bool,
-    /// When a file could last be taken.
+    /// The time of the last success.
     pub success_at: SystemTime,
 }
 
 impl LastReload {
-    /// Seconds since 1970 of the last success, as Prometheus counts.
+    /// The time of the last success in seconds since 1970, as Prometheus expects it.
     #[must_use]
     pub fn success_timestamp_seconds(&self) -> f64 {
         let since = self.success_at.duration_since(SystemTime::UNIX_EPOCH);
-        // A clock before 1970 is a clock that is not set.
+        // A clock before 1970 is not set.
         since.map_or(0.0, |since| since.as_secs_f64())
     }
 }
 
-/// The configuration in force.
+/// The current configuration.
 ///
-/// Readers take a snapshot and wait for nobody. The one lock here is held for the copy of a [`LastReload`] only.
+/// Readers take a snapshot without waiting. The only lock is held just long enough to copy a [`LastReload`].
 #[derive(Debug)]
 pub struct LiveConfig {
     config: ArcSwap<Config>,
@@ -36,20 +36,20 @@ pub struct LiveConfig {
 }
 
 impl LiveConfig {
-    /// Puts a configuration in force; `now` counts as its first successful reading.
+    /// Starts with a configuration; `now` counts as its first successful read.
     #[must_use]
     pub fn new(config: Config, now: SystemTime) -> Arc<Self> {
         let last_reload = Mutex::new(LastReload { successful: true, success_at: now });
         Arc::new(Self { config: ArcSwap::from_pointee(config), last_reload })
     }
 
-    /// The configuration as it is now. Keep it for one piece of work (an epoch, a request), then ask again.
+    /// The current configuration. Use it for one unit of work (an epoch, a request), then load it again.
     #[must_use]
     pub fn load(&self) -> Arc<Config> {
         self.config.load_full()
     }
 
-    /// How the last reading of the file went.
+    /// The result of the last read of the file.
     #[must_use]
     pub fn last_reload(&self) -> LastReload {
         *self.last_reload.lock().unwrap_or_else(PoisonError::into_inner)
@@ -59,7 +59,7 @@ impl LiveConfig {
         self.config.store(Arc::new(config));
     }
 
-    /// Notes a reading: when it succeeded, or none if it failed.
+    /// Records a read: the time of its success, or `None` if it failed.
     pub(super) fn note_reading(&self, success_at: Option<SystemTime>) {
         let mut last = self.last_reload.lock().unwrap_or_else(PoisonError::into_inner);
         last.successful = success_at.is_some();

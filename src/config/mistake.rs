@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration, said so that the reader knows where and what to do.
+//! The mistakes that a configuration can have. Each message says what is wrong, where, and what to do.
 
 use std::fmt::{self, Write};
 use std::io;
@@ -9,7 +9,7 @@ use crate::config::yaml::{Position, YamlError};
 use crate::hooks::{ArgvError, HookNameError, WebhookUrlError};
 use rotewatch_core::vocabulary::choices::UnknownChoice;
 
-/// Why there is no configuration, or no new one.
+/// Why a configuration was not read or not applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
@@ -20,36 +20,36 @@ pub enum ConfigError {
         /// Why not.
         source: io::Error,
     },
-    /// The path names something else than a file, which might never end.
+    /// The path is not a regular file; reading it might never end.
     #[error("{}: not a regular file", path.display())]
     NotAFile {
         /// The path.
         path: PathBuf,
     },
-    /// The file is not YAML, or too much of it.
+    /// The file is not YAML, or too large.
     #[error("{origin}:{}{error}", gap(error.at()))]
     Yaml {
         /// The file's name, as the user gave it.
         origin: String,
-        /// What the parser says, beginning with line and column.
+        /// The parser's message, which begins with line and column.
         error: YamlError,
     },
-    /// Keys or values are wrong: all of them, in the order of the file.
+    /// Keys or values are wrong. Lists all of them in the order of the file.
     #[error("{}", lines(origin, mistakes))]
     Mistakes {
         /// The file's name, as the user gave it.
         origin: String,
-        /// What is wrong.
+        /// The mistakes.
         mistakes: Vec<Mistake>,
     },
-    /// The file became empty while the program runs: it is being written, or was lost.
-    #[error("{origin}: empty, which a file that is just being written is, too; for the defaults, write a comment into it")]
+    /// The file became empty while the program runs: it is being written, or its contents were lost.
+    #[error("{origin}: the file is empty (still being written?); for all defaults, leave one comment in it")]
     Emptied {
         /// The file's name, as the user gave it.
         origin: String,
     },
-    /// Keys were changed that act after a restart only.
-    #[error("{origin}: {} after a restart only; nothing of the file was applied", listed(changes))]
+    /// Some changed keys take effect only after a restart.
+    #[error("{origin}: {} only after a restart; nothing in the file was applied", listed(changes))]
     NeedsRestart {
         /// The file's name, as the user gave it.
         origin: String,
@@ -61,11 +61,11 @@ pub enum ConfigError {
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mistake {
-    /// The key, as `detect.smooth`.
+    /// The key, such as `detect.smooth`.
     pub path: String,
-    /// Where it stands; none if the value did not come from the file.
+    /// Its position; `None` if the value did not come from the file.
     pub at: Option<Position>,
-    /// What is wrong with it.
+    /// The mistake.
     pub fault: Fault,
 }
 
@@ -77,7 +77,7 @@ impl fmt::Display for Mistake {
         if !self.path.is_empty() {
             write!(out, "{}: ", self.path.escape_debug())?;
         }
-        // What a value holds must not move the cursor of whoever reads the log.
+        // Control characters in a value must not reach the terminal.
         for letter in self.fault.to_string().chars() {
             if letter.is_control() { write!(out, "{}", letter.escape_default())? } else { out.write_char(letter)? }
         }
@@ -91,87 +91,87 @@ pub enum Fault {
     /// No such key.
     #[error("unknown key{}", .nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
     UnknownKey {
-        /// The key that was probably meant.
+        /// The key that was probably intended.
         nearest: Option<String>,
     },
-    /// The key stands twice in its section.
-    #[error("stands twice, first at {first}")]
+    /// The key occurs twice in its section.
+    #[error("duplicate key, first used at {first}")]
     Duplicate {
-        /// Where it stood first.
+        /// The first occurrence.
         first: Position,
     },
-    /// Nothing follows the key.
-    #[error("has no value; leave the key out for its default")]
+    /// The key has no value.
+    #[error("has no value; remove the key to use its default")]
     NoValue,
-    /// A list where a value belongs, or the like.
+    /// A value of the wrong shape, such as a list instead of a single value.
     #[error("must be {wanted}, not {got}")]
     Shape {
-        /// What belongs there.
+        /// The expected shape.
         wanted: &'static str,
-        /// What is there.
+        /// The given value.
         got: &'static str,
     },
-    /// Not digits alone.
+    /// Not a whole number.
     #[error("`{got}` is not a whole number")]
     NotWhole {
-        /// What is there.
+        /// The given value.
         got: String,
     },
     /// Not a number.
     #[error("`{got}` is not a number")]
     NotNumber {
-        /// What is there.
+        /// The given value.
         got: String,
     },
-    /// Nothing that a run could be called.
-    #[error("`{got}` is no run's name: letters, digits, '.', '_' and '-', a letter or digit first, at most 64")]
+    /// Not a valid run name.
+    #[error("`{got}` is not a run name: use at most 64 letters, digits, '.', '_' or '-', starting with a letter or digit")]
     NotRunName {
-        /// What is there.
+        /// The given value.
         got: String,
     },
-    /// Not a switch's position. YAML 1.2 does not know `yes` and `on`.
+    /// Not a boolean. YAML 1.2 does not accept `yes` and `on`.
     #[error("`{got}` is neither true nor false")]
     NotSwitch {
-        /// What is there.
+        /// The given value.
         got: String,
     },
     /// Too small or too large.
     #[error("{got} is not in {range}{meaning}")]
     OutOfRange {
-        /// What is there.
+        /// The given value.
         got: String,
         /// The smallest and the largest value.
         range: String,
-        /// What the number means, where people take it for another.
+        /// An explanation of the number if it is easy to misread; else empty.
         meaning: &'static str,
     },
     /// Not a number of bytes.
     #[error("`{got}` is not a size: write 268435456 or 256MiB")]
     NotSize {
-        /// What is there.
+        /// The given value.
         got: String,
     },
-    /// Not an address to serve at.
-    #[error("`{got}` is not an address: write an IP and a port, as 127.0.0.1:19787 or [::1]:19787")]
+    /// Not an address to listen on.
+    #[error("`{got}` is not an address: write an IP and a port, such as 127.0.0.1:19787 or [::1]:19787")]
     NotAddress {
-        /// What is there.
+        /// The given value.
         got: String,
     },
     /// Not the name of a machine.
     #[error("`{got}` is not a host name: write it without scheme, port and path")]
     NotHostName {
-        /// What is there.
+        /// The given value.
         got: String,
     },
-    /// Not one of the words of this key.
+    /// Not one of the words that this key accepts.
     #[error(transparent)]
     Choice(#[from] UnknownChoice),
-    /// Neither a value of this key nor its word for none.
-    #[error("{fault}, nor `{word}`")]
+    /// Neither a valid value nor the key's word for none.
+    #[error("{fault}, or `{word}`")]
     AlsoNot {
         /// The word for none.
         word: &'static str,
-        /// What is wrong with it as a value.
+        /// Why it is not a valid value.
         fault: Box<Fault>,
     },
     /// The same item twice in a list.
@@ -180,22 +180,22 @@ pub enum Fault {
         /// The item.
         got: String,
     },
-    /// What is wrong inside of a list's item.
+    /// A mistake inside a list item.
     #[error("{fault}")]
     Inside {
-        /// The item and the key inside of it, as `[0].webhook.url`.
+        /// The item and the key inside it, such as `[0].webhook.url`.
         path: String,
-        /// What is wrong with it.
+        /// The mistake.
         fault: Box<Fault>,
     },
-    /// A key without which the rest means nothing.
+    /// A required key is missing.
     #[error("needs {what}")]
     Needs {
         /// The key, or keys.
         what: &'static str,
     },
-    /// More hooks than there may be.
-    #[error("{hooks} hooks are more than the {} that there may be", crate::hooks::HOOKS_MAX)]
+    /// Too many hooks.
+    #[error("{hooks} hooks, but at most {} are allowed", crate::hooks::HOOKS_MAX)]
     TooManyHooks {
         /// How many there are.
         hooks: usize,
@@ -212,44 +212,44 @@ pub enum Fault {
     /// Not the hash of a password.
     #[error("not a bcrypt hash: make one with `htpasswd -nBC 10 \"\"`")]
     NotPasswordHash,
-    /// Not a header of the web configuration.
-    #[error("not a header that may be set here: {known}")]
+    /// Not a header that the web configuration can set.
+    #[error("this header cannot be set here; use one of {known}")]
     NotHeader {
-        /// Those that may.
+        /// The headers that can be set.
         known: String,
     },
-    /// What cannot stand in a header.
-    #[error("no value of a header: printable ASCII on one line")]
+    /// Not a valid header value.
+    #[error("not a header value: use printable ASCII on one line")]
     NotHeaderValue,
-    /// The path of a file that depends on where the program was started.
+    /// A relative path, which would depend on the current folder of the program.
     #[error("`{got}` is not an absolute path")]
     NotAbsolute {
-        /// What is there.
+        /// The given value.
         got: String,
     },
-    /// So few rows a bin that every report would be marked unreliable.
+    /// So few rows per bin that every report would be marked unreliable.
     #[error(
-        "a window of {rows} rows cannot fill measures.bins: {bins}, which need {needed} (5 a bin): no run could ever be \
-         called memorizing"
+        "a window of {rows} rows is too small for measures.bins = {bins}, which needs {needed} (5 per bin); no run could \
+         ever be called memorizing"
     )]
     TooFewRows {
         /// The most rows that a window can hold.
         rows: usize,
         /// The bins.
         bins: usize,
-        /// The rows that so many bins need.
+        /// The rows that these bins need.
         needed: usize,
     },
     /// The channel cannot hold a single full layer.
-    #[error("less than the {needed} that sampling.rows x sampling.neurons_per_layer x 4 can need: no such frame fits")]
+    #[error("too small for one full frame, which takes {needed} (sampling.rows x sampling.neurons_per_layer x 4 bytes)")]
     FrameTooLarge {
-        /// What one takes.
+        /// The size of one full frame.
         needed: String,
     },
 }
 
-/// What follows the colon behind a file's name: nothing before a place, since terminals and editors make a link of
-/// `file:line:column`.
+/// The text after the colon that follows a file name: nothing before a position, since terminals and editors turn
+/// `file:line:column` into a link.
 fn gap(at: Option<Position>) -> &'static str {
     if at.is_some() { "" } else { " " }
 }
@@ -261,6 +261,6 @@ fn lines(origin: &str, mistakes: &[Mistake]) -> String {
 
 fn listed(changes: &[Change]) -> String {
     let changes: Vec<String> = changes.iter().map(Change::to_string).collect();
-    let verb = if changes.len() == 1 { "acts" } else { "act" };
+    let verb = if changes.len() == 1 { "takes effect" } else { "take effect" };
     format!("{} {verb}", changes.join(", "))
 }

@@ -1,8 +1,8 @@
-//! The configuration: one YAML file, read and checked, whose keys may change while the program runs if they are about
-//! judging and not about what exists (buffers, ports, windows).
+//! The configuration: one YAML file, read and checked. Keys about verdicts may change while the program runs; keys about
+//! its resources (buffers, ports, windows) may not.
 //!
-//! `config/rotewatch.yaml` is the manual, and a test holds it to the declarations below. Flags and the environment are
-//! laid over a [`Config`] elsewhere, since they belong to the commands; [`Config::checked`] holds them to the same ranges.
+//! `config/rotewatch.yaml` is the manual; a test compares it with the declarations below. The commands apply flags and the
+//! environment over a [`Config`]; [`Config::checked`] checks the result against the same ranges.
 
 pub mod choices;
 mod cross;
@@ -44,19 +44,19 @@ use rules::{Address, Bytes, Multiple, NameOfRun, PathOf, Share, Switch, Whole, W
 use section::section;
 
 section! {
-    /// Everything a user can set, checked: whoever holds one need not ask again.
+    /// Everything that a user can set. A value of this type has been checked.
     Config {
-        /// Where HTTP is served; none for not at all.
+        /// The address of the HTTP server; `None` to serve nothing.
         listen: Option<SocketAddr> = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 19787))), Or("off", Address), AfterRestart;
-        /// The folder for the history and the token; none for the user's own, see [`Config::state_dir`].
+        /// The folder for the history and the token; `None` for the user's own, see [`Config::state_dir`].
         state: Option<PathBuf> = None, Or("auto", PathOf("folder")), AfterRestart;
-        /// The folder that other programs put runs into as files; none for no such folder.
+        /// The folder into which other programs put runs as files; `None` for no inbox.
         inbox: Option<PathBuf> = None, Or("off", PathOf("folder")), AfterRestart;
-        /// What is told of alarms.
+        /// The webhooks and commands that run on an alarm.
         hooks: Vec<HookParams> = Vec::new(), HookList, Live;
     }
     sections {
-        /// Which rows and neurons are looked at.
+        /// Which rows and neurons are sampled.
         sampling: Sampling;
         /// Which rows an epoch's numbers are computed from.
         window: Window;
@@ -64,33 +64,33 @@ section! {
         measures: Measures;
         /// When a run counts as memorizing.
         detect: Detect;
-        /// What the daemon may cost.
+        /// Limits on the daemon's use of resources.
         limits: Limits;
-        /// What is kept of what was measured.
+        /// What the history keeps.
         history: History;
-        /// Who may talk to it.
+        /// Which HTTP requests are accepted.
         web: Web;
-        /// What it says on stderr.
+        /// What is logged to stderr.
         log: Log;
     }
 }
 
 section! {
-    /// Which rows and neurons are looked at.
+    /// Which rows and neurons are sampled.
     Sampling {
         /// Where the rows come from.
         mode: Mode = Mode::Probe, Word, AfterRestart;
-        /// Rows an epoch: the size of the probe set, or the most a stream samples.
+        /// Rows per epoch: the size of the probe set, or the most that stream mode samples.
         rows: usize = 1000, Whole(10..=1_000_000), AfterRestart;
-        /// A stream samples every so many training steps.
+        /// Stream mode samples every N-th training step.
         every_steps: u64 = 10, Whole(1..=1_000_000), AfterRestart;
-        /// Neurons measured in a layer; a wider one is sampled by seed.
+        /// Neurons measured per layer. From a wider layer, this many are chosen by seed.
         neurons_per_layer: usize = 512, Whole(2..=65_536), AfterRestart;
-        /// How maps and sequences become one number a row.
+        /// How feature maps and sequences are reduced to one number per row.
         reduce: Reduce = Reduce::Mean, Word, AfterRestart;
-        /// What happens when the channel is full; none lets [`Sampling::on_full_for`] choose.
+        /// What happens when the channel is full; `None` lets [`Sampling::on_full_for`] choose.
         on_full: Option<OnFull> = None, Or("auto", Word), AfterRestart;
-        /// The seed of every choice of rows, neurons and pairs.
+        /// The seed for every random choice of rows, neurons and pairs.
         seed: u64 = 0, Whole(0..=u64::MAX), AfterRestart;
     }
 }
@@ -98,11 +98,11 @@ section! {
 section! {
     /// Which rows an epoch's numbers are computed from.
     Window {
-        /// Epochs in the window; none for 1 with probes and 3 with streams, see [`Config::window_epochs`].
+        /// Epochs in the window; `None` for 1 in probe mode and 3 in stream mode, see [`Config::window_epochs`].
         epochs: Option<u32> = None, Or("auto", Whole(1..=1000)), AfterRestart;
         /// The most rows in the window.
         rows: usize = 2048, Whole(10..=1_000_000), AfterRestart;
-        /// Reports that a rolling mean is taken over.
+        /// Reports per rolling mean.
         rolling: usize = 5, Whole(1..=1000), AfterRestart;
     }
 }
@@ -110,21 +110,21 @@ section! {
 section! {
     /// How the numbers are computed.
     Measures {
-        /// Bins of a neuron's own range.
+        /// Bins over a neuron's own range of values.
         bins: usize = 10, Whole(2..=256), AfterRestart;
-        /// Bins of the range that all tapped layers share.
+        /// Bins over the range of values of all tapped layers.
         network_bins: usize = 100, Whole(2..=4096), AfterRestart;
-        /// Where the maximum goes.
+        /// The bin that counts the maximum.
         bin_edges: BinEdges = BinEdges::Closed, Word, AfterRestart;
-        /// How the edges are laid.
+        /// How the bin edges are chosen.
         binning: Binning = Binning::EqualWidth, Word, AfterRestart;
-        /// Pairs of neurons a layer that the shuffle null is estimated from; 0 for none.
+        /// Pairs of neurons per layer for the shuffle null; 0 for none.
         shuffle_pairs: usize = 1000, Whole(0..=1_000_000), AfterRestart;
-        /// Pairs of neurons a layer whose mutual information is also estimated by nearest neighbours; 0 for none.
+        /// Pairs of neurons per layer whose mutual information is also estimated by nearest neighbours; 0 for none.
         ksg_pairs: usize = 0, Whole(0..=1_000_000), AfterRestart;
-        /// Neighbours of that estimate.
+        /// Neighbours in that estimate.
         ksg_k: usize = 3, Whole(1..=10), AfterRestart;
-        /// Threads that compute.
+        /// Threads that compute the measures.
         threads: usize = 1, Whole(1..=256), AfterRestart;
     }
 }
@@ -132,31 +132,32 @@ section! {
 section! {
     /// When a run counts as memorizing, and what follows.
     Detect {
-        /// Reports that a detector's trailing mean is taken over.
+        /// Reports per trailing mean of a detector.
         smooth: usize = 2, Whole(1..=100), Live;
-        /// Quiet epochs in a row that end a memorizing verdict.
+        /// Consecutive quiet epochs that end a memorizing verdict.
         quiet_epochs: u32 = 3, Whole(1..=1000), Live;
         /// The kinds that ask the trainer to stop.
         stop_on: Vec<Kind> = vec![Kind::ExampleLevel], ListOf(Word), Live;
     }
     sections {
-        /// The rule for single examples learnt by rote.
+        /// The rule for memorizing wrong labels or single examples.
         example_level: ExampleLevel;
-        /// The rule for shortcuts.
+        /// The rule for memorizing a shortcut.
         heuristic: Heuristic;
-        /// The comparison with another run.
+        /// The comparison with a baseline run.
         baseline: Baseline;
     }
 }
 
 section! {
-    /// The rule for single examples learnt by rote: what the last layer knows of the class has fallen from its maximum.
+    /// The rule for memorizing wrong labels or single examples: the class information of the last layer has fallen from its
+    /// maximum.
     ExampleLevel {
-        /// The share of its newest maximum that must be lost.
+        /// The share of its recent maximum that must be lost.
         decline: f64 = 0.06, Share, Live;
-        /// How many epochs ago that maximum may lie.
+        /// The most epochs since that maximum.
         within_epochs: u32 = 6, Whole(1..=1_000_000), Live;
-        /// The share of its highest value ever that must be lost, however slowly.
+        /// The share of its highest value of the whole run that must be lost, over any number of epochs.
         decline_ever: f64 = 0.15, Share, Live;
         /// The first epoch that may raise an alarm.
         from_epoch: u32 = 2, Whole(1..=1_000_000), Live;
@@ -164,99 +165,99 @@ section! {
 }
 
 section! {
-    /// The rule for shortcuts: both signals must have risen above their thresholds.
+    /// The rule for memorizing a shortcut: both signals must exceed their thresholds.
     Heuristic {
-        /// The share of the predicted class that single neurons of the first tapped layer must tell.
+        /// The share of the information about the predicted class that single neurons of the first tapped layer must carry.
         class_information_share: f64 = 0.6, Share, Live;
-        /// How many times that of the untrained network mutual information must be.
+        /// The factor over the untrained network that mutual information must reach.
         amplification: f64 = 1.7, Multiple, Live;
     }
 }
 
 section! {
-    /// The comparison with a run that is known to have gone well.
+    /// The comparison with a run that is known to be good.
     Baseline {
-        /// What `rotewatch train --json` printed for that run.
+        /// The output of `rotewatch train --json` for the baseline run.
         file: Option<PathBuf> = None, Or("none", PathOf("file")), AfterRestart;
-        /// That run's name in the history.
+        /// The name of the baseline run in the history.
         run: Option<RunName> = None, Or("none", NameOfRun), AfterRestart;
-        /// How far below that run's, as a share of it, mutual information must lie.
+        /// How far below the baseline run mutual information must be, as a share of the baseline's value.
         below: f64 = 0.2, Share, Live;
-        /// How many times that run's mutual information must be.
+        /// The factor over the baseline run that mutual information must reach.
         times_above: f64 = 1.6, Multiple, Live;
     }
 }
 
 section! {
-    /// What the daemon may cost.
+    /// Limits on the daemon's use of resources.
     Limits {
-        /// Frames waiting for the monitor.
+        /// Frames queued for the monitor.
         channel_frames: usize = 8, Whole(1..=65_536), AfterRestart;
-        /// Bytes waiting for the monitor.
+        /// Bytes queued for the monitor.
         channel_bytes: u64 = 256 << 20, Bytes(1 << 20..=1 << 40), AfterRestart;
-        /// Layers a run.
+        /// Layers per run.
         layers: usize = 256, Whole(1..=4096), AfterRestart;
-        /// Runs at a time.
+        /// Live runs.
         runs: usize = 64, Whole(1..=10_000), AfterRestart;
-        /// Series that a scrape has, but for those of the daemon and of whole runs.
+        /// Series per scrape, not counting those of the daemon and of whole runs.
         series: usize = 50_000, Whole(0..=10_000_000), AfterRestart;
-        /// Bytes of one request's body, and of one file in the inbox.
+        /// Bytes per request body, and per file in the inbox.
         body: u64 = 256 << 20, Bytes(1 << 20..=1 << 40), AfterRestart;
-        /// Connections at a time.
+        /// Concurrent connections.
         connections: usize = 512, Whole(1..=65_536), AfterRestart;
-        /// Requests below `/api/v1/` at a time.
+        /// Concurrent requests below `/api/v1/`.
         requests: usize = 256, Whole(1..=65_536), AfterRestart;
-        /// Readers of events at a time.
+        /// Concurrent subscribers.
         event_readers: usize = 64, Whole(1..=65_536), AfterRestart;
-        /// Seconds since an attempt was last heard from, within which a new attempt of the run is refused.
+        /// Seconds after the last message of an attempt during which a new attempt of the run is refused.
         idle_seconds: u64 = 60, Whole(0..=31_536_000), AfterRestart;
-        /// Seconds after its end that a run is still shown.
+        /// Seconds that a run is still shown after its end.
         retire_finished_seconds: u64 = 3600, Whole(0..=31_536_000), AfterRestart;
-        /// Seconds of silence after which a run that did not end counts as given up, at least twenty of its epochs.
+        /// Seconds of silence after which an unfinished run counts as abandoned; never less than twenty of its epochs.
         retire_silent_seconds: u64 = 86_400, Whole(1..=31_536_000), AfterRestart;
-        /// Seconds that closing may take.
+        /// The most seconds that shutdown may take.
         shutdown_seconds: u64 = 10, Whole(1..=3600), AfterRestart;
     }
 }
 
 section! {
-    /// What is kept of what was measured, in the state folder.
+    /// What the history in the state folder keeps.
     History {
-        /// Of each attempt, the newest so many epochs keep their pair matrices, besides those of onsets and alarms.
+        /// The newest epochs per attempt that keep their pair matrices, besides those of onsets and alarms.
         matrix_epochs: u32 = 8, Whole(0..=1_000_000), AfterRestart;
-        /// Attempts that are kept.
+        /// The most attempts that are kept.
         runs: u32 = 10_000, Whole(1..=1_000_000), AfterRestart;
-        /// Bytes that the file may have.
+        /// The largest size of the file in bytes.
         bytes: u64 = 16 << 30, Bytes(1 << 20..=1 << 40), AfterRestart;
     }
 }
 
 section! {
-    /// Who may talk to the daemon.
+    /// Which HTTP requests the daemon accepts.
     Web {
-        /// Host names that requests may carry besides IP literals, localhost and the machine's own; in lower case.
+        /// Host names that requests may use besides IP addresses, localhost and the machine's own name; in lower case.
         hosts: Vec<String> = Vec::new(), ListOf(HostName), AfterRestart;
-        /// Whether `POST /-/reload` is answered.
+        /// Whether `POST /-/reload` reloads the configuration.
         allow_reload: bool = false, Switch, AfterRestart;
     }
 }
 
 section! {
-    /// What goes to stderr.
+    /// What is logged to stderr.
     Log {
-        /// The least important line that is still written.
+        /// The least severe level that is logged.
         level: LogLevel = LogLevel::Info, Word, Live;
     }
 }
 
 impl Config {
-    /// The state folder: the configured one, else `$XDG_STATE_HOME/rotewatch`, else `~/.local/state/rotewatch`;
-    /// none where the environment names neither, in which case the user has to.
+    /// The state folder: the configured one, else `$XDG_STATE_HOME/rotewatch`, else `~/.local/state/rotewatch`. `None` if the
+    /// environment defines neither; then the user has to set one.
     ///
-    /// The environment comes in as a function, so that a test need not change its own process's.
+    /// The environment is passed as a function, so that a test need not change that of its process.
     #[must_use]
     pub fn state_dir(&self, environment: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
-        // The XDG specification: a relative path is to be ignored.
+        // The XDG specification says that relative paths must be ignored.
         let absolute = |name| environment(name).filter(|path| path.is_absolute());
         self.state.clone().or_else(|| {
             absolute("XDG_STATE_HOME")
@@ -265,7 +266,7 @@ impl Config {
         })
     }
 
-    /// Epochs in the window: as configured, else 1 with probes (the same rows each time) and 3 with streams.
+    /// Epochs in the window: as configured, else 1 in probe mode (the same rows each time) and 3 in stream mode.
     #[must_use]
     pub fn window_epochs(&self, mode: Mode) -> u32 {
         self.window.epochs.unwrap_or(match mode {
@@ -276,8 +277,8 @@ impl Config {
 }
 
 impl Sampling {
-    /// What happens when the channel is full: as configured, else as the kind of trainer needs it. The built-in trainer
-    /// waits, since the same seed must give the same verdict; other people's training is never held up unasked.
+    /// What happens when the channel is full: as configured, else as suits the trainer. The built-in trainer waits, so that
+    /// the same seed gives the same verdict; other trainers are never delayed unless the user asks for it.
     #[must_use]
     pub fn on_full_for(&self, built_in_trainer: bool) -> OnFull {
         self.on_full.unwrap_or(if built_in_trainer { OnFull::Wait } else { OnFull::Drop })

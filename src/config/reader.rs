@@ -1,4 +1,4 @@
-//! From the tree of a file to a [`Config`], noting everything that is wrong on the way.
+//! Converts the tree of a file into a [`Config`] and collects all mistakes.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -11,27 +11,27 @@ use super::section::{Acts, Section, Visitor};
 use super::{Config, cross};
 use crate::config::yaml::{self, Entry, MAX_BYTES, Node, Position, Value, YamlError};
 
-/// How alike a name must be to be offered for an unknown one; found by trying: `smoth` for `smooth` has 0.96, words
-/// that merely share letters stay below 0.8.
+/// The least similarity at which a known key is suggested for an unknown one. Chosen by trial: `smoth` and `smooth` have
+/// 0.96, words that only share letters stay below 0.8.
 const LIKENESS: f64 = 0.85;
 
 impl Config {
     /// Reads and checks a file.
     ///
     /// # Errors
-    /// Why the file cannot be read, or everything that is wrong in it.
+    /// If the file cannot be read, or has mistakes; all of them are listed.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         Self::parse(&read_text(path)?, &path.display().to_string())
     }
 
-    /// Checks a text; `origin` names it in messages.
+    /// Checks a text; messages call it `origin`.
     ///
     /// # Errors
-    /// Everything that is wrong in it.
+    /// All mistakes in it.
     pub fn parse(text: &str, origin: &str) -> Result<Self, ConfigError> {
         let (config, mut findings) = read_sections::<Self>(text, origin)?;
         if findings.mistakes.is_empty() {
-            // Only then: what is wrong already would be reported a second time in other words.
+            // Skipped if there are mistakes already: the same mistake would be reported again in other words.
             findings.mistakes.extend(cross::mistakes(&config));
             for mistake in &mut findings.mistakes {
                 mistake.at = findings.places.get(&mistake.path).copied();
@@ -41,11 +41,11 @@ impl Config {
         config.unless(findings.mistakes, origin)
     }
 
-    /// Holds a configuration that flags and the environment have changed to the same ranges as a file; `origin` names
-    /// their source in messages.
+    /// Checks a configuration that flags and the environment have changed against the same ranges as a file. Messages call
+    /// their source `origin`.
     ///
     /// # Errors
-    /// Everything that is out of range.
+    /// All values that are out of range.
     pub fn checked(mut self, origin: &str) -> Result<Self, ConfigError> {
         let mut checker = Checker { prefix: String::new(), mistakes: Vec::new() };
         self.visit(&mut checker);
@@ -61,7 +61,7 @@ impl Config {
     }
 }
 
-/// Reads a document of its own, with keys of its own, by the same rules.
+/// Reads another kind of document, with its own keys, by the same rules.
 pub(super) fn read_document<S: Section + Default>(text: &str, origin: &str) -> Result<S, ConfigError> {
     let (sections, Findings { mut mistakes, .. }) = read_sections::<S>(text, origin)?;
     if mistakes.is_empty() {
@@ -83,10 +83,10 @@ fn read_sections<S: Section + Default>(text: &str, origin: &str) -> Result<(S, F
     Ok((sections, findings))
 }
 
-/// The text of a file, of which no more is read than a configuration may have.
+/// Reads the text of a file, up to the size limit of a configuration.
 pub(super) fn read_text(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-    // Before it is opened: opening a named pipe waits for a writer.
+    // Checked before opening: opening a named pipe waits for a writer.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(ConfigError::NotAFile { path: path.to_owned() });
     }
@@ -103,14 +103,14 @@ pub(super) fn read_text(path: &Path) -> Result<String, ConfigError> {
 #[derive(Default)]
 struct Findings {
     mistakes: Vec<Mistake>,
-    /// Where each key stands, for what is found when all of them are read.
+    /// The position of each key, for mistakes that are found after all keys were read.
     places: HashMap<String, Position>,
 }
 
 fn read_section(section: &mut impl Section, node: &Node, key_at: Option<Position>, prefix: &str, findings: &mut Findings) {
     let entries: &[Entry] = match &node.value {
         Value::Mapping(entries) => entries,
-        // A section whose keys are all commented out.
+        // An empty section, for example one whose keys are all commented out.
         Value::Scalar(scalar) if scalar.is_null() => return,
         other => {
             let fault = Fault::Shape { wanted: "a section of keys", got: shape(other) };
@@ -123,7 +123,7 @@ fn read_section(section: &mut impl Section, node: &Node, key_at: Option<Position
     reader.report_unknown();
 }
 
-/// Reads a list's item that is a section, by the same rules; `inside` names it for what is wrong in it.
+/// Reads a list item that is a section, by the same rules; `inside` is its path in messages.
 pub(super) fn read_item(
     item: &mut impl Section,
     node: &Node,
@@ -142,14 +142,14 @@ pub(super) fn read_item(
 /// Fills a section from the entries of a mapping.
 struct Reader<'file, 'findings> {
     entries: &'file [Entry],
-    /// The path of the section with a dot behind it; empty for the outermost.
+    /// The path of the section with a trailing dot; empty for the outermost section.
     prefix: &'file str,
     known: Vec<&'static str>,
     findings: &'findings mut Findings,
 }
 
 impl<'file> Reader<'file, '_> {
-    /// The first entry of that name; a second one is reported as a duplicate already.
+    /// The first entry with this name. A second one has already been reported as a duplicate.
     fn entry(&mut self, name: &'static str) -> Option<(&'file Entry, String)> {
         self.known.push(name);
         let entry = self.entries.iter().find(|entry| entry.key == name)?;
@@ -193,7 +193,7 @@ impl Visitor for Reader<'_, '_> {
     }
 }
 
-/// The key that was probably meant: one of the same section that is written alike, else the same name in another section.
+/// The key that was probably intended: a similar one of the same section, else the same name in another section.
 fn nearest(unknown: &str, siblings: &[&'static str]) -> Option<String> {
     let unknown = unknown.to_lowercase().replace('-', "_");
     let alike = siblings.iter().map(|name| (strsim::jaro_winkler(&unknown, name), name));
@@ -205,7 +205,7 @@ fn nearest(unknown: &str, siblings: &[&'static str]) -> Option<String> {
     elsewhere.into_iter().find(|key| key.rsplit('.').next() == Some(&unknown))
 }
 
-/// Holds values to their ranges, wherever they came from.
+/// Checks that values are in range, whatever their source.
 struct Checker {
     prefix: String,
     mistakes: Vec<Mistake>,

@@ -1,4 +1,4 @@
-//! What a key's value may be: how it is read from text, what range it keeps to, how it is written and described.
+//! Rules for the values of keys: how they are parsed, their range, and how they are shown and described.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -11,23 +11,23 @@ use super::size;
 use crate::config::yaml::{Node, Position, Scalar, Value};
 use rotewatch_core::vocabulary::identity::RunName;
 
-/// The law of a key.
+/// The rule for a key's value.
 pub(super) trait Rule<T> {
-    /// The value that a text stands for, its range not yet looked at.
+    /// Parses a value without checking its range.
     fn parse(&self, scalar: &Scalar) -> Result<T, Fault>;
-    /// Whether a value is in range, wherever it comes from.
+    /// Checks that a value is in range, whatever its source.
     fn check(&self, value: &T) -> Result<(), Fault>;
-    /// The value as it would be written in the file.
+    /// The value as it is written in the file.
     fn show(&self, value: &T) -> String;
-    /// What may be written, for the manual.
+    /// The accepted values, for the manual.
     fn describe(&self) -> String;
 
-    /// A text that differs where values differ, for values that `show` does not show in full.
+    /// A text that differs whenever the values differ, for values that `show` does not show in full.
     fn told_apart_by(&self, value: &T) -> String {
         self.show(value)
     }
 
-    /// The value of a node; what is wrong goes to `refuse`, with its place where that is not the key's own.
+    /// Reads the value of a node. Reports mistakes to `refuse`, with a position if it is not that of the key.
     fn read(&self, node: &Node, refuse: &mut dyn FnMut(Option<Position>, Fault)) -> Option<T> {
         let read = match &node.value {
             Value::Scalar(scalar) if scalar.is_null() => Err(Fault::NoValue),
@@ -38,10 +38,10 @@ pub(super) trait Rule<T> {
     }
 }
 
-/// What a value is, in words.
+/// The shape of a value in words.
 pub(super) fn shape(value: &Value) -> &'static str {
     match value {
-        Value::Scalar(scalar) if scalar.is_null() => "nothing",
+        Value::Scalar(scalar) if scalar.is_null() => "an empty value",
         Value::Scalar(_) => "one value",
         Value::Sequence(_) => "a list",
         Value::Mapping(_) => "a section",
@@ -58,7 +58,7 @@ impl<T: TryFrom<u64> + TryInto<u64> + Copy + Display> Rule<T> for Whole {
         if scalar.quoted || digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(Fault::NotWhole { got: got() });
         }
-        // Digits that no `u64` holds, and numbers below zero, are whole but out of any range here.
+        // Numbers too large for `u64` and negative numbers are whole numbers, but outside every range here.
         let value = scalar.text.parse::<u64>().ok().filter(|value| self.0.contains(value));
         value.and_then(|value| T::try_from(value).ok()).ok_or_else(|| out_of(&self.0, got(), ""))
     }
@@ -79,7 +79,7 @@ impl<T: TryFrom<u64> + TryInto<u64> + Copy + Display> Rule<T> for Whole {
     }
 }
 
-/// A share of a whole, more than nothing and less than all of it.
+/// A share of a whole: above 0, below 1.
 pub(super) struct Share;
 
 impl Rule<f64> for Share {
@@ -88,7 +88,7 @@ impl Rule<f64> for Share {
     }
 
     fn check(&self, value: &f64) -> Result<(), Fault> {
-        // Written so that not-a-number fails.
+        // Written so that NaN fails.
         if *value > 0.0 && *value < 1.0 {
             return Ok(());
         }
@@ -105,7 +105,7 @@ impl Rule<f64> for Share {
     }
 }
 
-/// How many times something must be of something else: above 1, up to 1,000.
+/// A factor above 1, up to 1,000.
 pub(super) struct Multiple;
 
 impl Rule<f64> for Multiple {
@@ -114,11 +114,11 @@ impl Rule<f64> for Multiple {
     }
 
     fn check(&self, value: &f64) -> Result<(), Fault> {
-        // Written so that not-a-number fails.
+        // Written so that NaN fails.
         if *value > 1.0 && *value <= 1_000.0 {
             return Ok(());
         }
-        let meaning = " (how many times as much, 1 excluded: 1.7 means 1.7 times)";
+        let meaning = " (a factor above 1: 1.7 means 1.7 times as much)";
         Err(Fault::OutOfRange { got: value.to_string(), range: "1..1000".to_owned(), meaning })
     }
 
@@ -186,7 +186,7 @@ impl Rule<bool> for Switch {
     }
 }
 
-/// One of a few words.
+/// One word of a fixed list.
 pub(super) struct Word;
 
 impl<T: Choice> Rule<T> for Word {
@@ -207,7 +207,7 @@ impl<T: Choice> Rule<T> for Word {
     }
 }
 
-/// An address to serve at.
+/// An address to listen on.
 pub(super) struct Address;
 
 impl Rule<SocketAddr> for Address {
@@ -228,7 +228,7 @@ impl Rule<SocketAddr> for Address {
     }
 }
 
-/// The path of something, which need not exist yet.
+/// A path, which need not exist yet.
 pub(super) struct PathOf(pub &'static str);
 
 impl Rule<PathBuf> for PathOf {
@@ -249,7 +249,7 @@ impl Rule<PathBuf> for PathOf {
     }
 }
 
-/// Any text, taken as it is.
+/// Any text, unchanged.
 pub(super) struct Text;
 
 impl Rule<String> for Text {

@@ -1,18 +1,18 @@
-//! The declaration of a section: one place for a key's name, type, default, meaning, range and reach.
+//! The declaration of a section: the one place for a key's name, type, default, meaning, range, and when a change takes effect.
 //!
-//! From it come the struct that the program reads, its `Default`, and a walk over the keys, which is how the file is
-//! read, how keys are listed and compared, and how flags are held to the same ranges as the file.
+//! The macro generates the struct that the program reads, its `Default`, and a visitor over the keys. The visitor is used to
+//! read the file, to list and compare keys, and to check flags against the same ranges as the file.
 
 use std::fmt;
 
 use super::rules::Rule;
 
-/// When a changed key acts.
+/// When a changed key takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acts {
-    /// As soon as the file is read again.
+    /// As soon as the file is reloaded.
     Live,
-    /// When the program starts.
+    /// When the program starts again.
     AfterRestart,
 }
 
@@ -25,21 +25,21 @@ impl fmt::Display for Acts {
     }
 }
 
-/// Something done to every key of a section, in the order of their declaration.
+/// An operation on every key of a section, in the order of declaration.
 pub(super) trait Visitor {
     /// A key with one value, or one list of values.
     fn key<T>(&mut self, name: &'static str, value: &mut T, rule: &impl Rule<T>, acts: Acts);
-    /// A section inside the section.
+    /// A nested section.
     fn section(&mut self, name: &'static str, section: &mut impl Section);
 }
 
 /// A group of keys that one struct holds.
 pub(super) trait Section {
-    /// Shows every key to the visitor.
+    /// Passes every key to the visitor.
     fn visit(&mut self, visitor: &mut impl Visitor);
 }
 
-/// Declares a section: `field: Type = default, rule, Acts;` for each key, then the sections inside it.
+/// Declares a section: `field: Type = default, rule, Acts;` for each key, then the nested sections.
 macro_rules! section {
     (
         $(#[$about:meta])*

@@ -1,6 +1,7 @@
 //! Sizes as people write them: `268435456`, `256MiB`, `1.5 GB`.
 
-/// Units that divide a size without a rest are tried from the largest, so that what is written reads back exactly.
+/// The units, tried from the largest when a size is shown. Only one that divides the size exactly is used, so that the text
+/// parses back to the same size.
 const UNITS: [(&str, u64); 9] = [
     ("TiB", 1 << 40),
     ("GiB", 1 << 30),
@@ -13,7 +14,7 @@ const UNITS: [(&str, u64); 9] = [
     ("B", 1),
 ];
 
-/// The number of bytes that a text stands for; none if it is not a size.
+/// Parses a number of bytes; `None` if the text is not a size.
 pub(super) fn parse(text: &str) -> Option<u64> {
     let split = text.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
@@ -21,18 +22,18 @@ pub(super) fn parse(text: &str) -> Option<u64> {
     let number = number.trim_end();
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    // Nine places after the point are more than anybody means, and keep the product within 128 bits.
+    // Nine decimal places are more than anyone needs, and keep the product within 128 bits.
     if !digits(whole) || !digits(fraction) || fraction.len() > 9 {
         return None;
     }
     let scale = 10_u128.pow(u32::try_from(fraction.len()).ok()?);
     let scaled = u128::from(whole.parse::<u64>().ok()?) * scale + fraction.parse::<u128>().ok()?;
     let bytes = scaled.checked_mul(u128::from(factor))?;
-    // Half a byte is a slip of the pen.
+    // A fraction of a byte is a mistake.
     (bytes % scale == 0).then(|| u64::try_from(bytes / scale).ok())?
 }
 
-/// The size in the largest unit that leaves no rest.
+/// The size in the largest unit that divides it exactly.
 pub(super) fn show(bytes: u64) -> String {
     let fits = |&&(_, factor): &&(&str, u64)| bytes != 0 && bytes.is_multiple_of(factor);
     let (unit, factor) = UNITS.iter().find(fits).copied().unwrap_or(("B", 1));

@@ -106,11 +106,11 @@ fn all_mistakes_are_reported_at_once_in_the_order_of_the_file() {
             "rotewatch.yaml:1:7: log.level: `loud` is not one of error, warn, info, debug, trace",
             "rotewatch.yaml:3:3: detect.smooth: 0 is not in 1..100",
             "rotewatch.yaml:4:3: detect.smoth: unknown key; did you mean `smooth`?",
-            "rotewatch.yaml:5:3: detect.smooth: stands twice, first at 3:3",
+            "rotewatch.yaml:5:3: detect.smooth: duplicate key, first used at 3:3",
             "rotewatch.yaml:6:24: detect.stop_on: `rote` is not one of example_level, heuristic, baseline",
             "rotewatch.yaml:6:30: detect.stop_on: `heuristic` is listed twice",
-            "rotewatch.yaml:7:1: listen: `localhost` is not an address: write an IP and a port, as 127.0.0.1:19787 or \
-             [::1]:19787, nor `off`",
+            "rotewatch.yaml:7:1: listen: `localhost` is not an address: write an IP and a port, such as 127.0.0.1:19787 or \
+             [::1]:19787, or `off`",
             "rotewatch.yaml:8:1: window: must be a section of keys, not one value",
         ]
     );
@@ -124,11 +124,11 @@ fn wrong_types_are_named() {
         ("sampling: {rows: 1e3}", "1:12: sampling.rows: `1e3` is not a whole number"),
         ("sampling: {rows: -5}", "1:12: sampling.rows: -5 is not in 10..1000000"),
         ("sampling: {seed: 99999999999999999999}", "1:12: sampling.seed: 99999999999999999999 is not in 0..18446744073709551615"),
-        ("sampling: {rows: }", "1:12: sampling.rows: has no value; leave the key out for its default"),
+        ("sampling: {rows: }", "1:12: sampling.rows: has no value; remove the key to use its default"),
         ("sampling: {rows: [1]}", "1:12: sampling.rows: must be one value, not a list"),
-        ("sampling: {on_full: block}", "1:12: sampling.on_full: `block` is not one of drop, wait, nor `auto`"),
+        ("sampling: {on_full: block}", "1:12: sampling.on_full: `block` is not one of drop, wait, or `auto`"),
         ("web: {allow_reload: yes}", "1:7: web.allow_reload: `yes` is neither true nor false"),
-        ("web: {hosts: example.org}", "1:7: web.hosts: must be a list, as in `[a, b]`, not one value"),
+        ("web: {hosts: example.org}", "1:7: web.hosts: must be a list, such as `[a, b]`, not one value"),
         ("web: {hosts: ['http://x']}", "1:15: web.hosts: `http://x` is not a host name: write it without scheme, port and path"),
         ("limits: {channel_bytes: lots}", "1:10: limits.channel_bytes: `lots` is not a size: write 268435456 or 256MiB"),
         ("limits: {channel_bytes: 1KiB}", "1:10: limits.channel_bytes: 1KiB is not in 1MiB..1TiB"),
@@ -151,14 +151,18 @@ fn control_characters_do_not_reach_the_terminal() {
 fn keys_are_also_checked_together() {
     assert_eq!(
         messages("sampling: {rows: 40}\n"),
-        ["rotewatch.yaml:1:12: sampling.rows: a window of 40 rows cannot fill measures.bins: 10, which need 50 (5 a bin): no \
-          run could ever be called memorizing"]
+        ["rotewatch.yaml:1:12: sampling.rows: a window of 40 rows is too small for measures.bins = 10, which needs 50 (5 \
+          per bin); no run could ever be called memorizing"]
     );
-    // Not in the file: the place is missing, the key is not.
+    // Not in the file: the message has the key but no position.
     assert!(messages("measures: {bins: 256}\n")[0].starts_with("rotewatch.yaml: sampling.rows: a window of 1000 rows"));
     assert!(Config::parse("sampling: {rows: 40, mode: stream}\n", "").is_ok(), "three epochs of 40 rows are 120");
     let too_wide = "sampling: {rows: 100000, neurons_per_layer: 4096}\n";
-    assert!(messages(too_wide)[0].contains("limits.channel_bytes: less than the 1600000KiB"), "{:?}", messages(too_wide));
+    assert!(
+        messages(too_wide)[0].contains("limits.channel_bytes: too small for one full frame, which takes 1600000KiB"),
+        "{:?}",
+        messages(too_wide)
+    );
 }
 
 #[test]
@@ -200,7 +204,7 @@ fn only_a_file_of_bearable_size_is_read() {
     assert!(matches!(Config::read(&path), Err(ConfigError::Unreadable { .. })));
     std::fs::write(&path, vec![b'#'; yaml::MAX_BYTES + 1]).unwrap();
     let error = Config::read(&path).unwrap_err().to_string();
-    assert!(error.ends_with("rotewatch.yaml: 1048577 bytes are more than the 1048576 that are read"), "{error}");
+    assert!(error.ends_with("rotewatch.yaml: 1048577 bytes exceed the limit of 1048576"), "{error}");
     std::fs::write(&path, "log: {level: warn}\n").unwrap();
     assert_eq!(Config::read(&path).unwrap().log.level, LogLevel::Warn);
 }
@@ -224,7 +228,7 @@ fn the_state_folder_follows_the_xdg_rules() {
     assert_eq!(named.state_dir(environment(None)), Some("here".into()));
 }
 
-/// Pieces of configurations, right ones and wrong ones.
+/// Fragments of configurations, valid and invalid.
 fn pieces() -> impl proptest::strategy::Strategy<Value = String> {
     "((listen|state|detect|  smooth|  stop_on|  example_level|    decline|limits|  body|  runs|hooks|- name|  command|  webhook|log|  level): \
      ?(127\\.0\\.0\\.1:0|off|auto|-?[0-9]{1,21}|0\\.[0-9]{1,3}|[0-9]{1,4}(MiB|GB)|\\[|\\]|\\{|\\}|info|[a-z]{0,5}|'|\"|\\PC)?\n){0,8}"

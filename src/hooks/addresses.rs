@@ -1,7 +1,7 @@
-//! Which addresses a webhook may reach, decided on what a name resolves to and not on the name.
+//! Which addresses a webhook may connect to. The check applies to the resolved addresses, not to the name.
 //!
-//! The connection is made to the very addresses that were looked at here, so a name that resolves differently a moment later
-//! changes nothing. Loopback and private addresses are allowed: receivers live there.
+//! The connection is made to exactly the addresses that were checked, so a name that resolves differently a moment later
+//! changes nothing. Loopback and private addresses are allowed, since receivers often run there.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -11,15 +11,15 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-/// Addresses outside of the link-local ranges under which clouds hand out credentials.
+/// Addresses outside of the link-local ranges at which cloud providers serve credentials.
 /// Source: the documentation of Azure (wire server), Alibaba Cloud, AWS (IPv6) and Google Cloud (IPv6).
 const METADATA_V4: [Ipv4Addr; 2] = [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(100, 100, 100, 200)];
 const METADATA_V6: [Ipv6Addr; 2] =
     [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)];
 
-/// All that a name resolves to is out of bounds.
+/// A name resolves only to addresses that hooks may not connect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the address {address} is not one that a hook may reach: {reason}")]
+#[error("hooks may not connect to {address}: {reason}")]
 pub(super) struct OutOfBounds {
     address: IpAddr,
     reason: &'static str,
@@ -29,10 +29,10 @@ pub(super) struct OutOfBounds {
 pub(super) fn check(address: IpAddr, allow_link_local: bool) -> Result<(), OutOfBounds> {
     let refused = |reason| Err(OutOfBounds { address, reason });
     if is_nobodys(address) {
-        return refused("it is not the address of a machine");
+        return refused("not the address of a single machine");
     }
     if !allow_link_local && is_link_local_or_metadata(address) {
-        return refused("link-local and metadata services need `allow_link_local: true`");
+        return refused("link-local and metadata addresses need `allow_link_local: true`");
     }
     Ok(())
 }
@@ -66,7 +66,7 @@ fn embedded(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// Resolves names as the system does, and keeps what is in bounds.
+/// Resolves names as the system does, and keeps only the allowed addresses.
 #[derive(Debug)]
 pub(super) struct BoundedResolver {
     pub(super) allow_link_local: bool,

@@ -1,27 +1,27 @@
-//! The program's end as the hooks see it: how much time is left for what is still to be told.
+//! The time that the hooks have left while the program shuts down.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rotewatch_core::vocabulary::clock::Stopwatch;
 
-/// Whether the program is closing, and how long that may still take. Clones share the answer.
+/// Whether the program is shutting down, and how much time is left. Clones share the state.
 #[derive(Clone, Debug, Default)]
 pub struct Closing(Arc<OnceLock<(Stopwatch, Duration)>>);
 
 impl Closing {
-    /// Says that everything has to be over when `patience` has passed since `since`. The first word stays.
+    /// Sets the deadline: `patience` after `since`. Only the first call counts.
     pub fn announce(&self, since: Stopwatch, patience: Duration) {
         let _ = self.0.set((since, patience));
     }
 
-    /// What is left; `None` while the program is not closing.
+    /// The time left; `None` while the program is not shutting down.
     #[must_use]
     pub fn left(&self) -> Option<Duration> {
         self.0.get().map(|(since, patience)| since.left_of(*patience))
     }
 
-    /// `wanted`, or what is left where that is less.
+    /// The smaller of `wanted` and the time left.
     #[must_use]
     pub fn cap(&self, wanted: Duration) -> Duration {
         self.left().map_or(wanted, |left| left.min(wanted))

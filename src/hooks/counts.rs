@@ -1,14 +1,14 @@
-//! How often each hook was told, by result.
+//! Counts the attempts of each hook by result.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::{HookName, HookResult};
 
-/// One hook's counts, by the place of the result in [`HookResult::ALL`].
+/// One hook's counts, in the order of [`HookResult::ALL`].
 pub type ResultCounts = [u64; HookResult::ALL.len()];
 
-/// The counts of all configured hooks. The one lock is held for an addition or a copy.
+/// The counts of all configured hooks. The lock is held only for an addition or a copy.
 #[derive(Debug, Default)]
 pub struct HookCounts(Mutex<BTreeMap<HookName, ResultCounts>>);
 
@@ -19,13 +19,13 @@ impl HookCounts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Starts new hooks at 0, so that their first increase is seen as one, and forgets those that are configured no more.
+    /// Starts new hooks at 0, so that Prometheus sees their first increase, and removes hooks that are no longer configured.
     pub(super) fn configure<'a>(&self, hooks: impl Iterator<Item = &'a HookName>) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *counts = hooks.map(|hook| (hook.clone(), counts.get(hook).copied().unwrap_or_default())).collect();
     }
 
-    /// Counts; a hook that was taken out of the configuration meanwhile has nobody to be counted for.
+    /// Counts a result. A hook that has since been removed from the configuration is not counted.
     #[expect(
         clippy::indexing_slicing,
         reason = "there is a count for each of `HookResult::ALL`, which has every result in its order"

@@ -1,4 +1,4 @@
-//! The handles of those who feed the hooks' thread and change its hooks, and what they share with it.
+//! The handles that send alarms to the hooks' thread and replace its hooks, and the state that they share with it.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use crossbeam_channel::Sender;
 use super::{Closing, Hook, HookCounts, HookParams, HookResult, Notice, build};
 use rotewatch_core::monitor::{MeasuredEpoch, Sink};
 
-/// An alarm with the hooks that were to be told when it was raised.
+/// An alarm with the hooks that were configured for it when it was raised.
 pub(super) struct Raised {
     pub(super) notice: Arc<Notice>,
     pub(super) hooks: Vec<Arc<dyn Hook>>,
@@ -21,18 +21,18 @@ pub(super) struct Shared {
     armed: ArcSwap<Vec<Arc<dyn Hook>>>,
     pub(super) counts: Arc<HookCounts>,
     pub(super) closing: Closing,
-    /// What is not told yet, by name. The lock is held for a copy.
+    /// The pending firings in words. The lock is held only for a copy.
     pub(super) unfinished: Mutex<Vec<String>>,
 }
 
-/// Puts other hooks in place of the present ones; clones do the same.
+/// Replaces the current hooks. Clones act on the same hooks.
 #[derive(Clone)]
 pub struct HookSwitch {
     shared: Arc<Shared>,
     state: Option<PathBuf>,
 }
 
-/// Where alarms go in. The thread ends when the last feed is dropped.
+/// Sends alarms to the hooks' thread, which ends when the last feed is dropped.
 pub struct HookFeed {
     alarms: Sender<Raised>,
     shared: Arc<Shared>,
@@ -43,7 +43,7 @@ impl HookSwitch {
         HookSwitch { shared: Arc::clone(shared), state: state.map(Path::to_owned) }
     }
 
-    /// Arms these hooks; those that are firing go on as they are.
+    /// Replaces the hooks. Firings that have begun continue with the old ones.
     pub fn set(&self, params: &[HookParams]) {
         self.arm(params.iter().map(|params| build(params, self.state.as_deref())).collect());
     }
@@ -69,14 +69,14 @@ impl HookFeed {
             let Raised { notice, hooks } = refused.into_inner();
             for hook in hooks {
                 self.shared.counts.count(hook.name(), HookResult::Dropped);
-                tracing::warn!(hook = %hook.name(), run = %notice.run(), "the hooks are too far behind: this alarm is not told");
+                tracing::warn!(hook = %hook.name(), run = %notice.run(), "the hook queue is full; alarm dropped");
             }
         }
     }
 }
 
 impl Sink for HookFeed {
-    /// Passes on the alarms that a report raised. An alarm without room is dropped, counted and logged.
+    /// Sends the alarms that a report raised. If the queue is full, an alarm is dropped, counted and logged.
     fn epoch(&mut self, epoch: &MeasuredEpoch) {
         for notice in Notice::of(&epoch.report) {
             self.offer_notice(notice);

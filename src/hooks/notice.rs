@@ -1,4 +1,4 @@
-//! An alarm as hooks are told of it: the JSON body and the environment.
+//! An alarm as hooks receive it: the JSON body and the environment.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use rotewatch_core::vocabulary::identity::RunName;
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::{Alarm, Kind};
 
-/// One alarm with what is known around it.
+/// One alarm with its run and epoch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
     run: RunName,
@@ -19,21 +19,21 @@ pub struct Notice {
     alarm: Alarm,
 }
 
-/// What makes an alarm the same one.
+/// Identifies an onset. Alarms with equal values concern the same onset.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Onset {
     /// The run.
     pub run: RunName,
-    /// The training under the run's name.
+    /// The attempt of the run.
     pub attempt: Attempt,
     /// The kind of memorization.
     pub kind: Kind,
-    /// When it set in.
+    /// The epoch at which memorization set in.
     pub epoch: Epoch,
 }
 
 impl Notice {
-    /// One per alarm that the report's epoch raised.
+    /// One notice per alarm that the report's epoch raised.
     pub fn of(report: &EpochReport) -> impl Iterator<Item = Notice> {
         report.raised.iter().map(|alarm| Notice {
             run: report.run.name().clone(),
@@ -51,7 +51,7 @@ impl Notice {
         &self.run
     }
 
-    /// The training under the run's name.
+    /// The attempt of the run.
     #[must_use]
     pub fn attempt(&self) -> Attempt {
         self.attempt
@@ -63,20 +63,20 @@ impl Notice {
         &self.alarm
     }
 
-    /// The onset that no hook is told of twice.
+    /// The onset. A hook fires only once for it.
     pub(super) fn onset(&self) -> Onset {
         let finding = &self.alarm.finding;
         Onset { run: self.run.clone(), attempt: self.attempt, kind: finding.kind, epoch: finding.onset_epoch }
     }
 
-    /// The same for every attempt at this alarm, different for every other alarm.
+    /// A key that is the same for every try of this alarm and different for every other alarm.
     #[must_use]
     pub fn idempotency_key(&self) -> String {
         let finding = &self.alarm.finding;
         format!("{}-{}-{}-{}", self.run, self.attempt, finding.kind.as_str(), finding.onset_epoch)
     }
 
-    /// The body, on one line without an end.
+    /// The body, on one line without a line break at the end.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut document = rotewatch_core::record::json::alarm(&self.alarm);
@@ -92,7 +92,7 @@ impl Notice {
         Value::Object(document).to_string()
     }
 
-    /// The variables for a command, the hook's own name left out.
+    /// The environment variables of a command, except the hook's name.
     #[must_use]
     pub fn environment(&self) -> [(&'static str, String); 12] {
         let finding = &self.alarm.finding;
@@ -118,7 +118,7 @@ pub(super) mod tests {
     use super::*;
     use rotewatch_core::vocabulary::verdict::{Evidence, Finding};
 
-    /// An alarm of the run `digits`, as the attempt given raised it.
+    /// An alarm of the run `digits` with this attempt.
     pub(in crate::hooks) fn notice(attempt: Attempt, kind: Kind, onset_epoch: u32) -> Notice {
         let evidence = Evidence {
             signal: "class_information_p90_nats",

@@ -1,4 +1,4 @@
-//! What came of telling a hook: plain values.
+//! The outcome of firing a hook, as plain values.
 
 use std::fmt;
 
@@ -8,28 +8,28 @@ use rotewatch_core::vocabulary::identity::RunName;
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::Kind;
 
-/// What came of an attempt, or of a firing that got none: every value of the label `result`.
+/// The result of a try, or of a firing without any try: every value of the label `result`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HookResult {
-    /// The receiver answered 2xx; the command ended with 0.
+    /// The receiver answered 2xx; the command exited with 0.
     Ok,
-    /// The receiver answered 3xx (never followed) or 4xx: asking again would not help.
+    /// The receiver answered 3xx (never followed) or 4xx; a retry would not help.
     Refused,
-    /// The receiver answered 429 or 5xx; the command ended with another status than 0, or by a signal.
+    /// The receiver answered 429 or 5xx; the command exited with another status than 0, or was ended by a signal.
     Failed,
-    /// The time was over.
+    /// The time limit was reached.
     Timeout,
-    /// No connection, no encryption, or the connection broke.
+    /// The connection or its encryption failed, or the connection broke.
     Unreachable,
-    /// It cannot work as configured: an address that is not allowed, no such program, no token.
+    /// It cannot work as configured: the address is not allowed, the program does not exist, or there is no token.
     Unusable,
-    /// The hook's own code failed.
+    /// The code of the hook panicked.
     Panicked,
-    /// The same onset was told before.
+    /// A hook already fired for the same onset.
     Suppressed,
-    /// The hooks were so far behind that there was no room for the alarm.
+    /// The queue of alarms was full.
     Dropped,
-    /// The program ended before the hook could be told.
+    /// The program ended before the hook could fire.
     Abandoned,
 }
 
@@ -72,53 +72,53 @@ impl fmt::Display for HookResult {
     }
 }
 
-/// One attempt to tell a hook.
+/// One try of a hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempted {
-    /// What came of it.
+    /// The result.
     pub result: HookResult,
-    /// The same for people, in a few words, without control characters and secrets.
+    /// The result in a few words, without control characters and secrets.
     pub detail: String,
-    /// Whether another attempt may end better.
+    /// Whether a retry may succeed.
     pub again: bool,
 }
 
 impl Attempted {
-    /// An attempt that stays the last.
+    /// A try that is not repeated.
     #[must_use]
     pub fn last(result: HookResult, detail: impl Into<String>) -> Self {
         Attempted { result, detail: detail.into(), again: false }
     }
 
-    /// An attempt after which it is tried again, if it has retries left.
+    /// A try that is repeated if the hook has retries left.
     #[must_use]
     pub fn again(result: HookResult, detail: impl Into<String>) -> Self {
         Attempted { result, detail: detail.into(), again: true }
     }
 }
 
-/// What came of telling one hook of one alarm, all attempts taken together: for the history.
+/// The outcome of one hook for one alarm, after all tries. Stored in the history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HookOutcome {
     /// The hook.
     pub hook: HookName,
     /// The run of the alarm.
     pub run: RunName,
-    /// The training under that name.
+    /// The attempt of the run.
     pub attempt: Attempt,
     /// The kind of memorization.
     pub kind: Kind,
-    /// When it set in.
+    /// The epoch at which memorization set in.
     pub onset_epoch: Epoch,
     /// The epoch whose report raised the alarm.
     pub alarm_epoch: Epoch,
-    /// How often the hook was tried; 0 where the firing was suppressed or abandoned before.
+    /// The number of tries; 0 if the firing was suppressed or abandoned before the first.
     pub tries: u32,
-    /// What came of the last attempt, or why there was none.
+    /// The result of the last try, or why there was none.
     pub result: HookResult,
-    /// The same for people.
+    /// The result in words.
     pub detail: String,
-    /// When, in seconds since 1970.
+    /// The time in seconds since 1970.
     pub at_unix_seconds: f64,
 }
 
@@ -139,7 +139,7 @@ impl HookOutcome {
     }
 }
 
-/// The beginning of what a stranger said, fit for a log line.
+/// The beginning of a text from outside, escaped for a log line.
 pub(super) fn excerpt(said: &[u8]) -> String {
     const LETTERS: usize = 200;
     let text = String::from_utf8_lossy(said);

@@ -1,4 +1,4 @@
-//! What a hook is configured with, checked.
+//! The checked settings of a hook.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -26,7 +26,7 @@ const ARGUMENT_MAX_BYTES: usize = 4096;
 /// A hook of the configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HookParams {
-    /// The name it is counted under.
+    /// The name that it is counted under.
     pub name: HookName,
     /// The kinds of memorization it fires on.
     pub on: Vec<Kind>,
@@ -46,13 +46,13 @@ pub enum Action {
 /// A webhook's settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WebhookParams {
-    /// Where to.
+    /// The URL that it posts to.
     pub url: WebhookUrl,
-    /// Seconds that an attempt may take, from resolving the name to the end of the reply.
+    /// The most seconds per try, from resolving the name to the end of the reply.
     pub timeout_seconds: u64,
-    /// How often it is tried again.
+    /// The most retries.
     pub retries: u32,
-    /// A file that holds the token of `Authorization: Bearer`; read anew for every attempt.
+    /// A file with the token for `Authorization: Bearer`. It is read for every try.
     pub token_file: Option<PathBuf>,
     /// Whether link-local addresses and those of cloud metadata services are allowed.
     pub allow_link_local: bool,
@@ -63,17 +63,17 @@ pub struct WebhookParams {
 pub struct CommandParams {
     /// The program and its arguments.
     pub argv: Argv,
-    /// Seconds that it may take.
+    /// The most seconds that it may take.
     pub timeout_seconds: u64,
 }
 
-/// The name of a hook, fit for a label: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
+/// The name of a hook, usable as a label: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HookName(String);
 
 /// The name of a hook is malformed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{name}` is not a hook's name: start with a letter or digit, then at most 63 letters, digits, '.', '_' or '-'")]
+#[error("`{name}` is not a hook name: use at most 64 letters, digits, '.', '_' or '-', starting with a letter or digit")]
 pub struct HookNameError {
     /// The name as given.
     name: String,
@@ -106,7 +106,7 @@ impl fmt::Display for HookName {
     }
 }
 
-/// A program and its arguments, as they are handed to the system; no shell reads them.
+/// A program and its arguments, passed to the system as they are, without a shell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Argv {
     program: String,
@@ -116,20 +116,20 @@ pub struct Argv {
 /// Why a list of arguments is not a command.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ArgvError {
-    /// There is no program, or far too many arguments.
-    #[error("{count} items are not a command: the program first, then its arguments, {ARGUMENTS_MAX} items at most")]
+    /// There is no program, or there are too many arguments.
+    #[error("a command has 1 to {ARGUMENTS_MAX} items, the program and then its arguments, but this one has {count}")]
     Count {
         /// How many items there are.
         count: usize,
     },
-    /// The folder that a relative path starts from is not what it seems.
-    #[error("`{program}` must be an absolute path, or a name that is looked up in PATH")]
+    /// A relative path. It would depend on the folder in which the command runs.
+    #[error("`{program}` must be an absolute path or the name of a program in PATH")]
     Program {
         /// The program as given.
         program: String,
     },
-    /// The system cannot take it.
-    #[error("`{argument}` holds a zero byte or is longer than {ARGUMENT_MAX_BYTES} bytes")]
+    /// The system does not accept the argument.
+    #[error("`{argument}` contains a zero byte or is longer than {ARGUMENT_MAX_BYTES} bytes")]
     Argument {
         /// The beginning of the argument.
         argument: String,

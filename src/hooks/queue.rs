@@ -1,4 +1,4 @@
-//! What is still to be told: firings with the time until each is due.
+//! The queue of pending firings, each with the time until it is due.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,14 +7,14 @@ use std::time::Duration;
 use super::{Hook, Notice};
 use rotewatch_core::vocabulary::clock::Stopwatch;
 
-/// Retries wait twice as long each time, up to this.
+/// The wait doubles with each retry, up to this limit.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// One hook's part of an alarm.
+/// The firing of one hook for one alarm.
 pub(super) struct Firing {
     pub(super) hook: Arc<dyn Hook>,
     pub(super) notice: Arc<Notice>,
-    /// Attempts so far.
+    /// Tries so far.
     pub(super) tries: u32,
     waiting: Stopwatch,
     wait: Duration,
@@ -26,18 +26,18 @@ impl Firing {
         Firing { hook, notice, tries: 0, waiting: Stopwatch::start(), wait: Duration::ZERO }
     }
 
-    /// How long until it is due.
+    /// The time until it is due.
     pub(super) fn due_in(&self) -> Duration {
         self.waiting.left_of(self.wait)
     }
 
-    /// Whether the hook has another attempt left.
+    /// Whether the hook has a retry left.
     pub(super) fn may_be_repeated(&self) -> bool {
         self.tries <= self.hook.retries()
     }
 
-    /// Puts off the next attempt: twice as long as before it, half of that by chance, so that receivers which failed together
-    /// are not asked together.
+    /// Schedules the next try: twice as long as before, of which a random half is jitter, so that receivers that failed together
+    /// do not get their retries together.
     pub(super) fn put_off(&mut self) {
         let doubled = 1_u32.checked_shl(self.tries.saturating_sub(1)).unwrap_or(u32::MAX);
         let wait = self.hook.first_wait().saturating_mul(doubled).min(LONGEST_WAIT);
@@ -45,47 +45,47 @@ impl Firing {
         self.waiting = Stopwatch::start();
     }
 
-    /// The firing as it is named to people.
+    /// The firing in words, for the log.
     pub(super) fn in_words(&self) -> String {
         let alarm = self.notice.alarm();
         format!("hook {} for run {}, alarm of epoch {}", self.hook.name(), self.notice.run(), alarm.alarm_epoch)
     }
 }
 
-/// Firings that wait for their time, in the order of their alarms.
+/// Pending firings, in the order of their alarms.
 #[derive(Default)]
 pub(super) struct Queue(VecDeque<Firing>);
 
 impl Queue {
-    /// How many there are.
+    /// The number of firings.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Adds one.
+    /// Adds a firing.
     pub(super) fn push(&mut self, firing: Firing) {
         self.0.push_back(firing);
     }
 
-    /// How long until one is due; `None` of an empty queue.
+    /// The time until the next one is due; `None` if the queue is empty.
     pub(super) fn due_in(&self) -> Option<Duration> {
         self.0.iter().map(Firing::due_in).min()
     }
 
-    /// Takes out the one that is due first, of several the oldest.
+    /// Removes the firing that is due first; if there are several, the oldest.
     pub(super) fn take_first_due(&mut self) -> Option<Firing> {
         let (place, _) = self.0.iter().enumerate().min_by_key(|(_, firing)| firing.due_in())?;
         self.0.remove(place)
     }
 
-    /// Takes out what is due only after that time.
+    /// Removes the firings that are due only after this time.
     pub(super) fn take_not_due_within(&mut self, time: Duration) -> Vec<Firing> {
         let (late, in_time): (VecDeque<_>, _) = self.0.drain(..).partition(|firing| firing.due_in() >= time);
         self.0 = in_time;
         late.into()
     }
 
-    /// All of them by name.
+    /// All firings in words.
     pub(super) fn in_words(&self) -> Vec<String> {
         self.0.iter().map(Firing::in_words).collect()
     }

@@ -1,20 +1,20 @@
-//! The onsets that hooks were told of: none is told twice.
+//! The onsets for which hooks have fired, so that no hook fires twice.
 
 use std::collections::{HashSet, VecDeque};
 
 use super::notice::Onset;
 
-/// Onsets that are remembered here. A repeated one comes within an attempt of a run, so within the newest few.
+/// The most onsets that are kept here. A repeated one belongs to a current attempt, so it is among the newest few.
 const ONSETS_KEPT: usize = 4096;
 
-/// Remembers onsets beyond the end of this program.
+/// Stores onsets beyond the end of this program.
 pub trait OnsetMemory: Send {
-    /// Notes an onset that hooks are about to be told of; whether it is new, as far as can be told. Called from the hooks' own thread,
-    /// which waits.
+    /// Records an onset before hooks fire for it. Returns whether it is new, as far as is known. Called on the hooks' thread, which
+    /// waits for it.
     fn note(&self, onset: &Onset) -> bool;
 }
 
-/// The newest onsets that hooks were told of.
+/// The newest onsets for which hooks have fired.
 #[derive(Default)]
 pub(super) struct Told {
     memory: Option<Box<dyn OnsetMemory>>,
@@ -23,12 +23,12 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// Nothing but what `memory` knows.
+    /// Starts with the onsets that `memory` contains.
     pub(super) fn before(memory: Option<Box<dyn OnsetMemory>>) -> Self {
         Told { memory, ..Told::default() }
     }
 
-    /// Notes an onset; whether it is new.
+    /// Records an onset. Returns whether it is new.
     pub(super) fn note(&mut self, onset: &Onset) -> bool {
         if !self.onsets.insert(onset.clone()) {
             return false;
@@ -50,7 +50,7 @@ mod tests {
     use rotewatch_core::intake::run::Attempt;
     use rotewatch_core::vocabulary::verdict::Kind;
 
-    /// Has been told of every onset up to an epoch.
+    /// Contains every onset up to an epoch.
     struct UpTo(u32);
 
     impl OnsetMemory for UpTo {

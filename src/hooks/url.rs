@@ -1,4 +1,4 @@
-//! A webhook's URL: checked once, and never written out in full, since its path is often the secret.
+//! A webhook's URL. It is checked once and never shown in full, since its path is often secret.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,31 +8,31 @@ use ureq::http::Uri;
 
 const MAX_BYTES: usize = 2048;
 
-/// An `http` or `https` URL with a host and without credentials. Its texts for people end after the port.
+/// An `http` or `https` URL with a host and without credentials. `Display` and `Debug` end after the port.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookUrl(Uri);
 
-/// Why a text is not the URL of a webhook. The text itself is not repeated.
+/// Why a text is not a webhook URL. Messages do not repeat the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum WebhookUrlError {
     /// It is not a URL.
-    #[error("not a URL of at most {MAX_BYTES} ASCII characters, as https://example.org/path")]
+    #[error("not a valid URL: use at most {MAX_BYTES} ASCII characters, such as https://example.org/path")]
     Malformed,
     /// Another scheme, or none.
-    #[error("a webhook's URL begins with http:// or https://")]
+    #[error("a webhook URL must begin with http:// or https://")]
     Scheme,
-    /// A user's name or password in front of the host.
-    #[error("no credentials in a URL: logs and proxies keep them; put a token into a file and name it as `token_file`")]
+    /// A user name or password before the host.
+    #[error("a URL must not contain credentials, which logs and proxies record; put a token into a file and set `token_file`")]
     Credentials,
 }
 
 impl WebhookUrl {
-    /// The whole URL, for the one who connects.
+    /// The whole URL, to connect to it.
     pub(super) fn uri(&self) -> &Uri {
         &self.0
     }
 
-    /// The whole URL, to tell it from another.
+    /// The whole URL, to compare it with another.
     #[must_use]
     pub fn in_full(&self) -> String {
         self.0.to_string()
@@ -44,7 +44,7 @@ impl WebhookUrl {
         self.0.scheme_str() == Some("https")
     }
 
-    /// Whether what is sent stays on this machine, as far as the name tells.
+    /// Whether the data stays on this machine, judging by the host name.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         let host = self.0.host().unwrap_or_default();
@@ -68,7 +68,7 @@ impl FromStr for WebhookUrl {
         if authority.as_str().contains('@') {
             return Err(WebhookUrlError::Credentials);
         }
-        // A port that is no number, or none behind its colon, is part of neither.
+        // An invalid port, or a colon without a port, belongs to neither the host nor the port.
         let port = authority.port().map_or(0, |port| port.as_str().len() + 1);
         let sound_port = authority.port().is_none_or(|_| authority.port_u16().is_some_and(|port| port > 0));
         if authority.host().is_empty() || authority.host().len() + port != authority.as_str().len() || !sound_port {

@@ -1,5 +1,5 @@
-//! Where the processes that share a state folder are scraped: each writes a file of its own into the folder `targets`, in the
-//! format of Prometheus's file discovery, and takes it away when it ends.
+//! Scrape targets of the processes that share a state folder. Each process writes a file of its own into the folder `targets`,
+//! in the format of Prometheus's file discovery, and removes it when it ends.
 //!
 //! ```yaml
 //! scrape_configs:
@@ -7,7 +7,7 @@
 //!     file_sd_configs: [{files: [/var/lib/rotewatch/targets/*.json]}]
 //! ```
 //!
-//! A training takes whatever port is free, so nobody could list them beforehand.
+//! A training takes any free port, so the targets cannot be listed in advance.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -19,23 +19,23 @@ use crate::state::StateError;
 /// The folder within the state folder.
 const FOLDER: &str = "targets";
 
-/// Where somebody is scraped.
+/// The address at which a process is scraped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Endpoint {
     /// The address.
     pub address: SocketAddr,
-    /// Whether it speaks TLS.
+    /// Whether it uses TLS.
     pub encrypted: bool,
 }
 
 impl Endpoint {
-    /// How it is spoken to: the value of Prometheus's label `__scheme__`.
+    /// The value of Prometheus's label `__scheme__`.
     #[must_use]
     pub fn scheme(self) -> &'static str {
         if self.encrypted { "https" } else { "http" }
     }
 
-    /// What [`ScrapeTarget::announce`] wrote.
+    /// Reads what [`ScrapeTarget::announce`] wrote.
     fn read(text: &str) -> Option<Self> {
         let mut words = text.split('"');
         let address = words.find_map(|word| word.parse().ok())?;
@@ -43,16 +43,16 @@ impl Endpoint {
     }
 }
 
-/// This process in the list, until this is dropped.
+/// This process's entry in the list of targets, until it is dropped.
 #[derive(Debug)]
 pub struct ScrapeTarget {
     path: PathBuf,
-    /// Locked as long as the process lives, however it ends: by this, others tell that the file still holds.
+    /// Locked while the process lives. Other processes test the lock to see whether the entry is still valid.
     _lock: File,
 }
 
 impl ScrapeTarget {
-    /// Enters itself into the list of a state folder, and strikes out those who ended without doing so themselves.
+    /// Adds this process to the list of a state folder, and removes the entries of processes that ended without removing their own.
     ///
     /// # Errors
     /// If the folder cannot be written.
@@ -63,10 +63,10 @@ impl ScrapeTarget {
         let written = || -> io::Result<File> {
             fs::create_dir_all(&folder)?;
             for (path, _) in entries(&folder).filter(|(_, lock)| lock.try_lock().is_ok()) {
-                // Another process may have been faster.
+                // Another process may have removed it first.
                 let _ = fs::remove_file(path);
             }
-            // Written aside and renamed in under its lock, so that nobody reads half a file or takes it for left behind.
+            // Written to another file and renamed while locked, so that a reader never gets half a file or takes it for abandoned.
             let aside = path.with_extension("writing");
             let mut file = File::create(&aside)?;
             file.lock()?;
@@ -83,12 +83,12 @@ impl ScrapeTarget {
 
 impl Drop for ScrapeTarget {
     fn drop(&mut self) {
-        // Somebody may have tidied up.
+        // The file may have been removed already.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// Everybody in the list of a state folder who still lives, in the order of their addresses.
+/// The targets of a state folder whose processes are still alive, in the order of their addresses.
 #[must_use]
 pub fn targets(state: &Path) -> Vec<Endpoint> {
     let living = entries(&state.join(FOLDER)).filter(|(_, lock)| lock.try_lock().is_err());
@@ -97,14 +97,14 @@ pub fn targets(state: &Path) -> Vec<Endpoint> {
     found
 }
 
-/// The list's files; none where there is no list.
+/// The files of the list; none if there is no list.
 fn entries(folder: &Path) -> impl Iterator<Item = (PathBuf, File)> + use<> {
     let paths = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
     let is_entry = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json");
     paths.filter(is_entry).filter_map(|path| File::open(&path).ok().map(|file| (path, file)))
 }
 
-/// An address under which this machine reaches what is served at `address`.
+/// An address at which this machine can reach what listens at `address`.
 #[must_use]
 pub fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
@@ -135,7 +135,7 @@ mod tests {
         drop(one);
         assert_eq!(targets(state.path()), [at(1)]);
         let _third = ScrapeTarget::announce(state.path(), at(4)).expect("the folder is writable");
-        assert!(!left_behind.exists(), "who comes tidies up");
+        assert!(!left_behind.exists(), "a new entry removes abandoned ones");
         drop(other);
         assert_eq!(targets(state.path()), [at(4)]);
     }

@@ -1,4 +1,4 @@
-//! The state folder: what several trainings and a daemon may share, each owning its run's name.
+//! The state folder, which several trainings and one daemon may share. Each training holds the lock of its run's name.
 
 pub mod discovery;
 pub mod token;
@@ -11,12 +11,12 @@ use thiserror::Error;
 
 use rotewatch_core::vocabulary::identity::RunName;
 
-/// Why a run's name cannot be owned.
+/// Why a run's name or the state folder cannot be used.
 #[derive(Debug, Error)]
 pub enum StateError {
     /// Another process trains under this name.
     #[error(
-        "run {run} is being trained by another process (it holds {path}): choose another name with --run, or another --state folder"
+        "run {run} is being trained by another process (it holds the lock {path}); choose another name with --run, or another folder with --state DIR"
     )]
     NameOwned {
         /// The name.
@@ -24,28 +24,28 @@ pub enum StateError {
         /// The lock's file.
         path: PathBuf,
     },
-    /// Another daemon serves here.
+    /// Another daemon uses this state folder.
     #[error(
-        "another `rotewatch serve` uses this state folder (it holds {path}): stop it, or name another folder with --state DIR"
+        "another `rotewatch serve` uses this state folder (it holds the lock {path}); stop it, or choose another folder with --state DIR"
     )]
     Served {
         /// The lock's file.
         path: PathBuf,
     },
     /// The folder cannot be written.
-    #[error("cannot use the state folder: {path}: {reason}; name another with --state DIR")]
+    #[error("cannot use the state folder: {path}: {reason}; choose another with --state DIR")]
     Folder {
         /// The file or folder that failed.
         path: PathBuf,
         /// What the system said.
         reason: io::Error,
     },
-    /// Neither a folder was named nor does the environment say where it would be.
-    #[error("no state folder: neither XDG_STATE_HOME nor HOME is set; name one with --state DIR")]
+    /// No folder is configured, and the environment names no default.
+    #[error("no state folder: neither XDG_STATE_HOME nor HOME is set; set one with --state DIR")]
     Unknown,
 }
 
-/// A run's name, owned until this is dropped or the process ends, however it ends.
+/// A run's name, locked until this is dropped or the process ends in any way.
 #[derive(Debug)]
 pub struct OwnedName {
     run: RunName,
@@ -53,10 +53,10 @@ pub struct OwnedName {
 }
 
 impl OwnedName {
-    /// Takes the name in a state folder, which is made where it is missing.
+    /// Locks the name in a state folder, which is created if it is missing.
     ///
     /// # Errors
-    /// If another process owns the name, or the folder cannot be written.
+    /// If another process holds the name, or the folder cannot be written.
     pub fn take(state: &Path, run: RunName) -> Result<Self, StateError> {
         let folder = state.join("runs");
         fs::create_dir_all(&folder).map_err(|reason| StateError::Folder { path: folder.clone(), reason })?;
@@ -74,7 +74,7 @@ impl OwnedName {
     }
 }
 
-/// A state folder in which this process is the one daemon, until this is dropped or the process ends, however it ends.
+/// A state folder whose only daemon is this process, until this is dropped or the process ends in any way.
 #[derive(Debug)]
 pub struct ServedFolder {
     url: PathBuf,
@@ -82,10 +82,10 @@ pub struct ServedFolder {
 }
 
 impl ServedFolder {
-    /// Takes the folder, which is made where it is missing.
+    /// Locks the folder, which is created if it is missing.
     ///
     /// # Errors
-    /// If another daemon has it, or it cannot be written.
+    /// If another daemon holds it, or it cannot be written.
     pub fn take(state: &Path) -> Result<Self, StateError> {
         fs::create_dir_all(state).map_err(|reason| StateError::Folder { path: state.to_owned(), reason })?;
         let path = state.join("serve.lock");
@@ -95,12 +95,12 @@ impl ServedFolder {
         }
     }
 
-    /// Writes where the daemon is served to the file `url`, for clients of the same user; it goes when this is dropped.
+    /// Writes the daemon's address to the file `url`, for clients of the same user. The file is removed when this is dropped.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn announce(&self, url: &str) -> Result<(), StateError> {
-        // Written aside and renamed in, so that nobody ever reads half an address.
+        // Written to another file and renamed, so that a client never reads half an address.
         let aside = self.url.with_file_name(".url");
         let written = fs::write(&aside, format!("{url}\n")).and_then(|()| fs::rename(&aside, &self.url));
         written.map_err(|reason| StateError::Folder { path: self.url.clone(), reason })
@@ -109,7 +109,7 @@ impl ServedFolder {
 
 impl Drop for ServedFolder {
     fn drop(&mut self) {
-        // It is missing where the daemon ended before it was announced.
+        // Missing if the daemon ended before `announce`.
         let _ = fs::remove_file(&self.url);
     }
 }
@@ -119,7 +119,7 @@ impl Drop for ServedFolder {
 struct Lock(File);
 
 impl Lock {
-    /// Locks a file, which is made where it is missing; `None` where another holds it.
+    /// Locks a file, which is created if it is missing. Returns `None` if another process holds the lock.
     fn take(path: &Path) -> Result<Option<Self>, StateError> {
         let failed = |reason| StateError::Folder { path: path.to_owned(), reason };
         let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
@@ -133,7 +133,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing alone is not enough: a command that a hook is just starting has the file open for a moment as well, and the lock with it.
+        // Closing the file is not enough: a hook's command that is just starting inherits the file, and with it the lock, for a moment.
         let _ = self.0.unlock();
     }
 }

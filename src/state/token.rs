@@ -1,4 +1,4 @@
-//! The token that guards everything that changes state: written once to `STATE/token`, readable by its owner alone.
+//! The token that every request needs that changes state. It is written once to `STATE/token`, readable only by its owner.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -19,10 +19,10 @@ pub struct TokenError {
     reason: io::Error,
 }
 
-/// Reads the token of a state folder, or draws one and writes it there with mode 0600.
+/// Reads the token of a state folder. If there is none, draws one and writes it there with mode 0600.
 ///
 /// # Errors
-/// If the folder or the file cannot be made or read.
+/// If the folder or the file cannot be created or read.
 pub fn read_or_create(state: &Path) -> Result<String, TokenError> {
     let path = state.join("token");
     let failed = |action| {
@@ -35,9 +35,9 @@ pub fn read_or_create(state: &Path) -> Result<String, TokenError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed("read")(error)),
     }
-    fs::create_dir_all(state).map_err(failed("make the folder of"))?;
+    fs::create_dir_all(state).map_err(failed("create the folder of"))?;
     let token = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
-    // Written aside and renamed in, so that nobody ever reads half a token.
+    // Written to another file and renamed, so that a reader never gets half a token.
     let aside = state.join(format!(".token.{}", std::process::id()));
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside).map_err(failed("write"))?;
@@ -46,7 +46,7 @@ pub fn read_or_create(state: &Path) -> Result<String, TokenError> {
     Ok(token)
 }
 
-/// Whether two tokens are the same, in a time that does not tell where they differ.
+/// Whether two tokens are equal. The time that it takes does not reveal where they differ.
 #[must_use]
 pub fn matches(given: &str, token: &str) -> bool {
     let differing = given.bytes().zip(token.bytes()).fold(0, |differing, (a, b)| differing | (a ^ b));

@@ -72,7 +72,7 @@ fn a_rule_that_fires_in_prometheus_stops_its_run_through_alertmanager_and_no_oth
     observatory.train();
     until("the stop", || (client.read("runs/digits")["stop"] == true).then_some(()));
     let reason = client.read("runs/digits")["reason"].clone();
-    let expected = "alert RotewatchMemorization: digits has begun to learn single examples by heart";
+    let expected = "alert RotewatchMemorization: digits memorizes wrong labels or single examples";
     assert_eq!(reason, expected);
     for (run, stop) in [("digits", true), ("bystander", false)] {
         let body = frame(&[("hidden1", &layer(ROWS, 12, 2.0)), ("hidden2", &layer(ROWS, 12, 1.0))]);

@@ -1,4 +1,4 @@
-//! The list `hooks`: sections of their own, checked like all others, and turned into what the hooks take.
+//! The list `hooks`: each item is a section, checked like all others and converted into [`HookParams`].
 
 mod values;
 
@@ -18,29 +18,29 @@ use rotewatch_core::vocabulary::verdict::Kind;
 use values::{AbsoluteFile, Arguments, Name, Url};
 
 section! {
-    /// A hook as it is written.
+    /// A hook as written in the file.
     HookEntry {
-        /// The name it is counted under.
+        /// The name that it is counted under.
         name: Option<HookName> = None, Given(Name), Live;
         /// The kinds it fires on.
         on: Vec<Kind> = Kind::ALL.to_vec(), ListOf(Word), Live;
     }
     sections {
-        /// What it posts to.
+        /// The webhook, if it is one.
         webhook: WebhookEntry;
-        /// What it runs.
+        /// The command, if it is one.
         command: CommandEntry;
     }
 }
 
 section! {
-    /// A webhook as it is written.
+    /// A webhook as written in the file.
     WebhookEntry {
-        /// Where to.
+        /// The URL that it posts to.
         url: Option<WebhookUrl> = None, Given(Url), Live;
-        /// Seconds an attempt.
+        /// Seconds per try.
         timeout_seconds: u64 = 5, Whole(WEBHOOK_TIMEOUT_SECONDS), Live;
-        /// Attempts after the first.
+        /// Retries after the first try.
         retries: u32 = 3, Whole(WEBHOOK_RETRIES), Live;
         /// The file of the bearer token.
         token_file: Option<PathBuf> = None, Given(AbsoluteFile), Live;
@@ -50,7 +50,7 @@ section! {
 }
 
 section! {
-    /// A command as it is written.
+    /// A command as written in the file.
     CommandEntry {
         /// The program and its arguments.
         argv: Option<Argv> = None, Given(Arguments), Live;
@@ -91,7 +91,7 @@ impl Rule<Vec<HookParams>> for HookList {
         let shown = |hook: &HookParams| {
             let action = match &hook.action {
                 Action::Webhook(webhook) => format!("webhook: {}", webhook.url),
-                // Arguments may be as secret as a URL's path.
+                // Arguments may contain secrets, as may a URL's path.
                 Action::Command(command) => format!("command: {}", command.argv.program()),
             };
             format!("{} {} {action}", hook.name, ListOf(Word).show(&hook.on))
@@ -138,7 +138,7 @@ impl Rule<Vec<HookParams>> for HookList {
     }
 }
 
-/// One item of the list. Besides what is wrong with its keys it says which are missing.
+/// One item of the list. Reports missing keys as well as wrong ones.
 fn read_hook(node: &Node, inside: &str, refuse: &mut dyn FnMut(Option<Position>, Fault)) -> Option<HookParams> {
     let mut entry = HookEntry::default();
     let sound = read_item(&mut entry, node, inside, refuse);

@@ -12,7 +12,7 @@ fn messages(text: &str) -> Vec<String> {
     error.lines().map(str::to_owned).collect()
 }
 
-/// The example of the manual, its marks of a comment taken off.
+/// The example in the manual without its comment marks.
 fn example() -> String {
     let commented = MANUAL.lines().map(str::trim_start).filter_map(|line| line.strip_prefix("#   "));
     let example: Vec<&str> =
@@ -69,10 +69,10 @@ fn everything_that_is_wrong_in_the_list_is_reported_at_once_with_its_place() {
     assert_eq!(
         messages(text),
         [
-            "f:2:3: hooks[0].name: `a b` is not a hook's name: start with a letter or digit, then at most 63 letters, digits, \
-             '.', '_' or '-'",
+            "f:2:3: hooks[0].name: `a b` is not a hook name: use at most 64 letters, digits, '.', '_' or '-', starting with a \
+             letter or digit",
             "f:3:8: hooks[0].on: `rote` is not one of example_level, heuristic, baseline",
-            "f:4:13: hooks[0].webhook.url: a webhook's URL begins with http:// or https://",
+            "f:4:13: hooks[0].webhook.url: a webhook URL must begin with http:// or https://",
             "f:4:29: hooks[0].webhook.retries: 99 is not in 0..10",
             "f:4:42: hooks[0].webhook.tiemout_seconds: unknown key; did you mean `timeout_seconds`?",
             "f:5:3: hooks[1]: needs either `webhook` or `command`",
@@ -81,10 +81,10 @@ fn everything_that_is_wrong_in_the_list_is_reported_at_once_with_its_place() {
             "f:9:3: hooks[3]: needs either `webhook` or `command`",
             "f:10:3: hooks[4]: must be a section of keys, not a list",
             "f:11:3: hooks[5]: needs `name`",
-            "f:11:14: hooks[5].command.argv: `./here` must be an absolute path, or a name that is looked up in PATH",
+            "f:11:14: hooks[5].command.argv: `./here` must be an absolute path or the name of a program in PATH",
             "f:12:40: hooks[6].webhook.token_file: `here` is not an absolute path",
             "f:13:3: hooks[7]: needs `name`",
-            "f:14:31: hooks[8].command.argv: must be one value; quote what may be empty, not nothing",
+            "f:14:31: hooks[8].command.argv: must be one value (quote an empty one), not an empty value",
         ]
     );
     assert_eq!(messages("hooks: {name: a}\n"), ["f:1:1: hooks: must be a list of hooks, not a section"]);
@@ -92,10 +92,7 @@ fn everything_that_is_wrong_in_the_list_is_reported_at_once_with_its_place() {
     let one = "{name: a, command: {argv: [a]}}";
     assert_eq!(messages(&format!("hooks: [{one}, {one}]\n")), ["f:1:42: hooks[1].name: `a` is listed twice"]);
     let many: Vec<String> = (0..17).map(|place| format!("- {{name: h{place}, command: {{argv: [a]}}}}\n")).collect();
-    assert_eq!(
-        messages(&format!("hooks:\n{}", many.concat())),
-        ["f:1:1: hooks: 17 hooks are more than the 16 that there may be"]
-    );
+    assert_eq!(messages(&format!("hooks:\n{}", many.concat())), ["f:1:1: hooks: 17 hooks, but at most 16 are allowed"]);
 }
 
 #[test]

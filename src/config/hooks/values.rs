@@ -1,4 +1,4 @@
-//! Rules of the values inside of a hook.
+//! Rules for the values inside a hook.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -50,7 +50,7 @@ impl Rule<WebhookUrl> for Url {
     }
 }
 
-/// A file whose path does not depend on where the program was started.
+/// A file with an absolute path, which does not depend on the current folder of the program.
 pub(super) struct AbsoluteFile;
 
 impl Rule<PathBuf> for AbsoluteFile {
@@ -74,7 +74,7 @@ impl Rule<PathBuf> for AbsoluteFile {
 /// A program and its arguments.
 pub(super) struct Arguments;
 
-const NOT_A_LIST: &str = "a list, as in `[notify-send, an alarm]`";
+const NOT_A_LIST: &str = "a list, such as `[notify-send, an alarm]`";
 
 impl Rule<Argv> for Arguments {
     fn parse(&self, _: &Scalar) -> Result<Argv, Fault> {
@@ -104,7 +104,7 @@ impl Rule<Argv> for Arguments {
             match &node.value {
                 Value::Scalar(scalar) if !scalar.is_null() => items.push(scalar.text.clone()),
                 other => {
-                    refuse(Some(node.at), Fault::Shape { wanted: "one value; quote what may be empty", got: shape(other) });
+                    refuse(Some(node.at), Fault::Shape { wanted: "one value (quote an empty one)", got: shape(other) });
                     sound = false;
                 }
             }

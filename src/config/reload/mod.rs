@@ -1,4 +1,4 @@
-//! Reading the file again: all of it is taken, or nothing.
+//! Reloads the file. Either all of it is applied, or nothing.
 
 use std::fmt;
 use std::io;
@@ -13,13 +13,13 @@ use super::mistake::ConfigError;
 use super::reader::read_text;
 use super::section::Acts;
 
-/// What the program adds to a configuration file.
+/// The functions that a reload calls.
 pub struct Wiring {
-    /// Lays flags and the environment over what a file says, so that they win again after each reading.
+    /// Applies flags and the environment over the file, so that they keep precedence after each reload.
     pub overlay: Box<dyn Fn(&mut Config) + Send + Sync>,
-    /// Told of every configuration that comes into force after the first; must not ask for a reload itself.
+    /// Called with every new configuration after the first. Must not request a reload itself.
     pub on_change: Box<dyn Fn(&Config) + Send + Sync>,
-    /// What time it is.
+    /// The current time.
     pub now: Box<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
@@ -29,27 +29,27 @@ impl fmt::Debug for Wiring {
     }
 }
 
-/// What a successful reading did.
+/// The result of a successful reload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reloaded {
-    /// The file says what is in force already.
+    /// The file equals the current configuration.
     Unchanged,
     /// These keys changed.
     Applied(Vec<Change>),
 }
 
-/// Why the file is read.
+/// The reason for a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Occasion {
-    /// Somebody asked for it.
+    /// A user requested it.
     Asked,
-    /// It may have changed, and nobody is writing any more.
+    /// The file may have changed, and is no longer being written.
     Settled,
-    /// It changes without a pause; if it is wrong, it may be half written.
+    /// The file keeps changing. A mistake may mean that it is half written.
     Unsettled,
 }
 
-/// Reads the file again, one reading at a time: a lock is held meanwhile.
+/// Reloads the file. A lock ensures that only one reload runs at a time.
 #[derive(Debug)]
 pub struct Reloader {
     path: PathBuf,
@@ -58,7 +58,7 @@ pub struct Reloader {
     judged: Mutex<Option<Contents>>,
 }
 
-/// What was found where the file should be, as far as it matters for telling whether it is news.
+/// What a read of the file found, to tell whether it differs from the last read.
 #[derive(Debug, PartialEq, Eq)]
 enum Contents {
     Text(String),
@@ -71,17 +71,17 @@ impl Reloader {
         Self { path, wiring, live, judged: Mutex::new(None) }
     }
 
-    /// Reads the file at once, changed or not: for SIGHUP and `POST /-/reload`.
+    /// Reloads the file at once, changed or not: for SIGHUP and `POST /-/reload`.
     ///
-    /// What is wrong is logged if it is news; who asked is told in any case.
+    /// A mistake is logged only once, but always returned to the caller.
     ///
     /// # Errors
-    /// Why the old configuration stays.
+    /// The reason why the old configuration stays in use.
     pub fn reload_now(&self) -> Result<Reloaded, ConfigError> {
         self.read_again(Occasion::Asked)
     }
 
-    /// Reads the file, and judges it unless it was judged before.
+    /// Reads the file, and applies it unless the same contents were handled before.
     pub(super) fn read_again(&self, occasion: Occasion) -> Result<Reloaded, ConfigError> {
         let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
         let read = read_text(&self.path);
@@ -101,7 +101,7 @@ impl Reloader {
         *judged = Some(contents);
         let was_right = self.live.last_reload().successful;
         self.live.note_reading(result.is_ok().then(|| (self.wiring.now)()));
-        // Last, so that an observer finds everything as it will stay, and what is told is told at the new level.
+        // Last, so that `on_change` sees the final state and the messages below are logged at the new level.
         if matches!(result, Ok(Reloaded::Applied(_))) {
             (self.wiring.on_change)(&self.live.load());
         }
@@ -109,10 +109,10 @@ impl Reloader {
         result
     }
 
-    /// Puts a text in force, or says why not.
+    /// Applies a text, or returns why it cannot be applied.
     fn take(&self, text: &str) -> Result<Reloaded, ConfigError> {
         let origin = self.path.display().to_string();
-        // It would be valid and mean the defaults, but it is what a file looks like that is just being written.
+        // An empty file is valid and means the defaults, but a file that is just being written looks the same.
         if text.trim().is_empty() {
             return Err(ConfigError::Emptied { origin });
         }
@@ -143,11 +143,11 @@ impl Reloader {
                 }
             }
             Ok(Reloaded::Unchanged) if !was_right => {
-                tracing::info!("{file}: right again, and as before");
+                tracing::info!("{file}: valid again; the configuration did not change");
             }
             Err(error) if news => {
                 for line in error.to_string().lines() {
-                    tracing::warn!("the old configuration stays: {line}");
+                    tracing::warn!("the old configuration stays in use: {line}");
                 }
             }
             Ok(Reloaded::Unchanged) | Err(_) => {}

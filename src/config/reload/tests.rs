@@ -17,7 +17,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// A file with `text`, taken at second 100; the flags say `overlay`, and each reading of the clock is a second later.
+    /// A file with `text`, loaded at second 100. `overlay` applies the flags, and each read of the clock is a second later.
     fn new(text: &str, overlay: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rotewatch.yaml");
@@ -90,8 +90,8 @@ fn keys_that_need_a_restart_are_refused_by_name_and_nothing_else_is_applied() {
     let scene = Scene::new("", |_| {});
     scene.write("listen: 127.0.0.1:9\ndetect: {smooth: 7}\nsampling: {rows: 500}\n");
     let error = scene.reloader.reload_now().unwrap_err().to_string();
-    let says = "rotewatch.yaml: listen (127.0.0.1:19787 -> 127.0.0.1:9), sampling.rows (1000 -> 500) act after a restart only; \
-                nothing of the file was applied";
+    let says = "rotewatch.yaml: listen (127.0.0.1:19787 -> 127.0.0.1:9), sampling.rows (1000 -> 500) take effect only after a restart; \
+                nothing in the file was applied";
     assert!(error.ends_with(says), "{error}");
     assert_eq!(*scene.live.load(), Config::default());
     assert_eq!(scene.live.last_reload(), LastReload { successful: false, success_at: at(100) });
@@ -119,7 +119,7 @@ fn a_bad_file_is_warned_of_once_and_its_next_badness_again() {
         scene.write("detect: {smoth: 3}\n");
         look();
         look();
-        assert!(scene.reloader.reload_now().is_err(), "who asks is told again");
+        assert!(scene.reloader.reload_now().is_err(), "a request returns the error again");
         look();
     });
     assert_eq!(lines.len(), 1, "{lines:?}");
@@ -141,7 +141,7 @@ fn a_bad_file_is_warned_of_once_and_its_next_badness_again() {
         look();
     });
     assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(lines[0].contains("INFO") && lines[0].contains("right again"), "{lines:?}");
+    assert!(lines[0].contains("INFO") && lines[0].contains("valid again"), "{lines:?}");
     assert!(scene.live.last_reload().successful);
 }
 

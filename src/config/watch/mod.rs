@@ -1,4 +1,4 @@
-//! The thread that reads the file again when it changes.
+//! The thread that reloads the file when it changes.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,16 +13,16 @@ use super::live::LiveConfig;
 use super::reload::{Occasion, Reloader, Wiring};
 use crate::config::file_watcher::FileWatch;
 
-/// Nobody has written for so long: the file is whole. Editors write within a few milliseconds.
+/// If the file did not change for this long, it is complete. Editors write within a few milliseconds.
 const QUIET: Duration = Duration::from_millis(100);
-/// A file that never comes to rest is read nevertheless, so often.
+/// A file that keeps changing is read at this interval nevertheless.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Without any notice the file is looked at so often: some file systems give none.
+/// The polling interval without notifications; some file systems send none.
 const LOOK_ANYWAY: Duration = Duration::from_secs(10);
-/// The same while a folder on the way to it is missing, or the system has no watches left.
+/// The polling interval while a folder on the path is missing, or the system has no watches left.
 const LOOK_FOR_FOLDER: Duration = Duration::from_secs(1);
 
-/// Keeps a [`LiveConfig`] in step with its file until it is dropped, which waits for the thread's end.
+/// Keeps a [`LiveConfig`] up to date with its file. Dropping it waits for the thread to end.
 #[derive(Debug)]
 pub struct ConfigWatcher {
     reloader: Arc<Reloader>,
@@ -33,11 +33,12 @@ pub struct ConfigWatcher {
 }
 
 impl ConfigWatcher {
-    /// Starts the thread `config-watch`. `initial` is in force from the start, with flags and environment laid over it; the
-    /// file at `path` is read once more at once, so that nothing is missed in between.
+    /// Starts the thread `config-watch`. `initial` is used from the start and already includes flags and environment; the file
+    /// at `path` is read again at once, so that no change in between is missed.
     ///
     /// # Errors
-    /// If no thread can be started. Missing notices are no error: they are logged, and the file is looked at every second.
+    /// If the thread cannot be started. If the system cannot send notifications, this is logged and the file is polled every
+    /// second.
     pub fn start(path: &Path, initial: Config, wiring: Wiring) -> io::Result<Self> {
         let live = LiveConfig::new(initial, (wiring.now)());
         let reloader = Arc::new(Reloader::new(path.to_owned(), wiring, Arc::clone(&live)));
@@ -47,13 +48,13 @@ impl ConfigWatcher {
         Ok(Self { reloader, live, closing: Some(closing), thread: Some(thread) })
     }
 
-    /// The configuration in force.
+    /// The current configuration.
     #[must_use]
     pub fn live(&self) -> Arc<LiveConfig> {
         Arc::clone(&self.live)
     }
 
-    /// What reads the file at once when asked; outlives the watcher.
+    /// Reloads the file on request. It may outlive the watcher.
     #[must_use]
     pub fn reloader(&self) -> Arc<Reloader> {
         Arc::clone(&self.reloader)
@@ -71,7 +72,7 @@ impl Drop for ConfigWatcher {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the thread config-watch ended in a panic");
+            tracing::error!("the config-watch thread panicked");
         }
     }
 }
@@ -84,18 +85,19 @@ struct Watched {
 }
 
 impl Watched {
-    /// Arm, read, wait for a notice, wait for quiet, and again; arming comes first so that no change falls in between.
+    /// Repeats: arm the watch, read, wait for a notification, wait until the file is quiet. Arming comes before reading, so that
+    /// no change is missed in between.
     fn run(self) {
-        // One place is enough: a notice says only that there is something to look at.
+        // Capacity 1 is enough: a notification says only that something may have changed.
         let (notice, notices) = bounded(1);
-        // A channel without a sender would always be ready; this one keeps it open when the watch has none to hold.
+        // A channel without senders is always ready. This sender keeps it open if the watch could not be created.
         let _open = notice.clone();
         let mut watch = FileWatch::new(&self.path, move || {
-            // Full: there is a notice already.
+            // If full, a notification is already pending.
             let _ = notice.try_send(());
         });
         if let Err(error) = &watch {
-            tracing::warn!("{error}; {} is looked at every {} s", self.path.display(), LOOK_FOR_FOLDER.as_secs());
+            tracing::warn!("{error}; checking {} every {} s instead", self.path.display(), LOOK_FOR_FOLDER.as_secs());
         }
         let mut occasion = Occasion::Settled;
         loop {
@@ -115,12 +117,12 @@ impl Watched {
                 default(wait) => {}
             }
             let Some(settled) = self.settled(&notices) else { return };
-            // Wrong twice without a pause is wrong.
+            // A file that is wrong twice in a row is not just half written.
             occasion = if settled || doubtful { Occasion::Settled } else { Occasion::Unsettled };
         }
     }
 
-    /// Waits until nobody writes: whether that came about before patience ran out, and none when closed.
+    /// Waits until the file is quiet. Returns whether that happened in time; `None` if the watcher is closed.
     fn settled(&self, notices: &Receiver<()>) -> Option<bool> {
         let patience = after(PATIENCE);
         loop {

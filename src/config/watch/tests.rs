@@ -5,18 +5,18 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// Far more than any of these changes takes, even on a machine that is busy.
+/// Much longer than any of these changes takes, even on a busy machine.
 const SOON: Duration = Duration::from_secs(30);
 
 struct Scene {
     folder: TempDir,
     watcher: ConfigWatcher,
-    /// `detect.smooth` of every configuration that came into force.
+    /// `detect.smooth` of every configuration that was applied.
     smooth: Receiver<usize>,
 }
 
 impl Scene {
-    /// A watcher over `conf/rotewatch.yaml` in a folder of its own, once `prepare` has put something there.
+    /// A watcher of `conf/rotewatch.yaml` in a temporary folder that `prepare` has filled.
     fn new(prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("conf")).unwrap();
@@ -162,7 +162,7 @@ fn a_burst_of_edits_ends_in_the_last_of_them_and_few_readings() {
         scene.write(&text(smooth));
     }
     scene.comes_into_force(1);
-    assert!(scene.smooth.is_empty(), "something came after the last edit");
+    assert!(scene.smooth.is_empty(), "a configuration was applied after the last edit");
     scene.last_reload_becomes(true);
 }
 
@@ -174,8 +174,8 @@ fn edits_without_a_pause_do_not_keep_the_file_from_being_read() {
     let mut edits = 0;
     while scene.smooth.recv_timeout(pause).is_err() {
         edits += 1;
-        assert!(pause * edits < SOON, "{edits} edits, and none came into force");
-        // Whole each time, as only a rename is.
+        assert!(pause * edits < SOON, "{edits} edits, and none was applied");
+        // A rename, so that the file is complete each time.
         fs::write(&next, text(3 + edits as usize % 50)).unwrap();
         fs::rename(&next, scene.path("rotewatch.yaml")).unwrap();
     }

@@ -1,7 +1,7 @@
 //! The file of `--web-config`: TLS, headers and basic auth, in the format of Prometheus' exporter-toolkit.
 //!
-//! What that format knows and rustls does not do (TLS before 1.2, client certificates that nobody verifies) is refused by
-//! name, never passed over: a file that promises more than is kept would be worse than none.
+//! Settings of that format that rustls does not support (TLS before 1.2, unverified client certificates) are errors and never
+//! ignored: a file that promises more protection than there is would be worse than none.
 
 mod values;
 
@@ -18,15 +18,15 @@ pub use values::{ExtraHeader, PasswordHash};
 use values::{Headers, Users};
 
 section! {
-    /// What the file says, paths taken from its own folder.
+    /// The contents of the file. Paths are relative to its folder.
     WebFile {
-        /// Who may come in, and the bcrypt hash of the password; nobody is asked where it is empty.
+        /// Users and the bcrypt hashes of their passwords. If empty, no password is required.
         basic_auth_users: BTreeMap<String, PasswordHash> = BTreeMap::new(), Users, Live;
     }
     sections {
-        /// TLS; plain HTTP where neither certificate nor key is named.
+        /// TLS. Plain HTTP is served if neither certificate nor key is set.
         tls_server_config: TlsFile;
-        /// What HTTP answers carry.
+        /// Settings of HTTP responses.
         http_server_config: HttpFile;
     }
 }
@@ -34,39 +34,39 @@ section! {
 section! {
     /// The TLS of the server.
     TlsFile {
-        /// The certificate chain, PEM.
+        /// The file of the certificate chain, PEM.
         cert_file: Option<PathBuf> = None, Given(PathOf("file")), Live;
-        /// The same, written into the file.
+        /// The certificate chain itself.
         cert: Option<String> = None, Given(Text), Live;
-        /// The private key, PEM.
+        /// The file of the private key, PEM.
         key_file: Option<PathBuf> = None, Given(PathOf("file")), Live;
-        /// The same, written into the file.
+        /// The private key itself.
         key: Option<String> = None, Given(Text), Live;
-        /// Whether clients show certificates.
+        /// Whether clients need certificates.
         client_auth_type: ClientAuth = ClientAuth::NoClientCert, Word, Live;
-        /// Who has signed those, PEM.
+        /// The file of the authority that signed client certificates, PEM.
         client_ca_file: Option<PathBuf> = None, Given(PathOf("file")), Live;
-        /// The same, written into the file.
+        /// The authority's certificate itself.
         client_ca: Option<String> = None, Given(Text), Live;
         /// The lowest version of TLS.
         min_version: TlsVersion = TlsVersion::Tls12, Word, Live;
-        /// The highest.
+        /// The highest version of TLS.
         max_version: TlsVersion = TlsVersion::Tls13, Word, Live;
-        /// The cipher suites; all that rustls has where none is named.
+        /// The cipher suites; if empty, all that rustls supports.
         cipher_suites: Vec<CipherSuite> = Vec::new(), ListOf(Word), Live;
-        /// Whether the order here wins over the client's.
+        /// Whether the order here takes precedence over the client's.
         prefer_server_cipher_suites: bool = true, Switch, Live;
-        /// The curves; all that rustls has where none is named.
+        /// The curves; if empty, all that rustls supports.
         curve_preferences: Vec<Curve> = Vec::new(), ListOf(Word), Live;
     }
 }
 
 section! {
-    /// What HTTP answers carry.
+    /// Settings of HTTP responses.
     HttpFile {
-        /// Taken for the format's sake: HTTP/1.1 is what is served.
+        /// Accepted because the format has it, but without effect: the server always uses HTTP/1.1.
         http2: bool = true, Switch, Live;
-        /// Headers that every answer gets.
+        /// Headers that are added to every response.
         headers: Vec<ExtraHeader> = Vec::new(), Headers, Live;
     }
 }
@@ -75,15 +75,15 @@ impl WebFile {
     /// Reads and checks a file.
     ///
     /// # Errors
-    /// Why it cannot be read, or everything that is wrong in it.
+    /// If the file cannot be read, or has mistakes; all of them are listed.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         Self::parse(&read_text(path)?, path)
     }
 
-    /// Checks the text of a file; what it names is looked for beside the file.
+    /// Checks the text of a file. Relative paths in it start at the folder of the file.
     ///
     /// # Errors
-    /// Everything that is wrong in it.
+    /// All mistakes in it.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let mut file: Self = read_document(text, &path.display().to_string())?;
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -149,9 +149,9 @@ basic_auth_users:
             ("basic_auth_users: [a]", "must be user names with bcrypt hashes"),
             (
                 "http_server_config: {headers: {X-Other: a}}",
-                "http_server_config.headers.X-Other: not a header that may be set here",
+                "http_server_config.headers.X-Other: this header cannot be set here; use one of ",
             ),
-            ("http_server_config: {headers: {X-Frame-Options: \"a\\nb\"}}", "no value of a header"),
+            ("http_server_config: {headers: {X-Frame-Options: \"a\\nb\"}}", "not a header value"),
             ("web: 1", "unknown key"),
         ];
         for (text, says) in table {

@@ -1,4 +1,4 @@
-//! Rules of the values of the web configuration.
+//! Rules for the values of the web configuration.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -9,18 +9,18 @@ use crate::config::mistake::Fault;
 use crate::config::rules::{Rule, shape};
 use crate::config::yaml::{Entry, Node, Position, Scalar, Value};
 
-/// The costs of a hash that are taken: one of 17 would take seconds for every new connection's password.
+/// The accepted costs of a hash. A cost of 17 would take seconds to check the password of every new connection.
 const COSTS: std::ops::RangeInclusive<u32> = 4..=16;
-/// The headers that the format knows.
+/// The headers that the format allows.
 const HEADERS: [&str; 5] =
     ["Strict-Transport-Security", "X-Content-Type-Options", "X-Frame-Options", "X-XSS-Protection", "Content-Security-Policy"];
 
-/// The bcrypt hash of a password. Neither shown nor logged.
+/// The bcrypt hash of a password. It is never shown or logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Whether a password has this hash. Takes as long as its cost says, whatever the password.
+    /// Whether a password has this hash. The time depends only on the cost of the hash, not on the password.
     #[must_use]
     pub fn is_of(&self, password: &str) -> bool {
         bcrypt::verify(password, &self.0).unwrap_or(false)
@@ -47,7 +47,7 @@ impl FromStr for PasswordHash {
     }
 }
 
-/// A header that every answer gets.
+/// A header that is added to every response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtraHeader {
     /// Its name.
@@ -56,7 +56,7 @@ pub struct ExtraHeader {
     pub value: String,
 }
 
-/// A mapping of names to values, each by `item`; `wanted` says what it is.
+/// Reads a mapping of names to values with `item`; `wanted` describes it in messages.
 fn entries<T>(
     node: &Node,
     wanted: &'static str,

@@ -1,4 +1,4 @@
-//! The tree, built by descending with the parser's events.
+//! Builds the tree from the parser's events by recursive descent.
 
 use std::collections::HashMap;
 
@@ -6,10 +6,10 @@ use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span, StrInput, opti
 
 use super::{Document, Duplicate, Entry, MAX_DEPTH, MAX_NODES, MAX_TEXT_BYTES, Node, Position, Scalar, Value, YamlError};
 
-/// Builds the one document of a text that is short enough to be read.
+/// Builds the only document of a text whose length was checked.
 pub(super) fn build(text: &str) -> Result<Document, YamlError> {
     let mut builder = Builder {
-        // Comments would otherwise come as events as soon as some other crate switches them on.
+        // Set explicitly: if another crate enables the parser's comment feature, comments would come as events.
         events: Parser::new_from_str_with_options(text, options! { emit_comments: false }),
         anchors: HashMap::new(),
         size: Size::default(),
@@ -20,7 +20,7 @@ pub(super) fn build(text: &str) -> Result<Document, YamlError> {
     Ok(Document { root, duplicates: builder.duplicates })
 }
 
-/// What a tree, or a part of it, costs.
+/// The size of a tree or a part of it.
 #[derive(Clone, Copy, Default)]
 struct Size {
     nodes: usize,
@@ -38,10 +38,10 @@ impl Size {
     }
 }
 
-/// Builds the tree by descending with the events; the recursion is as deep as the document, so at most [`MAX_DEPTH`].
+/// Builds the tree. The recursion is as deep as the document, so at most [`MAX_DEPTH`].
 struct Builder<'input> {
     events: Parser<'input, StrInput<'input>>,
-    /// Finished values that an alias may name, with the size of each.
+    /// Finished values with an anchor, and the size of each.
     anchors: HashMap<usize, (Value, Size)>,
     size: Size,
     path: Vec<String>,
@@ -96,7 +96,7 @@ impl<'input> Builder<'input> {
             Event::MappingStart(..) => Value::Mapping(self.mapping(at, depth)?),
             Event::Alias(id) => self.copy_of(id, at)?,
             _ => {
-                let reason = "a value was expected".to_owned();
+                let reason = "expected a value".to_owned();
                 return Err(YamlError::Syntax { at, reason });
             }
         };
@@ -108,11 +108,11 @@ impl<'input> Builder<'input> {
         Ok(Node { at, value })
     }
 
-    /// What an alias stands for; counted before it is copied, so that a bomb costs nothing.
+    /// The value of an alias. Its size is counted before the copy, so that an alias bomb costs nothing.
     fn copy_of(&mut self, id: usize, at: Position) -> Result<Value, YamlError> {
         let Some((value, size)) = self.anchors.get(&id) else {
-            // The parser knows the name, so it is the value that is being read: it would hold itself.
-            let what = "an alias inside of what it stands for is";
+            // The parser knows the anchor, so its value is still being read: it would contain itself.
+            let what = "an alias inside its own anchor is";
             return Err(YamlError::Unsupported { at, what });
         };
         self.size.add(*size, at)?;

@@ -1,8 +1,8 @@
-//! YAML text as a tree that remembers where everything stood.
+//! YAML text as a tree that keeps the position of every key and value.
 //!
-//! The configuration is checked key by key so that every mistake is reported at once, each with its line and column. A
-//! deserializer stops at the first, so the tree is built here from the parser's events, and what a document may cost is
-//! bounded here too: in bytes, in depth, and in nodes after its aliases are followed.
+//! The configuration is checked key by key, so that all mistakes are reported together, each with its line and column. A
+//! deserializer stops at the first mistake; therefore the tree is built here from the parser's events. The cost of a document
+//! is bounded here too: in bytes, in depth, and in nodes after alias expansion.
 //! Deliberately absent: tags, merge keys and several documents in one file. A settings file needs none of them.
 
 mod builder;
@@ -13,17 +13,17 @@ use std::fmt;
 
 use serde_yaml::granit_parser::Marker;
 
-/// The longest document that is read at all: a settings file with every key and comment is a hundredth of it.
+/// The longest document that is read. A configuration file with every key and comment takes a hundredth of it.
 pub const MAX_BYTES: usize = 1 << 20;
-/// The deepest nesting of lists and sections, which bounds the recursion below.
+/// The deepest nesting of lists and sections. It bounds the recursion below.
 pub const MAX_DEPTH: usize = 32;
-/// The most values in the tree, those that an alias repeats included.
+/// The most values in the tree, including those that aliases repeat.
 pub const MAX_NODES: usize = 20_000;
-/// The most text in the tree, in bytes, that which an alias repeats included. An escape can be longer in the tree than
-/// in the document (two characters for three bytes), so this is more than [`MAX_BYTES`].
+/// The most text in the tree, in bytes, including text that aliases repeat. An escape can be longer in the tree than in
+/// the document (two characters for three bytes), so this is more than [`MAX_BYTES`].
 pub const MAX_TEXT_BYTES: usize = 2 * MAX_BYTES;
 
-/// A place in a text, both numbers counting from 1.
+/// A position in a text; both numbers count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// The line.
@@ -44,33 +44,33 @@ impl From<&Marker> for Position {
     }
 }
 
-/// A document: its tree, and the keys that it holds twice.
+/// A document: its tree and its duplicate keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
     /// The outermost node; an empty scalar if the document is empty.
     pub root: Node,
-    /// Keys that a mapping repeats, in the order of the text. Not an error of the syntax, so that a caller can report
-    /// them together with everything else that is wrong.
+    /// Keys that a mapping repeats, in the order of the text. They are not a syntax error, so that the caller can report them
+    /// together with other mistakes.
     pub duplicates: Vec<Duplicate>,
 }
 
-/// A key that stands twice in one mapping.
+/// A key that occurs twice in one mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Duplicate {
-    /// The keys that lead to it, and itself, joined by dots.
+    /// The path of the key, joined by dots.
     pub path: String,
-    /// Where it stood first.
+    /// The first occurrence.
     pub first: Position,
-    /// Where it stands again.
+    /// The repeated occurrence.
     pub again: Position,
 }
 
-/// A value and where it begins.
+/// A value and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// Where it begins; an alias's copy begins where the alias stands.
+    /// Where it begins. The copy that an alias makes begins at the alias.
     pub at: Position,
-    /// What it is.
+    /// The value.
     pub value: Value,
 }
 
@@ -90,7 +90,7 @@ pub enum Value {
 pub struct Entry {
     /// The key.
     pub key: String,
-    /// Where the key stands.
+    /// The position of the key.
     pub at: Position,
     /// Its value.
     pub node: Node,
@@ -101,48 +101,48 @@ pub struct Entry {
 pub struct Scalar {
     /// The text, its quotes and escapes resolved.
     pub text: String,
-    /// Whether it was quoted, and so can be nothing but text.
+    /// Whether it was quoted. A quoted value is always text.
     pub quoted: bool,
 }
 
 impl Scalar {
-    /// Whether nothing was written, or YAML's words for nothing.
+    /// Whether the value is empty or one of YAML's words for null.
     #[must_use]
     pub fn is_null(&self) -> bool {
         !self.quoted && matches!(self.text.as_str(), "" | "~" | "null" | "Null" | "NULL")
     }
 }
 
-/// Why a text is not a document that is read here.
+/// Why a text cannot be read as a document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum YamlError {
     /// It is not YAML.
     #[error("{at}: {reason}")]
     Syntax {
-        /// Where the parser gave up.
+        /// Where the parser stopped.
         at: Position,
-        /// What it said.
+        /// The parser's message.
         reason: String,
     },
-    /// It is too long to be looked at.
-    #[error("{bytes} bytes are more than the {MAX_BYTES} that are read")]
+    /// It is too long to be read.
+    #[error("{bytes} bytes exceed the limit of {MAX_BYTES}")]
     TooLong {
         /// Its length.
         bytes: usize,
     },
     /// It is nested too deeply.
-    #[error("{at}: nested more than {MAX_DEPTH} deep")]
+    #[error("{at}: nested more than {MAX_DEPTH} levels deep")]
     TooDeep {
         /// Where it went too deep.
         at: Position,
     },
-    /// It is too large once its aliases are followed.
-    #[error("{at}: more than {MAX_NODES} values or {MAX_TEXT_BYTES} bytes of text, aliases followed")]
+    /// It is too large after alias expansion.
+    #[error("{at}: more than {MAX_NODES} values or {MAX_TEXT_BYTES} bytes of text after alias expansion")]
     TooLarge {
         /// Where the limit was reached.
         at: Position,
     },
-    /// It uses a part of YAML that is not read here.
+    /// It uses a part of YAML that is not supported.
     #[error("{at}: {what} not supported here")]
     Unsupported {
         /// Where.
@@ -153,7 +153,7 @@ pub enum YamlError {
 }
 
 impl YamlError {
-    /// Where it is, which the message begins with; none for what concerns the whole text.
+    /// The position that the message begins with; `None` for an error of the whole text.
     #[must_use]
     pub fn at(&self) -> Option<Position> {
         match *self {
@@ -166,7 +166,7 @@ impl YamlError {
 /// Reads one document.
 ///
 /// # Errors
-/// The first thing that keeps it from being read as a tree; duplicate keys are in the result instead.
+/// The first error that prevents a tree. Duplicate keys are returned in the result instead.
 pub fn parse(text: &str) -> Result<Document, YamlError> {
     if text.len() > MAX_BYTES {
         return Err(YamlError::TooLong { bytes: text.len() });

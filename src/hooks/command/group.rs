@@ -1,4 +1,4 @@
-//! A process group of a child, its stdin and its output, attended to without waiting for any one of them.
+//! A child's process group with its stdin and output, handled without blocking on any of them.
 
 use std::io::{self, ErrorKind, PipeReader, Read, Write};
 use std::os::fd::AsFd;
@@ -11,12 +11,13 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 /// The most of the output that is kept.
 const KEPT_BYTES: usize = 64 << 10;
-/// How often the child is looked at while nothing comes from it.
+/// How often the child is polled while it writes nothing.
 const LOOK_AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 
-/// A child and everything it starts in its group. Dropped, the whole group is ended and the child reaped.
+/// A child and everything that it starts in its group. Dropping it kills the whole group and reaps the child.
 ///
-/// The child is reaped last: until then its id, which is the group's, belongs to nobody else, so that no signal can go astray.
+/// The child is reaped last: until then no other process can get its id, which is also that of the group, so no signal can reach
+/// the wrong process.
 pub(super) struct Group {
     child: Child,
     id: Pid,
@@ -31,7 +32,7 @@ impl Group {
         Ok(Group { child, id, reaped: false })
     }
 
-    /// What the child reads.
+    /// The text for the child's stdin.
     pub(super) fn input(&mut self, text: String) -> io::Result<Input> {
         let pipe = self.child.stdin.take();
         if let Some(pipe) = &pipe {
@@ -40,7 +41,7 @@ impl Group {
         Ok(Input { pipe, text: text.into_bytes(), written: 0 })
     }
 
-    /// Whether the child has ended; it stays unreaped.
+    /// Whether the child has ended. Does not reap it.
     pub(super) fn has_ended(&self) -> io::Result<bool> {
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         match waitid(WaitId::Pid(self.id), look) {
@@ -50,19 +51,19 @@ impl Group {
         }
     }
 
-    /// Asks every process of the group to end.
+    /// Sends SIGTERM to every process of the group.
     pub(super) fn ask_to_end(&self) -> io::Result<()> {
         self.signal(Signal::TERM)
     }
 
-    /// Ends every process of the group.
+    /// Sends SIGKILL to every process of the group.
     pub(super) fn end(&self) -> io::Result<()> {
         self.signal(Signal::KILL)
     }
 
     fn signal(&self, signal: Signal) -> io::Result<()> {
         match kill_process_group(self.id, signal) {
-            // A group that is gone is what was asked for; some systems forbid signals to one that only waits to be reaped.
+            // The group is gone, as wanted. Some systems refuse signals to a group that only waits to be reaped.
             Ok(()) | Err(Errno::SRCH | Errno::PERM) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -80,13 +81,13 @@ impl Drop for Group {
     fn drop(&mut self) {
         if !self.reaped {
             let _ = self.end();
-            // SIGKILL is on its way; waiting for it could take for ever, should the child hang in the system.
+            // Does not wait after SIGKILL: a child that hangs in a system call would block this thread forever.
             let _ = self.child.try_wait();
         }
     }
 }
 
-/// Text on its way to the child's stdin, which is closed behind it.
+/// Text that is written to the child's stdin, which is closed afterwards.
 pub(super) struct Input {
     pipe: Option<ChildStdin>,
     text: Vec<u8>,
@@ -94,7 +95,7 @@ pub(super) struct Input {
 }
 
 impl Input {
-    /// Writes what there is room for. A child that does not read is none of our business.
+    /// Writes as much as the pipe takes. A child that does not read its stdin is not an error.
     #[expect(
         clippy::indexing_slicing,
         reason = "a pipe takes no more than it was given, so `written` is at most the text's length"
@@ -112,7 +113,7 @@ impl Input {
     }
 }
 
-/// What a group writes to stdout and stderr: all of it is read, the beginning kept.
+/// The output of a group on stdout and stderr. All of it is read; the beginning is kept.
 pub(super) struct Output {
     pipe: Option<PipeReader>,
     kept: Vec<u8>,
@@ -126,22 +127,22 @@ impl Output {
         Ok(Output { pipe: Some(pipe), kept: Vec::new(), bytes: 0 })
     }
 
-    /// Whether nobody can write any more.
+    /// Whether every writer has closed the pipe.
     pub(super) fn has_ended(&self) -> bool {
         self.pipe.is_none()
     }
 
-    /// The beginning of it.
+    /// The beginning of the output.
     pub(super) fn kept(&self) -> &[u8] {
         &self.kept
     }
 
-    /// How much there was.
+    /// The number of bytes that were read.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Reads once what is there.
+    /// Reads once what is available.
     fn go_on(&mut self) {
         let Some(pipe) = &mut self.pipe else { return };
         let mut buffer = [0; 16 << 10];
@@ -158,7 +159,7 @@ impl Output {
     }
 }
 
-/// Reads and writes once what is possible, and waits a moment where nothing is.
+/// Reads and writes once what is possible. Waits a moment if nothing is.
 pub(super) fn attend(output: &mut Output, mut input: Option<&mut Input>) -> io::Result<()> {
     let mut waited_for = Vec::with_capacity(2);
     if let Some(pipe) = &output.pipe {

@@ -1,8 +1,8 @@
-//! The command: a program with the alarm on stdin and in its environment.
+//! The command hook: runs a program with the alarm on stdin and in its environment.
 //!
-//! It runs in a process group of its own. At its limit the group is asked to end (SIGTERM) and, two seconds later, ended (SIGKILL).
-//! The same happens to what it leaves behind when it ends by itself: a program that is to outlive the hook needs a session of its
-//! own (`setsid`). Its output is read to the end, so that it never waits for a reader; of that, 64 KiB are kept for the log.
+//! The program runs in its own process group. At its time limit the group gets SIGTERM and, two seconds later, SIGKILL. The same
+//! happens to processes that it leaves behind when it ends by itself; a program that should outlive the hook needs its own session
+//! (`setsid`). All output is read, so that the program never blocks on a full pipe; 64 KiB of it are kept for the log.
 
 mod group;
 
@@ -19,7 +19,7 @@ use rotewatch_core::vocabulary::verdict::Kind;
 
 /// The time between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
-/// Where programs are looked for when the daemon has no PATH itself.
+/// The PATH of commands if the daemon has none.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Runs a program.
@@ -30,17 +30,17 @@ pub struct CommandHook {
     state: Option<PathBuf>,
 }
 
-/// How a command came to its end.
+/// How a command ended.
 struct Ended {
-    /// `None` where not even SIGKILL ended it in time.
+    /// `None` if even SIGKILL did not end it in time.
     status: Option<ExitStatus>,
-    /// Whether it had to be told.
+    /// Whether it exceeded its time limit.
     overdue: bool,
     output: Output,
 }
 
 impl CommandHook {
-    /// A command of that name, which works in `state` where that folder exists, else in `/`.
+    /// A command with this name. It runs in `state` if that folder exists, else in `/`.
     #[must_use]
     pub fn new(name: HookName, on: Vec<Kind>, params: CommandParams, state: Option<PathBuf>) -> Self {
         CommandHook { name, on, params, state }
@@ -60,7 +60,7 @@ impl CommandHook {
             .stdin(Stdio::piped())
             .stdout(writer.try_clone()?)
             .stderr(writer);
-        // The command is dropped with this function, and with it this process's writing ends of the pipe.
+        // When `command` is dropped at the end of this function, this process's write ends of the pipe close with it.
         Ok((Group::start(&mut command)?, output))
     }
 
@@ -70,7 +70,7 @@ impl CommandHook {
         let (mut group, output) = self.start(notice)?;
         let mut output = Output::new(output)?;
         let mut input = group.input(notice.to_json() + "\n")?;
-        // While closing, what comes after the limit has to fit in as well.
+        // During shutdown, the grace period after SIGTERM has to fit into the time left.
         let time_is_over = || since.left_of(limit).is_zero() || closing.left().is_some_and(|left| left <= GRACE);
         let mut overdue = false;
         while !group.has_ended()? {
@@ -82,7 +82,7 @@ impl CommandHook {
         }
         drop(input);
         group.ask_to_end()?;
-        // Also when it ended by itself: something of its group may still be there, perhaps holding the output.
+        // Done even if it ended by itself: other processes of its group may still run and hold the output open.
         let asked = Stopwatch::start();
         while !(asked.left_of(closing.cap(GRACE)).is_zero() || group.has_ended()? && output.has_ended()) {
             group::attend(&mut output, None)?;
@@ -108,20 +108,20 @@ impl Hook for CommandHook {
     fn fire(&self, notice: &Notice, closing: &Closing) -> Attempted {
         let Ended { status, overdue, output } = match self.run(notice, closing) {
             Ok(ended) => ended,
-            Err(reason) => return Attempted::last(HookResult::Unusable, format!("cannot be run: {reason}")),
+            Err(reason) => return Attempted::last(HookResult::Unusable, format!("cannot run the command: {reason}")),
         };
-        tracing::debug!(hook = %self.name, bytes = output.bytes(), "its output: {:?}", String::from_utf8_lossy(output.kept()));
+        tracing::debug!(hook = %self.name, bytes = output.bytes(), "command output: {:?}", String::from_utf8_lossy(output.kept()));
         let result = match status {
             _ if overdue => HookResult::Timeout,
             Some(status) if status.success() => HookResult::Ok,
             _ => HookResult::Failed,
         };
-        let mut detail = status.map_or_else(|| "not even ended by SIGKILL".to_owned(), |status| status.to_string());
+        let mut detail = status.map_or_else(|| "did not end after SIGKILL".to_owned(), |status| status.to_string());
         if overdue {
             detail = format!("stopped at its time limit ({detail})");
         }
         if result != HookResult::Ok && !output.kept().is_empty() {
-            detail = format!("{detail}; it said: {}", excerpt(output.kept()));
+            detail = format!("{detail}; output: {}", excerpt(output.kept()));
         }
         Attempted::last(result, detail)
     }

@@ -7,7 +7,7 @@ use rotewatch_core::intake::run::Attempt;
 
 const LONG: Duration = Duration::from_mins(1);
 
-/// A shell as a program like any other.
+/// A hook that runs a shell script.
 fn shell(script: &str) -> CommandHook {
     command(&["sh", "-c", script])
 }
@@ -26,7 +26,7 @@ fn fired(hook: &CommandHook) -> Attempted {
     hook.fire(&notice(Attempt::draw(), Kind::ExampleLevel, 3), &Closing::default())
 }
 
-/// Whether a process runs; one that only waits to be reaped does not.
+/// Whether a process runs. One that only waits to be reaped does not count.
 fn runs(id: &str) -> bool {
     fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
@@ -52,7 +52,7 @@ fn a_command_gets_the_body_on_stdin_and_an_environment_that_is_clean() {
     assert_eq!(written("folder").trim(), folder.path().canonicalize().unwrap().to_str().unwrap());
     let environment = written("environment");
     let names: Vec<&str> = environment.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
-    // Shells add these three by themselves.
+    // The shell adds these three.
     let given: Vec<&str> = names.into_iter().filter(|name| !["PWD", "SHLVL", "_"].contains(name)).collect();
     assert_eq!(
         given,
@@ -92,7 +92,7 @@ fn arguments_are_not_read_by_a_shell() {
 #[test]
 fn a_failure_is_told_with_what_the_command_said() {
     let failed = fired(&shell("echo out; echo err >&2; exit 3"));
-    assert_eq!(failed, Attempted::last(HookResult::Failed, "exit status: 3; it said: out\\nerr"));
+    assert_eq!(failed, Attempted::last(HookResult::Failed, "exit status: 3; output: out\\nerr"));
     let killed = fired(&shell("kill -9 $$"));
     assert_eq!(killed.result, HookResult::Failed);
     assert!(killed.detail.contains("signal: 9"), "{}", killed.detail);
@@ -123,8 +123,8 @@ fn output_without_an_end_is_read_without_being_kept() {
     let ended = hook.run(&notice(Attempt::draw(), Kind::ExampleLevel, 3), &Closing::default()).unwrap();
     assert!(ended.overdue);
     assert_eq!(ended.output.kept().len(), 64 << 10);
-    assert!(ended.output.bytes() > 128 << 10, "it was read on: {} bytes", ended.output.bytes());
-    // More than a pipe holds, from a command that would wait for its reader.
+    assert!(ended.output.bytes() > 128 << 10, "reading continued: {} bytes", ended.output.bytes());
+    // More than a pipe holds: the command would block if nothing read it.
     let much = fired(&shell("head -c 10000000 /dev/zero"));
     assert_eq!(much.result, HookResult::Ok, "{}", much.detail);
 }
@@ -135,10 +135,10 @@ fn a_child_that_holds_the_output_is_not_waited_for() {
     let mut hook = shell("sleep 600 & echo $! > id; exit 0");
     hook.state = Some(folder.path().to_owned());
     let since = Stopwatch::start();
-    assert_eq!(fired(&hook).result, HookResult::Ok, "the command itself has ended well");
+    assert_eq!(fired(&hook).result, HookResult::Ok, "the command itself succeeded");
     assert!(since.elapsed() < LONG / 2, "{:?}", since.elapsed());
     gone(fs::read_to_string(folder.path().join("id")).unwrap().trim());
-    // One that left the group is out of reach; it is not waited for either, and its output goes nowhere.
+    // A process that left the group cannot be signalled. The hook does not wait for it, and its output is lost.
     let mut hook = shell("setsid sh -c 'echo $$ > session; exec sleep 600' & while ! test -s session; do :; done");
     hook.state = Some(folder.path().to_owned());
     let since = Stopwatch::start();

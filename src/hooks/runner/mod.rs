@@ -1,9 +1,9 @@
-//! The hooks' thread, and the handle of the one who starts and ends it.
+//! The hooks' thread and its handle.
 //!
 //! ```text
-//! an alarm comes     -> one firing for each hook that listens, unless the onset was told before
-//! a firing is due    -> one attempt; then its outcome, or a wait for the next attempt while others get their turn
-//! no feed is left    -> what is pending gets what is left of the time, then it is named and given up
+//! an alarm arrives     -> one firing per hook that listens to its kind, unless the onset is known already
+//! a firing is due      -> one try; then its outcome, or a wait for the retry while other firings run
+//! all feeds are gone   -> pending firings get the time that is left; the rest are logged and abandoned
 //! ```
 
 use std::io;
@@ -21,12 +21,12 @@ use super::{Attempted, HookCounts, HookOutcome, HookParams, HookResult};
 use rotewatch_core::intake::stop::Part;
 use rotewatch_core::vocabulary::clock::Stopwatch;
 
-/// Alarms that may wait for the hooks' thread.
+/// The most alarms that wait for the hooks' thread.
 const ALARMS_QUEUED: usize = 64;
-/// Firings that may be pending; while there are more, alarms stay in the channel.
+/// The most pending firings. Above this, alarms stay in the channel.
 const FIRINGS_PENDING: usize = 256;
 
-/// The hooks' thread, running.
+/// The running hooks' thread.
 pub struct Hooks {
     part: Part,
     shared: Arc<Shared>,
@@ -34,11 +34,11 @@ pub struct Hooks {
 }
 
 impl Hooks {
-    /// Starts the thread `rotewatch-hooks`; commands work in `state`, where that folder exists. A subscriber that is full misses
-    /// outcomes; one that is gone is forgotten. What `memory` knows to have been told is not told again.
+    /// Starts the thread `rotewatch-hooks`. Commands run in `state` if that folder exists. A subscriber whose channel is full misses
+    /// outcomes; one that is gone is removed. Hooks do not fire for onsets that `memory` contains.
     ///
     /// # Errors
-    /// What the system said.
+    /// If the system cannot start the thread.
     pub fn start(
         params: &[HookParams],
         state: Option<&Path>,
@@ -54,41 +54,41 @@ impl Hooks {
         Ok((Hooks { part, shared: Arc::clone(&shared), switch }, HookFeed::new(alarms, shared)))
     }
 
-    /// What changes the hooks while the program runs; acts on the next alarm.
+    /// A handle that replaces the hooks while the program runs. It takes effect with the next alarm.
     #[must_use]
     pub fn switch(&self) -> HookSwitch {
         self.switch.clone()
     }
 
-    /// How often each was told, by result.
+    /// The attempts of each hook by result.
     #[must_use]
     pub fn counts(&self) -> Arc<HookCounts> {
         Arc::clone(&self.shared.counts)
     }
 
-    /// Says how long the hooks have from now on.
+    /// Sets the deadline for the hooks.
     pub fn announce_end(&self, since: Stopwatch, patience: Duration) {
         self.shared.closing.announce(since, patience);
     }
 
-    /// What people call the thread.
+    /// The name of the thread.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.part.name()
     }
 
-    /// Waits for the thread's end, which comes after that of the last feed, and names what it leaves undone. Returns whether it
-    /// ended.
+    /// Waits for the thread to end, which it does after the last feed is dropped, and logs what is left undone. Returns whether it
+    /// ended in time.
     #[must_use]
     pub fn wait(self, since: Stopwatch, patience: Duration) -> bool {
         let ended = self.part.wait(since, patience);
         for firing in self.unfinished().iter().filter(|_| !ended) {
-            tracing::warn!("left behind: {firing}");
+            tracing::warn!("not finished in time: {firing}");
         }
         ended
     }
 
-    /// What is not told yet, in words; alarms that the thread has not taken in are not among them.
+    /// The pending firings in words, without alarms that the thread has not received yet.
     #[must_use]
     pub fn unfinished(&self) -> Vec<String> {
         self.shared.unfinished.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -141,7 +141,7 @@ impl Runner {
                 self.queue.push(firing);
             } else {
                 self.shared.counts.count(firing.hook.name(), HookResult::Suppressed);
-                self.end(&firing, Attempted::last(HookResult::Suppressed, "this onset was told before"));
+                self.end(&firing, Attempted::last(HookResult::Suppressed, "hooks already fired for this onset"));
             }
         }
         self.show_unfinished(None);
@@ -154,13 +154,13 @@ impl Runner {
         }
         self.show_unfinished(Some(&firing));
         let attempt = catch_unwind(AssertUnwindSafe(|| firing.hook.fire(&firing.notice, &self.shared.closing)));
-        let attempted = attempt.unwrap_or_else(|_| Attempted::last(HookResult::Panicked, "the hook's own code failed"));
+        let attempted = attempt.unwrap_or_else(|_| Attempted::last(HookResult::Panicked, "the code of the hook panicked"));
         firing.tries += 1;
         self.shared.counts.count(firing.hook.name(), attempted.result);
         if attempted.again && firing.may_be_repeated() {
             firing.put_off();
             let wait = firing.due_in().as_secs_f64();
-            tracing::warn!("{}: {}; tried again in {wait:.1} s", firing.in_words(), attempted.detail);
+            tracing::warn!("{}: {}; retrying in {wait:.1} s", firing.in_words(), attempted.detail);
             self.queue.push(firing);
         } else {
             self.end(&firing, attempted);
@@ -168,7 +168,7 @@ impl Runner {
         self.show_unfinished(None);
     }
 
-    /// While closing: a firing that is due after the end is given up at once.
+    /// During shutdown, abandons at once the firings that are due after the deadline.
     fn give_up_what_comes_too_late(&mut self) {
         let Some(left) = self.shared.closing.left() else { return };
         for firing in self.queue.take_not_due_within(left) {
@@ -179,7 +179,7 @@ impl Runner {
 
     fn abandon(&mut self, firing: &Firing) {
         self.shared.counts.count(firing.hook.name(), HookResult::Abandoned);
-        self.end(firing, Attempted::last(HookResult::Abandoned, "given up, since the program ends"));
+        self.end(firing, Attempted::last(HookResult::Abandoned, "abandoned because the program is shutting down"));
     }
 
     fn end(&mut self, firing: &Firing, last: Attempted) {

@@ -9,12 +9,12 @@ use rotewatch_core::vocabulary::verdict::Kind;
 
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// A hook that answers as told, and tells that it was asked.
+/// A hook that gives prepared answers and reports each call.
 struct Scripted {
     name: HookName,
     answers: Mutex<VecDeque<Attempted>>,
     asked: Sender<u32>,
-    /// Nothing is answered before this is disconnected.
+    /// The hook blocks until this is disconnected.
     held: Option<Receiver<()>>,
     first_wait: Duration,
 }
@@ -50,7 +50,7 @@ fn failed() -> Attempted {
     Attempted::again(HookResult::Failed, "not now")
 }
 
-/// A running thread with hooks that are no real ones.
+/// A running hooks' thread with test hooks.
 struct Scene {
     hooks: Hooks,
     feed: HookFeed,
@@ -110,7 +110,7 @@ fn an_onset_is_told_once_and_repetitions_are_counted() {
     scene.feed.offer_notice(notice(Attempt::draw(), Kind::ExampleLevel, 3));
     assert_eq!(scene.outcome().1, HookResult::Ok, "another attempt of the run");
     assert!(scene.close(DEADLINE));
-    assert_eq!(asking.try_iter().collect::<Vec<_>>(), [3, 5, 3], "a kind that it does not listen to is not told");
+    assert_eq!(asking.try_iter().collect::<Vec<_>>(), [3, 5, 3], "it does not fire for a kind that it does not listen to");
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn at_the_end_what_is_due_is_told_and_what_comes_too_late_is_given_up() {
     let outcomes = scene.outcomes.clone();
     scene.raise(1);
     scene.raise(2);
-    assert!(scene.close(Duration::from_secs(10)), "it does not wait for a retry that comes too late");
+    assert!(scene.close(Duration::from_secs(10)), "it does not wait for a retry that is due too late");
     let mut results: Vec<_> = outcomes.try_iter().map(|outcome| (outcome.hook.to_string(), outcome.result)).collect();
     results.sort();
     let expected =

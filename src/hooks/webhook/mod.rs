@@ -1,8 +1,8 @@
-//! The webhook: a POST of the JSON body. With its resolver and its URL the only user of `ureq`, and of rustls for it.
+//! The webhook: a POST of the JSON body. With its resolver and URL, the only hook code that uses `ureq` and rustls.
 //!
 //! Deliberately absent: redirects, proxies from the environment, cookies, compression, connections kept open. Certificates are
-//! verified against those that the system trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` are heeded), so that a receiver with a
-//! certificate of the house needs no setting here.
+//! verified against those that the system trusts (including `SSL_CERT_FILE` and `SSL_CERT_DIR`), so that a receiver with a
+//! certificate of an internal authority needs no setting here.
 
 use std::fs::File;
 use std::io::Read;
@@ -21,11 +21,11 @@ use super::outcome::excerpt;
 use super::{Attempted, Closing, Hook, HookName, HookResult, Notice, WebhookParams};
 use rotewatch_core::vocabulary::verdict::Kind;
 
-/// The most of a reply that is read.
+/// The most bytes of a reply that are read.
 const REPLY_BYTES: u64 = 64 << 10;
 /// The longest head of a reply that is read.
 const REPLY_HEAD_BYTES: usize = 64 << 10;
-/// A token file that is longer holds something else.
+/// The longest token file; a longer file does not contain a token.
 const TOKEN_BYTES: u64 = 4096;
 
 /// Posts to a URL.
@@ -39,20 +39,20 @@ pub struct WebhookHook {
 /// Why there is no token.
 #[derive(Debug, Error)]
 enum TokenFileError {
-    #[error("token_file cannot be read: {0}")]
+    #[error("cannot read token_file: {0}")]
     Unreadable(#[from] std::io::Error),
-    #[error("token_file holds no token: one line of visible ASCII characters, at most {TOKEN_BYTES}")]
+    #[error("token_file has no token: write one line of at most {TOKEN_BYTES} visible ASCII characters")]
     NoToken,
 }
 
 impl WebhookHook {
-    /// A webhook of that name.
+    /// A webhook with this name.
     #[must_use]
     pub fn new(name: HookName, on: Vec<Kind>, params: WebhookParams) -> Self {
         WebhookHook { name, on, params, agent: OnceLock::new() }
     }
 
-    /// Made with the first attempt: the system's certificates take a while to read.
+    /// Created with the first try, since reading the system's certificates takes a while.
     fn agent(&self) -> &Agent {
         self.agent.get_or_init(|| {
             let trusted = if self.params.url.is_encrypted() { system_certificates() } else { Vec::new() };
@@ -102,11 +102,11 @@ impl Hook for WebhookHook {
     }
 }
 
-/// What an answer means. Only its status counts; what comes with it is quoted where it may tell why.
+/// Judges a response. Only its status counts; its body is quoted if it may explain a failure.
 fn judged(mut response: http::Response<Body>) -> Attempted {
     let status = response.status();
     let mut reply = Vec::new();
-    // A reply that breaks off, or is cut off here, changes nothing.
+    // A truncated reply changes nothing.
     let _ = response.body_mut().as_reader().take(REPLY_BYTES).read_to_end(&mut reply);
     if status.is_success() {
         return Attempted::last(HookResult::Ok, format!("answered {}", status.as_u16()));
@@ -119,23 +119,25 @@ fn judged(mut response: http::Response<Body>) -> Attempted {
     }
 }
 
-/// What a missing answer means. The words are chosen here, since those of the library may repeat the URL.
+/// Judges a missing response. The messages are written here, since those of the library may contain the URL.
 fn failed(error: &Error, patience: Duration) -> Attempted {
     match error {
         Error::Timeout(_) => Attempted::again(HookResult::Timeout, format!("no answer within {:.1} s", patience.as_secs_f64())),
         Error::Other(reason) if reason.is::<OutOfBounds>() => Attempted::last(HookResult::Unusable, reason.to_string()),
-        Error::Http(_) | Error::BadUri(_) => Attempted::last(HookResult::Unusable, "the request cannot be made as configured"),
-        Error::HostNotFound => Attempted::again(HookResult::Unreachable, "no such host"),
+        Error::Http(_) | Error::BadUri(_) => {
+            Attempted::last(HookResult::Unusable, "the configured URL and token do not form a valid request")
+        }
+        Error::HostNotFound => Attempted::again(HookResult::Unreachable, "host not found"),
         Error::Io(reason) => Attempted::again(HookResult::Unreachable, excerpt(reason.to_string().as_bytes())),
-        Error::Rustls(reason) => Attempted::again(HookResult::Unreachable, excerpt(format!("encryption: {reason}").as_bytes())),
+        Error::Rustls(reason) => Attempted::again(HookResult::Unreachable, excerpt(format!("TLS: {reason}").as_bytes())),
         Error::Protocol(_) | Error::LargeResponseHeader(..) => {
-            Attempted::again(HookResult::Unreachable, "the answer is not one that HTTP knows")
+            Attempted::again(HookResult::Unreachable, "the answer is not valid HTTP")
         }
         _ => Attempted::again(HookResult::Unreachable, "the connection failed"),
     }
 }
 
-/// The token in a file: its one line, without the white space around it.
+/// Reads the token in a file: its only line, without surrounding white space.
 fn token(path: &Path) -> Result<String, TokenFileError> {
     let mut text = String::new();
     File::open(path)?.take(TOKEN_BYTES + 1).read_to_string(&mut text)?;
@@ -145,7 +147,7 @@ fn token(path: &Path) -> Result<String, TokenFileError> {
 }
 
 fn agent(params: &WebhookParams, trusted: Vec<Certificate<'static>>) -> Agent {
-    // TLS as this program does it everywhere: rustls with ring.
+    // The same TLS as everywhere in this program: rustls with ring.
     let encryption = TlsConfig::builder()
         .root_certs(RootCerts::from(trusted))
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
@@ -165,7 +167,7 @@ fn agent(params: &WebhookParams, trusted: Vec<Certificate<'static>>) -> Agent {
 fn system_certificates() -> Vec<Certificate<'static>> {
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
-        tracing::warn!("some of the system's certificates cannot be read: {error}");
+        tracing::warn!("cannot read some system certificates: {error}");
     }
     found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect()
 }

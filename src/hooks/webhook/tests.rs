@@ -10,7 +10,7 @@ use rotewatch_core::vocabulary::clock::Stopwatch;
 
 const LONG: Duration = Duration::from_mins(1);
 
-/// A receiver that treats one connection after the other as `answer` says; what it was sent comes out of the channel.
+/// A receiver that answers one connection after the other with `answer`. The channel returns the requests.
 fn receiver(answer: impl Fn(usize, &mut TcpStream) + Send + 'static) -> (SocketAddr, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -27,7 +27,7 @@ fn receiver(answer: impl Fn(usize, &mut TcpStream) + Send + 'static) -> (SocketA
     (address, told)
 }
 
-/// One request with its body, as it came.
+/// Reads one request with its body.
 fn request(connection: &mut TcpStream) -> String {
     let mut text = Vec::new();
     let mut byte = [0; 1];
@@ -195,7 +195,7 @@ fn while_closing_an_attempt_keeps_to_what_is_left() {
     assert!(since.elapsed() < LONG / 2, "{:?}", since.elapsed());
 }
 
-/// A receiver that speaks TLS with a certificate for 127.0.0.1 that nobody has signed, and that certificate.
+/// A TLS receiver with a self-signed certificate for 127.0.0.1, and that certificate.
 fn encrypted_receiver() -> (SocketAddr, Certificate<'static>) {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let certificate = made.cert.der().clone();
@@ -212,7 +212,7 @@ fn encrypted_receiver() -> (SocketAddr, Certificate<'static>) {
         for connection in listener.incoming() {
             let session = rustls::ServerConnection::new(Arc::new(config.clone())).unwrap();
             let mut stream = rustls::StreamOwned::new(session, connection.unwrap());
-            // Who does not trust the certificate leaves before anything is read.
+            // A client that does not trust the certificate disconnects before it sends anything.
             if stream.read(&mut [0; 1]).is_ok() {
                 let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
                 let _ = stream.flush();

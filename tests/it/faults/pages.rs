@@ -124,7 +124,7 @@ fn case_28_the_log_holds_no_control_characters() {
     let client = Client::of(daemon.served_address(), state.path());
     client.alarming("run");
     daemon.warns("red");
-    daemon.warns("it said: ");
+    daemon.warns("; output: ");
     let reason = json!({ "alerts": [{ "status": "firing", "labels": { "alertname": "a\u{1b}[2J", "run": "run" }, "startsAt": "now",
         "fingerprint": "f", "annotations": { "summary": "x\u{7}\ny" } }] });
     client.send("POST", "hooks/alertmanager", reason.to_string().as_bytes());
