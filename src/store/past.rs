@@ -1,4 +1,4 @@
-//! What is known of an attempt from before: who goes on with it after a restart needs no more.
+//! Reads the earlier epochs of an attempt, with all that is needed to continue it after a restart.
 
 use std::sync::Arc;
 
@@ -8,19 +8,19 @@ use crate::choices::Mode;
 use crate::detect::Observation;
 use crate::report::layer_observation;
 
-/// The newest epochs that are gone back to.
+/// Number of newest epochs that are read.
 const EPOCHS_MAX: usize = 4096;
 
-/// An epoch of an attempt that goes on.
+/// An earlier epoch of an attempt that continues.
 #[derive(Clone, Debug)]
 pub struct PastEpoch {
-    /// Its figures.
+    /// Its numbers.
     pub summary: Arc<EpochSummary>,
-    /// What the detectors knew of it.
+    /// What the detectors need of it.
     pub observation: Observation,
 }
 
-/// The epochs of a run in their order.
+/// Returns the newest epochs of a run, in order.
 ///
 /// # Errors
 /// See [`StoreError`].
