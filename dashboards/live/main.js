@@ -165,7 +165,7 @@ function renderHealth(epochs) {
     rows.push(...Object.entries(dropped).filter(([, count]) => count > 0).map(([reason, count]) => [`Dropped: ${inWords(reason)}`, whole(count)]));
     if (!Object.values(dropped).some((count) => count > 0)) rows.push(["Frames dropped", "0"]);
     rows.push(["NaN or infinite values", whole(state.flow.nonfinite_values_total)]);
-    if (state.flow.store_degraded) rows.push(["The history", "cannot be written; see the daemon's log"]);
+    if (state.flow.store_degraded) rows.push(["The history", "cannot be written; see the log"]);
   }
   facts(flow, rows);
   const hint = newest?.hints ?? {};
