@@ -1,4 +1,4 @@
-// A chart with its table behind it. Plotly draws; what it says in words and in the table does not need to be seen.
+// A chart with its table. Plotly draws the chart. Its aria-label and the table give the same information to screen readers.
 
 import { element, table } from "/assets/elements.js";
 
@@ -13,12 +13,12 @@ export function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-// The look of a series by its place: six colours that the colour-blind tell apart, then the same with other dashes.
+// The look of a series by its index: six colours that colour-blind people can distinguish, then the same colours with other dashes.
 export function look(place) {
   return { colour: `series-${(place % COLOURS) + 1}`, dash: DASHES[Math.floor(place / COLOURS) % DASHES.length] };
 }
 
-// Plotly takes some tags and patterns in names for markup; so written they are characters.
+// Plotly interprets some tags and patterns in names as markup, so these characters are escaped.
 export function plain(text) {
   return text.replace(/[&<>%${}]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
@@ -37,7 +37,7 @@ export function legend(entries) {
   return element("ul", { class: "legend" }, ...entries.map((entry) => element("li", {}, swatch(entry), entry.name)));
 }
 
-// A vertical line at an epoch, with a word at its top.
+// A vertical line at an epoch, with a label at its top.
 function marked(layout, marks) {
   layout.shapes = marks.map(({ epoch, dash }) => ({
     type: "line", x0: epoch, x1: epoch, yref: "paper", y0: 0, y1: 1, layer: "below", line: { color: colour("mark"), width: 1.5, dash },
@@ -63,7 +63,7 @@ export class Chart {
     charts.push(this);
   }
 
-  // `shown`: { traces(), axes: {x, y}, label, table, marks, key, nothing }; with `nothing`, those words stand in its place.
+  // `shown`: { traces(), axes: {x, y}, label, table, marks, key, nothing }; the text `nothing` replaces the chart.
   show(shown) {
     this.shown = shown;
     this.nothing.hidden = !shown.nothing;
@@ -94,7 +94,7 @@ export class Chart {
   }
 
   tabulate() {
-    // Only an open table is kept up to date: some hundred epochs make a long one.
+    // Only an open table is updated, since a table of hundreds of epochs is slow to build.
     if (!this.behind.open || !this.shown?.table) return;
     const scrolled = this.rows.firstElementChild?.scrollTop ?? 0;
     this.rows.replaceChildren(table(this.title, this.shown.table()));

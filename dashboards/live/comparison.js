@@ -1,4 +1,4 @@
-// Two runs held against each other: what the daemon says of them, and the numbers behind it. Nothing is decided here.
+// Compares two runs: shows the daemon's result and its numbers. The page itself decides nothing.
 
 import { choice, element, table } from "/assets/elements.js";
 import { fixed, inWords, sentence } from "/assets/words.js";
@@ -7,12 +7,12 @@ const TITLES = {
   clear: ({ better }) => `${better} generalises better`,
   leaning: ({ better }) => `${better} probably generalises better`,
   contradictory: () => "Undecided: the measures contradict each other",
-  alike: () => "Undecided: no measure tells the two apart",
+  alike: () => "Undecided: no measure shows a difference",
   too_early: () => "Too early to compare",
-  incomparable: () => "These two cannot be compared",
+  incomparable: () => "These two runs cannot be compared",
 };
 
-const FEARS = [["", "what the verdicts say"], ["heuristic", "shortcuts"], ["example-level", "examples learnt by heart"]];
+const FEARS = [["", "as in the verdicts"], ["heuristic", "a shortcut"], ["example-level", "wrong labels or single examples"]];
 
 function numbers({ runs, measures, epoch }) {
   const head = [`At epoch ${epoch}, nats`, ...runs.map(({ run }) => run), "difference", "fluctuation", "better", "since epoch"];
@@ -23,11 +23,11 @@ function numbers({ runs, measures, epoch }) {
   return table("Both measures of both runs", { head, rows });
 }
 
-// The section about a run and the one beside it; `feared(kind)` is called when the reader says what is to be feared.
+// The section that compares a run with the selected other run; `feared(kind)` is called when the user selects a kind of memorization.
 export function comparison(feared) {
-  const fear = choice("Feared", feared);
+  const fear = choice("Kind of memorization", feared);
   const card = element("div", { class: "verdict", role: "status" });
-  const section = element("section", { "aria-label": "Comparison", hidden: true }, element("div", { class: "bar" }, element("h3", {}, "Side by side"), fear.whole), card);
+  const section = element("section", { "aria-label": "Comparison", hidden: true }, element("div", { class: "bar" }, element("h3", {}, "Comparison"), fear.whole), card);
   let shown = null;
 
   return {
@@ -40,7 +40,7 @@ export function comparison(feared) {
       if (written === shown) return;
       shown = written;
       const decided = Boolean(told.better);
-      // A sentence that begins with a run's name begins as the name does.
+      // A sentence that begins with a run's name keeps the name's spelling.
       const says = decided || told.verdict === "incomparable" ? `${told.says}.` : sentence(told.says);
       card.className = `verdict ${told.verdict === "clear" ? "learning" : ""}`;
       card.replaceChildren(element("h3", {}, element("span", { "aria-hidden": "true" }, decided ? "▶ " : "○ "), TITLES[told.verdict](told)), element("p", {}, says));

@@ -1,4 +1,4 @@
-// Elements of the page. Text goes in as text, so that a name with tags in it stays a name.
+// Elements of the page. Text is inserted as text, so that tags in a name have no effect.
 
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -26,7 +26,7 @@ export function table(caption, { head, rows }) {
   );
 }
 
-// A choice that keeps its element, and the reader's focus, while what there is to choose from changes.
+// A select element that keeps the focus when its options change.
 export function choice(label, chosen) {
   const select = element("select", { change: () => chosen(select.value) });
   const whole = element("label", {}, label, select);

@@ -1,4 +1,4 @@
-// What each chart shows of a run, from the documents of its epochs.
+// Builds the content of each chart from the documents of a run's epochs.
 
 import { colour, look, plain } from "/assets/charts.js";
 import { duration, fixed, inWords, percent, whole } from "/assets/words.js";
@@ -64,7 +64,7 @@ export function measure(epochs, beside, layers, part, statistic, marks, words, r
   return overEpochs(epochs, beside, series, { unit: "nats", marks, words, axes: { x: "epoch", y: "nats" }, yaxis: { rangemode } });
 }
 
-// What the trainer measured itself, of the names that end in `ending`.
+// The trainer's own metrics whose names end in `ending`.
 export function metric(epochs, beside, ending, marks, share) {
   const names = [...new Set(epochs.flatMap((epoch) => Object.keys(epoch.metrics)))].filter((name) => name.endsWith(ending));
   const order = ["train", "val", "test"];
@@ -105,7 +105,7 @@ function densityOf(epoch, layer) {
   return density.counts.map((count, place) => [density.from + (place + 0.5) * width, count / (pairs * width)]);
 }
 
-// The densities of a few epochs that tell the story: the first, the onset, the newest.
+// The densities of three epochs: the first, the onset, the newest.
 export function densities(epochs, beside, layer, standing) {
   const onset = standing?.verdict === "memorizing" ? epochs.find(({ epoch }) => epoch === standing.onset_epoch) : null;
   const chosen = [
@@ -136,7 +136,7 @@ export function heatMap(matrix) {
   if (!matrix) return { nothing: "No pair matrix of this layer is kept." };
   const { neurons, blocks } = matrix;
   const single = blocks === neurons;
-  // Of a neuron with itself there is its entropy, which would outshine all pairs.
+  // The diagonal has each neuron's entropy, which is larger than all pairs, so it is left out.
   const cells = matrix.mutual_information_nats.map((row, i) => row.map((value, j) => (single && i === j ? null : value)));
   const pairs = [];
   cells.forEach((row, i) => row.forEach((value, j) => value !== null && i <= j && pairs.push([value, i, j])));
@@ -164,10 +164,10 @@ export function heatMap(matrix) {
   };
 }
 
-// How unusual the rows of the window are; the table names those that are unlike the rest.
+// How unusual the rows of the window are; the table lists the most unusual ones.
 export function surprisals(told) {
   const rows = (told?.surprisal_nats ?? []).map((nats, row) => [row, nats]).filter(([, nats]) => nats !== null);
-  if (rows.length === 0) return { nothing: "No surprisal of any row is in memory." };
+  if (rows.length === 0) return { nothing: "No surprisal values are in memory." };
   const ordered = [...rows].sort((a, b) => b[1] - a[1]);
   const median = ordered[Math.floor(ordered.length / 2)][1];
   return {
@@ -183,7 +183,7 @@ export function surprisals(told) {
 
 export function health(epochs) {
   const series = [{ name: "compute time", look: look(0), value: (epoch) => epoch.compute_seconds }];
-  const shown = overEpochs(epochs, null, series, { unit: "s", digits: 4, words: "No epoch was measured yet.", axes: { x: "epoch", y: "seconds" } });
+  const shown = overEpochs(epochs, null, series, { unit: "s", digits: 4, words: "No epoch has been measured yet.", axes: { x: "epoch", y: "seconds" } });
   if (shown.nothing) return shown;
   return {
     ...shown,

@@ -1,4 +1,4 @@
-// The page: a list of runs, and one of them in full, kept up to date by the daemon's events.
+// The page: a list of runs, and the details of one run, updated by the daemon's events.
 
 import { Chart, legend, look } from "/assets/charts.js";
 import { comparison } from "/assets/comparison.js";
@@ -19,21 +19,21 @@ const list = runList(document.getElementById("runs"), (name) => link({ name }));
 const main = document.getElementById("main");
 const connection = document.getElementById("connection");
 
-const entropy = new Chart("Entropy", "Mean over neurons: how evenly each uses its range");
-const information = new Chart("Mutual information", "Mean over pairs: how much neurons repeat each other");
-const ofClass = new Chart("Class information", "90th percentile over neurons: what each tells of the predicted class");
-const loss = new Chart("Loss", "As the trainer sent it");
-const accuracy = new Chart("Accuracy", "As the trainer sent it");
+const entropy = new Chart("Entropy", "Mean over neurons: how evenly each neuron uses its range");
+const information = new Chart("Mutual information", "Mean over pairs: how much two neurons have in common");
+const ofClass = new Chart("Class information", "90th percentile over neurons: information about the predicted class");
+const loss = new Chart("Loss", "As sent by the trainer");
+const accuracy = new Chart("Accuracy", "As sent by the trainer");
 const pairs = new Chart("Pairs of neurons", "Mutual information at the newest epoch", { tall: true });
 const spread = new Chart("Entropies by epoch", "Boxes: quartiles over neurons; whiskers: 5 % and 95 %", { tall: true });
 const density = new Chart("Densities of mutual information", "Over all pairs of the layer", { tall: true });
 const rows = new Chart("Unusual rows", "Surprisal of each row at the newest epoch, mean over all neurons");
-const compute = new Chart("Compute time", "What the measures of an epoch took");
+const compute = new Chart("Compute time", "Time to compute the measures of an epoch");
 
 const title = element("h2");
 const subtitle = element("p");
 const stop = source.stop && stopButton(() => state.name);
-const besides = choice("Beside (baseline)", (name) => go({ beside: name || null }));
+const besides = choice("Compare with", (name) => go({ beside: name || null }));
 const layers = choice("Layer", (name) => {
   state.layer = name;
   state.matrix = null;
@@ -54,13 +54,13 @@ const shown = [
   element("section", { "aria-label": "Diversity" }, element("div", { class: "bar" }, element("h3", {}, "Diversity of the neurons"), key), element("div", { class: "grid" }, entropy.figure, information.figure, ofClass.figure)),
   element("section", { "aria-label": "Training" }, element("h3", { class: "title" }, "Training"), element("div", { class: "grid two" }, loss.figure, accuracy.figure)),
   element("section", { "aria-label": "One layer" }, element("div", { class: "bar" }, element("h3", {}, "One layer"), layers.whole), element("div", { class: "grid" }, pairs.figure, spread.figure, density.figure)),
-  element("section", { "aria-label": "Monitor" }, element("h3", { class: "title" }, "The rows and the monitor itself"), element("div", { class: "grid" },
+  element("section", { "aria-label": "Monitor" }, element("h3", { class: "title" }, "Rows and monitor"), element("div", { class: "grid" },
     rows.figure,
     compute.figure,
-    element("div", { class: "card" }, element("h4", {}, "Coverage and drops"), element("p", {}, "What was measured of what was offered"), flow),
-    element("div", { class: "card" }, element("h4", {}, "Hints"), element("p", {}, "From the trainer's own numbers; they decide nothing"), hints))),
+    element("div", { class: "card" }, element("h4", {}, "Coverage and drops"), element("p", {}, "How much of the offered data was measured"), flow),
+    element("div", { class: "card" }, element("h4", {}, "Hints"), element("p", {}, "From the trainer's own numbers; they do not affect the verdict"), hints))),
 ];
-const empty = element("p", { class: "empty" }, "No run was declared yet. Start one with rotewatch train, or watch your own trainer: docs/protocol.md says how. It appears here by itself.");
+const empty = element("p", { class: "empty" }, "No runs yet. Start one with rotewatch train, or connect your own trainer (see docs/protocol.md). It appears here without a reload.");
 
 function place() {
   const named = new URLSearchParams(location.hash.slice(1));
@@ -81,10 +81,10 @@ function isListed(name) {
   return state.runs.some(({ run }) => run === name);
 }
 
-// All that is known of a run: its epochs outlive a daemon that is started again, as long as the attempt is the same.
+// Updates what is known of a run. Its epochs are kept when the daemon restarts, as long as the attempt is the same.
 async function learn(name) {
   let known = state.known.get(name);
-  // What the list lacks is not asked for: a browser notes every answer of 404 as an error.
+  // A run that is not listed is not requested, since browsers log each 404 as an error.
   if (!isListed(name)) return known;
   const standing = await source.verdict(name);
   if (!standing) return known;
@@ -102,7 +102,7 @@ async function learn(name) {
 let refreshing = null;
 let again = false;
 
-// Reads what changed and shows it; one at a time, and once more if something happened meanwhile.
+// Reads what changed and shows it. Only one refresh runs at a time; if another was requested meanwhile, it runs afterwards.
 function refresh() {
   if (refreshing) {
     again = true;
@@ -145,10 +145,10 @@ function refresh() {
     });
 }
 
-// What the page has seen of runs that the daemon does not know any more stays in the list.
+// Runs that the page has seen but the daemon no longer knows stay in the list.
 function renderList() {
   const names = new Set(state.runs.map(({ run }) => run));
-  const kept = [...state.known.values()].filter(({ name }) => !names.has(name)).map(({ name, standing }) => ({ ...standing, run: name, status: "not here any more" }));
+  const kept = [...state.known.values()].filter(({ name }) => !names.has(name)).map(({ name, standing }) => ({ ...standing, run: name, status: "no longer on the daemon" }));
   list.show([...state.runs, ...kept], state.name);
 }
 
@@ -164,15 +164,15 @@ function renderHealth(epochs) {
     rows.push(["Frames offered, all runs", whole(offered)], ["Frames measured", whole(measured)]);
     rows.push(...Object.entries(dropped).filter(([, count]) => count > 0).map(([reason, count]) => [`Dropped: ${inWords(reason)}`, whole(count)]));
     if (!Object.values(dropped).some((count) => count > 0)) rows.push(["Frames dropped", "0"]);
-    rows.push(["Values that were no numbers", whole(state.flow.nonfinite_values_total)]);
-    if (state.flow.store_degraded) rows.push(["The history", "is not written; the log says why"]);
+    rows.push(["NaN or infinite values", whole(state.flow.nonfinite_values_total)]);
+    if (state.flow.store_degraded) rows.push(["The history", "cannot be written; see the log"]);
   }
   facts(flow, rows);
   const hint = newest?.hints ?? {};
   facts(hints, [
     ["Label wave: predictions changed least around", Number.isFinite(hint.label_wave_epoch) ? `epoch ${hint.label_wave_epoch}` : "–"],
-    ["Loss gap: held out minus training", Number.isFinite(hint.loss_gap_nats) ? `${fixed(hint.loss_gap_nats, 2)} nats` : "–"],
-    ["Its lowest", Number.isFinite(hint.loss_gap_lowest_nats) ? `${fixed(hint.loss_gap_lowest_nats, 2)} at epoch ${hint.loss_gap_lowest_epoch}` : "–"],
+    ["Loss gap: held-out loss minus training loss", Number.isFinite(hint.loss_gap_nats) ? `${fixed(hint.loss_gap_nats, 2)} nats` : "–"],
+    ["Lowest loss gap", Number.isFinite(hint.loss_gap_lowest_nats) ? `${fixed(hint.loss_gap_lowest_nats, 2)} at epoch ${hint.loss_gap_lowest_epoch}` : "–"],
   ]);
   compute.show(health(epochs));
 }
@@ -181,7 +181,7 @@ function render() {
   renderList();
   const known = state.known.get(state.name);
   if (!known) {
-    main.replaceChildren(state.name === null ? empty : element("p", { class: "empty" }, `There is no run ${state.name} here.`));
+    main.replaceChildren(state.name === null ? empty : element("p", { class: "empty" }, `The daemon has no run ${state.name}.`));
     return;
   }
   if (main.firstElementChild !== shown[0]) main.replaceChildren(...shown);
@@ -194,7 +194,7 @@ function render() {
   title.textContent = state.name;
   subtitle.textContent = [brief?.status, standing.epoch === null ? null : `epoch ${standing.epoch}`, brief?.mode, brief?.framework, brief?.updated_at ? moment(brief.updated_at) : null].filter(Boolean).join(" · ");
   note.hidden = Boolean(brief);
-  note.textContent = brief ? "" : "The daemon does not know this run any more: shown is what this page has seen of it.";
+  note.textContent = brief ? "" : "The daemon no longer has this run. This page shows what it received earlier.";
   if (stop) stop.hidden = brief?.status !== "training" || standing.stop;
   besides.offer([["", "none"], ...state.runs.filter(({ run }) => run !== state.name).map(({ run, baseline }) => [run, baseline ? `${run} (baseline)` : run])], beside?.name ?? "");
   besides.whole.hidden = state.runs.length < 2;
@@ -207,7 +207,7 @@ function render() {
   besideEachOther.show(state.compared, state.against);
   const series = names.map((name, order) => ({ name, ...look(order) }));
   key.replaceChildren(legend(beside ? [...series, { name: `dotted: ${beside.name}`, colour: "soft", dash: "dot" }] : series));
-  const waiting = "No epoch was measured yet.";
+  const waiting = "No epoch has been measured yet.";
   entropy.show(measure(epochs, beside, names, "entropy_network_nats", "mean", marks, waiting, "normal"));
   information.show(measure(epochs, beside, names, "mutual_information_nats", "mean", marks, waiting));
   ofClass.show(measure(epochs, beside, names, "class_information_nats", "p90", marks, epochs.length ? "The trainer sends no predicted classes." : waiting));
@@ -222,12 +222,12 @@ function render() {
 
 function connected(whether) {
   state.lost = !whether;
-  connection.textContent = whether ? "live" : "not connected, trying again";
+  connection.textContent = whether ? "live" : "not connected, retrying";
   connection.className = whether ? "on" : "off";
   if (whether) refresh();
 }
 
-// The event of an epoch says all that the list shows of a run, which may be one of a thousand; after any other the list is read anew.
+// An epoch's event has all that the list shows of a run, so the list (up to a thousand runs) is read again only after other events.
 function heard(kind, event) {
   const entry = state.runs.find(({ run, attempt }) => run === event.run && attempt === event.attempt);
   if (entry && kind === "epoch") Object.assign(entry, event);
@@ -236,6 +236,6 @@ function heard(kind, event) {
 }
 
 window.addEventListener("hashchange", refresh);
-if (source.frozen) connection.textContent = `frozen on ${moment(source.frozen.runs[0]?.made_at)}`;
+if (source.frozen) connection.textContent = `saved on ${moment(source.frozen.runs[0]?.made_at)}`;
 source.follow(heard, connected);
 refresh();

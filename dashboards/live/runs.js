@@ -1,4 +1,4 @@
-// The list of runs: those that are trained first, then the newest; found by a word, a hundred at a time.
+// The list of runs: first those that are training, then the newest. It can be searched, and shows a hundred runs at a time.
 
 import { element } from "/assets/elements.js";
 import { verdictInBrief } from "/assets/words.js";
@@ -12,7 +12,7 @@ function inOrder(runs) {
   return [...runs].sort((a, b) => isTrained(b) - isTrained(a) || (isTrained(a) ? a.run.localeCompare(b.run) : newestFirst(a, b)));
 }
 
-// Fills `nav`. `linkTo(name)` is the address of a run; the list is shown by `show(runs, current)`.
+// Fills `nav`. `linkTo(name)` returns the address of a run; `show(runs, current)` updates the list.
 export function runList(nav, linkTo) {
   let all = [];
   let current = null;

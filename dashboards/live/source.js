@@ -1,4 +1,4 @@
-// Where the numbers come from: the daemon that serves this page, or what was written into a frozen one.
+// The source of the data: the daemon that serves this page, or the data embedded in a static page.
 
 async function read(path) {
   const answer = await fetch(`/api/v1/${path}`, { cache: "no-store" });
@@ -11,7 +11,7 @@ function runPath(run) {
   return `runs/${encodeURIComponent(run)}`;
 }
 
-// The few series of /metrics that tell how the monitor itself is doing.
+// Reads the few series of /metrics that show the state of the monitor itself.
 function readFlow(text) {
   const flow = { dropped: {} };
   for (const line of text.split("\n")) {
@@ -32,8 +32,8 @@ const LIVE = {
   surprisal: (run) => read(`${runPath(run)}/surprisal`),
   comparison: (run, beside, against) => read(`compare?${new URLSearchParams({ a: run, b: beside, ...(against && { against }) })}`),
   flow: async () => readFlow(await (await fetch("/metrics", { cache: "no-store" })).text()),
-  // Calls `happened(kind, event)` for each event and `connected(whether)` when the line comes or goes. A browser comes back by
-  // itself while nobody answers; once it was refused it does not, so that is done here.
+  // Calls `happened(kind, event)` for each event and `connected(whether)` when the connection opens or fails. A browser reconnects by
+  // itself if there is no answer, but not after an error status, so this code does it.
   follow(happened, connected) {
     const events = new EventSource("/api/v1/events");
     events.addEventListener("open", () => connected(true));

@@ -1,4 +1,4 @@
-// The button that asks a run to stop. The token stays in this tab and is forgotten with it.
+// The button that asks a run to stop. The token is kept only in this tab, until it is closed.
 
 import { element } from "/assets/elements.js";
 import { source } from "/assets/source.js";
@@ -18,7 +18,7 @@ export function stopButton(runName) {
       const answer = await source.stop(runName(), reason.value, sessionStorage.getItem(KEY) ?? "");
       if (answer.ok) return dialog.close();
       if (answer.status === 401) sessionStorage.removeItem(KEY);
-      refused.textContent = answer.status === 401 ? "This is not the token." : (await answer.json()).error;
+      refused.textContent = answer.status === 401 ? "The token is wrong." : (await answer.json()).error;
     } catch {
       refused.textContent = "The daemon does not answer.";
     }
@@ -32,7 +32,7 @@ export function stopButton(runName) {
       "form",
       { submit: ask },
       heading,
-      element("p", { class: "note" }, "Its trainer stops after the epoch it is in."),
+      element("p", { class: "note" }, "The trainer stops after the current epoch."),
       element("label", {}, "Reason", reason),
       tokenLabel,
       refused,
@@ -42,7 +42,7 @@ export function stopButton(runName) {
   document.body.append(dialog);
   const open = () => {
     heading.textContent = `Stop ${runName()}?`;
-    reason.value = "asked for on the page";
+    reason.value = "requested on the live page";
     token.value = refused.textContent = "";
     tokenLabel.hidden = sessionStorage.getItem(KEY) !== null;
     dialog.showModal();

@@ -1,4 +1,4 @@
-// The verdict on a run in words: what it is, why, and what to do.
+// Shows the verdict on a run in words, with the reason and what to do.
 
 import { element, table } from "/assets/elements.js";
 import { fixed, inWords, kindInWords, sentence, verdictInWords } from "/assets/words.js";
@@ -15,7 +15,7 @@ function evidenceOf(finding) {
   ]);
   if (rows.length === 0) return null;
   const head = ["signal", "value", "compared with", "ratio", "threshold"];
-  return element("details", {}, element("summary", {}, "The numbers behind it"), table("Evidence", { head, rows }));
+  return element("details", {}, element("summary", {}, "Evidence"), table("Evidence", { head, rows }));
 }
 
 export function verdictCard(standing) {
@@ -34,9 +34,9 @@ export function verdictCard(standing) {
       card.append(element("p", {}, `Also: ${kindInWords(other.kind).toLowerCase()} since epoch ${other.onset_epoch}. ${sentence(other.why)}`));
     }
   } else if (standing.verdict === "learning") {
-    card.append(element("p", {}, "The neurons stay varied: no sign of rote learning so far. There is nothing to do."));
+    card.append(element("p", {}, "No sign of memorization so far. There is nothing to do."));
   } else {
-    card.append(element("p", {}, sentence(standing.why ?? "No epoch was judged yet")));
+    card.append(element("p", {}, sentence(standing.why ?? "No epoch has been judged yet")));
   }
   if (standing.stop) card.append(element("p", { class: "stopping" }, `The trainer was asked to stop: ${standing.reason}`));
   return card;

@@ -1,4 +1,4 @@
-// Numbers and verdicts as people read them.
+// Formats numbers and verdicts for display.
 
 const NOTHING = "–";
 
@@ -24,28 +24,28 @@ export function moment(unixSeconds) {
 }
 
 const KINDS = {
-  example_level: "Memorizing single examples",
-  heuristic: "Leaning on a shortcut",
-  baseline: "Departing from the baseline",
+  example_level: "Memorizing wrong labels or single examples",
+  heuristic: "Memorizing a shortcut",
+  baseline: "Departs from the baseline run",
 };
 
 export function kindInWords(kind) {
   return KINDS[kind] ?? kind;
 }
 
-// What a run's verdict is called, at full length and in a list.
+// The verdict on a run as a heading, and in a list.
 export function verdictInWords(standing) {
   if (standing.verdict === "memorizing") return `${kindInWords(standing.kind)} since epoch ${standing.onset_epoch}`;
   if (standing.verdict === "learning") return "Learning";
-  return "Too early to tell";
+  return "Too early";
 }
 
 export function verdictInBrief(standing) {
-  if (standing.verdict === "memorizing") return `memorizing since ${standing.onset_epoch}`;
-  return standing.verdict === "learning" ? "learning" : "too early to tell";
+  if (standing.verdict === "memorizing") return `memorizing since epoch ${standing.onset_epoch}`;
+  return standing.verdict === "learning" ? "learning" : "too early";
 }
 
-// The sentence of a clause: with a capital and a full stop.
+// Turns a clause into a sentence, with a capital letter and a full stop.
 export function sentence(text) {
   if (!text) return NOTHING;
   const closed = /[.!?]$/.test(text) ? text : `${text}.`;

@@ -1,7 +1,8 @@
-//! How neurons' and pairs' values are written into blobs, and how exactly they come back.
+//! Packs the values of neurons and pairs into blobs, and unpacks them.
 //!
-//! Neurons are few: 32 bits each. Pairs grow with the square of a layer's width: 16 bits each, low and high bytes apart, deflated.
-//! The counts of a density are 32 bits each, little-endian, deflated: most are small.
+//! Neurons are few, so they have 32 bits each. The number of pairs grows with the square of a layer's width, so pairs have 16 bits
+//! each: low and high bytes are separated, then deflated. The counts of a density are mostly small; they have 32 bits each,
+//! little-endian, deflated.
 
 use std::io::{Read, Write};
 
@@ -11,31 +12,31 @@ use flate2::write::DeflateEncoder;
 
 /// Steps between 0 and the largest value of a matrix.
 const STEPS: f64 = 65_535.0;
-/// No density has more counts.
+/// Largest number of counts in a density.
 const COUNTS_MAX: usize = 4096;
 
-/// Pairs as they are kept.
+/// Packed pairs.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct PackedPairs {
-    /// The largest value; what the 16 bits are shares of.
+    /// The largest value; the 16 bits are fractions of it.
     pub(super) largest: f64,
     /// The deflated bytes.
     pub(super) bytes: Vec<u8>,
 }
 
-/// Single precision, little-endian.
+/// Packs neurons in single precision, little-endian.
 pub(super) fn pack_neurons(values: &[f64]) -> Vec<u8> {
     values.iter().flat_map(|value| (*value as f32).to_le_bytes()).collect()
 }
 
-/// What [`pack_neurons`] has packed; `None` of other bytes.
+/// Unpacks the result of [`pack_neurons`]; `None` for other bytes.
 pub(super) fn unpack_neurons(bytes: &[u8]) -> Option<Vec<f64>> {
     let (values, rest) = bytes.as_chunks::<4>();
     rest.is_empty().then(|| values.iter().map(|value| f64::from(f32::from_le_bytes(*value))).collect())
 }
 
-/// Each value as one of 65,536 steps from 0 to the largest: off by at most 1 / 131,070 of the largest. Values are never
-/// negative; what is no number becomes 0.
+/// Packs each value as one of 65,536 steps from 0 to the largest value. The error is at most 1 / 131,070 of the largest value. Values
+/// are never negative; NaN becomes 0.
 pub(super) fn pack_pairs(values: &[f64]) -> PackedPairs {
     let largest = values.iter().copied().filter(|value| value.is_finite()).fold(0.0, f64::max);
     let scale = if largest > 0.0 { STEPS / largest } else { 0.0 };
@@ -45,7 +46,7 @@ pub(super) fn pack_pairs(values: &[f64]) -> PackedPairs {
     PackedPairs { largest, bytes: deflated(&planes) }
 }
 
-/// `count` values that [`pack_pairs`] has packed; `None` of other bytes. Nothing is allocated by what the bytes claim.
+/// Unpacks `count` values from [`pack_pairs`]; `None` for other bytes. Allocates only by `count`, not by what the bytes claim.
 pub(super) fn unpack_pairs(packed: &PackedPairs, count: usize) -> Option<Vec<f64>> {
     let planes = inflated(&packed.bytes, 2 * count).filter(|planes| planes.len() == 2 * count)?;
     let (low, high) = planes.split_at(count);
@@ -53,13 +54,13 @@ pub(super) fn unpack_pairs(packed: &PackedPairs, count: usize) -> Option<Vec<f64
     Some(low.iter().zip(high).map(value).collect())
 }
 
-/// The counts of a density.
+/// Packs the counts of a density.
 pub(super) fn pack_counts(counts: &[u32]) -> Vec<u8> {
     let bytes: Vec<u8> = counts.iter().flat_map(|count| count.to_le_bytes()).collect();
     deflated(&bytes)
 }
 
-/// What [`pack_counts`] has packed; `None` of other bytes.
+/// Unpacks the result of [`pack_counts`]; `None` for other bytes.
 pub(super) fn unpack_counts(packed: &[u8]) -> Option<Vec<u32>> {
     let bytes = inflated(packed, COUNTS_MAX * size_of::<u32>())?;
     let (counts, rest) = bytes.as_chunks::<4>();
@@ -72,7 +73,7 @@ fn deflated(bytes: &[u8]) -> Vec<u8> {
     encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("writing into memory does not fail")
 }
 
-/// At most `most` bytes; `None` where there are more, or these were never deflated.
+/// Inflates at most `most` bytes; `None` if there are more, or if the bytes are not deflated data.
 fn inflated(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
     let mut inflated = Vec::new();
     DeflateDecoder::new(bytes).take(most as u64 + 1).read_to_end(&mut inflated).ok()?;

@@ -1,25 +1,25 @@
-//! What went wrong with the history, for the metrics.
+//! Counts the failures of the history, for the metrics.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// What failed: every value of the label `op`.
+/// The operation that failed: the values of the label `op`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreOp {
-    /// Opening the file, or setting a damaged one aside.
+    /// Opening the file, or renaming a damaged one.
     Open,
-    /// Writing; what was to be written is tried again.
+    /// Writing; the write is retried.
     Write,
-    /// Waiting: there was no room for what came, and it is lost.
+    /// Queueing: the queue was full, and the entry is lost.
     Queue,
     /// Reading.
     Read,
 }
 
 impl StoreOp {
-    /// Every operation, in the order of their declaration.
+    /// All operations, in the order of their declaration.
     pub const ALL: [StoreOp; 4] = [StoreOp::Open, StoreOp::Write, StoreOp::Queue, StoreOp::Read];
 
-    /// The spelling of labels.
+    /// Returns the value of the label.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -31,7 +31,7 @@ impl StoreOp {
     }
 }
 
-/// Failures so far, and whether the history is behind what was measured.
+/// The failures so far, and whether writing fails at the moment.
 #[derive(Debug, Default)]
 pub struct StoreCounts {
     errors: [AtomicU64; StoreOp::ALL.len()],
@@ -39,7 +39,7 @@ pub struct StoreCounts {
 }
 
 impl StoreCounts {
-    /// How often an operation has failed.
+    /// Returns how often an operation has failed.
     #[must_use]
     #[expect(
         clippy::indexing_slicing,
@@ -49,13 +49,13 @@ impl StoreCounts {
         self.errors[op as usize].load(Ordering::Relaxed)
     }
 
-    /// Whether the newest attempt to write has failed.
+    /// Returns whether the newest attempt to write has failed.
     #[must_use]
     pub fn is_degraded(&self) -> bool {
         self.degraded.load(Ordering::Acquire)
     }
 
-    /// Counts a reading that failed.
+    /// Counts a failed read.
     pub fn count_failed_reading(&self) {
         self.count(StoreOp::Read);
     }
@@ -68,7 +68,7 @@ impl StoreCounts {
         self.errors[op as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Notes how it stands; whether that is news.
+    /// Sets whether writing fails. Returns whether this is a change.
     pub(super) fn set_degraded(&self, degraded: bool) -> bool {
         self.degraded.swap(degraded, Ordering::AcqRel) != degraded
     }

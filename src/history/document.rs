@@ -1,4 +1,4 @@
-//! Runs of the history in JSON, with the keys that the API has for runs in memory.
+//! Writes runs of the history as JSON, with the same keys that the API uses for runs in memory.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use rotewatch_core::vocabulary::identity::LayerName;
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::Verdict;
 
-/// Where a run stands: `{run, attempt, epoch, committed_epoch, verdict..., stop, reason}`.
+/// The state of a run: `{run, attempt, epoch, committed_epoch, verdict..., stop, reason}`.
 #[must_use]
 pub fn standing(run: &StoredRun) -> Map<String, Value> {
     let mut document = json::verdict(None);
@@ -28,7 +28,7 @@ pub fn standing(run: &StoredRun) -> Map<String, Value> {
     document
 }
 
-/// The same with `status`, `mode`, `framework`, `updated_at` and `baseline`: whether others are compared with it.
+/// The same with `status`, `mode`, `framework`, `updated_at` and `baseline` (whether other runs are compared with it).
 #[must_use]
 pub fn run(run: &StoredRun) -> Map<String, Value> {
     let mut document = standing(run);
@@ -55,7 +55,7 @@ pub fn run_in_full(history: &Snapshot, stored: &StoredRun) -> Result<Map<String,
     Ok(document)
 }
 
-/// Where a run stands, with every standing alarm.
+/// The state of a run, with all active alarms.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -80,8 +80,8 @@ pub fn epochs(history: &Snapshot, stored: &StoredRun, which: Epochs) -> Result<M
     })))
 }
 
-/// The pairs of a layer in at most `most_blocks` blocks a side, of the newest epoch that keeps them unless one is named: `{run,
-/// attempt, epoch, layer, neurons, blocks, mutual_information_nats}`; `None` where they are not kept.
+/// The pairs of a layer in at most `most_blocks` blocks per side, for the given epoch or else the newest epoch that has them: `{run,
+/// attempt, epoch, layer, neurons, blocks, mutual_information_nats}`. Returns `None` if they are not kept.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -103,7 +103,7 @@ pub fn matrix(
     Ok(Some(document))
 }
 
-/// An epoch, which is committed.
+/// An epoch; every epoch of the history is committed.
 #[must_use]
 pub fn epoch(epoch: &StoredEpoch) -> Value {
     let mut document = json::epoch(&epoch.summary);
@@ -120,7 +120,7 @@ pub fn finding(finding: &StoredFinding) -> Value {
     Value::Object(document)
 }
 
-/// What came of telling a hook.
+/// The result of notifying a hook.
 #[must_use]
 pub fn outcome(outcome: &StoredOutcome) -> Value {
     json!({
@@ -135,7 +135,7 @@ pub fn outcome(outcome: &StoredOutcome) -> Value {
     })
 }
 
-/// How a run ended, or that it has not.
+/// How a run ended, or that it is still training.
 #[must_use]
 pub fn status(run: &StoredRun) -> String {
     match run.ending {

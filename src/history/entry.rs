@@ -1,4 +1,4 @@
-//! What the history is told, and the monitor's handle on it: nothing here waits for a disk.
+//! The entries that are written to the history, and the handle through which the monitor sends them. Nothing here waits for the disk.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,23 +12,23 @@ use rotewatch_core::monitor::report::{EpochReport, LayerReport};
 use rotewatch_core::monitor::{MeasuredEpoch, Sink};
 use rotewatch_core::vocabulary::choices::Ending;
 
-/// Entries that may wait for the writer, whatever their size.
+/// Largest number of entries that may wait for the writer.
 pub(super) const ENTRIES_WAITING: usize = 1024;
 
-/// Something to be written.
+/// An entry to write.
 #[derive(Debug)]
 pub(super) enum Entry {
-    /// A run exists.
+    /// A run was declared.
     Declared(Arc<Run>),
     /// An epoch was measured and judged.
     Epoch(MeasuredEpoch),
-    /// A run has ended; nobody knows how where it was only given up.
+    /// A run has ended. Its ending is unknown if it was retired.
     Ended(Arc<Run>, Option<Ending>),
-    /// A hook was told of an alarm, or was not.
+    /// A hook was notified of an alarm, or notifying it failed.
     Hook(HookOutcome),
 }
 
-/// An entry that waits, with its share of what may wait.
+/// An entry that waits, with its share of the byte limit.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) entry: Entry,
@@ -36,13 +36,13 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// An outcome, which comes through a channel of its own and is small.
+    /// An outcome. Outcomes are small and have a separate channel.
     pub(super) fn hook(outcome: HookOutcome) -> Self {
         Waiting { entry: Entry::Hook(outcome), _share: Share { bytes: 0, waiting: Arc::default() } }
     }
 }
 
-/// Bytes of what waits, given back when this is dropped.
+/// Bytes of a waiting entry, given back when this is dropped.
 #[derive(Debug)]
 struct Share {
     bytes: u64,
@@ -50,7 +50,7 @@ struct Share {
 }
 
 impl Share {
-    /// Takes a share where the sum stays within `limit`; a single one is taken however large it is.
+    /// Takes a share if the sum stays within `limit`. A share is always granted if nothing else waits, even if it is larger.
     fn take(bytes: u64, waiting: &Arc<AtomicU64>, limit: u64) -> Option<Self> {
         let fits = |held: u64| (held == 0 || held + bytes <= limit).then_some(held + bytes);
         waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).ok()?;
@@ -64,7 +64,7 @@ impl Drop for Share {
     }
 }
 
-/// Where the monitor puts what is to be kept. The writer ends when the last feed is dropped.
+/// The monitor's handle: it sends entries to the writer. The writer ends when the last feed is dropped.
 #[derive(Clone, Debug)]
 pub struct StoreFeed {
     entries: Sender<Waiting>,
@@ -78,14 +78,16 @@ impl StoreFeed {
         StoreFeed { entries, counts, waiting: Arc::default(), most_bytes }
     }
 
-    /// Whether there was room.
+    /// Queues an entry. Returns whether there was room.
     fn offer(&self, entry: Entry) -> bool {
         let share = Share::take(bytes(&entry), &self.waiting, self.most_bytes);
         let taken = share.is_some_and(|share| self.entries.try_send(Waiting { entry, _share: share }).is_ok());
         if !taken {
             self.counts.count(StoreOp::Queue);
             if self.counts.set_degraded(true) {
-                tracing::warn!("the history cannot keep up: what finds no room is measured and judged, but not kept");
+                tracing::warn!(
+                    "the history cannot keep up, and its queue is full; some epochs are measured and judged but not saved"
+                );
             }
         }
         taken
@@ -99,7 +101,7 @@ impl Sink for StoreFeed {
         }
     }
 
-    /// The run learns when the epoch is committed, or at once that it will not be for now.
+    /// The run is notified when the epoch is committed, or at once if there is no room for it.
     fn epoch(&mut self, epoch: &MeasuredEpoch) {
         let (run, number) = (&epoch.report.run, epoch.report.epoch);
         if !self.offer(Entry::Epoch(epoch.clone())) {
@@ -114,7 +116,7 @@ impl Sink for StoreFeed {
     }
 }
 
-/// What an entry holds in memory, give or take its names.
+/// Returns the approximate size of an entry in memory, without its names.
 fn bytes(entry: &Entry) -> u64 {
     let of_layer = |layer: &LayerReport| {
         let measures = &layer.measures;
@@ -136,7 +138,7 @@ mod tests {
     #[test]
     fn shares_are_bounded_together_and_given_back() {
         let waiting = Arc::default();
-        let first = Share::take(100, &waiting, 10).expect("a single one is taken however large it is");
+        let first = Share::take(100, &waiting, 10).expect("a share is granted if nothing else waits");
         assert!(Share::take(1, &waiting, 10).is_none());
         drop(first);
         let two = (Share::take(5, &waiting, 10), Share::take(5, &waiting, 10));

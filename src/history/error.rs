@@ -1,4 +1,4 @@
-//! Why the history cannot be read or written.
+//! Errors of the history.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,17 +9,17 @@ use thiserror::Error;
 /// Why the history cannot be read or written.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The file cannot be opened, made or renamed.
+    /// The file cannot be opened, created or renamed.
     #[error("{}: {source}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A later release has written the file.
+    /// The file was written by a later release.
     #[error(
-        "{} was written by a later rotewatch (its schema is {found}, this program knows {known}): use that one, or another --state folder",
+        "{} was written by a later version of rotewatch (schema {found}; this version supports up to {known}): use that version, or another --state folder",
         path.display()
     )]
     Newer {
@@ -27,11 +27,11 @@ pub enum StoreError {
         path: PathBuf,
         /// The number of its schema.
         found: u32,
-        /// The newest schema of this program.
+        /// The newest schema that this program supports.
         known: u32,
     },
     /// The file belongs to another program.
-    #[error("{} is a database of another program: use another --state folder", path.display())]
+    #[error("{} is the database of another program: use another --state folder", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -50,18 +50,18 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
-    /// Something else that SQLite says.
+    /// Another error of SQLite.
     #[error("{}: {source}", path.display())]
     Sql {
         /// The file.
         path: PathBuf,
-        /// What SQLite says.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
 }
 
 impl StoreError {
-    /// What SQLite said of a file.
+    /// Converts an error of SQLite for a file.
     pub(super) fn sql(path: &std::path::Path) -> impl Fn(rusqlite::Error) -> StoreError {
         let path = path.to_owned();
         move |source| match source.sqlite_error_code() {
@@ -73,12 +73,12 @@ impl StoreError {
         }
     }
 
-    /// A value that this program would not have written.
+    /// The error for a value that this program would not have written.
     pub(super) fn malformed(path: &std::path::Path, what: impl Into<String>) -> StoreError {
         StoreError::Damaged { path: path.to_owned(), what: what.into() }
     }
 
-    /// Whether the same may succeed later: what is to be written is worth keeping.
+    /// Returns whether the same write may succeed later, so that the entries are kept.
     pub(super) fn may_pass(&self) -> bool {
         match self {
             StoreError::Sql { source, .. } => !matches!(

@@ -1,4 +1,4 @@
-//! The database's file: where it is, how it is opened, what becomes of a damaged one.
+//! The database file: opens it, and renames a damaged one.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,30 +11,30 @@ use rusqlite::{Connection, OpenFlags};
 use super::{StoreError, schema};
 use rotewatch_core::vocabulary::clock::unix_seconds;
 
-/// The file in the state folder.
+/// The name of the file in the state folder.
 pub(super) const FILE: &str = "history.sqlite";
 /// How long one process waits for another that writes.
 const BUSY: Duration = Duration::from_secs(5);
-/// A file up to this size is looked through when it is opened; a larger one tells of damage when it is met.
+/// A file up to this size is checked when it is opened. In a larger one, damage is found only when it is read.
 const LOOKED_THROUGH_BYTES: u64 = 64 << 20;
-/// Bytes of a page, as SQLite has it by default.
+/// Bytes of a page: SQLite's default.
 const PAGE_BYTES: u64 = 4096;
-/// The write-ahead log is cut back to this after it was large.
+/// The write-ahead log is truncated to this size.
 const LOG_BYTES: u64 = 16 << 20;
 
 /// A file that is open for writing.
 #[derive(Debug)]
 pub(super) struct OpenFile {
     pub(super) connection: Connection,
-    /// By which it is recognised: another process may have set it aside since.
+    /// Identifies the file, since another process may have renamed it.
     inode: u64,
 }
 
-/// Opens the history for writing: makes it where it is missing, brings an older one to the newest schema. It grows to at most
+/// Opens the history for writing. Creates it if it is missing, and migrates an older one to the newest schema. It grows to at most
 /// `most_bytes`.
 ///
 /// # Errors
-/// See [`StoreError`]; [`StoreError::Damaged`] calls for [`set_aside`].
+/// See [`StoreError`]; after [`StoreError::Damaged`], call [`set_aside`].
 pub(super) fn open(path: &Path, most_bytes: u64) -> Result<OpenFile, StoreError> {
     let connection = connect(path)?;
     schema::checked_version(&connection, path)?;
@@ -44,7 +44,7 @@ pub(super) fn open(path: &Path, most_bytes: u64) -> Result<OpenFile, StoreError>
     set_up(connection, path)
 }
 
-/// The same for a change now and then, beside the writer who has looked through it and sees to its size.
+/// Opens the history for an occasional change, beside the writer, which has checked it and limits its size.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -64,7 +64,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
 fn set_up(mut connection: Connection, path: &Path) -> Result<OpenFile, StoreError> {
     let sql = StoreError::sql(path);
     connection.pragma_update(None, "journal_mode", "wal").map_err(&sql)?;
-    // A commit is on the disk when it returns: what was acknowledged survives more than this process.
+    // A commit is on the disk when it returns, so acknowledged epochs survive a power loss, too.
     connection.pragma_update(None, "synchronous", "full").map_err(&sql)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(&sql)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES as i64).map_err(&sql)?;
@@ -73,7 +73,7 @@ fn set_up(mut connection: Connection, path: &Path) -> Result<OpenFile, StoreErro
     Ok(OpenFile { connection, inode })
 }
 
-/// Opens the history for reading, with the number of its schema; `None` where there is none.
+/// Opens the history for reading, and returns it with the number of its schema; `None` if there is no history.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -84,19 +84,19 @@ pub(super) fn open_to_read(path: &Path) -> Result<Option<(Connection, u32)>, Sto
     }
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(&sql)?;
     connection.busy_timeout(BUSY).map_err(&sql)?;
-    // A writer may be about to make its tables.
+    // A writer may be about to create the tables.
     let version = schema::checked_version(&connection, path)?;
     Ok((version > 0).then_some((connection, version)))
 }
 
 impl OpenFile {
-    /// Whether the file is still the one at `path`.
+    /// Returns whether the file is still the one at `path`.
     pub(super) fn is_at(&self, path: &Path) -> bool {
         inode(path) == Some(self.inode)
     }
 }
 
-/// Renames a damaged file, and what belongs to it, to `history.sqlite.corrupt-SECONDS`; `None` where another process was faster.
+/// Renames a damaged file, and its log files, to `history.sqlite.corrupt-SECONDS`. Returns `None` if another process was faster.
 ///
 /// # Errors
 /// If it cannot be renamed.

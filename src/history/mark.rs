@@ -1,4 +1,4 @@
-//! What is changed in a history from outside of its writer's thread: a mark, and the ends that nobody told of.
+//! Changes to the history outside of its writer's thread: marks the baseline run, and notes interrupted runs.
 
 use std::path::Path;
 
@@ -8,8 +8,8 @@ use super::write::{INTERRUPTED, TRAINING};
 use super::{StoreError, file};
 use rotewatch_core::vocabulary::identity::RunName;
 
-/// Marks the newest attempt of a run as the one that others are compared with, or with `None` marks none. Whether there is such a
-/// run; a history that does not exist has none.
+/// Marks the newest attempt of a run as the baseline that others are compared with; `None` removes the mark. Returns whether the run
+/// exists; without a history there is none.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -37,8 +37,8 @@ pub fn mark_baseline(state: &Path, name: Option<&RunName>) -> Result<bool, Store
     Ok(true)
 }
 
-/// Notes of every run that counts as being trained, and is not by whoever `is_trained` knows, that it was interrupted: its daemon
-/// ended before it. Its client may come back, and goes on then.
+/// Marks runs as interrupted that have the status "training", but are not being trained according to `is_trained`: their daemon
+/// ended before they did. If a client comes back, its run continues.
 ///
 /// # Errors
 /// See [`StoreError`].

@@ -1,4 +1,4 @@
-//! The history: every run, epoch and alarm in one SQLite file of the state folder. The only user of rusqlite.
+//! The history: all runs, epochs and alarms in one SQLite file in the state folder. Only this module uses rusqlite.
 //!
 //! ```text
 //! monitor -> StoreFeed -> bounded channel -> thread "history" -> history.sqlite (write-ahead log)
@@ -6,14 +6,14 @@
 //! hooks --------'- no room: counted, not kept    '-> Run: this epoch is committed
 //! ```
 //!
-//! An epoch is acknowledged when it is committed, and not before; a commit is on the disk. Several trainings and a daemon may
-//! share the file: each writes its own runs. Whoever measures never waits for the disk: what cannot be written waits within a
-//! bound, what finds no room is lost and counted, and both are said.
+//! An epoch is acknowledged only after it is committed; a commit is on the disk. Several trainings and a daemon may share the file;
+//! each writes its own runs. Measuring never waits for the disk. Entries that cannot be written wait in a bounded queue; entries for
+//! which the queue has no room are lost and counted. Both cases are logged.
 //!
-//! A damaged file is renamed to `history.sqlite.corrupt-SECONDS`, never deleted, and a new one begins. The tables are in
-//! `migrations/`, for those who read the file with other programs.
+//! A damaged file is renamed to `history.sqlite.corrupt-SECONDS`, never deleted, and a new file is created. The tables are defined in
+//! `migrations/`, for people who read the file with other programs.
 //!
-//! Deliberately absent: deleting a run by hand, and moving a file that is too large elsewhere; see [`Retention`].
+//! Deliberately absent: deleting a run by hand, and moving a file that is too large; see [`Retention`].
 
 mod blob;
 mod counts;
@@ -59,18 +59,18 @@ use writer::Writer;
 /// Outcomes of hooks that may wait for the writer.
 const OUTCOMES_WAITING: usize = 256;
 
-/// How the history is kept.
+/// Settings of the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreParams {
-    /// What is kept of what is large.
+    /// How much large data is kept.
     pub retention: Retention,
-    /// Bytes that the file may have.
+    /// Largest size of the file, in bytes.
     pub most_bytes: u64,
-    /// Bytes that may wait for the writer.
+    /// Largest size of the entries that wait for the writer, in bytes.
     pub most_waiting_bytes: u64,
 }
 
-/// The writer's thread, running.
+/// The running writer's thread.
 #[derive(Debug)]
 pub struct Store {
     part: Part,
@@ -78,11 +78,12 @@ pub struct Store {
 }
 
 impl Store {
-    /// Starts the thread `rotewatch-history` on the file of a state folder, which is made where it is missing. The thread ends when
-    /// the feed and the sender of outcomes are dropped.
+    /// Starts the thread `rotewatch-history` on the file in a state folder, and creates the folder if it is missing. The thread ends
+    /// when the feed and the sender of outcomes are dropped.
     ///
     /// # Errors
-    /// If the folder or the thread cannot be made. A file that cannot be opened is no error: it is said, counted and tried again.
+    /// If the folder or the thread cannot be created. A file that cannot be opened is not an error here: it is logged, counted and
+    /// retried.
     pub fn start(state: &Path, params: StoreParams) -> io::Result<(Store, StoreFeed, Sender<HookOutcome>)> {
         fs::create_dir_all(state)?;
         let counts = Arc::<StoreCounts>::default();
@@ -94,19 +95,19 @@ impl Store {
         Ok((Store { part, counts }, feed, outcomes))
     }
 
-    /// What went wrong so far.
+    /// Returns the failures so far.
     #[must_use]
     pub fn counts(&self) -> Arc<StoreCounts> {
         Arc::clone(&self.counts)
     }
 
-    /// What people call the thread.
+    /// The name of the thread in messages.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.part.name()
     }
 
-    /// Waits for the thread's end, which comes after that of the last feed. Returns whether it ended.
+    /// Waits for the thread's end, which comes after the last feed is dropped. Returns whether it ended.
     #[must_use]
     pub fn wait(self, since: Stopwatch, patience: Duration) -> bool {
         self.part.wait(since, patience)

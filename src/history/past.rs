@@ -1,4 +1,4 @@
-//! What is known of an attempt from before: who goes on with it after a restart needs no more.
+//! Reads the earlier epochs of an attempt, with all that is needed to continue it after a restart.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rotewatch_core::monitor::live_runs::LayerSummary;
 use rotewatch_core::monitor::report::layer_observation;
 use rotewatch_core::vocabulary::choices::Mode;
 
-/// The newest epochs that are gone back to.
+/// Number of newest epochs that are read.
 const EPOCHS_MAX: usize = 4096;
 
 /// The epochs of a run in their order.

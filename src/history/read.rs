@@ -1,4 +1,4 @@
-//! Reading the history: on a connection of its own, beside whoever writes.
+//! Reads the history, on a separate connection beside the writers.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use rotewatch_core::vocabulary::verdict::Verdict;
 use rotewatch_info::measures::pairwise::pair_count;
 use rotewatch_info::measures::{Density, PairMatrix};
 
-/// Where a history is read; nothing is held open between two readings.
+/// Opens a history for reading; no connection is kept open between two reads.
 #[derive(Clone, Debug)]
 pub struct Reader {
     path: PathBuf,
@@ -37,19 +37,19 @@ impl Reader {
         Reader { path: state.join(file::FILE) }
     }
 
-    /// The history as it stands now; `None` where there is none.
+    /// Returns the current history; `None` if there is none.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn snapshot(&self) -> Result<Option<Snapshot>, StoreError> {
         let Some((connection, schema)) = file::open_to_read(&self.path)? else { return Ok(None) };
-        // One transaction: what is read hangs together.
+        // One transaction, so that all reads are consistent.
         connection.execute_batch("BEGIN").map_err(StoreError::sql(&self.path))?;
         Ok(Some(Snapshot { connection, path: self.path.clone(), run_columns: run_columns(schema) }))
     }
 }
 
-/// The history at one moment.
+/// A consistent view of the history.
 #[derive(Debug)]
 pub struct Snapshot {
     connection: Connection,
@@ -58,7 +58,7 @@ pub struct Snapshot {
     run_columns: String,
 }
 
-/// What is read of a run: who reads brings no file up to date, so an older one lacks what came later.
+/// The columns that are read of a run. Reading does not migrate a file, so an older file lacks newer columns.
 fn run_columns(schema: u32) -> String {
     let probe = if schema < 2 { "NULL" } else { "probe" };
     format!(
@@ -67,7 +67,7 @@ fn run_columns(schema: u32) -> String {
     )
 }
 
-/// The rows of [`which_of`], the newest first.
+/// Selects the rows of [`which_of`], newest first.
 const WHICH: &str = "WHERE run_id = ?1 AND epoch > ?2 AND epoch < ?3 ORDER BY epoch DESC LIMIT ?4";
 
 fn which_of(run: &StoredRun, which: Epochs) -> [i64; 4] {
@@ -77,7 +77,7 @@ fn which_of(run: &StoredRun, which: Epochs) -> [i64; 4] {
 }
 
 impl Snapshot {
-    /// The newest attempt of each run, those declared last first, at most `most`.
+    /// Returns the newest attempt of each run, at most `most`; the run that was declared last comes first.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -89,7 +89,7 @@ impl Snapshot {
         self.all(&newest, params![most as i64], |row| self.run_of(row))
     }
 
-    /// An attempt of a run, the newest one unless it is named; `None` where there is none.
+    /// Returns an attempt of a run, or its newest attempt; `None` if there is none.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -102,7 +102,7 @@ impl Snapshot {
         Ok(self.all(&found, params![name.as_str(), attempt], |row| self.run_of(row))?.pop())
     }
 
-    /// Every attempt of a run, the newest first.
+    /// Returns all attempts of a run, newest first.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -111,7 +111,7 @@ impl Snapshot {
         self.all(&all, params![name.as_str()], |row| self.run_of(row))
     }
 
-    /// The run that others are compared with, if one is marked.
+    /// Returns the baseline run, if one is marked.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -120,7 +120,7 @@ impl Snapshot {
         Ok(self.all(&marked, params![], |row| self.run_of(row))?.pop())
     }
 
-    /// Epochs of a run, in their order.
+    /// Returns epochs of a run, in order.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -156,7 +156,7 @@ impl Snapshot {
         Ok(newest)
     }
 
-    /// The layers of a run's epochs and whether each had enough rows, by the epoch's id, in forward order.
+    /// Returns the layers of a run's epochs, by the epoch's id and in forward order, each with whether it had enough rows.
     fn layers(&self, run: &StoredRun, which: Epochs) -> Result<BTreeMap<i64, Vec<(LayerSummary, bool)>>, StoreError> {
         let query = format!(
             "SELECT epoch_id, place, neurons_offered, reliable, density_from_nats, density_to_nats, density_counts, {} \
@@ -190,7 +190,7 @@ impl Snapshot {
         Ok(layers)
     }
 
-    /// Every alarm of a run, in the order in which they were raised.
+    /// Returns all alarms of a run, in the order in which they were raised.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -202,7 +202,7 @@ impl Snapshot {
         })
     }
 
-    /// What came of telling hooks of a run's alarms, in the order in which it came.
+    /// Returns the results of notifying hooks of a run's alarms, in the order in which they arrived.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -223,7 +223,7 @@ impl Snapshot {
         })
     }
 
-    /// A layer's neurons after an epoch; `None` where they are not kept.
+    /// Returns the values of a layer's neurons after an epoch; `None` if they are not kept.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -242,7 +242,7 @@ impl Snapshot {
         Ok(found.into_iter().next())
     }
 
-    /// The epochs whose pair matrices are kept, in their order.
+    /// Returns the epochs whose pair matrices are kept, in order.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -252,7 +252,7 @@ impl Snapshot {
         self.all(query, params![run.id], |row| Ok(Epoch(self.get(row, 0)?)))
     }
 
-    /// A layer's pair matrix, of the newest epoch that has one unless an epoch is named; `None` where it is not kept.
+    /// Returns a layer's pair matrix for the given epoch, or the newest epoch that has one; `None` if it is not kept.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -278,7 +278,7 @@ impl Snapshot {
         Ok(found.into_iter().next())
     }
 
-    /// A run as the document of a training, for whoever compares others with it.
+    /// Returns a run as the document of a training, for comparisons.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -335,7 +335,7 @@ impl Snapshot {
 
     fn parsed<T: FromStr>(&self, row: &Row<'_>, column: usize) -> Result<T, StoreError> {
         let text: String = self.get(row, column)?;
-        text.parse().map_err(|_| self.malformed(format!("{text:?} is none of what it could be")))
+        text.parse().map_err(|_| self.malformed(format!("unknown value {text:?}")))
     }
 
     fn get<T: FromSql>(&self, row: &Row<'_>, column: usize) -> Result<T, StoreError> {

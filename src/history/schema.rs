@@ -1,4 +1,4 @@
-//! The tables, by numbered migrations that are only ever added to.
+//! The tables, created by numbered migrations. New migrations are added; existing ones are never changed.
 
 use std::path::Path;
 
@@ -6,19 +6,19 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::StoreError;
 
-/// Each takes a file from the schema of its place to the next one.
+/// Migration `n` takes a file from schema `n` to schema `n + 1`.
 const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
-/// The newest schema that this program knows.
+/// The newest schema that this program supports.
 pub(super) const SCHEMA: u32 = MIGRATIONS.len() as u32;
 
-/// Says in the file's header whose it is: "rote".
+/// Marks the file's header as belonging to this program: "rote".
 const APPLICATION_ID: i32 = 0x726f_7465;
 
-/// The number of a file's schema; 0 for an empty file.
+/// Returns the number of a file's schema; 0 for an empty file.
 ///
 /// # Errors
-/// If the file is of another program or a later release, or cannot be read.
+/// If the file belongs to another program or a later release, or cannot be read.
 pub(super) fn checked_version(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
     let sql = StoreError::sql(path);
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0)).map_err(&sql);
@@ -35,7 +35,7 @@ pub(super) fn checked_version(connection: &Connection, path: &Path) -> Result<u3
     Ok(found)
 }
 
-/// Brings a file to the newest schema, all or nothing. Of several processes that try, one does.
+/// Migrates a file to the newest schema, in one transaction. If several processes try, only one does it.
 ///
 /// # Errors
 /// As [`checked_version`], or if the file cannot be written.

@@ -1,6 +1,6 @@
-//! A layer's statistics as the columns of `layer_statistics`: one place for their names and their order.
+//! Defines the names and the order of the columns of `layer_statistics`, and converts a layer's statistics to and from them.
 //!
-//! The box of the entropies shares three of its five values with their distribution; the two others have columns of their own.
+//! The box of the entropies shares three of its five values with their distribution; the other two have separate columns.
 
 use std::sync::LazyLock;
 
@@ -21,10 +21,10 @@ const MEASURES: [&str; 7] = [
 /// The statistics, in the order of [`Distribution::by_name`].
 const STATISTICS: [&str; 5] = ["mean", "p05", "p50", "p90", "p95"];
 
-/// What a box has besides.
+/// The other two columns of the box.
 const QUARTILES: [&str; 2] = ["entropy_network_nats_p25", "entropy_network_nats_p75"];
 
-/// How many columns there are.
+/// The number of columns.
 pub(super) const COLUMNS: usize = MEASURES.len() * STATISTICS.len() + QUARTILES.len();
 
 /// The columns' names, with commas between.
@@ -37,7 +37,7 @@ pub(super) fn columns() -> &'static str {
     &NAMES
 }
 
-/// The statement that adds a layer.
+/// The statement that inserts a layer.
 pub(super) fn insert() -> &'static str {
     static INSERT: LazyLock<String> = LazyLock::new(|| {
         format!(
@@ -50,7 +50,7 @@ pub(super) fn insert() -> &'static str {
     &INSERT
 }
 
-/// The values of the columns; all empty without statistics.
+/// Returns the values of the columns; all are null without statistics.
 pub(super) fn values(layer: &LayerSummary) -> Vec<Option<f64>> {
     let by_measure = |all: &LayerStatistics| {
         [
@@ -71,8 +71,8 @@ pub(super) fn values(layer: &LayerSummary) -> Vec<Option<f64>> {
     measures.into_iter().flat_map(of_measure).chain(quartiles).collect()
 }
 
-/// The statistics of the columns' values, and the box; `None` where the layer could not be measured.
-#[expect(clippy::indexing_slicing, reason = "a measure's place is below their number, and all of them have columns")]
+/// Returns the statistics and the box from the columns' values; `None` if the layer could not be measured.
+#[expect(clippy::indexing_slicing, reason = "a measure's index is below their number, and all of them have columns")]
 pub(super) fn of_values(values: &[Option<f64>; COLUMNS]) -> Option<(LayerStatistics, Quartiles)> {
     let measure = |place: usize| {
         let [mean, p05, p50, p90, p95] = values[place * STATISTICS.len()..].first_chunk().copied()?;

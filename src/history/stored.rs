@@ -1,4 +1,4 @@
-//! What a history holds, as plain values.
+//! The contents of the history, as plain values.
 
 use serde_json::{Map, Value};
 
@@ -9,17 +9,17 @@ use rotewatch_core::vocabulary::identity::{LayerName, RunName};
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_info::measures::PairMatrix;
 
-/// A run as the history has it.
+/// A run in the history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredRun {
     pub(super) id: i64,
     /// The name.
     pub name: RunName,
-    /// The training under that name.
+    /// The attempt.
     pub attempt: Attempt,
-    /// What its rows are recognised by; `None` where nobody said.
+    /// Identifies its rows; `None` if the client did not send it.
     pub probe: Option<String>,
-    /// The trainer's framework, for people.
+    /// The trainer's framework, for display.
     pub framework: String,
     /// Where the rows came from.
     pub mode: Mode,
@@ -27,9 +27,9 @@ pub struct StoredRun {
     pub layers: Vec<LayerName>,
     /// When it was declared, in seconds since 1970.
     pub declared_at: f64,
-    /// How it ended; `None` while it is trained, or where its end was lost with its daemon.
+    /// How it ended; `None` while it is training, or if it was interrupted.
     pub ending: Option<Ending>,
-    /// Whether its end was lost with its daemon.
+    /// Whether it was interrupted, since its daemon ended first.
     pub is_interrupted: bool,
     /// When it ended, in seconds since 1970.
     pub finished_at: Option<f64>,
@@ -37,49 +37,49 @@ pub struct StoredRun {
     pub stop_reason: Option<String>,
     /// When its newest epoch was reported, in seconds since 1970.
     pub updated_at: Option<f64>,
-    /// Its newest epoch; every epoch here is committed.
+    /// Its newest epoch; all epochs in the history are committed.
     pub newest_epoch: Option<Epoch>,
-    /// How many epochs are kept.
+    /// The number of epochs that are kept.
     pub epochs: u64,
     /// The newest verdict as [`rotewatch_core::record::json::verdict`] writes it; empty before the first epoch.
     pub standing: Map<String, Value>,
-    /// Whether others are compared with it.
+    /// Whether it is the baseline that others are compared with.
     pub is_baseline: bool,
 }
 
-/// An epoch as the history has it.
+/// An epoch in the history.
 #[derive(Clone, Debug)]
 pub struct StoredEpoch {
-    /// Its figures.
+    /// Its numbers.
     pub summary: EpochSummary,
     /// Whether the trainer's end of the epoch was lost.
     pub end_inferred: bool,
-    /// Of each layer of the summary, whether it had enough rows for a verdict.
+    /// Whether each layer of the summary had enough rows for a verdict.
     pub reliable: Vec<bool>,
 }
 
-/// Which epochs of a run are read.
+/// Selects the epochs of a run to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epochs {
-    /// Those behind this one alone.
+    /// Only epochs after this one.
     pub after: Option<Epoch>,
-    /// Those ahead of this one alone.
+    /// Only epochs before this one.
     pub before: Option<Epoch>,
-    /// At most so many, the newest ones.
+    /// At most this number of epochs, the newest ones.
     pub most: usize,
 }
 
 impl Epochs {
-    /// Every one.
+    /// All epochs.
     pub const ALL: Epochs = Epochs { after: None, before: None, most: usize::MAX >> 1 };
 
-    /// The newest ones.
+    /// The newest epochs.
     #[must_use]
     pub fn newest(most: usize) -> Self {
         Epochs { most, ..Epochs::ALL }
     }
 
-    /// Whether there can be any.
+    /// Returns whether the selection can contain any epoch.
     #[must_use]
     pub fn holds_any(&self) -> bool {
         let first = self.after.map_or(0, |after| u64::from(after.0) + 1);
@@ -87,39 +87,39 @@ impl Epochs {
     }
 }
 
-/// An alarm as the history has it.
+/// An alarm in the history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredFinding {
     /// As [`rotewatch_core::record::json::alarm`] writes it.
     pub alarm: Map<String, Value>,
-    /// How far over the threshold it was.
+    /// Its score: how far it was above the threshold.
     pub score: Option<f64>,
-    /// The epoch from which it counts as ended; `None` while it stands.
+    /// The epoch at which it ended; `None` while it is active.
     pub ended_epoch: Option<Epoch>,
 }
 
-/// What came of telling a hook, as the history has it.
+/// The result of notifying a hook, in the history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredOutcome {
     /// The hook's name.
     pub hook: String,
     /// The kind of memorization.
     pub kind: String,
-    /// When it set in.
+    /// The epoch of the onset.
     pub onset_epoch: Epoch,
-    /// When it was found.
+    /// The epoch of the alarm.
     pub alarm_epoch: Epoch,
-    /// How often the hook was tried.
+    /// The number of tries.
     pub tries: u32,
-    /// What came of it.
+    /// The result.
     pub result: String,
-    /// The same for people.
+    /// The result in words.
     pub detail: String,
-    /// When, in seconds since 1970.
+    /// The time, in seconds since 1970.
     pub at: f64,
 }
 
-/// A layer's values after an epoch, neuron by neuron, in nats.
+/// The values of each neuron of a layer after an epoch, in nats.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredNeurons {
     /// Entropy with the network's edges.
@@ -135,7 +135,7 @@ pub struct StoredNeurons {
 pub struct StoredMatrix {
     /// The epoch.
     pub epoch: Epoch,
-    /// In nats, each value off by at most 1 / 131,070 of the largest.
+    /// In nats; the error of each value is at most 1 / 131,070 of the largest.
     pub pairs: PairMatrix,
     /// Each neuron's entropy with its own edges, in nats: the diagonal.
     pub entropy_neuron_nats: Vec<f64>,

@@ -22,7 +22,7 @@ const PARAMS: StoreParams =
     StoreParams { retention: Retention { matrix_epochs: 2, runs: 100 }, most_bytes: 1 << 30, most_waiting_bytes: 1 << 30 };
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Tells a history of a state folder, and waits until everything is written.
+/// Sends entries to the history of a state folder, and waits until everything is written.
 fn told(state: &TempDir, params: StoreParams, tell: impl FnOnce(&mut StoreFeed)) -> Arc<StoreCounts> {
     let (store, mut feed, outcomes) = Store::start(state.path(), params).expect("the folder is there");
     tell(&mut feed);
@@ -35,7 +35,7 @@ fn told(state: &TempDir, params: StoreParams, tell: impl FnOnce(&mut StoreFeed))
 fn until(what: &str, holds: impl Fn() -> bool) {
     let since = Stopwatch::start();
     while !holds() {
-        assert!(since.elapsed() < PATIENCE, "waited in vain: {what}");
+        assert!(since.elapsed() < PATIENCE, "timed out waiting for {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -118,7 +118,7 @@ fn report(run: &Arc<Run>, epoch: u32, entropies: &[f64], verdict: Verdict) -> Ar
     })
 }
 
-/// Tells of an epoch.
+/// Sends an epoch.
 fn tell(feed: &mut StoreFeed, report: &Arc<EpochReport>, possible_onsets: &[Epoch]) {
     let summary = Arc::new(EpochSummary::of(report));
     feed.epoch(&MeasuredEpoch { report: Arc::clone(report), summary, possible_onsets: possible_onsets.to_vec() });
@@ -183,7 +183,7 @@ fn an_epoch_is_acknowledged_when_it_is_committed_and_stays_as_it_was() {
     let (state, run) = (folder(), a_run("run"));
     assert_eq!(run.committed_epoch(), None);
     told(&state, PARAMS, |feed| tell(feed, &report(&run, 3, &[1.0, 2.0], learning()), &[]));
-    assert_eq!(run.committed_epoch(), Some(Epoch(3)), "a run whose declaration was lost is made up for");
+    assert_eq!(run.committed_epoch(), Some(Epoch(3)), "a run whose declaration was lost is created from the epoch");
     // The same attempt, as a client declares it to a daemon that was restarted.
     let again = Run::of_attempt(run.declaration().clone(), run.attempt());
     told(&state, PARAMS, |feed| {
@@ -265,7 +265,7 @@ fn a_file_of_a_later_release_is_left_alone() {
     Connection::open(&path).unwrap().pragma_update(None, "user_version", schema::SCHEMA + 1).unwrap();
     let counts = told(&state, PARAMS, |feed| tell(feed, &report(&run, 0, &[1.0], learning()), &[]));
     assert_eq!((run.committed_epoch(), counts.is_degraded()), (None, true));
-    assert!(Reader::of(state.path()).snapshot().unwrap_err().to_string().contains("a later rotewatch"));
+    assert!(Reader::of(state.path()).snapshot().unwrap_err().to_string().contains("a later version of rotewatch"));
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn a_full_file_degrades_acknowledges_nothing_and_recovers() {
     }
     let committed = run.committed_epoch().expect("the first epochs had room");
     assert!(committed < Epoch(epoch - 1) && counts.errors(StoreOp::Write) > 0);
-    // Room is made from outside, as when somebody tidies a disk.
+    // Another process makes room, like a user who frees disk space.
     let other = Connection::open(state.path().join(file::FILE)).unwrap();
     other.busy_timeout(PATIENCE).unwrap();
     other.execute("DELETE FROM pair_matrices", []).unwrap();

@@ -1,4 +1,4 @@
-//! The onsets that hooks were told of, in the history's file: no restart makes a hook fire twice.
+//! Remembers in the history which onsets hooks were notified of, so that no hook fires twice after a restart.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use super::{StoreCounts, StoreError, StoreOp, file};
 use crate::hooks::{Onset, OnsetMemory};
 use rotewatch_core::vocabulary::clock::unix_seconds;
 
-/// The memory of the hooks' thread, which may wait for the disk. Without one that can be written, what was told is known until this
-/// process ends.
+/// The memory of the hooks' thread, which may wait for the disk. If the history cannot be written, onsets are remembered only until
+/// the process ends.
 #[derive(Debug)]
 pub struct ToldOnsets {
     path: PathBuf,
@@ -18,7 +18,7 @@ pub struct ToldOnsets {
 }
 
 impl ToldOnsets {
-    /// Those of a state folder's history.
+    /// Uses the history of a state folder.
     #[must_use]
     pub fn of(state: &Path, counts: Arc<StoreCounts>) -> Self {
         ToldOnsets { path: state.join(file::FILE), counts }
@@ -37,7 +37,7 @@ impl OnsetMemory for ToldOnsets {
     fn note(&self, onset: &Onset) -> bool {
         self.add(onset).unwrap_or_else(|error| {
             self.counts.count(StoreOp::Write);
-            tracing::warn!(run = %onset.run, "hooks are told of an alarm that the history cannot note, and might be told again after a restart: {error}");
+            tracing::warn!(run = %onset.run, "cannot note in the history that hooks are notified of this alarm; they may be notified again after a restart: {error}");
             true
         })
     }

@@ -1,4 +1,4 @@
-//! From an entry to its rows, within a transaction of the writer.
+//! Writes an entry as rows, within a transaction of the writer.
 
 use rusqlite::{Connection, OptionalExtension, Result, ToSql, params, params_from_iter};
 use serde_json::{Value, json};
@@ -18,21 +18,21 @@ use rotewatch_core::vocabulary::identity::LayerName;
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::{Alarm, Verdict};
 
-/// What is kept of what is large.
+/// How much large data is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// Of an attempt's epochs, the newest so many keep their pair matrices, besides those of onsets and alarms.
+    /// Number of newest epochs of an attempt that keep their pair matrices, in addition to those of onsets and alarms.
     pub matrix_epochs: u32,
-    /// Attempts that are kept; of more, those that ended first leave. One that is marked as the baseline stays.
+    /// Number of attempts that are kept. Above it, those that ended first are deleted. The baseline is never deleted.
     pub runs: u32,
 }
 
 /// The status of a run that has not ended.
 pub(super) const TRAINING: &str = "training";
-/// The status of a run that nobody trains any more, and nobody said how it ended.
+/// The status of a run that is no longer trained, and whose ending is unknown.
 pub(super) const INTERRUPTED: &str = "interrupted";
 
-/// Writes an entry; the newest epoch of a run that is declared, if the history knows one.
+/// Writes an entry. For a declaration, returns the newest epoch of the run that the history has.
 pub(super) fn entry(to: &Connection, entry: &Entry, retention: Retention) -> Result<Option<Epoch>> {
     match entry {
         Entry::Declared(run) => declared(to, run, retention),
@@ -44,7 +44,7 @@ pub(super) fn entry(to: &Connection, entry: &Entry, retention: Retention) -> Res
 
 fn declared(to: &Connection, run: &Run, retention: Retention) -> Result<Option<Epoch>> {
     let id = id_of(to, run)?;
-    // A name has one owner: whoever trained under it before does not any more, and nobody said how that ended.
+    // A name has one owner, so an earlier attempt that has no ending was interrupted.
     to.prepare_cached("UPDATE runs SET status = ?, finished_at = updated_at WHERE name = ? AND id <> ? AND status = ?")?
         .execute(params![INTERRUPTED, run.name().as_str(), id, TRAINING])?;
     to.prepare_cached("UPDATE runs SET status = ?, finished_at = NULL WHERE id = ?")?.execute(params![TRAINING, id])?;
@@ -58,7 +58,7 @@ fn declared(to: &Connection, run: &Run, retention: Retention) -> Result<Option<E
     Ok(newest.map(Epoch))
 }
 
-/// The run's row, which is made where it is missing: the entry that declared it may have found no room.
+/// Returns the run's row. Creates it if it is missing, since the queue may have had no room for its declaration.
 fn id_of(to: &Connection, run: &Run) -> Result<i64> {
     let declaration = run.declaration();
     let attempt = run.attempt().to_string();
@@ -115,7 +115,7 @@ fn epoch(to: &Connection, measured: &MeasuredEpoch, retention: Retention) -> Res
             report.made_at_unix_seconds,
         ])?;
     if added == 0 {
-        // A client that begins again after a crash: what was acknowledged is not changed.
+        // A client that resumes after a crash may send the epoch again; an acknowledged epoch is not changed.
         return Ok(());
     }
     let id = to.last_insert_rowid();
@@ -174,7 +174,7 @@ fn write_layer(to: &Connection, epoch: i64, place: i64, layer: &LayerReport, in_
     Ok(())
 }
 
-/// Adds the alarms that stand and are not known yet, and ends those that stand no longer.
+/// Inserts active alarms that are new, and ends those that are no longer active.
 fn findings(to: &Connection, run: i64, report: &EpochReport) -> Result<()> {
     let standing: &[Alarm] = match &report.verdict {
         Verdict::Memorizing { alarms } => alarms,
@@ -204,7 +204,7 @@ fn findings(to: &Connection, run: i64, report: &EpochReport) -> Result<()> {
     Ok(())
 }
 
-/// Deletes the matrices of epochs that are neither new nor those of an onset or an alarm.
+/// Deletes the matrices of old epochs, except those of an onset or an alarm.
 fn forget_matrices(to: &Connection, run: i64, newest: Epoch, possible_onsets: &[Epoch], retention: Retention) -> Result<()> {
     let last_forgotten = i64::from(newest.0) - i64::from(retention.matrix_epochs);
     let worth_keeping = json!(possible_onsets.iter().map(|epoch| epoch.0).collect::<Vec<_>>()).to_string();
@@ -229,7 +229,7 @@ fn ended(to: &Connection, run: &Run, ending: Option<Ending>) -> Result<()> {
     Ok(())
 }
 
-/// An outcome of a run that the history does not know is passed over.
+/// Writes an outcome; it is ignored if the history does not have its run.
 fn hook(to: &Connection, outcome: &HookOutcome) -> Result<()> {
     to.prepare_cached(
         "INSERT INTO hook_outcomes (run_id, hook, kind, onset_epoch, alarm_epoch, tries, result, detail, at)

@@ -1,10 +1,10 @@
-//! The writer's thread: what waits is written in one transaction, and only then acknowledged.
+//! The writer's thread: writes the waiting entries in one transaction, and then acknowledges them.
 //!
 //! ```text
 //! entries wait      -> all of them -> one commit -> each run learns its newest committed epoch
-//! it fails          -> degraded; the same again after a while, and whatever came meanwhile
-//! the file is damaged -> set aside by name, a new one opened, the same again at once
-//! no feed is left   -> what waits is tried once more, then the file is closed
+//! it fails          -> degraded; the same entries are retried later, with new ones
+//! the file is damaged -> it is renamed, a new one is opened, the entries are retried at once
+//! no feed is left   -> the waiting entries are tried once more, then the file is closed
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -22,9 +22,9 @@ use crate::hooks::HookOutcome;
 use rotewatch_core::monitor::MeasuredEpoch;
 use rotewatch_core::vocabulary::units::Epoch;
 
-/// How long a failed write rests before it is tried again.
+/// How long to wait after a failed write before it is retried.
 const REST: Duration = Duration::from_millis(500);
-/// Entries of one transaction, so that none holds up other processes for long.
+/// Largest number of entries in one transaction, so that it does not block other processes for long.
 const BATCH: usize = 256;
 
 /// The state of the writer's thread.
@@ -34,20 +34,20 @@ pub(super) struct Writer {
     retention: Retention,
     counts: Arc<StoreCounts>,
     file: Option<OpenFile>,
-    /// What is not committed yet, in the order in which it came.
+    /// The entries that are not committed yet, in the order in which they arrived.
     pending: Vec<Waiting>,
 }
 
 impl Writer {
-    /// A writer that has opened nothing yet.
+    /// Creates a writer that has not opened the file yet.
     pub(super) fn new(state: &Path, params: StoreParams, counts: Arc<StoreCounts>) -> Self {
         let StoreParams { retention, most_bytes, .. } = params;
         Writer { path: state.join(file::FILE), most_bytes, retention, counts, file: None, pending: Vec::new() }
     }
 
-    /// Works until nobody can tell it anything any more.
+    /// Writes until all senders are dropped.
     pub(super) fn run(mut self, mut entries: Receiver<Waiting>, mut outcomes: Receiver<HookOutcome>) {
-        // At once, so that a damaged file is told of before the first epoch.
+        // Opened at once, so that a damaged file is reported before the first epoch.
         self.write();
         let (mut fed, mut hooked) = (true, true);
         while fed || hooked {
@@ -70,11 +70,11 @@ impl Writer {
             self.write();
         }
         if !self.pending.is_empty() {
-            tracing::error!("{} entries could not be written to the history and are lost", self.pending.len());
+            tracing::error!("cannot write {} entries to the history; they are lost", self.pending.len());
         }
     }
 
-    /// Writes what is pending; what cannot be written for now stays.
+    /// Writes the pending entries; those that cannot be written yet are kept.
     fn write(&mut self) {
         loop {
             let batch = self.pending.len().min(BATCH);
@@ -85,16 +85,16 @@ impl Writer {
                     }
                     if self.pending.is_empty() {
                         if self.counts.set_degraded(false) {
-                            tracing::info!("the history is written again");
+                            tracing::info!("writing to the history works again");
                         }
                         return;
                     }
                 }
                 Err(error) if error.may_pass() => return self.give_way(&error),
                 Err(error) => {
-                    // Tried again it would fail again, and hold up everything behind it.
+                    // A retry would fail again, and block the entries behind it.
                     self.give_way(&error);
-                    tracing::error!("{batch} entries cannot be written to the history and are lost");
+                    tracing::error!("cannot write {batch} entries to the history; they are lost");
                     for waiting in self.pending.drain(..batch) {
                         if let Entry::Epoch(MeasuredEpoch { report, .. }) = &waiting.entry {
                             report.run.note_lost(report.epoch);
@@ -105,11 +105,11 @@ impl Writer {
         }
     }
 
-    /// Says what is wrong, once, and lets nobody wait for it.
+    /// Logs the failure once, and tells the waiting runs not to wait.
     fn give_way(&mut self, error: &StoreError) {
         self.counts.count(if self.file.is_some() { StoreOp::Write } else { StoreOp::Open });
         if self.counts.set_degraded(true) {
-            tracing::error!("the history is not written: {error}; it is tried again and again, measuring and judging go on");
+            tracing::error!("cannot write the history: {error}; retrying, while measuring and judging go on");
         }
         for waiting in &self.pending {
             match &waiting.entry {
@@ -120,14 +120,14 @@ impl Writer {
         }
     }
 
-    /// Commits the first `batch` entries; a damaged file is set aside first.
+    /// Commits the first `batch` entries; a damaged file is renamed first.
     fn commit(&mut self, batch: usize) -> Result<Vec<Option<Epoch>>, StoreError> {
         match self.try_commit(batch) {
             Err(error @ StoreError::Damaged { .. }) => {
                 self.counts.count(StoreOp::Open);
                 let damaged = self.file.take();
                 if let Some(aside) = file::set_aside(&self.path, damaged.as_ref())? {
-                    tracing::error!("{error}; it was renamed to {}, and a new history begins", aside.display());
+                    tracing::error!("{error}; renamed it to {} and started a new history", aside.display());
                 }
                 drop(damaged);
                 self.try_commit(batch)
@@ -137,7 +137,7 @@ impl Writer {
     }
 
     fn try_commit(&mut self, batch: usize) -> Result<Vec<Option<Epoch>>, StoreError> {
-        // Somebody may have set the file aside, or have deleted it.
+        // Another process or a user may have renamed or deleted the file.
         if self.file.as_ref().is_some_and(|file| !file.is_at(&self.path)) {
             self.file = None;
         }
@@ -158,7 +158,7 @@ impl Writer {
     }
 }
 
-/// Tells a run what is committed.
+/// Notifies a run of its newest committed epoch.
 fn acknowledge(entry: &Entry, newest: Option<Epoch>) {
     match entry {
         Entry::Declared(run) => {

@@ -1,4 +1,4 @@
-//! The JSON that clients send, read and checked: a declaration, the end of an epoch, the end of a run, a wish to stop.
+//! Parses and checks the JSON documents that clients send: a declaration, the end of an epoch, the end of a run, a request to stop.
 
 use std::collections::BTreeMap;
 
@@ -11,50 +11,50 @@ use rotewatch_core::intake::run::{Attempt, AttemptError, Declaration};
 use rotewatch_core::vocabulary::choices::{Ending, Mode, Reduce, UnknownChoice};
 use rotewatch_core::vocabulary::identity::{LayerName, NameError, RunName};
 
-/// The most bytes that a document may have: a declaration of 4,096 layers with the longest names is half as long.
+/// Largest size of a document, in bytes. A declaration of 4,096 layers with the longest names has half of that.
 pub const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
-/// The longest framework, probe digest and such, in bytes.
+/// Longest framework name, probe digest and similar text, in bytes.
 const TEXT_BYTES_MAX: usize = 128;
-/// The longest reason to stop, in bytes.
+/// Longest reason to stop, in bytes.
 const REASON_BYTES_MAX: usize = 1024;
 
-/// Why a document was refused.
+/// An error in a document.
 #[derive(Debug, Error)]
 pub enum DocumentError {
-    /// Not JSON, not of the right shape, or with a key that nobody knows.
-    #[error("the body is not as it should be: {0}")]
+    /// It is not JSON, has a wrong type, or an unknown key.
+    #[error("invalid JSON document: {0}")]
     Json(#[from] serde_json::Error),
-    /// A name that cannot be one.
+    /// A name is not valid.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// An attempt that cannot be one.
+    /// An attempt id is not valid.
     #[error(transparent)]
     Attempt(#[from] AttemptError),
-    /// A word that is not among the known ones.
+    /// A word is not one of the known ones.
     #[error("{key}: {fault}")]
     Choice {
         /// The key.
         key: &'static str,
-        /// The word, and those that are known.
+        /// The word, and the known ones.
         fault: UnknownChoice,
     },
-    /// A metric that cannot be exported.
+    /// A metric is not valid.
     #[error(transparent)]
     Metric(#[from] MetricError),
-    /// A text that is too long, or not printable.
-    #[error("{key} is not of 1 to {limit} bytes without control characters")]
+    /// A text is empty, too long, or has control characters.
+    #[error("{key} must have 1 to {limit} bytes and no control characters")]
     Text {
         /// The key.
         key: &'static str,
-        /// The most bytes it may have.
+        /// Its largest number of bytes.
         limit: usize,
     },
-    /// A layer has the name under which predictions are sent.
-    #[error("a layer cannot be called {:?}: predicted classes are sent under that name", super::PREDICTIONS)]
+    /// A layer has the name that is reserved for predictions.
+    #[error("a layer cannot be named {:?}: that name is reserved for predicted classes; rename the layer", super::PREDICTIONS)]
     Reserved,
 }
 
-/// A run as its client declares it: compared as a whole, to tell a repetition from a contradiction.
+/// A run as its client declares it. Compared as a whole, to distinguish a repeated declaration from a different one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredRun {
     /// The client's id of this training.
@@ -63,11 +63,11 @@ pub struct DeclaredRun {
     pub layers: Vec<LayerName>,
     /// Where the rows come from.
     pub mode: Mode,
-    /// How maps and sequences became rows.
+    /// How maps and sequences are reduced to rows.
     pub reduce: Reduce,
-    /// What the probe's rows are recognised by, if the client says so.
+    /// Identifies the probe's rows, if the client sends it.
     pub probe_digest: Option<String>,
-    /// The client's framework, for people.
+    /// The client's framework, for display.
     pub framework: String,
 }
 
@@ -95,10 +95,10 @@ struct RawStop {
 }
 
 impl DeclaredRun {
-    /// Reads the body of a declaration.
+    /// Parses the body of a declaration.
     ///
     /// # Errors
-    /// The first thing that is wrong with it.
+    /// The first error in it.
     pub fn read(body: &[u8]) -> Result<Self, DocumentError> {
         let raw: RawDeclaration = document(body)?;
         let layers: Vec<LayerName> = raw.layers.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
@@ -117,7 +117,7 @@ impl DeclaredRun {
         })
     }
 
-    /// The declaration that the run is opened with.
+    /// Returns the declaration that the run is opened with.
     pub(super) fn declaration(&self, run: RunName) -> Declaration {
         let streamed = || (self.mode == Mode::Stream).then(|| "training batches".to_owned());
         Declaration {
@@ -130,10 +130,10 @@ impl DeclaredRun {
     }
 }
 
-/// Reads the body of an epoch's end: names to numbers, null for what is no number. An empty body has none.
+/// Parses the body of an epoch's end: metric names to numbers, null for NaN or infinity. An empty body has no metrics.
 ///
 /// # Errors
-/// The first thing that is wrong with it.
+/// The first error in it.
 pub fn epoch_metrics(body: &[u8]) -> Result<EpochMetrics, DocumentError> {
     if body.is_empty() {
         return Ok(EpochMetrics::default());
@@ -143,19 +143,19 @@ pub fn epoch_metrics(body: &[u8]) -> Result<EpochMetrics, DocumentError> {
     Ok(EpochMetrics::new(values)?)
 }
 
-/// Reads the body of a run's end.
+/// Parses the body of a run's end.
 ///
 /// # Errors
-/// The first thing that is wrong with it.
+/// The first error in it.
 pub fn ending(body: &[u8]) -> Result<Ending, DocumentError> {
     let raw: RawFinish = document(body)?;
     choice("status", Some(&raw.status), Ending::Finished)
 }
 
-/// Reads the body of a wish to stop: its reason.
+/// Parses the body of a request to stop, and returns its reason.
 ///
 /// # Errors
-/// The first thing that is wrong with it.
+/// The first error in it.
 pub fn stop_reason(body: &[u8]) -> Result<String, DocumentError> {
     let raw: RawStop = document(body)?;
     text("reason", raw.reason, REASON_BYTES_MAX)
@@ -203,7 +203,7 @@ mod tests {
             (r#"{"attempt": "00000000000000ff", "layers": ["a"], "mode": "peek"}"#, "mode: `peek` is not one of probe, stream"),
             (r#"{"attempt": "00000000000000ff", "layers": ["a\n"]}"#, "control characters"),
             (r#"{"attempt": "00000000000000ff", "layers": ["predictions"]}"#, "predicted classes"),
-            (r#"{"attempt": "00000000000000ff", "layers": ["a"], "framework": ""}"#, "framework is not of 1 to 128 bytes"),
+            (r#"{"attempt": "00000000000000ff", "layers": ["a"], "framework": ""}"#, "framework must have 1 to 128 bytes"),
         ] {
             let refused = DeclaredRun::read(body.as_bytes()).unwrap_err().to_string();
             assert!(refused.contains(says), "{body}: {refused}");

@@ -1,4 +1,4 @@
-//! From the bytes of a request to a frame's layers: what is wrong is found before anything is allocated for values.
+//! Parses the bytes of a request into the layers of a frame. All checks happen before memory is allocated for values.
 
 use thiserror::Error;
 
@@ -8,39 +8,39 @@ use rotewatch_core::vocabulary::identity::LayerName;
 /// The tensor that holds the predicted class of each row.
 pub const PREDICTIONS: &str = "predictions";
 
-/// Why activations were refused.
+/// An error in a frame of activations.
 #[derive(Debug, Error)]
 pub enum FrameError {
-    /// No safetensors.
+    /// It is not valid safetensors.
     #[error(transparent)]
     Safetensors(#[from] SafetensorsError),
-    /// A tensor of the wrong number of axes.
+    /// A tensor has the wrong number of axes.
     #[error(transparent)]
     Tensor(#[from] TensorError),
-    /// A tensor that belongs to no layer.
-    #[error("tensor {name:?} is no layer of this run, which declared {declared}")]
+    /// A tensor belongs to no declared layer.
+    #[error("tensor {name:?} is not a layer of this run; declared layers: {declared}")]
     Unknown {
         /// The tensor.
         name: String,
         /// The first few layers.
         declared: String,
     },
-    /// A layer in a type that is not taken.
-    #[error("layer {name:?} holds {found}; F32, F16 and BF16 are taken")]
+    /// A layer has an unsupported type.
+    #[error("layer {name:?} has type {found}; send F32, F16 or BF16")]
     Element {
         /// The layer.
         name: String,
-        /// What it holds.
+        /// Its type.
         found: Element,
     },
-    /// Predictions in a type that is not taken.
-    #[error("{PREDICTIONS} hold {found}; I64 is taken")]
+    /// The predictions have an unsupported type.
+    #[error("{PREDICTIONS} have type {found}; send I64")]
     Predictions {
-        /// What they hold.
+        /// Their type.
         found: Element,
     },
-    /// Rows that do not go together.
-    #[error("{name:?} has {found} rows where {first:?} has {rows}: a frame holds the same rows of every layer")]
+    /// The tensors have different numbers of rows.
+    #[error("{name:?} has {found} rows, but {first:?} has {rows}; all tensors of a frame must have the same rows")]
     Rows {
         /// The tensor.
         name: String,
@@ -51,8 +51,8 @@ pub enum FrameError {
         /// Its rows.
         rows: usize,
     },
-    /// A layer without a row or a neuron.
-    #[error("layer {name:?} has shape [{rows}, {neurons}]: there is nothing in it")]
+    /// A layer has no rows or no neurons.
+    #[error("layer {name:?} is empty: its shape is [{rows}, {neurons}]")]
     Empty {
         /// The layer.
         name: String,
@@ -61,12 +61,12 @@ pub enum FrameError {
         /// Its neurons.
         neurons: usize,
     },
-    /// No layer at all.
-    #[error("there is no layer in it")]
+    /// The frame has no layer.
+    #[error("the frame has no layer")]
     NoLayer,
 }
 
-/// A frame whose types, shapes and sizes are right; the values still lie where they were received.
+/// A frame with checked types, shapes and sizes. The values are still in the received bytes.
 #[derive(Debug)]
 pub struct ReceivedFrame<'a> {
     /// Rows of every tensor.
@@ -81,7 +81,7 @@ impl<'a> ReceivedFrame<'a> {
     /// Checks the bytes against the run's declared layers.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// The first error that is found.
     ///
     /// # Cost
     /// Parses the header, of at most 1 MiB; values are neither read nor copied.
@@ -129,12 +129,12 @@ fn rows_of_predictions(tensor: &Tensor<'_>) -> Result<usize, FrameError> {
     }
     match tensor.shape() {
         [rows] => Ok(*rows),
-        // Says which shape is wanted.
+        // This error names the expected shape.
         _ => Err(tensor.classes().err().map_or(FrameError::NoLayer, FrameError::Tensor)),
     }
 }
 
-/// The first few names, for an error.
+/// Lists the first few names, for an error message.
 fn listed(declared: &[LayerName]) -> String {
     const SHOWN: usize = 8;
     let mut names: Vec<&str> = declared.iter().take(SHOWN).map(LayerName::as_str).collect();

@@ -1,4 +1,4 @@
-//! Which frames of a run were received: sending one again, after an answer that got lost, must not count it twice.
+//! Remembers which frames of a run were received, so that a frame that is sent again after a lost answer is not counted twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,19 +6,19 @@ use twox_hash::XxHash3_128;
 
 use rotewatch_core::vocabulary::units::Epoch;
 
-/// The frames that are remembered, newest first: a repetition comes soon or not at all.
+/// Number of newest frames that are remembered. A client resends a frame soon or not at all.
 const FRAMES_REMEMBERED: usize = 4096;
 
-/// A frame's place in its run: its epoch, and its number within that.
+/// Identifies a frame within its run: its epoch, and its number within the epoch.
 pub type FrameKey = (Epoch, u64);
 
-/// What tells the bytes of two frames apart: 128 bits, of which two frames share none by chance. Not made to withstand
-/// somebody who looks for two such frames; whoever may send frames can do no harm with them.
+/// A 128-bit digest that identifies the bytes of a frame; an accidental collision is practically impossible. It is not
+/// cryptographic: a client could construct two frames with the same digest, but could do no harm with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Digest(u128);
 
 impl Digest {
-    /// The digest of a frame's bytes.
+    /// Computes the digest of a frame's bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Digest(XxHash3_128::oneshot(bytes))
@@ -33,7 +33,7 @@ pub struct ReceivedKeys {
 }
 
 impl ReceivedKeys {
-    /// The digest of the frame that was queued under a key.
+    /// Returns the digest of the frame that was queued under a key.
     #[must_use]
     pub fn queued(&self, key: FrameKey) -> Option<Digest> {
         self.queued.get(&key).copied()
@@ -48,7 +48,7 @@ impl ReceivedKeys {
         }
     }
 
-    /// Remembers a frame for which there was no room. Whether it was remembered as such before.
+    /// Remembers a frame for which there was no room. Returns whether it was already remembered as such.
     pub fn was_refused(&mut self, key: FrameKey) -> bool {
         let before = !self.refused.insert(key);
         if self.refused.len() > FRAMES_REMEMBERED {

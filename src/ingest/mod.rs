@@ -1,5 +1,5 @@
-//! Runs that are trained elsewhere: what their clients send, checked, and handed to the monitor through the same tap that a
-//! trainer of this process uses.
+//! Receives runs that are trained in other processes. Checks what their clients send, and passes it to the monitor through the same
+//! tap that a trainer in this process uses.
 //!
 //! ```text
 //! declare     -> a session: the run's tap, its name in the state folder
@@ -8,8 +8,8 @@
 //! finish      -> the session's tap is dropped, which ends the run
 //! ```
 //!
-//! HTTP and the inbox are two ways in here. Everything may take a moment (hashing, copying, a lock on a state folder), so
-//! neither calls it from a thread that others wait for.
+//! HTTP and the inbox both use this module. Its calls may block (hashing, copying, a lock in the state folder), so neither calls it
+//! from a thread that other work waits for.
 
 pub mod document;
 pub mod frame;
@@ -39,70 +39,70 @@ use rotewatch_core::vocabulary::identity::{LayerName, RunName};
 use rotewatch_core::vocabulary::units::Epoch;
 use session::Session;
 
-/// Why layers of a frame were left out of it.
+/// The layers of a frame that were left out, with the reason.
 pub type Rejected = BTreeMap<LayerName, String>;
 
-/// What became of activations that were not refused.
+/// The result of sending activations that were accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Taken {
     /// They are queued.
     Queued {
-        /// But for these layers, whose width changed.
+        /// Layers that were left out because their width changed.
         rejected: Rejected,
     },
-    /// They were queued before.
+    /// They were already queued.
     Duplicate,
 }
 
-/// The way by which a run came.
+/// How a run reaches the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A client that is told what to do when there is no room.
+    /// Over HTTP, from a client that gets an error when there is no room.
     Http,
-    /// A folder of files, which can wait.
+    /// From a folder of files, which can wait for room.
     Inbox,
 }
 
-/// What a run that comes from elsewhere is held to.
+/// Settings and limits for runs of other processes.
 #[derive(Clone, Debug)]
 pub struct IngestParams {
     /// Which neurons are measured.
     pub sampling: SamplingParams,
-    /// What a frame over HTTP does when the channel is full.
+    /// What happens to a frame over HTTP when the channel is full.
     pub on_full: OnFull,
-    /// Seconds since it was last heard from, within which an attempt is not replaced.
+    /// Seconds that an attempt must be silent before another attempt may replace it.
     pub idle_seconds: u64,
-    /// Sessions of runs that are over and still known, so that a repetition is recognised as one.
+    /// Number of ended sessions that are kept, so that a repeated request is recognised.
     pub ended_sessions: usize,
-    /// The folder in which runs' names are owned.
+    /// The folder with the locks of the runs' names.
     pub state: PathBuf,
-    /// How what came over HTTP before a restart is found again; files are taken again themselves.
+    /// Restores runs over HTTP after a restart. Runs from files are read again instead.
     pub recall: Option<Recall>,
 }
 
-/// All runs that are trained elsewhere.
+/// All runs of other processes.
 #[derive(Debug)]
 pub struct Ingest {
     roster: Arc<Roster>,
     params: IngestParams,
-    /// Held while a run is declared or looked up, never while a frame is copied.
+    /// Locked while a run is declared or looked up, never while a frame is copied.
     sessions: Mutex<BTreeMap<RunName, Arc<Session>>>,
 }
 
 impl Ingest {
-    /// Nobody has declared anything yet.
+    /// Creates an `Ingest` without runs.
     #[must_use]
     pub fn new(roster: Arc<Roster>, params: IngestParams) -> Self {
         Ingest { roster, params, sessions: Mutex::default() }
     }
 
-    /// Opens a run, or finds it as it was declared before.
+    /// Opens a run, or returns the open run if it was already declared with the same settings.
     ///
     /// # Errors
-    /// If another attempt is alive, this one was declared otherwise or is over, or the run cannot be opened.
+    /// If another attempt is active, this attempt was declared with other settings or has ended, or the run cannot be opened.
     pub fn declare(&self, name: RunName, declared: DeclaredRun, origin: Origin) -> Result<Arc<Run>, Refusal> {
         let attempt = declared.attempt;
-        // Before the lock: a long past takes a while to read.
+        // Before the lock, since a long history takes time to read.
         let past = self.past(&name, &declared, origin)?;
         let mut sessions = self.sessions();
         if let Some(session) = sessions.get(&name) {
@@ -118,12 +118,12 @@ impl Ingest {
                 return Err(Refusal::Over { run: name, attempt });
             }
             let idle_seconds = self.params.idle_seconds;
-            // A folder has one writer: what it declares anew has taken the place of what it declared before.
+            // A folder has only one writer, so a new declaration replaces the previous one at once.
             let same_folder = (session.origin(), origin) == (Origin::Inbox, Origin::Inbox);
             if standing.is_open() && !same_folder && session.silence().as_secs_f64() < idle_seconds as f64 {
                 return Err(Refusal::Alive { run: name, attempt: standing.attempt(), idle_seconds });
             }
-            // An attempt that was given up without a word: nobody knows how it ended.
+            // The old attempt stopped sending without an ending, so it counts as failed.
             session.finish(Ending::Failed);
         }
         let owned = OwnedName::take(&self.params.state, name.clone())?;
@@ -143,10 +143,10 @@ impl Ingest {
         Ok(run)
     }
 
-    /// Takes the activations of some rows, as safetensors.
+    /// Receives the activations of some rows, as safetensors.
     ///
     /// # Errors
-    /// If the run was not declared, the bytes are wrong or contradict earlier ones, or there is no room.
+    /// If the run was not declared, the bytes are not valid or differ from earlier ones of the same frame, or there is no room.
     pub fn activations(&self, name: &RunName, attempt: Attempt, epoch: Epoch, seq: u64, bytes: &[u8]) -> Result<Taken, Refusal> {
         let session = self.session(name, attempt)?;
         let gate = self.roster.intake().gate();
@@ -156,7 +156,7 @@ impl Ingest {
         }
     }
 
-    /// Ends an epoch; doing so again changes nothing. The run tells the verdict.
+    /// Ends an epoch. Ending it again has no effect. The returned run has the verdict.
     ///
     /// # Errors
     /// If the run was not declared, or the monitor is too far behind.
@@ -166,7 +166,7 @@ impl Ingest {
         Ok(Arc::clone(session.run()))
     }
 
-    /// Ends a run; doing so again changes nothing.
+    /// Ends a run. Ending it again has no effect.
     ///
     /// # Errors
     /// If the run was not declared.
@@ -176,7 +176,7 @@ impl Ingest {
         Ok(Arc::clone(session.run()))
     }
 
-    /// What the history knows of an attempt that is not open here; nothing of what comes as files.
+    /// Reads the earlier epochs of an attempt that is not open from the history. Returns nothing for the inbox.
     fn past(&self, name: &RunName, declared: &DeclaredRun, origin: Origin) -> Result<Vec<PastEpoch>, Refusal> {
         let is_open = |session: &Arc<Session>| session.run().attempt() == declared.attempt && session.run().is_open();
         match &self.params.recall {
@@ -187,7 +187,7 @@ impl Ingest {
         }
     }
 
-    /// The attempt of a run, which has just given a sign of life.
+    /// Returns the session of an attempt, and notes that its client is active.
     fn session(&self, name: &RunName, attempt: Attempt) -> Result<Arc<Session>, Refusal> {
         let sessions = self.sessions();
         let found = sessions.get(name).filter(|session| session.run().attempt() == attempt);
@@ -196,7 +196,7 @@ impl Ingest {
         Ok(Arc::clone(session))
     }
 
-    /// Forgets the sessions that ended and were silent for longest, where there are too many.
+    /// Forgets the ended sessions that were silent for longest, if there are too many.
     fn forget_surplus(&self, sessions: &mut BTreeMap<RunName, Arc<Session>>) {
         let mut over: Vec<_> = sessions
             .iter()
@@ -210,7 +210,7 @@ impl Ingest {
     }
 
     fn sessions(&self) -> MutexGuard<'_, BTreeMap<RunName, Arc<Session>>> {
-        // A panic while the lock is held leaves whole sessions.
+        // A panic while the lock is held leaves the sessions consistent.
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

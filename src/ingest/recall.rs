@@ -1,4 +1,4 @@
-//! What the history knows of an attempt that is declared here for the first time: its client goes on after a restart.
+//! Reads the earlier epochs of an attempt from the history, so that its client can continue after a restart of the daemon.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use rotewatch_core::monitor::PastEpoch;
 use rotewatch_core::monitor::Pasts;
 use rotewatch_core::vocabulary::identity::RunName;
 
-/// Where it is read, and where the monitor finds it.
+/// Reads the past of an attempt, and passes it to the monitor.
 #[derive(Clone, Debug)]
 pub struct Recall {
     reader: Reader,
@@ -18,20 +18,20 @@ pub struct Recall {
 }
 
 impl Recall {
-    /// Reads through `reader` and leaves in `pasts` what it finds.
+    /// Reads through `reader`, and puts the results into `pasts`.
     #[must_use]
     pub fn new(reader: Reader, pasts: Arc<Pasts>) -> Self {
         Recall { reader, pasts }
     }
 
-    /// The epochs of an attempt that came before; none of one that begins. A history that cannot be read knows of none.
+    /// Returns the earlier epochs of an attempt. Returns none for a new attempt, or if the history cannot be read.
     ///
     /// # Errors
-    /// If the attempt is over, or was declared otherwise.
+    /// If the attempt has ended, or was declared with other settings.
     pub(super) fn past(&self, name: &RunName, declared: &DeclaredRun) -> Result<Vec<PastEpoch>, Refusal> {
         let attempt = declared.attempt;
         let found = self.find(name, attempt).unwrap_or_else(|error| {
-            tracing::warn!(run = %name, "what the history knows of this run cannot be read, so it begins anew: {error}");
+            tracing::warn!(run = %name, "cannot read this run's earlier epochs from the history, so it starts without them: {error}");
             None
         });
         let Some((stored, past)) = found else { return Ok(Vec::new()) };
@@ -44,14 +44,14 @@ impl Recall {
         Ok(past)
     }
 
-    /// Leaves the past of an attempt to the monitor, before the run is opened.
+    /// Passes the past of an attempt to the monitor, before the run is opened.
     pub(super) fn leave(&self, name: &RunName, attempt: Attempt, past: Vec<PastEpoch>) {
         if !past.is_empty() {
             self.pasts.put(name, attempt, past);
         }
     }
 
-    /// Takes it back, where the run could not be opened.
+    /// Takes it back if the run could not be opened.
     pub(super) fn take_back(&self, name: &RunName, attempt: Attempt) {
         self.pasts.forget(name, attempt);
     }

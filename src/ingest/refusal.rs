@@ -1,4 +1,4 @@
-//! Why something that a client sent was not taken.
+//! Errors for what clients send.
 
 use thiserror::Error;
 
@@ -10,68 +10,68 @@ use rotewatch_core::intake::run::Attempt;
 use rotewatch_core::vocabulary::identity::RunName;
 use rotewatch_core::vocabulary::units::Epoch;
 
-/// Why something was not taken; [`Refusal::kind`] says what to do about it.
+/// Why a request was refused; [`Refusal::kind`] says what the client can do.
 #[derive(Debug, Error)]
 pub enum Refusal {
-    /// The run was never declared here, or has retired, or is another attempt's.
-    #[error("run {run} has no attempt {attempt} here: declare it first, with PUT /api/v1/runs/{run}")]
+    /// The run was not declared, was retired, or belongs to another attempt.
+    #[error("run {run} has no attempt {attempt}; declare it first, with PUT /api/v1/runs/{run}")]
     NotDeclared {
         /// The run.
         run: RunName,
         /// The attempt.
         attempt: Attempt,
     },
-    /// Another attempt of the run is alive.
+    /// Another attempt of the run is active.
     #[error(
-        "run {run} is being trained by attempt {attempt}, heard from within limits.idle_seconds ({idle_seconds}): finish that one, \
-         wait, or choose another name"
+        "run {run} is in use by attempt {attempt}, which was active within limits.idle_seconds ({idle_seconds}): finish that \
+         attempt, wait, or choose another run name"
     )]
     Alive {
         /// The run.
         run: RunName,
-        /// The attempt that is alive.
+        /// The attempt that is active.
         attempt: Attempt,
         /// The limit.
         idle_seconds: u64,
     },
-    /// The attempt said something else before.
-    #[error("attempt {attempt} of run {run} was declared otherwise before: a training that differs is an attempt of its own")]
+    /// The attempt was declared with other settings.
+    #[error("attempt {attempt} of run {run} is already declared with other settings; use a new attempt id")]
     DeclaredOtherwise {
         /// The run.
         run: RunName,
         /// The attempt.
         attempt: Attempt,
     },
-    /// The attempt has said that it was over.
-    #[error("attempt {attempt} of run {run} is over: training again is a new attempt")]
+    /// The attempt has ended.
+    #[error("attempt {attempt} of run {run} has ended; use a new attempt id to train again")]
     Over {
         /// The run.
         run: RunName,
         /// The attempt.
         attempt: Attempt,
     },
-    /// The frame's key was used for other bytes.
-    #[error("frame {seq} of epoch {epoch} was received before, with other bytes: every frame of an epoch needs a seq of its own")]
+    /// A frame with the same key and other bytes was received.
+    #[error("frame {seq} of epoch {epoch} was already received with other bytes; give each frame of an epoch its own seq")]
     OtherBytes {
         /// The epoch.
         epoch: Epoch,
         /// The frame within it.
         seq: u64,
     },
-    /// Another process owns the name.
+    /// The name of the run cannot be locked.
     #[error(transparent)]
     Name(#[from] StateError),
     /// The run cannot be opened.
     #[error(transparent)]
     Declare(#[from] DeclareError),
-    /// A document is wrong.
+    /// A document is not valid.
     #[error(transparent)]
     Document(#[from] DocumentError),
-    /// The activations are wrong.
+    /// The activations are not valid.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// More bytes than are ever taken at once.
-    #[error("{bytes} bytes are more than the {limit} that {what} may have")]
+    /// The request is larger than can ever be accepted.
+    #[error("{bytes} bytes are too many for {what}; the limit is {limit}")]
     TooLarge {
         /// What is too large, with the key that limits it.
         what: &'static str,
@@ -80,11 +80,11 @@ pub enum Refusal {
         /// The limit.
         limit: u64,
     },
-    /// The monitor is behind.
-    #[error("the monitor is behind, there is no room now: send it again in a moment, or leave it out")]
+    /// The queue is full, since the monitor is behind.
+    #[error("the queue is full because the monitor is behind; send it again later, or skip it")]
     Behind,
     /// The daemon is closing.
-    #[error("the daemon is closing")]
+    #[error("the daemon is shutting down")]
     Closing,
 }
 
@@ -93,22 +93,22 @@ pub enum Refusal {
 pub enum RefusalKind {
     /// Declare the run, then send it again.
     NotDeclared,
-    /// It contradicts what is there.
+    /// The request conflicts with the current state.
     Conflict,
-    /// It is too large.
+    /// The request is too large.
     TooLarge,
-    /// It is wrong in itself.
+    /// The request is not valid.
     Wrong,
-    /// Not now.
+    /// Send it again later.
     Later,
-    /// Not any more.
+    /// The daemon is shutting down.
     Closing,
-    /// The daemon's own fault.
+    /// The daemon failed.
     Failed,
 }
 
 impl Refusal {
-    /// What it means to the client.
+    /// Returns what the refusal means to the client.
     #[must_use]
     pub fn kind(&self) -> RefusalKind {
         match self {

@@ -1,4 +1,4 @@
-//! One attempt of one run that a client trains elsewhere: its tap, and what must be known of it to take no frame twice.
+//! One attempt of a run that a client trains: its tap, and the state that is needed to accept no frame twice.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,25 +23,25 @@ pub(super) struct Session {
     run: Arc<Run>,
     declared: DeclaredRun,
     origin: Origin,
-    /// Held for a moment.
+    /// The time since the last request. Locked only briefly.
     heard: Mutex<Stopwatch>,
-    /// Held while a frame is checked and copied: the frames of a run are taken one after the other.
+    /// Locked while a frame is checked and copied, so the frames of a run are processed one after the other.
     live: Mutex<Live>,
 }
 
-/// What is left of a run when it ends: nothing of this.
+/// The state of an open run.
 #[derive(Debug)]
 struct Live {
-    /// `None` once the run is over.
+    /// `None` after the run has ended.
     tap: Option<Tap>,
-    /// Held until then.
+    /// Locked until then.
     name: Option<OwnedName>,
     keys: ReceivedKeys,
     widths: Vec<Option<Width>>,
     ended: Option<Epoch>,
 }
 
-/// A layer as its first frame had it.
+/// The width of a layer in its first frame.
 #[derive(Clone, Debug)]
 struct Width {
     neurons: usize,
@@ -69,7 +69,7 @@ impl Session {
         self.origin
     }
 
-    /// How long its client has been silent.
+    /// Returns how long its client has been silent.
     pub(super) fn silence(&self) -> Duration {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
@@ -78,7 +78,7 @@ impl Session {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Stopwatch::start();
     }
 
-    /// Takes a frame; `capacity` is what may be queued at most.
+    /// Processes a frame; `capacity` is the capacity of the queue.
     pub(super) fn frame(
         &self,
         key: FrameKey,
@@ -102,7 +102,7 @@ impl Session {
             let chosen = || sampling.neurons(place, *neurons);
             let expected = width.get_or_insert_with(|| Width { neurons: *neurons, chosen: chosen() });
             if expected.neurons != *neurons {
-                let reason = format!("it has {neurons} neurons and had {}", expected.neurons);
+                let reason = format!("it has {neurons} neurons, but had {} in its first frame", expected.neurons);
                 rejected.insert(name.clone(), reason);
             }
         }
@@ -119,7 +119,7 @@ impl Session {
         Ok(Taken::Queued { rejected })
     }
 
-    /// Ends an epoch, unless that was done before.
+    /// Ends an epoch, unless it was already ended.
     pub(super) fn end_epoch(&self, epoch: Epoch, metrics: EpochMetrics) -> Result<(), Refusal> {
         let mut live = self.live();
         let tap = self.open(live.tap.as_ref())?;
@@ -134,7 +134,7 @@ impl Session {
         Ok(())
     }
 
-    /// Ends the run; what was said of its end before stays.
+    /// Ends the run. If it was already ended, its ending does not change.
     pub(super) fn finish(&self, ending: Ending) {
         let mut live = self.live();
         self.run.will_end(ending);
@@ -142,12 +142,12 @@ impl Session {
         live.name = None;
     }
 
-    /// Whether its client has ended it; a run that retired for its silence has not been.
+    /// Returns whether its client has ended it. False for a run that was retired because it was silent.
     pub(super) fn is_over(&self) -> bool {
         self.live().tap.is_none()
     }
 
-    /// The tap, while anything can be sent.
+    /// Returns the tap, while the run is open.
     fn open<'live>(&self, tap: Option<&'live Tap>) -> Result<&'live Tap, Refusal> {
         let (run, attempt) = (self.run.name(), self.run.attempt());
         match tap {
@@ -158,12 +158,12 @@ impl Session {
     }
 
     fn live(&self) -> MutexGuard<'_, Live> {
-        // A panic in the midst of a frame leaves a tap and the keys of whole frames: what came before it still holds.
+        // A panic while a frame is processed leaves a usable tap and the keys of complete frames.
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Bytes that the frame takes in the channel, in single precision.
+/// Returns the bytes that the frame needs in the channel, in single precision.
 fn bytes_needed(received: &ReceivedFrame<'_>, widths: &[Option<Width>]) -> u64 {
     let neurons: u64 = taken(received, widths).map(|(_, width, _)| measured(width) as u64).sum();
     neurons.saturating_mul(received.rows as u64).saturating_mul(size_of::<f32>() as u64)
@@ -182,7 +182,7 @@ fn fill(mut frame: FrameBuilder<'_>, received: &ReceivedFrame<'_>, widths: &[Opt
     Ok(())
 }
 
-/// The layers of a frame that have the width they had before.
+/// Returns the layers of a frame whose width has not changed.
 fn taken<'a, 'bytes>(
     received: &'a ReceivedFrame<'bytes>,
     widths: &'a [Option<Width>],

@@ -1,8 +1,7 @@
-//! Every Prometheus series: name, help, labels. The only user of the crate `prometheus`.
+//! All Prometheus series: names, help texts, labels. Only this module uses the crate `prometheus`.
 //!
-//! A scrape turns what stands on the [`Board`] and at the [`Gate`] into text, so a series exists exactly while there is
-//! something to say: a score is absent while it is too early to tell. Nothing is measured in a scrape, and the text of a run is
-//! made once for each of its reports.
+//! A scrape writes the current values of the [`Board`] and the [`Gate`] as text. A series exists only while it has a value: a score
+//! is absent while the verdict is "too early". A scrape measures nothing, and the text of a run is written once for each report.
 
 mod requests;
 mod series;
@@ -28,7 +27,7 @@ use series::{BUILD_INFO, COMPUTE, EXPOSITION_ERRORS, HTTP_REQUESTS, RELOAD_OK, R
 use sheet::{Sheet, whole};
 use text::{Page, RunTexts};
 
-/// What the daemon knows of its own configuration file.
+/// The state of the daemon's configuration file.
 pub trait ReloadStatus: Send + Sync {
     /// Whether the newest attempt to read the file succeeded.
     fn last_reload_successful(&self) -> bool;
@@ -36,7 +35,7 @@ pub trait ReloadStatus: Send + Sync {
     fn last_success_unix_seconds(&self) -> f64;
 }
 
-/// The exposition: body and content type are made together.
+/// The text of a scrape, with its content type.
 #[derive(Clone, Debug)]
 pub struct Exposition {
     /// The value of the header `Content-Type`.
@@ -45,7 +44,7 @@ pub struct Exposition {
     pub body: String,
 }
 
-/// Every series of this program.
+/// All series of this program.
 pub struct Metrics {
     board: Arc<Board>,
     gate: Arc<Gate>,
@@ -55,16 +54,16 @@ pub struct Metrics {
     requests: RequestCounts,
     #[cfg(target_os = "linux")]
     process: ProcessCollector,
-    /// Series that a scrape may have, but for those of the daemon and of whole runs.
+    /// Largest number of series in a scrape, without those of the daemon and of whole runs.
     series_max: usize,
-    /// Held while a scrape is put together.
+    /// Locked while a scrape is written.
     texts: Mutex<RunTexts>,
     repeated: AtomicU64,
     left_out: AtomicU64,
 }
 
 impl Metrics {
-    /// Shows what stands there; where it would be more than `series_max` series, histograms are left out first, then the layers.
+    /// Creates the series of these sources. Above `series_max` series, histograms are left out first, then layers.
     #[must_use]
     pub fn new(
         board: Arc<Board>,
@@ -90,18 +89,18 @@ impl Metrics {
         }
     }
 
-    /// Where requests are counted.
+    /// Returns the counts of HTTP requests.
     #[must_use]
     pub fn requests(&self) -> &RequestCounts {
         &self.requests
     }
 
-    /// All series as they stand, in the text format 0.0.4.
+    /// Returns the current values of all series, in the text format 0.0.4.
     ///
     /// # Errors
-    /// If a series cannot be written, which is a defect of this module.
+    /// If a series cannot be written, which is a bug in this module.
     pub fn expose(&self) -> Result<Exposition, prometheus::Error> {
-        // A panic while the lock is held leaves whole texts.
+        // A panic while the lock is held leaves the texts consistent.
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         let runs = self.board.runs();
         let selection = texts.select(&runs, self.series_max)?;
@@ -109,7 +108,7 @@ impl Metrics {
         self.note_repeated(selection.repeated);
         let mut page = Page::default();
         let own = self.own().families();
-        // Told of by the next scrape: this one is as good as written.
+        // The next scrape shows this count, since the daemon's own series are already collected.
         self.note_repeated(own.repeated);
         for family in own.families.iter().chain(&self.process()) {
             page.family(family)?;
@@ -134,11 +133,11 @@ impl Metrics {
 
     /// Prometheus would keep the first of two samples of one series in silence, so they are counted here.
     fn note_repeated(&self, repeated: u64) {
-        debug_assert_eq!(repeated, 0, "a series stands twice in a scrape");
+        debug_assert_eq!(repeated, 0, "a scrape contains a series twice");
         self.repeated.fetch_add(repeated, Ordering::Relaxed);
     }
 
-    /// What the daemon says of itself.
+    /// The series of the daemon itself.
     fn own(&self) -> Sheet {
         let mut sheet = Sheet::default();
         sheet.flow(&self.gate);

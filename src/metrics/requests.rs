@@ -1,10 +1,10 @@
-//! How often each route was asked, by the status of its answer.
+//! Counts the requests to each route, by the status of the answer.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// The counts of all requests. Routes are a fixed set of words, so no client can make them many. The one lock is held for an
-/// addition or a copy.
+/// The counts of all requests. Routes are a fixed set of labels, so clients cannot create more. The lock is held only for an addition
+/// or a copy.
 #[derive(Debug, Default)]
 pub struct RequestCounts(Mutex<BTreeMap<(&'static str, u16), u64>>);
 
@@ -14,7 +14,7 @@ impl RequestCounts {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry((route, code)).or_default() += 1;
     }
 
-    /// The counts by route and status.
+    /// Returns the counts by route and status.
     #[must_use]
     pub fn snapshot(&self) -> BTreeMap<(&'static str, u16), u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -1,4 +1,4 @@
-//! Which series there are.
+//! The catalogue of series.
 
 use prometheus::proto::MetricType;
 
@@ -56,38 +56,38 @@ series! {
     PAIR_MI = histogram("pair_mutual_information_nats", ["run", "layer"],
         "Mutual information in nats, one observation per pair of neurons and epoch.");
     RUN_EPOCH = gauge("run_epoch", ["run"], "Newest reported epoch; 0 is the untrained network.");
-    RUN_LAST_EPOCH = gauge("run_last_epoch_timestamp_seconds", ["run"], "When the newest epoch was reported, in seconds since 1970.");
+    RUN_LAST_EPOCH = gauge("run_last_epoch_timestamp_seconds", ["run"], "Time at which the newest epoch was reported, in seconds since 1970.");
     RUN_INTERVAL = gauge("run_epoch_interval_seconds", ["run"], "Time between the two newest reports.");
-    RUN_ACTIVE = gauge("run_active", ["run"], "1 while the run may still send something.");
-    RUN_METRIC = gauge("run_metric", ["run", "name"], "Losses and accuracies as the trainer sent them with the newest epoch.");
+    RUN_ACTIVE = gauge("run_active", ["run"], "1 while the run may still send data.");
+    RUN_METRIC = gauge("run_metric", ["run", "name"], "Losses and accuracies that the trainer sent with the newest epoch.");
     RUN_INFO = gauge("run_info", ["run", "attempt", "source", "framework"], "Always 1; what the trainer declared.");
     RUN_COVERAGE = gauge("run_coverage_ratio", ["run"], "Rows measured / rows offered in the newest epoch.");
     SCORE = gauge("memorization_score_ratio", ["run", "kind"],
         "Smallest of decline / threshold over the signals that must agree; 1 is an alarm.");
-    ONSET = gauge("memorization_onset", ["run", "kind"], "1 while an alarm of this kind stands; absent while it is too early to tell.");
-    ONSET_EPOCH = gauge("memorization_onset_epoch", ["run", "kind"], "Epoch at which memorization set in, while the alarm stands.");
-    VERDICT = gauge("run_verdict", ["run", "verdict"], "1 for the verdict that holds.");
+    ONSET = gauge("memorization_onset", ["run", "kind"], "1 while an alarm of this kind is active; absent while the verdict is too early.");
+    ONSET_EPOCH = gauge("memorization_onset_epoch", ["run", "kind"], "Epoch at which memorization set in, while the alarm is active.");
+    VERDICT = gauge("run_verdict", ["run", "verdict"], "1 for the current verdict.");
     STOP_REQUESTED = gauge("stop_requested", ["run"], "1 once the run was asked to stop.");
-    OFFERED = counter("frames_offered_total", [], "Frames that a trainer asked room for.");
-    MEASURED = counter("frames_measured_total", [], "Frames that were taken into a window.");
-    DROPPED = counter("frames_dropped_total", ["reason"], "Frames that were lost.");
-    ROWS = counter("rows_received_total", [], "Rows of the frames that were taken into a window.");
+    OFFERED = counter("frames_offered_total", [], "Frames that trainers offered.");
+    MEASURED = counter("frames_measured_total", [], "Frames that were added to a window.");
+    DROPPED = counter("frames_dropped_total", ["reason"], "Frames that were dropped and not measured, by reason.");
+    ROWS = counter("rows_received_total", [], "Rows of the frames that were added to a window.");
     NONFINITE = counter("nonfinite_values_total", [], "Activations that were NaN or infinite; they are masked.");
     TAP_WAIT = counter("tap_wait_seconds_total", [], "Time that trainers have waited for room in the channel.");
-    CHANNEL = gauge("channel_frames", [], "Frames that hold a place in the channel.");
-    CHANNEL_CAPACITY = gauge("channel_capacity_frames", [], "Frames that the channel holds at most.");
+    CHANNEL = gauge("channel_frames", [], "Frames in the channel.");
+    CHANNEL_CAPACITY = gauge("channel_capacity_frames", [], "Largest number of frames in the channel.");
     COMPUTE = histogram("epoch_compute_seconds", [], "Time that the measures of an epoch took.");
     HOOK_ATTEMPTS = counter("hook_attempts_total", ["hook", "result"],
-        "Attempts to tell a hook of an alarm, and alarms that it was not told of, by what came of them.");
-    STORE_ERRORS = counter("store_errors_total", ["op"], "Failed operations of the history; `queue` counts what found no room and is lost.");
-    STORE_DEGRADED = gauge("store_degraded", [], "1 while what is measured does not get into the history.");
+        "Attempts to notify a hook of an alarm, and alarms that were not sent, by result.");
+    STORE_ERRORS = counter("store_errors_total", ["op"], "Failed operations of the history; `queue` counts records that were lost because the queue was full.");
+    STORE_DEGRADED = gauge("store_degraded", [], "1 while measurements are not written to the history.");
     RELOAD_OK = gauge("config_last_reload_successful", [], "1 if the newest attempt to read the configuration file succeeded.");
     RELOAD_TIME = gauge("config_last_reload_success_timestamp_seconds", [],
-        "When the configuration file was last read successfully, in seconds since 1970.");
+        "Time at which the configuration file was last read successfully, in seconds since 1970.");
     HTTP_REQUESTS = counter("http_requests_total", ["route", "code"],
-        "Requests that were answered, by route and status; `other` stands for every path that is none.");
-    EXPOSITION_ERRORS = counter("exposition_errors_total", [], "Samples left out of scrapes because their series stood there already.");
+        "Requests that were answered, by route and status; `other` counts all unknown paths.");
+    EXPOSITION_ERRORS = counter("exposition_errors_total", [], "Samples left out of scrapes because their series was already there.");
     SERIES_LIMITED = counter("series_limited_total", [],
-        "Series left out of scrapes to keep to limits.series, added up over the scrapes.");
+        "Series left out of scrapes because of limits.series, summed over all scrapes.");
     BUILD_INFO = gauge("build_info", ["version", "kernel"], "Always 1; the version and the variant of the measures' kernels.");
 }

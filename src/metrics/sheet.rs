@@ -1,4 +1,4 @@
-//! What a scrape says, sample by sample.
+//! The samples of a scrape.
 
 use std::collections::BTreeMap;
 
@@ -28,12 +28,12 @@ pub(super) struct Sheet {
 /// The families of a sheet, each series once.
 pub(super) struct Families {
     pub(super) families: Vec<MetricFamily>,
-    /// Samples that were left out because their series stood there already.
+    /// Samples that were left out because their series was already there.
     pub(super) repeated: u64,
 }
 
 impl Sheet {
-    /// What is said of a run as a whole.
+    /// Adds the series of a run as a whole.
     pub(super) fn run(&mut self, view: &RunView) {
         let run = view.run.name().as_str();
         let declaration = view.run.declaration();
@@ -51,14 +51,14 @@ impl Sheet {
         }
     }
 
-    /// What is said of its layers' newest epoch.
+    /// Adds the series of its layers for the newest epoch.
     pub(super) fn layers(&mut self, view: &RunView) {
         for layer in view.report.iter().flat_map(|report| &report.layers) {
             self.layer(view.run.name().as_str(), layer);
         }
     }
 
-    /// What is said of all epochs of its layers.
+    /// Adds the histograms of its layers over all epochs.
     pub(super) fn histograms(&mut self, view: &RunView) {
         let run = view.run.name().as_str();
         for (layer, histograms) in view.histograms.iter() {
@@ -78,7 +78,7 @@ impl Sheet {
         if let Some(coverage) = report.coverage {
             self.put(&RUN_COVERAGE, &[run], coverage);
         }
-        // A loss that diverged is absent: every rule and every picture would have to know what NaN does to it.
+        // A loss that diverged is absent; else every rule and every dashboard would have to handle NaN.
         for (name, value) in report.metrics.iter().filter(|(_, value)| value.is_finite()) {
             self.put(&RUN_METRIC, &[run, name], value);
         }
@@ -152,7 +152,7 @@ impl Sheet {
         self.put(&STORE_DEGRADED, &[], truth(counts.is_degraded()));
     }
 
-    /// One sample per statistic, the last label being its name.
+    /// Adds one sample per statistic; the last label is its name.
     fn distribution(&mut self, series: &'static Described, labels: &[&str], distribution: Option<&Distribution>) {
         for (stat, value) in distribution.into_iter().flat_map(Distribution::by_name) {
             let mut labels = labels.to_vec();
@@ -195,12 +195,12 @@ impl Sheet {
         self.samples.entry(series.name).or_insert_with(|| (series, Vec::new())).1.push(metric);
     }
 
-    /// In the order of the series' names and then of their labels, so that the same state gives the same text.
+    /// Returns the families in the order of their names and labels, so that the same state gives the same text.
     pub(super) fn families(self) -> Families {
         let mut repeated = 0;
         let family = |(series, mut metrics): (&Described, Vec<Metric>)| {
             let put = metrics.len();
-            // The sort is stable: of two samples of one series the first one stays.
+            // The sort is stable, so of two samples of a series the first one is kept.
             metrics.sort_by(|a, b| label_values(a).cmp(label_values(b)));
             metrics.dedup_by(|a, b| label_values(a).eq(label_values(b)));
             repeated += (put - metrics.len()) as u64;
@@ -235,7 +235,7 @@ fn truth(holds: bool) -> f64 {
     f64::from(u8::from(holds))
 }
 
-/// A count as Prometheus has it: exact up to 2^53.
+/// Converts a count to Prometheus's number type; exact up to 2^53.
 pub(super) fn whole(count: u64) -> f64 {
     count as f64
 }

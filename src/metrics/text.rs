@@ -1,4 +1,4 @@
-//! The text of a scrape: that of each run is kept until the run has something new to say.
+//! The text of a scrape. The text of each run is cached until the run changes.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,13 +11,13 @@ use super::sheet::{Families, Sheet};
 use rotewatch_core::monitor::live_runs::RunView;
 use rotewatch_core::vocabulary::identity::RunName;
 
-/// Lines of a histogram besides its buckets: the bucket without a bound, the sum and the count.
+/// Lines of a histogram besides its buckets: the unbounded bucket, the sum and the count.
 const LINES_BESIDE_BUCKETS: usize = 3;
 
-/// What a run's series are about, the least dispensable first.
+/// The parts of a run's series, the most important first.
 const PARTS: [fn(&mut Sheet, &RunView); 3] = [Sheet::run, Sheet::layers, Sheet::histograms];
 
-/// Lines of one series name, and the comments that go before them.
+/// The lines of one series name, and the comments before them.
 #[derive(Debug)]
 pub(super) struct FamilyText {
     comments: String,
@@ -35,29 +35,29 @@ struct PartText {
 /// The text of one state of a run.
 #[derive(Debug)]
 struct RunText {
-    /// To be recognised by, not to be kept: reports are large, and scrapes may be far apart.
+    /// Identifies the state. Weak, since reports are large and scrapes may be far apart.
     view: Weak<RunView>,
-    /// The one thing that changes without a new view.
+    /// The only value that changes without a new view.
     stop_requested: bool,
     parts: [PartText; PARTS.len()],
 }
 
-/// The texts of all runs as of the newest scrape. What is kept is at most what a scrape holds.
+/// The texts of all runs as of the newest scrape. The cache is at most as large as a scrape.
 #[derive(Debug, Default)]
 pub(super) struct RunTexts(BTreeMap<RunName, RunText>);
 
-/// What came of a selection.
+/// The result of a selection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Selection {
     /// Series for which there was no room.
     pub(super) left_out: usize,
-    /// Samples of series that stood there already.
+    /// Samples of series that were already there.
     pub(super) repeated: u64,
 }
 
 impl RunTexts {
-    /// Brings the texts up to date. Every run is told of as a whole; its layers, and when all of those are in, its histograms,
-    /// only as far as there are at most `series_max` series, in the order of the runs' names.
+    /// Updates the texts. The series of whole runs are always included. Then come the layers of all runs, and then their histograms, in
+    /// the order of the runs' names, as long as there are at most `series_max` series.
     #[expect(clippy::indexing_slicing, reason = "a text has a part for each of `PARTS`")]
     pub(super) fn select(
         &mut self,
@@ -88,7 +88,7 @@ impl RunTexts {
                     part.series = families.iter().map(series).sum();
                     drawn = Some(families);
                 }
-                // What is said of a run as a whole is a few dozen series, and always said.
+                // The series of a run as a whole are only a few dozen, and always included.
                 if place > 0 && part.series > room {
                     selection.left_out += part.series;
                     part.families = None;
@@ -103,19 +103,19 @@ impl RunTexts {
         Ok(selection)
     }
 
-    /// The texts of what was selected, by the name of the series.
+    /// Returns the selected texts, by the name of the series.
     pub(super) fn selected(&self) -> impl Iterator<Item = (&str, &FamilyText)> {
         let families = self.0.values().flat_map(|text| &text.parts).filter_map(|part| part.families.as_ref());
         families.flatten().map(|(name, text)| (name.as_str(), text))
     }
 }
 
-/// A scrape as it is put together: all samples of a name follow its comments.
+/// Builds the text of a scrape: all samples of a name follow its comments.
 #[derive(Debug, Default)]
 pub(super) struct Page<'texts>(BTreeMap<String, (String, Vec<Cow<'texts, str>>)>);
 
 impl<'texts> Page<'texts> {
-    /// Writes a family that no run has.
+    /// Adds a family of the daemon itself.
     pub(super) fn family(&mut self, family: &MetricFamily) -> Result<(), prometheus::Error> {
         let (name, FamilyText { comments, samples }) = family_text(family)?;
         self.0.insert(name, (comments, vec![Cow::Owned(samples)]));
@@ -130,7 +130,7 @@ impl<'texts> Page<'texts> {
         }
     }
 
-    /// The text.
+    /// Returns the text.
     pub(super) fn body(self) -> String {
         self.0.into_values().flat_map(|(comments, samples)| std::iter::once(Cow::Owned(comments)).chain(samples)).collect()
     }
@@ -143,7 +143,7 @@ fn family_text(family: &MetricFamily) -> Result<(String, FamilyText), prometheus
     Ok((family.name().to_owned(), FamilyText { comments: comments.to_owned(), samples: samples.to_owned() }))
 }
 
-/// Series that a family has in Prometheus: each bucket is one.
+/// Counts the series that a family has in Prometheus; each bucket is one.
 fn series(family: &MetricFamily) -> usize {
     let of_each = |metric: &prometheus::proto::Metric| match family.get_field_type() {
         MetricType::HISTOGRAM => metric.get_histogram().get_bucket().len() + LINES_BESIDE_BUCKETS,

@@ -1,10 +1,10 @@
-//! Figures of reports: the only user of plotly. What they are drawn with is part of the page, nothing is loaded from elsewhere.
+//! Figures for reports. Only this module uses plotly. The plotly script is part of the page; nothing is loaded from the network.
 
 use plotly::common::{AxisSide, DashType, ErrorData, ErrorType, Line, Marker, Mode};
 use plotly::layout::{Axis, BoxMode, Layout};
 use plotly::{Bar, BoxPlot, Plot, Scatter};
 
-/// A picture, ready for a page that holds [`script`].
+/// A figure for a page that contains [`script`].
 #[derive(Clone)]
 pub struct Figure {
     title: String,
@@ -15,13 +15,13 @@ pub struct Figure {
 /// Names of the axes.
 #[derive(Clone, Copy, Debug)]
 pub struct Axes<'a> {
-    /// Below.
+    /// The x axis.
     pub x: &'a str,
-    /// At the left.
+    /// The y axis, at the left.
     pub y: &'a str,
 }
 
-/// What a box shows.
+/// The numbers that a box shows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quartiles {
     /// The lower whisker: 5 % lie below.
@@ -39,9 +39,9 @@ pub struct Quartiles {
 }
 
 impl Quartiles {
-    /// Those of some values, interpolated linearly; `None` of nothing.
+    /// Computes the quartiles of some values, interpolated linearly; `None` if there are no values.
     #[must_use]
-    #[expect(clippy::indexing_slicing, reason = "a share of the last place, rounded up or down, is a place")]
+    #[expect(clippy::indexing_slicing, reason = "a fraction of the last index, rounded up or down, is a valid index")]
     pub fn of(values: &[f64]) -> Option<Self> {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -57,7 +57,7 @@ impl Quartiles {
     }
 }
 
-/// A height with its interval at a label of the x axis.
+/// A bar at a label of the x axis, with its error interval.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IntervalBar {
     /// The label.
@@ -77,7 +77,7 @@ pub struct Series {
     pub name: String,
     /// Its points.
     pub points: Vec<(f64, f64)>,
-    /// What is told of each point when it is pointed at; empty for nothing but its numbers.
+    /// Hover text of each point; empty to show only the numbers.
     pub told: Vec<String>,
 }
 
@@ -89,13 +89,13 @@ impl Figure {
         Figure { title: title.to_owned(), plot, layout }
     }
 
-    /// Boxes side by side: for each group its boxes, each at a label of the x axis.
+    /// Box plots, side by side for each group, each box at a label of the x axis.
     #[must_use]
     pub fn boxes(title: &str, axes: Axes<'_>, groups: &[(String, Vec<(String, Quartiles)>)]) -> Self {
         let trace = |(name, boxes): &(String, Vec<(String, Quartiles)>)| {
             let of = |part: fn(&Quartiles) -> f64| boxes.iter().map(|(_, quartiles)| part(quartiles)).collect::<Vec<_>>();
             let labels: Vec<String> = boxes.iter().map(|(label, _)| label.clone()).collect();
-            // The values themselves stay away: the quartiles are what is drawn.
+            // Only the quartiles are drawn, so the values themselves are not part of the page.
             let trace: Box<dyn plotly::Trace> = Box::<BoxPlot<String, f64>>::default()
                 .name(name)
                 .q1(of(|quartiles| quartiles.first))
@@ -112,7 +112,7 @@ impl Figure {
         figure
     }
 
-    /// A line over labels of the x axis with an axis of its own at the right.
+    /// Adds a line over the labels of the x axis, with its own axis at the right.
     #[must_use]
     pub fn with_line(mut self, name: &str, axis: &str, points: &[(String, f64)]) -> Self {
         let (labels, values): (Vec<String>, Vec<f64>) = points.iter().cloned().unzip();
@@ -122,18 +122,18 @@ impl Figure {
         self
     }
 
-    /// One line a series.
+    /// One line for each series.
     #[must_use]
     pub fn lines(title: &str, axes: Axes<'_>, series: &[Series]) -> Self {
         Figure::new(title, axes, series.iter().map(|series| scatter(series, Mode::Lines)).collect())
     }
 
-    /// One line a series, where the series have an order: their colours go from violet to red.
+    /// One line for each series, for series that have an order: their colours go from violet to red.
     #[must_use]
     pub fn ordered_lines(title: &str, axes: Axes<'_>, series: &[Series]) -> Self {
         let last = series.len().saturating_sub(1).max(1) as f64;
         let line = |(place, series): (usize, &Series)| {
-            // As light as can be read on white and on black.
+            // This lightness can be read on white and on black.
             let colour = format!("hsl({:.0}, 75%, 52%)", 270.0 - 270.0 * place as f64 / last);
             let trace: Box<dyn plotly::Trace> = curve(series, Mode::Lines).line(Line::new().color(colour));
             trace
@@ -141,13 +141,13 @@ impl Figure {
         Figure::new(title, axes, series.iter().enumerate().map(line).collect())
     }
 
-    /// One cloud of points a series.
+    /// One cloud of points for each series.
     #[must_use]
     pub fn points(title: &str, axes: Axes<'_>, series: &[Series]) -> Self {
         Figure::new(title, axes, series.iter().map(|series| scatter(series, Mode::Markers)).collect())
     }
 
-    /// A dashed line where both axes agree, up to `end`.
+    /// Adds a dashed diagonal, where both axes have the same value, up to `end`.
     #[must_use]
     pub fn with_diagonal(mut self, name: &str, end: f64) -> Self {
         let line = Line::new().dash(DashType::Dash).width(1.0);
@@ -155,7 +155,7 @@ impl Figure {
         self
     }
 
-    /// Bars with intervals, one group a name.
+    /// Bars with error intervals, one group for each name.
     #[must_use]
     pub fn bars(title: &str, axes: Axes<'_>, groups: &[(String, Vec<IntervalBar>)]) -> Self {
         let trace = |(name, bars): &(String, Vec<IntervalBar>)| {
@@ -170,13 +170,13 @@ impl Figure {
         Figure::new(title, axes, groups.iter().map(trace).collect())
     }
 
-    /// What stands above it.
+    /// Returns the title of the figure.
     #[must_use]
     pub fn title(&self) -> &str {
         &self.title
     }
 
-    /// The figure as plotly's JSON: `{data, layout, ...}`.
+    /// Returns the figure as plotly's JSON: `{data, layout, ...}`.
     #[must_use]
     pub fn json(&self) -> String {
         let mut plot = self.plot.clone();
@@ -195,14 +195,14 @@ fn curve(series: &Series, mode: Mode) -> Box<Scatter<f64, f64>> {
     if series.told.is_empty() { trace } else { trace.hover_text_array(series.told.clone()) }
 }
 
-/// The program that draws the figures, without its tags.
+/// Returns the script that draws the figures, without its tags.
 ///
 /// # Panics
-/// Never: the crate carries it.
+/// Never, since the script is part of the crate.
 #[must_use]
-#[expect(clippy::expect_used, reason = "the crate's sources are constants, and a test takes them apart")]
+#[expect(clippy::expect_used, reason = "the crate's sources are constants, and a test parses them")]
 pub fn script() -> String {
-    // The crate's sources come as scripts one after the other, plotly first; the second sets formulas, of which there are none.
+    // The crate's sources are several scripts, plotly first. The second typesets formulas, and the figures have none.
     let sources = Plot::offline_js_sources();
     let (_, behind_the_tag) = sources.split_once('>').expect("the sources are scripts");
     let (plotly, _) = behind_the_tag.split_once("</script>").expect("a script ends");
@@ -217,7 +217,7 @@ mod tests {
     fn the_script_is_plotly_alone() {
         let script = script();
         assert!(script.contains("plotly.js v") && script.len() > 1_000_000, "{} bytes", script.len());
-        assert!(!script.contains("</script"), "one script, not those after it");
+        assert!(!script.contains("</script"), "only the first script");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! The live page, and the same page frozen in a file.
+//! The live page, and the same page as a static file.
 //!
-//! The page is written by hand (`dashboards/live/`) and is part of the program: it loads nothing from elsewhere. Its modules import
-//! one another by name; in a frozen page they stand in one script, one after the other, and read what is written into the page
-//! instead of asking a daemon.
+//! The page (`dashboards/live/`) is handwritten and part of the program; it loads nothing from other servers. Its modules import each
+//! other by name. In a static page they are joined into one script, and read the data that is embedded in the page instead of
+//! requesting it from a daemon.
 
 pub mod charts;
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const INDEX: &str = include_str!("../../dashboards/live/index.html");
 const STYLE: &str = include_str!("../../dashboards/live/style.css");
 
-/// Each module after those that it imports.
+/// The modules; each comes after those that it imports.
 const MODULES: [(&str, &str); 10] = [
     ("/assets/words.js", include_str!("../../dashboards/live/words.js")),
     ("/assets/elements.js", include_str!("../../dashboards/live/elements.js")),
@@ -27,13 +27,13 @@ const MODULES: [(&str, &str); 10] = [
     ("/assets/main.js", include_str!("../../dashboards/live/main.js")),
 ];
 
-/// What is replaced in the page by the path of the program that draws.
+/// Placeholder in the page for the path of the plotly script.
 const PLOTLY_PATH: &str = "/assets/plotly.js";
-/// What a frozen page may do: run what is within it, and load nothing.
+/// Policy of a static page: it runs its own scripts and loads nothing.
 const FROZEN_POLICY: &str = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline'; \
                              style-src 'unsafe-inline'; img-src data: blob:\">";
 
-/// The program that draws, and the path it is served under: its version is part of it.
+/// The plotly script, and the path under which it is served; the path contains its version.
 static PLOTLY: LazyLock<(String, String)> = LazyLock::new(|| {
     let script = charts::script();
     let version = script.split_once("plotly.js v").map_or("", |(_, rest)| rest);
@@ -41,21 +41,21 @@ static PLOTLY: LazyLock<(String, String)> = LazyLock::new(|| {
     (format!("/assets/plotly-{version}.js"), script)
 });
 
-/// The page with that path.
+/// The page with the path of the plotly script.
 static PAGE: LazyLock<String> = LazyLock::new(|| INDEX.replace(PLOTLY_PATH, &PLOTLY.0));
 
 /// A file of the page.
 #[derive(Clone, Copy, Debug)]
 pub struct Asset {
-    /// Its type, for HTTP.
+    /// Its content type.
     pub content_type: &'static str,
-    /// What is in it.
+    /// Its content.
     pub body: &'static str,
-    /// Whether it is the same for ever under its path.
+    /// Whether the content for this path never changes.
     pub never_changes: bool,
 }
 
-/// The file of the page under a path.
+/// Returns the file of the page with this path.
 #[must_use]
 pub fn asset(path: &str) -> Option<Asset> {
     let script = "text/javascript; charset=utf-8";
@@ -68,27 +68,27 @@ pub fn asset(path: &str) -> Option<Asset> {
     }
 }
 
-/// All that a page shows of one run, as the documents of the API (`docs/protocol.md`).
+/// The data of one run for a static page, as documents of the API (`docs/protocol.md`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct FrozenRun {
     /// `GET runs/{run}`.
     pub run: Value,
     /// `GET runs/{run}/verdict`.
     pub verdict: Value,
-    /// `GET runs/{run}/epochs`: every epoch that is to be shown.
+    /// `GET runs/{run}/epochs`, with all epochs to show.
     pub epochs: Value,
     /// `GET runs/{run}/layers/{layer}/matrix` of each measured layer.
     pub matrices: Vec<Value>,
-    /// When the page is made, in seconds since 1970.
+    /// Time at which the page is made, in seconds since 1970.
     pub made_at_unix_seconds: f64,
 }
 
-/// The page of some runs as one file that opens from a disk, without a network.
+/// Returns the page of some runs as one file, which can be opened without a network.
 #[must_use]
 pub fn frozen(runs: &[FrozenRun]) -> String {
     let document = |run: &FrozenRun| json!({ "run": run.run, "verdict": run.verdict, "epochs": run.epochs, "matrices": run.matrices, "made_at": run.made_at_unix_seconds });
     let runs: Vec<Value> = runs.iter().map(document).collect();
-    // In JSON every "<" stands within a text and may be escaped; then nothing in it can end the script or begin another.
+    // In JSON, "<" occurs only in strings and may be escaped. Escaped, the data cannot end the script or begin another one.
     let data = json!({ "version": env!("CARGO_PKG_VERSION"), "runs": runs }).to_string().replace('<', "\\u003c");
     let modules: Vec<String> = MODULES.iter().map(|(_, module)| standing_alone(module)).collect();
     let scripts = format!(
@@ -102,7 +102,7 @@ pub fn frozen(runs: &[FrozenRun]) -> String {
     page.join("\n").replacen("</head>", &format!("{head}\n</head>"), 1).replacen("</body>", &format!("{scripts}\n</body>"), 1)
 }
 
-/// A module without what binds it to others: in one script every name is there already.
+/// Returns a module without its imports and exports, which are not needed within one script.
 fn standing_alone(module: &str) -> String {
     let lines = module.lines().filter(|line| !line.starts_with("import "));
     lines.map(|line| line.strip_prefix("export ").unwrap_or(line).to_owned() + "\n").collect()

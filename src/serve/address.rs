@@ -1,4 +1,4 @@
-//! What a path below `/api/v1/` and its query name.
+//! Parses the paths below `/api/v1/` and their queries.
 
 use std::collections::BTreeMap;
 
@@ -9,87 +9,87 @@ use rotewatch_core::intake::run::{Attempt, AttemptError};
 use rotewatch_core::vocabulary::identity::{LayerName, NameError, RunName};
 use rotewatch_core::vocabulary::units::Epoch;
 
-/// Where the API begins.
+/// The path prefix of the API.
 pub(super) const PREFIX: &str = "/api/v1/";
 
-/// A thing that the API knows.
+/// A resource of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Resource {
-    /// What happens to them.
+    /// The event stream.
     Events,
-    /// Two runs held against each other.
+    /// A comparison of two runs.
     Comparison,
     /// All runs.
     Runs,
     /// One run.
     Run(RunName),
-    /// The epochs of a run, in brief.
+    /// Summaries of a run's epochs.
     Epochs(RunName),
-    /// What its reports add up to.
+    /// The verdict on a run.
     Verdict(RunName),
-    /// How surprising each row of its window is.
+    /// The surprisal of each row of a run's window.
     Surprisal(RunName),
     /// The mutual information of a layer's neurons.
     Matrix(RunName, LayerName),
-    /// Where an epoch's activations go.
+    /// Receives an epoch's activations.
     Activations(RunName, Epoch),
-    /// Where an epoch's end goes.
+    /// Receives the end of an epoch.
     End(RunName, Epoch),
-    /// Where a run's end goes.
+    /// Receives the end of a run.
     Finish(RunName),
-    /// Where a wish to stop goes.
+    /// Receives a request to stop a run.
     Stop(RunName),
-    /// Where Alertmanager's messages go.
+    /// Receives Alertmanager's messages.
     Alerts,
-    /// Where this machine's rotewatch is scraped.
+    /// The scrape targets on this machine, for Prometheus.
     Targets,
 }
 
-/// Why a path or a query names nothing.
+/// An error in a path or a query.
 #[derive(Debug, Error)]
 pub(super) enum AddressError {
     /// No such path.
-    #[error("there is no such route: docs/protocol.md lists them")]
+    #[error("no such route; docs/protocol.md lists all routes")]
     NoRoute,
-    /// A part of the path that is not percent-encoded UTF-8.
+    /// The path is not percent-encoded UTF-8.
     #[error("the path is not percent-encoded UTF-8")]
     Encoding,
-    /// A name that cannot be one.
+    /// A name is not valid.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// An attempt that cannot be one.
+    /// An attempt id is not valid.
     #[error(transparent)]
     Attempt(#[from] AttemptError),
-    /// A number that is none, or out of range.
+    /// A value is not a number, or is out of range.
     #[error("{what} {text:?} is not a whole number in 0..{most}")]
     Number {
-        /// What it is the number of.
+        /// What the number counts.
         what: &'static str,
-        /// The text as given.
+        /// The text that was received.
         text: String,
-        /// The largest that is taken.
+        /// The largest value that is accepted.
         most: u64,
     },
-    /// A time that is none.
+    /// `wait` is not a number of seconds.
     #[error("wait {text:?} is not a number of seconds")]
     Wait {
-        /// The text as given.
+        /// The text that was received.
         text: String,
     },
-    /// A fear that is none.
+    /// `against` is not a known kind of memorization.
     #[error("against {text:?} is not one of heuristic, example-level")]
     Against {
-        /// The text as given.
+        /// The text that was received.
         text: String,
     },
-    /// A parameter that must be there.
+    /// A required parameter is missing.
     #[error("the parameter {name} is missing")]
     Missing {
         /// Its name.
         name: &'static str,
     },
-    /// A parameter that this route does not know, or that stands there twice.
-    #[error("the parameter {name:?} is unknown here or stands there twice")]
+    /// A parameter is unknown to this route, or given twice.
+    #[error("the parameter {name:?} is unknown to this route, or was given twice")]
     Parameter {
         /// Its name.
         name: String,
@@ -97,7 +97,7 @@ pub(super) enum AddressError {
 }
 
 impl Resource {
-    /// Reads what follows [`PREFIX`].
+    /// Parses the part of a path after [`PREFIX`].
     pub(super) fn read(path: &str) -> Result<Self, AddressError> {
         let parts: Vec<String> = path.split('/').map(decoded).collect::<Result<_, _>>()?;
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
@@ -122,7 +122,7 @@ impl Resource {
         })
     }
 
-    /// The word under which requests for it are counted.
+    /// The label under which its requests are counted.
     pub(super) fn route(&self) -> &'static str {
         match self {
             Resource::Events => "/api/v1/events",
@@ -142,7 +142,7 @@ impl Resource {
         }
     }
 
-    /// The methods that it takes.
+    /// The methods that it accepts.
     pub(super) fn methods(&self) -> &'static str {
         match self {
             Resource::Events => "GET",
@@ -159,11 +159,11 @@ impl Resource {
     }
 }
 
-/// The parameters of a query, each taken once.
+/// The parameters of a query; each is read once.
 pub(super) struct Parameters(BTreeMap<String, String>);
 
 impl Parameters {
-    /// Reads a query.
+    /// Parses a query.
     pub(super) fn read(query: Option<&str>) -> Result<Self, AddressError> {
         let mut parameters = BTreeMap::new();
         for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
@@ -176,41 +176,41 @@ impl Parameters {
         Ok(Parameters(parameters))
     }
 
-    /// The attempt, which must be named.
+    /// Returns the attempt; it is required.
     pub(super) fn attempt(&mut self) -> Result<Attempt, AddressError> {
         Ok(self.0.remove("attempt").ok_or(AddressError::Missing { name: "attempt" })?.parse()?)
     }
 
-    /// A run, which must be named.
+    /// Returns the name of a run; it is required.
     pub(super) fn run(&mut self, name: &'static str) -> Result<RunName, AddressError> {
         Ok(self.0.remove(name).ok_or(AddressError::Missing { name })?.parse()?)
     }
 
-    /// Which daemon is meant, if somebody says.
+    /// Returns the instance that the request is meant for, if it is given.
     pub(super) fn instance(&mut self) -> Option<String> {
         self.0.remove("instance")
     }
 
-    /// What is feared, if somebody says.
+    /// Returns the kind of memorization to compare for, if it is given.
     pub(super) fn against(&mut self) -> Result<Option<Claim>, AddressError> {
         let known =
             |text: String| Claim::ALL.into_iter().find(|claim| claim.as_str() == text).ok_or(AddressError::Against { text });
         self.0.remove("against").map(known).transpose()
     }
 
-    /// A whole number up to `most`, if it is there.
+    /// Returns a whole number up to `most`, if it is given.
     pub(super) fn number(&mut self, name: &'static str, most: u64) -> Result<Option<u64>, AddressError> {
         self.0.remove(name).map(|text| number(name, &text, most)).transpose()
     }
 
-    /// The seconds of `wait`; 0 without it.
+    /// Returns the seconds of `wait`; 0 if it is not given.
     pub(super) fn wait_seconds(&mut self) -> Result<f64, AddressError> {
         let Some(text) = self.0.remove("wait") else { return Ok(0.0) };
         let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
         seconds.ok_or(AddressError::Wait { text })
     }
 
-    /// Nothing else may be left.
+    /// Returns an error if a parameter is left that was not read.
     pub(super) fn end(self) -> Result<(), AddressError> {
         self.0.into_keys().next().map_or(Ok(()), |name| Err(AddressError::Parameter { name }))
     }
@@ -222,7 +222,7 @@ fn number(what: &'static str, text: &str, most: u64) -> Result<u64, AddressError
     number.ok_or_else(|| AddressError::Number { what, text: text.to_owned(), most })
 }
 
-/// Text of which every byte may be written `%xx`.
+/// Decodes percent-encoded text.
 fn decoded(text: &str) -> Result<String, AddressError> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,7 +1,8 @@
-//! How many at a time: connections, and requests below `/api/v1/`.
+//! Limits on simultaneous connections and on simultaneous requests below `/api/v1/`.
 //!
-//! A connection takes a seat when it is accepted. Where none is free, the connection that has waited longest without asking anything
-//! gives up its own: whoever opens connections and says nothing, or says it a byte at a time, keeps nobody out who asks at once.
+//! Each accepted connection takes a seat. If all seats are taken, the server closes the connection that has been idle (without a
+//! complete request) for the longest time. So clients that open connections and send nothing, or send a byte at a time, cannot
+//! lock out the others.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -15,25 +16,25 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 #[derive(Debug)]
 pub struct Connections {
     most: usize,
-    /// Holding for a moment, never while anybody is waited for.
+    /// Locked only briefly, never while waiting for a client.
     seats: Mutex<Seats>,
 }
 
 #[derive(Debug, Default)]
 struct Seats {
-    /// Counts arrivals and waits, so that the longest wait has the smallest number.
+    /// Counts arrivals and the beginnings of idle times, so that the longest idle time has the smallest number.
     moment: u64,
     taken: HashMap<u64, Sitting>,
 }
 
 #[derive(Debug)]
 struct Sitting {
-    /// Since when nothing was asked; `None` while a request is answered.
+    /// The moment at which the connection became idle; `None` while a request is answered.
     waits_since: Option<u64>,
     leave: Arc<Notify>,
 }
 
-/// One connection's seat, until it is dropped or given to another.
+/// The seat of one connection, until it is dropped or given to another connection.
 #[derive(Debug)]
 pub(super) struct Seat {
     connections: Arc<Connections>,
@@ -41,18 +42,18 @@ pub(super) struct Seat {
     leave: Arc<Notify>,
 }
 
-/// As long as this lives, the connection's request is being answered, and its seat is safe.
+/// Keeps a seat from being given away while a request of its connection is answered.
 #[derive(Debug)]
 pub(super) struct Answering(Arc<Seat>);
 
 impl Connections {
-    /// So many seats.
+    /// Creates this number of seats.
     #[must_use]
     pub fn new(most: usize) -> Arc<Self> {
         Arc::new(Connections { most, seats: Mutex::default() })
     }
 
-    /// A seat; `None` where every one is taken by a connection whose request is being answered.
+    /// Returns a seat, or `None` if every connection has a request that is being answered.
     pub(super) fn seat(self: &Arc<Self>) -> Option<Seat> {
         let mut seats = self.seats();
         if seats.taken.len() >= self.most && !seats.free_one() {
@@ -64,13 +65,13 @@ impl Connections {
         Some(Seat { connections: Arc::clone(self), number, leave })
     }
 
-    /// Asks the connection that has waited longest to leave, and tells whether there was one.
+    /// Closes the connection that has been idle for the longest time. Returns whether there was one.
     pub(super) fn free_one(&self) -> bool {
         self.seats().free_one()
     }
 
     fn seats(&self) -> MutexGuard<'_, Seats> {
-        // A panic while the lock is held leaves whole seats.
+        // A panic while the lock is held leaves the seats consistent.
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -89,12 +90,12 @@ impl Seats {
 }
 
 impl Seat {
-    /// Ends when the seat is given to another connection.
+    /// Completes when the seat is given to another connection.
     pub(super) async fn is_given_away(&self) {
         self.leave.notified().await;
     }
 
-    /// Keeps the seat safe while a request is answered.
+    /// Protects the seat while a request is answered.
     pub(super) fn answering(self: &Arc<Self>) -> Answering {
         self.set_waits_since(|_| None);
         Answering(Arc::clone(self))
@@ -121,24 +122,24 @@ impl Drop for Answering {
     }
 }
 
-/// The requests below `/api/v1/` that are answered at a time.
+/// Limits the requests below `/api/v1/` that are answered at the same time.
 #[derive(Clone, Debug)]
 pub struct Requests(Arc<Semaphore>);
 
 impl Requests {
-    /// So many.
+    /// Allows this number of requests.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Requests(Arc::new(Semaphore::new(most)))
     }
 
-    /// A request's place, to be held until its last byte is sent.
+    /// Returns a permit, to be held until the last byte of the answer is sent; `None` if the limit is reached.
     pub(super) fn place(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0).try_acquire_owned().ok()
     }
 }
 
-/// A body, and what is held until it is sent.
+/// A body, and a value that is kept until the body is sent.
 #[derive(Debug)]
 pub(super) struct Holding<B, T> {
     body: B,
@@ -146,7 +147,7 @@ pub(super) struct Holding<B, T> {
 }
 
 impl<B, T> Holding<B, T> {
-    /// Holds this as long as the body.
+    /// Keeps `held` as long as the body.
     pub(super) fn new(body: B, held: T) -> Self {
         Holding { body, _held: held }
     }
@@ -189,7 +190,7 @@ mod tests {
         let _fifth = connections.seat().expect("the third now");
         assert_eq!([&*first, &*third, &fourth].map(is_given_away), [false, true, false]);
         drop((second, third));
-        assert_eq!(connections.seats().taken.len(), 3, "what was given away is not given up once more");
+        assert_eq!(connections.seats().taken.len(), 3, "dropping a seat that was given away frees no second one");
     }
 
     #[test]

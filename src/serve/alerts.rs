@@ -1,9 +1,9 @@
-//! `POST hooks/alertmanager`: what Alertmanager's webhook sends. A firing alert stops the run that its label `run` names, so
-//! that any expression of Prometheus can be a rule for early stopping.
+//! `POST hooks/alertmanager` receives the messages of Alertmanager's webhook. A firing alert stops the run that its label `run`
+//! names. So any Prometheus expression can be a rule for early stopping.
 //!
-//! Alertmanager repeats what goes on firing, and sends a whole group when one of it changes. So an alert counts once, by its
-//! fingerprint and the time at which it started: a new attempt of a run is not stopped for what was said of the old one. A resolved
-//! alert changes nothing.
+//! Alertmanager repeats alerts that keep firing, and sends a whole group when one alert of it changes. So each alert counts once,
+//! by its fingerprint and its start time. An alert about an earlier attempt does not stop a new attempt of the run. A resolved
+//! alert has no effect.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -20,16 +20,16 @@ use rotewatch_core::record::json::object;
 use rotewatch_core::vocabulary::clock::{unix_seconds, unix_seconds_of};
 use rotewatch_core::vocabulary::identity::RunName;
 
-/// Alerts that are remembered; the oldest are forgotten first.
+/// Number of alerts that are remembered; the oldest are forgotten first.
 const REMEMBERED: usize = 4096;
-/// The longest fingerprint, and the longest time, in bytes: those of Alertmanager have 16 and 35.
+/// Longest fingerprint and longest start time, in bytes. Those of Alertmanager have 16 and 35.
 const KEY_BYTES_MAX: usize = 128;
-/// How far apart the clocks of Prometheus and of this machine may be, in seconds.
+/// Largest difference between the clocks of Prometheus and of this machine, in seconds.
 const CLOCKS_APART_SECONDS: f64 = 60.0;
-/// The longest reason that a run is given, in characters.
+/// Longest reason for stopping a run, in characters.
 const REASON_CHARS_MAX: usize = 512;
 
-/// A message. Keys that are not named here are Alertmanager's business, and new ones may come.
+/// A message. Other keys are ignored, since Alertmanager sends more of them and may add new ones.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Message {
@@ -58,7 +58,7 @@ enum Status {
 
 #[cfg(any(test, fuzzing))]
 impl Message {
-    /// Asserts what holds of every message that can be read.
+    /// Asserts the properties of every message that can be parsed.
     pub(super) fn check(&self) {
         for alert in &self.alerts {
             let reason = alert.reason();
@@ -73,26 +73,26 @@ impl Alert {
         self.labels.get("alertname").map_or("without a name", String::as_str)
     }
 
-    /// What its run is told.
+    /// The reason that its run is stopped for.
     fn reason(&self) -> String {
         let summary = self.annotations.get("summary").map(|summary| format!(": {summary}")).unwrap_or_default();
         let text = format!("alert {}{summary}", self.name());
         text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(REASON_CHARS_MAX).collect()
     }
 
-    /// Whether it began before a run was declared, so that it is about an earlier attempt. A time that cannot be read is none.
+    /// Whether the alert began before the run was declared, and so is about an earlier attempt. False if the time is not valid.
     fn is_older_than(&self, run: &Run) -> bool {
         let age = unix_seconds_of(&self.starts_at).map(|starts_at| unix_seconds() - starts_at);
         age.is_some_and(|age| age > run.age().as_secs_f64() + CLOCKS_APART_SECONDS)
     }
 
-    /// Whether it is about another daemon than the one that a message is meant for, if it is meant for one.
+    /// Whether the alert is about another daemon than `instance`.
     fn is_of_another(&self, instance: Option<&str>) -> bool {
         let of = self.labels.get("instance").map(String::as_str);
         of.zip(instance).is_some_and(|(of, instance)| of != instance)
     }
 
-    /// The run that it is about, or what is wrong with it.
+    /// Returns the run that the alert is about, or a description of what is wrong.
     fn run(&self) -> Result<RunName, String> {
         let name = self.labels.get("run").ok_or_else(|| {
             format!("alert {} has no label `run`: keep it in the rule's expression, or route the alert elsewhere", self.name())
@@ -104,7 +104,7 @@ impl Alert {
     }
 }
 
-/// The alerts that have stopped what they could.
+/// The alerts that were already acted on.
 #[derive(Debug, Default)]
 struct Remembered {
     keys: HashSet<(String, String)>,
@@ -112,7 +112,7 @@ struct Remembered {
 }
 
 impl Remembered {
-    /// Whether this alert comes for the first time.
+    /// Remembers an alert. Returns whether it is new.
     fn is_new(&mut self, alert: &Alert) -> bool {
         let key = (alert.fingerprint.clone(), alert.starts_at.clone());
         if !self.keys.insert(key.clone()) {
@@ -128,25 +128,25 @@ impl Remembered {
     }
 }
 
-/// Where Alertmanager's messages arrive.
+/// Handles Alertmanager's messages.
 #[derive(Debug, Default)]
 pub(super) struct AlertDesk(Mutex<Remembered>);
 
 impl AlertDesk {
-    /// Does what a message asks for, and says what came of each firing alert. An alert that cannot be acted on is an error, which
-    /// Alertmanager logs and does not repeat; the others of the same message count all the same.
+    /// Stops the runs that a message names, and lists the result for each firing alert. An alert that cannot be acted on gives an
+    /// error status, which Alertmanager logs and does not retry. The other alerts of the message are still acted on.
     ///
-    /// With `instance`, alerts whose label of this name says otherwise are passed over: names of runs need not differ between daemons.
+    /// With `instance`, alerts with another `instance` label are ignored, since several daemons may have runs of the same name.
     pub(super) fn answer(&self, site: &Site, instance: Option<&str>, body: &[u8]) -> Answer {
         let message: Message = match serde_json::from_slice(body) {
             Ok(message) => message,
             Err(fault) => {
-                let says = format!("the body is not what Alertmanager's webhook sends (version 4): {fault}");
+                let says = format!("the body is not a message of Alertmanager's webhook, version 4: {fault}");
                 return error(StatusCode::UNPROCESSABLE_ENTITY, says);
             }
         };
         if message.truncated_alerts > 0 {
-            tracing::warn!(alerts = message.truncated_alerts, "Alertmanager left alerts out: raise max_alerts of its webhook");
+            tracing::warn!(alerts = message.truncated_alerts, "Alertmanager left alerts out; raise max_alerts of its webhook");
         }
         let (mut stopped, mut ignored, mut faults) = (Vec::new(), Vec::new(), Vec::new());
         for alert in message.alerts.iter().filter(|alert| alert.status == Status::Firing) {
@@ -166,24 +166,24 @@ impl AlertDesk {
         json(StatusCode::UNPROCESSABLE_ENTITY, &Value::Object(document))
     }
 
-    /// Asks a run to stop, unless there is a reason not to.
+    /// Asks a run to stop. Returns the reason if the alert is ignored.
     fn stop(&self, site: &Site, instance: Option<&str>, alert: &Alert, name: &RunName) -> Result<(), &'static str> {
         if alert.is_of_another(instance) {
             return Err("the alert is about another instance");
         }
-        // Not remembered: a daemon that was restarted may know the run again by the time this comes again.
-        let view = site.board.runs().get(name).cloned().ok_or("there is no such run here")?;
+        // Not remembered: a restarted daemon may know the run again when Alertmanager repeats the alert.
+        let view = site.board.runs().get(name).cloned().ok_or("no such run")?;
         if alert.is_older_than(&view.run) {
             return Err("the alert began before this attempt of the run");
         }
         if !self.0.lock().unwrap_or_else(PoisonError::into_inner).is_new(alert) {
-            return Err("this alert came before");
+            return Err("this alert was already received");
         }
         if !view.run.is_open() {
-            return Err("the run is over");
+            return Err("the run has ended");
         }
         if !view.run.stop().request(StopReason::Asked { reason: alert.reason() }) {
-            return Err("the run was asked to stop before");
+            return Err("the run was already asked to stop");
         }
         tracing::info!(run = %name, alert = alert.name(), "asked to stop by Alertmanager");
         site.events.stop_asked(&view.run);
@@ -197,7 +197,7 @@ mod tests {
 
     fn alert(fingerprint: &str, starts_at: &str) -> Alert {
         let document = json!({ "status": "firing", "labels": {}, "startsAt": starts_at, "fingerprint": fingerprint });
-        serde_json::from_value(document).expect("all that is needed")
+        serde_json::from_value(document).expect("all required fields")
     }
 
     #[test]
@@ -205,7 +205,7 @@ mod tests {
         let mut remembered = Remembered::default();
         assert!(remembered.is_new(&alert("a", "1")));
         assert!(!remembered.is_new(&alert("a", "1")));
-        assert!(remembered.is_new(&alert("a", "2")), "it fires anew");
+        assert!(remembered.is_new(&alert("a", "2")), "it fires again");
         for number in 0..REMEMBERED {
             assert!(remembered.is_new(&alert("b", &number.to_string())));
         }

@@ -1,4 +1,4 @@
-//! How an answer is made: status, type and body together, with the headers that every answer has.
+//! Builds answers: status, type and body, with the headers that every answer has.
 
 use http_body_util::{Either, Full};
 use hyper::body::Bytes;
@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 
 use super::events::EventStream;
 
-/// What an answer holds.
+/// The body of an answer.
 pub(super) type Content = Either<Full<Bytes>, EventStream>;
 /// The type of every answer.
 pub(super) type Answer = Response<Content>;
 
-/// Seconds after which what was refused for want of room is worth sending again.
+/// Seconds after which a client may send a request again that was refused because a limit was reached.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
-/// What a browser may load for an answer that is no page: nothing, and no page may show it within itself.
+/// Policy for answers that are not pages: a browser loads nothing for them, and no page may embed them.
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 /// Plain text.
@@ -31,7 +31,7 @@ pub(super) fn json(status: StatusCode, document: &Value) -> Answer {
     with_type(status, "application/json", document.to_string())
 }
 
-/// `{"error": reason}`, with the header that its status calls for.
+/// `{"error": reason}`, with the header that belongs to the status.
 pub(super) fn error(status: StatusCode, reason: impl std::fmt::Display) -> Answer {
     let mut answer = json(status, &json!({ "error": reason.to_string() }));
     match status {
@@ -39,7 +39,7 @@ pub(super) fn error(status: StatusCode, reason: impl std::fmt::Display) -> Answe
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             answer.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
         }
-        // Where its body ends is unknown, or not waited for.
+        // The rest of the request's body is not read, so the connection cannot be used for another request.
         StatusCode::REQUEST_TIMEOUT | StatusCode::LENGTH_REQUIRED | StatusCode::PAYLOAD_TOO_LARGE => {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -48,19 +48,19 @@ pub(super) fn error(status: StatusCode, reason: impl std::fmt::Display) -> Answe
     answer
 }
 
-/// 405, with the methods that are taken.
+/// 405, with the methods that are allowed.
 pub(super) fn allowing(mut refused: Answer, methods: &'static str) -> Answer {
     *refused.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     refused.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
     refused
 }
 
-/// Any body of any type.
+/// Any body with its content type.
 pub(super) fn with_type(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
     answered(status, content_type, Either::Left(Full::new(body.into())))
 }
 
-/// A body that comes bit by bit.
+/// A body that is streamed.
 pub(super) fn streaming(content_type: &'static str, events: EventStream) -> Answer {
     answered(StatusCode::OK, content_type, Either::Right(events))
 }

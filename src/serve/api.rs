@@ -1,4 +1,4 @@
-//! What can be asked about runs: read from what the monitor has published, and from the history where that has forgotten them.
+//! The GET routes about runs. They read what the monitor has published, and the history for runs that are no longer in memory.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use rotewatch_core::vocabulary::identity::{LayerName, RunName};
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::Verdict;
 
-/// Blocks of a matrix, unless asked otherwise.
+/// Default number of blocks per side of a matrix.
 const BLOCKS: u64 = 256;
-/// The most that may be asked for.
+/// Largest number of blocks that a request may ask for.
 const BLOCKS_MAX: u64 = 1024;
 
-/// `GET runs`: those in memory by name, then those of the history, the newest first.
+/// `GET runs`: first the runs in memory by name, then those of the history, newest first.
 pub(super) async fn runs(board: &Board, archive: Option<&Archive>) -> Answer {
     let live = board.runs();
     let mut runs: Vec<Value> = live.values().map(|view| Value::Object(brief(view))).collect();
@@ -33,7 +33,7 @@ pub(super) async fn runs(board: &Board, archive: Option<&Archive>) -> Answer {
             let stored = history.runs(RUNS_MAX)?.into_iter().filter(|run| !known.contains(&run.name));
             Ok(Some(stored.map(|run| Value::Object(document::run(&run))).collect::<Vec<_>>()))
         });
-        // A history that cannot be read is no reason to hide what is in memory.
+        // If the history cannot be read, the runs in memory are still listed.
         runs.extend(stored.await.ok().flatten().unwrap_or_default());
     }
     json(StatusCode::OK, &json!({ "runs": runs }))
@@ -53,7 +53,7 @@ pub(super) async fn run(board: &Board, archive: Option<&Archive>, name: &RunName
     json(StatusCode::OK, &Value::Object(document))
 }
 
-/// `GET runs/{run}/epochs`: all that are kept, or those after one that the client has already.
+/// `GET runs/{run}/epochs`: all epochs that are kept, or those after an epoch that the client already has.
 pub(super) async fn epochs(board: &Board, archive: Option<&Archive>, name: &RunName, mut query: Parameters) -> Answer {
     let after = query.number("after", u64::from(u32::MAX)).and_then(|after| query.end().map(|()| after));
     let after = match after {
@@ -64,7 +64,7 @@ pub(super) async fn epochs(board: &Board, archive: Option<&Archive>, name: &RunN
     let Some(view) = board.runs().get(name).cloned() else {
         return remembered(archive, name, move |history, run| document::epochs(history, run, asked)).await;
     };
-    // What memory has let go of is in the history, as far back as it is told of.
+    // Older epochs that are no longer in memory are read from the history.
     let oldest = view.history.front().map(|epoch| epoch.epoch);
     let asked = Epochs { before: oldest, most: EPOCHS_MAX.saturating_sub(view.history.len()), ..asked };
     let mut epochs = Vec::new();
@@ -94,7 +94,7 @@ pub(super) async fn verdict(board: &Board, archive: Option<&Archive>, name: &Run
     json(StatusCode::OK, &Value::Object(document))
 }
 
-/// What the history tells of a run that memory has forgotten.
+/// Answers from the history for a run that is no longer in memory.
 pub(super) async fn remembered(
     archive: Option<&Archive>,
     name: &RunName,
@@ -110,7 +110,7 @@ pub(super) async fn remembered(
     }
 }
 
-/// What a matrix is asked of.
+/// The parameters of a request for a matrix.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MatrixQuestion {
     epoch: Option<Epoch>,
@@ -118,7 +118,7 @@ pub(super) struct MatrixQuestion {
 }
 
 impl MatrixQuestion {
-    /// Reads the parameters.
+    /// Parses the parameters.
     pub(super) fn read(mut query: Parameters) -> Result<Self, AddressError> {
         let epoch = query.number("epoch", u64::from(u32::MAX))?.map(|epoch| Epoch(epoch as u32));
         let most_blocks = query.number("max", BLOCKS_MAX)?.unwrap_or(BLOCKS).max(1) as usize;
@@ -126,13 +126,13 @@ impl MatrixQuestion {
         Ok(MatrixQuestion { epoch, most_blocks })
     }
 
-    /// The report in memory that has what is asked for, if one has.
+    /// Returns the report in memory that has the matrix, if there is one.
     pub(super) fn report(self, board: &Board, name: &RunName) -> Option<Arc<EpochReport>> {
         let newest = board.runs().get(name)?.report.clone()?;
         self.epoch.is_none_or(|asked| asked == newest.epoch).then_some(newest)
     }
 
-    /// Answers from a report; computing the means takes a moment for a wide layer.
+    /// Answers from a report. Computing the block means takes noticeable time for a wide layer.
     pub(super) fn answer(self, report: &EpochReport, layer: &LayerName) -> Answer {
         let run = &report.run;
         let measured = report.layers.iter().find(|report| report.layer == *layer && report.statistics.is_some());
@@ -175,18 +175,18 @@ fn missing(reason: String) -> Answer {
     error(StatusCode::NOT_FOUND, reason)
 }
 
-/// 404 for a matrix that is not there, with the epochs whose matrices are.
+/// 404 for a matrix that is not kept, with the epochs whose matrices are.
 fn not_kept(name: &RunName, layer: &LayerName, kept: &[Epoch]) -> Answer {
     if kept.is_empty() {
         return missing(format!(
-            "no pair matrix of run {name} is kept: it has no report yet, or history.matrix_epochs let go of them"
+            "no pair matrix of run {name} is kept: it has no report yet, or its matrices are older than history.matrix_epochs"
         ));
     }
     let kept = kept.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     missing(format!("run {name} has no such matrix of layer {:?}; epochs whose matrices are kept: {kept}", layer.as_str()))
 }
 
-/// Where a run stands: `{run, attempt, epoch, committed_epoch, verdict..., stop, reason}`.
+/// The state of a run: `{run, attempt, epoch, committed_epoch, verdict..., stop, reason}`.
 pub(super) fn standing(run: &Run) -> Map<String, Value> {
     let standing = run.standing();
     let mut document = json::verdict(Some(&standing.verdict));
@@ -205,7 +205,7 @@ pub(super) fn standing(run: &Run) -> Map<String, Value> {
 pub(super) fn brief(view: &RunView) -> Map<String, Value> {
     let run = &view.run;
     let mut document = standing(run);
-    // Over is what has been judged to its end: what a trainer sent last may still be queued.
+    // A run has ended once its last epoch is judged; the trainer's last frames may still be queued.
     let ending = run.ending().filter(|_| !view.active);
     document.extend(json::object(json!({
         "status": ending.map_or_else(|| "training".to_owned(), |ending| ending.to_string()),
@@ -216,7 +216,7 @@ pub(super) fn brief(view: &RunView) -> Map<String, Value> {
     document
 }
 
-/// The newest epoch that survives whatever ends this process.
+/// The newest epoch that is safe on disk, even if the daemon crashes.
 pub(super) fn committed(run: &Run) -> Option<u32> {
     run.committed_epoch().map(|epoch| epoch.0)
 }
@@ -228,7 +228,7 @@ fn summary(run: &Run, epoch: &EpochSummary) -> Value {
     Value::Object(document)
 }
 
-/// 404 for a run that nobody knows.
+/// 404 for an unknown run.
 pub(super) fn unknown(name: &RunName) -> Answer {
-    error(StatusCode::NOT_FOUND, format!("there is no run {name} here"))
+    error(StatusCode::NOT_FOUND, format!("no run {name}; GET /api/v1/runs lists all runs"))
 }

@@ -1,4 +1,4 @@
-//! Runs that are in the history and no longer in memory: read on other threads than the server's, few at a time.
+//! Reads runs from the history that are no longer in memory. Reading happens outside the server's thread, a few reads at a time.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use super::answer::{Answer, error};
 use crate::history::{Epochs, Reader, Snapshot, StoreCounts, StoreError, StoredEpoch};
 use rotewatch_core::intake::run::Run;
 
-/// Readings at a time; the others wait. More of them would hold up what clients send, which has the same threads.
+/// Reads at the same time; the others wait. More of them would delay the clients' uploads, which use the same threads.
 const READINGS: usize = 2;
-/// The most runs that are listed, the newest ones.
+/// The largest number of runs that are listed; the newest are kept.
 pub(super) const RUNS_MAX: usize = 1000;
-/// The most epochs of a run that are listed, the newest ones.
+/// The largest number of epochs of a run that are listed; the newest are kept.
 pub(super) const EPOCHS_MAX: usize = 1024;
 
-/// The history as requests read it.
+/// Gives requests access to the history.
 #[derive(Clone, Debug)]
 pub struct Archive {
     reader: Reader,
@@ -26,13 +26,14 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Reads through `reader` and counts failures.
+    /// Reads through `reader` and counts failures in `counts`.
     #[must_use]
     pub fn new(reader: Reader, counts: Arc<StoreCounts>) -> Self {
         Archive { reader, counts, places: Arc::new(Semaphore::new(READINGS)) }
     }
 
-    /// Epochs of an attempt that memory has let go of. None where the history cannot be read: no reason to hide what is in memory.
+    /// Returns the epochs of an attempt that are no longer in memory. Returns none if the history cannot be read, so that the epochs
+    /// in memory are still shown.
     pub(super) async fn let_go(&self, run: &Run, which: Epochs) -> Vec<StoredEpoch> {
         if !which.holds_any() {
             return Vec::new();
@@ -45,13 +46,13 @@ impl Archive {
         asked.await.ok().flatten().unwrap_or_default()
     }
 
-    /// What the history says; `None` where it says nothing, or where there is none yet.
+    /// Runs a query on the history. Returns `None` if it finds nothing, or if there is no history yet.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Snapshot) -> Result<Option<T>, StoreError> + Send + 'static,
     ) -> Result<Option<T>, Box<Answer>> {
-        let unreadable = || Box::new(error(StatusCode::INTERNAL_SERVER_ERROR, "the history cannot be read; the log says why"));
-        // Nobody closes it.
+        let unreadable = || Box::new(error(StatusCode::INTERNAL_SERVER_ERROR, "cannot read the history; see the daemon's log"));
+        // The semaphore is never closed.
         let Ok(_place) = Arc::clone(&self.places).acquire_owned().await else { return Err(unreadable()) };
         let reader = self.reader.clone();
         let asked = spawn_blocking(move || match reader.snapshot()? {
@@ -61,11 +62,11 @@ impl Archive {
         match asked.await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
-                tracing::warn!("the history cannot be read: {error}");
+                tracing::warn!("cannot read the history: {error}");
                 self.counts.count_failed_reading();
                 Err(unreadable())
             }
-            // It panicked, and the log says where.
+            // It panicked; the panic is in the log.
             Err(_) => Err(unreadable()),
         }
     }

@@ -1,4 +1,4 @@
-//! Basic auth against bcrypt hashes.
+//! Basic auth with bcrypt hashes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,21 +11,22 @@ use tokio::task::spawn_blocking;
 
 use crate::config::PasswordHash;
 
-/// Whose password is compared where the user is unknown, so that the time tells nobody which users there are: cost 10.
+/// The hash that is checked if the user is unknown, so that the response time does not reveal which users exist. Its cost is 10.
 const NOBODY: &str = "$2b$10$7EqJtq98hPqEX7fNZaFWoOhi5B0a8UxN0q4Qe0p0YQq8eNqPDb0TK";
 
 /// The users of the web configuration.
 pub(super) struct Users {
     hashes: BTreeMap<String, PasswordHash>,
     nobody: PasswordHash,
-    /// The password that each user was let in with last: a hash takes a tenth of a second, a scrape comes every few seconds.
+    /// The last correct password of each user. A hash takes a tenth of a second and a scrape comes every few seconds, so hashing is
+    /// done only once.
     proven: Mutex<HashMap<String, String>>,
-    /// One hash at a time: whoever guesses keeps one thread busy, not the machine.
+    /// One hash at a time, so that guessing passwords keeps only one thread busy.
     turn: Semaphore,
 }
 
 impl Users {
-    /// `None` where there are none: nobody is asked then.
+    /// Returns `None` if there are no users; then no password is needed.
     #[expect(clippy::expect_used, reason = "the hash is a constant, and every test with a web configuration parses it")]
     pub(super) fn new(hashes: BTreeMap<String, PasswordHash>) -> Option<Arc<Self>> {
         let nobody = NOBODY.parse().expect("a good hash");
@@ -33,14 +34,14 @@ impl Users {
         (!users.hashes.is_empty()).then(|| Arc::new(users))
     }
 
-    /// Whether the request's user and password are right.
+    /// Returns whether the request's user and password are right.
     pub(super) async fn let_in(self: &Arc<Self>, headers: &HeaderMap) -> bool {
         let Some((user, password)) = credentials(headers) else { return false };
         if self.has_proven(&user, &password) {
             return true;
         }
         let Ok(_turn) = self.turn.acquire().await else { return false };
-        // Somebody before in the queue may have proven the same.
+        // An earlier request in the queue may have proven the same password.
         if self.has_proven(&user, &password) {
             return true;
         }

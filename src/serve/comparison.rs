@@ -1,4 +1,4 @@
-//! Two runs held against each other, in memory or in the history.
+//! Compares two runs, each in memory or in the history.
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use rotewatch_core::record::training::{EpochRecord, TrainingDocument};
 use rotewatch_core::vocabulary::identity::RunName;
 use rotewatch_core::vocabulary::verdict::Kind;
 
-/// `GET compare?a=&b=&against=`: which generalises better. Two runs of which a comparison means nothing are an answer as well,
+/// `GET compare?a=&b=&against=`: which of two runs generalises better. If two runs cannot be compared, the answer is
 /// `incomparable` with the reason.
 pub(super) async fn answer(board: &Board, archive: Option<&Archive>, mut query: Parameters) -> Answer {
     let asked = (|| {
@@ -30,7 +30,7 @@ pub(super) async fn answer(board: &Board, archive: Option<&Archive>, mut query: 
         (Ok(one), Ok(other)) => [one, other],
         (Err(failed), _) | (_, Err(failed)) => return *failed,
     };
-    let unmeasured = |name: &RunName| incomparable(&format!("{name} has no measures of its newest epoch yet"));
+    let unmeasured = |name: &RunName| incomparable(&format!("the newest epoch of {name} is not measured yet"));
     match (one, other) {
         (None, _) => unmeasured(&first),
         (_, None) => unmeasured(&second),
@@ -45,7 +45,7 @@ fn incomparable(reason: &str) -> Answer {
     json(StatusCode::OK, &json!({ "verdict": "incomparable", "says": reason }))
 }
 
-/// The newest attempt of a run; `None` where its newest epoch was not measured.
+/// Returns the course of a run's newest attempt; `None` if its newest epoch was not measured.
 async fn course(board: &Board, archive: Option<&Archive>, name: &RunName) -> Result<Option<Course>, Box<Answer>> {
     let view = board.runs().get(name).cloned();
     let document = match (view, archive) {
@@ -60,7 +60,7 @@ async fn course(board: &Board, archive: Option<&Archive>, name: &RunName) -> Res
     Ok(Course::of_document(name.to_string(), &document))
 }
 
-/// A run in memory, and what memory has let go of from the history.
+/// Builds the document of a run in memory, with its older epochs from the history.
 async fn in_memory(view: &RunView, archive: Option<&Archive>) -> TrainingDocument {
     let (run, declaration) = (&view.run, view.run.declaration());
     let oldest = view.history.front().map(|epoch| epoch.epoch);

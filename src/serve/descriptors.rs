@@ -1,25 +1,26 @@
-//! How many file descriptors connections may take, so that the daemon's own files always find one.
+//! Limits how many file descriptors connections may use, so that the daemon always has some for its own files.
 
 use rustix::process::{Resource, getrlimit};
 
-/// For the daemon's own: its database, its locks, the programs of hooks with their pipes, connections to webhooks, reloads.
+/// Reserved for the daemon: its database, locks, hook programs with their pipes, webhook connections, reloads.
 const OWN: usize = 64;
 
-/// So many connections as were asked for, or as many as the process's limit leaves beside its own files and a lock for each run.
+/// Returns the configured number of connections, or fewer if the process's limit leaves less beside the daemon's own files and a
+/// lock for each run.
 #[must_use]
 pub fn connections_within_limit(asked: usize, runs: usize) -> usize {
     let Some(limit) = getrlimit(Resource::Nofile).current else { return asked };
     let most = most_of(usize::try_from(limit).unwrap_or(usize::MAX), runs);
     if most < asked {
         tracing::warn!(
-            "limits.connections is {asked}, and with {limit} file descriptors (`ulimit -n`) it is {most}: the rest is for the \
-             daemon's own files"
+            "limits.connections is {asked}, but only {most} connections are accepted: the process may open {limit} file \
+             descriptors, and the daemon needs the others; raise `ulimit -n`"
         );
     }
     asked.min(most)
 }
 
-/// Half of the descriptors at least: where there are fewer than the daemon may need, it and its clients share what there is.
+/// At least half of the descriptors: if there are too few for the daemon's needs, the daemon and its clients get half each.
 fn most_of(limit: usize, runs: usize) -> usize {
     limit.saturating_sub(OWN.saturating_add(runs)).max(limit / 2).max(1)
 }

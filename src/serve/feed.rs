@@ -1,7 +1,7 @@
-//! What has happened on the board, for whoever listens: a bounded list of small events, numbered.
+//! A bounded, numbered list of the events on the board, for subscribers.
 //!
-//! The monitor's thread adds an event and goes on; it never waits for a reader. A reader that falls so far behind that its next
-//! event is gone loses its connection, comes back with the number of the last event it has seen, and reads the page's data anew.
+//! The monitor's thread adds events and never waits for a subscriber. If a subscriber is so slow that its next event is no longer
+//! kept, its connection is closed. It reconnects with the number of the last event it has seen, and reads all data again.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,15 +16,15 @@ use rotewatch_core::intake::run::Run;
 use rotewatch_core::monitor::live_runs::{Follower, RunView};
 use rotewatch_core::record::json;
 
-/// Events that are kept for readers that were away: a few hundred bytes each, as a rule.
+/// Events that are kept for subscribers that reconnect; usually a few hundred bytes each.
 const KEPT: usize = 256;
 
 /// The events of this process.
 #[derive(Debug)]
 pub struct EventFeed {
-    /// Tells this process's events from those of the one before.
+    /// Distinguishes the events of this process from those of an earlier one.
     process: u64,
-    /// Held while an event is added or looked up, never while one is sent.
+    /// Locked while an event is added or looked up, never while one is sent.
     events: Mutex<Events>,
     newest: watch::Sender<u64>,
     readers_max: usize,
@@ -37,17 +37,17 @@ struct Events {
     closed: bool,
 }
 
-/// Where a reader is.
+/// A subscriber's position.
 #[derive(Debug)]
 pub(super) struct Reader {
     feed: Arc<EventFeed>,
     newest: watch::Receiver<u64>,
     seen: u64,
-    /// Whether this process does not know what the reader has missed.
+    /// Whether the subscriber may have missed events that are no longer kept.
     starts_anew: bool,
 }
 
-/// What an event is called on the wire.
+/// The name of an event in the stream.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Epoch,
@@ -68,24 +68,25 @@ impl fmt::Display for Kind {
 }
 
 impl EventFeed {
-    /// A feed without events, for so many readers at a time.
+    /// Creates an empty feed for at most `readers_max` simultaneous subscribers.
     #[must_use]
     pub fn new(readers_max: usize) -> Self {
         EventFeed { process: rand::random(), events: Mutex::default(), newest: watch::Sender::new(0), readers_max }
     }
 
-    /// Tells that a run was asked to stop.
+    /// Adds the event that a run was asked to stop.
     pub(super) fn stop_asked(&self, run: &Run) {
         self.add(Kind::Status, &Value::Object(api::standing(run)));
     }
 
-    /// Ends every reader: there will be no more events.
+    /// Ends all subscriptions; no more events will come.
     pub(super) fn close(&self) {
         self.events().closed = true;
         self.newest.send_replace(u64::MAX);
     }
 
-    /// A reader that has seen the events up to `last_event_id`, if it names one of this process; `None` where there are too many.
+    /// Subscribes after the event `last_event_id`, if that is an event of this process. Returns `None` if there are too many
+    /// subscribers.
     pub(super) fn reader(self: &Arc<Self>, last_event_id: Option<&str>) -> Option<Reader> {
         if self.newest.receiver_count() >= self.readers_max {
             return None;
@@ -99,7 +100,7 @@ impl EventFeed {
         Some(Reader { feed: Arc::clone(self), newest, seen, starts_anew })
     }
 
-    /// The number in the id of an event of this process.
+    /// Returns the number in the id of an event of this process.
     fn number(&self, id: &str) -> Option<u64> {
         let (process, number) = id.split_once('-')?;
         (u64::from_str_radix(process, 16) == Ok(self.process)).then(|| number.parse().ok())?
@@ -119,7 +120,7 @@ impl EventFeed {
     }
 
     fn events(&self) -> MutexGuard<'_, Events> {
-        // A panic while the lock is held leaves whole events.
+        // A panic while the lock is held leaves the events consistent.
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -165,17 +166,18 @@ impl Follower for EventFeed {
 }
 
 impl Reader {
-    /// Whether it must read everything anew, since nobody knows what it has missed.
+    /// Whether the subscriber must read everything again, since it may have missed events.
     pub(super) fn starts_anew(&self) -> bool {
         self.starts_anew
     }
 
-    /// The id of the newest event that it has seen.
+    /// The id of the newest event that the subscriber has seen.
     pub(super) fn id(&self) -> String {
         format!("{:016x}-{}", self.feed.process, self.seen)
     }
 
-    /// The next event; `None` once it is gone, because this reader was too slow, or the process ends.
+    /// Returns the next event. Returns `None` if that event is no longer kept, since the subscriber was too slow, or if the process
+    /// ends.
     pub(super) async fn next(&mut self) -> Option<Bytes> {
         loop {
             let found = {

@@ -1,9 +1,9 @@
-//! What `fuzz/` calls: the readers of this module that take what strangers send, and that nobody else needs from outside.
+//! Entry points for `fuzz/`: the private parsers of this module that read untrusted input.
 
 use super::address::{Parameters, Resource};
 use super::alerts::Message;
 
-/// Reads what follows `/api/v1/`, and a query.
+/// Parses the part of a path after `/api/v1/`, and a query.
 pub fn address(path: &str, query: &str) {
     let _ = Resource::read(path).map(|resource| (resource.route(), resource.methods()));
     if let Ok(mut query) = Parameters::read(Some(query)) {
@@ -11,7 +11,7 @@ pub fn address(path: &str, query: &str) {
     }
 }
 
-/// Reads what Alertmanager sends.
+/// Parses a message of Alertmanager.
 pub fn alerts(body: &[u8]) {
     if let Ok(message) = serde_json::from_slice::<Message>(body) {
         message.check();

@@ -1,7 +1,7 @@
-//! Which `Host` headers name this machine.
+//! Checks that the `Host` header of a request names this machine.
 //!
-//! A page from elsewhere can make a browser send requests here under a name that its owner points at 127.0.0.1. Such a
-//! name is not in this list, so the request is refused before it reaches a route.
+//! A page of another site can make a browser send requests here under a domain name that its owner points at 127.0.0.1 (DNS
+//! rebinding). Such a name is not in the list, so the request is refused before it reaches a route.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ pub struct AllowedHosts {
 }
 
 impl AllowedHosts {
-    /// The machine's own name and `added` ones.
+    /// Allows the machine's own name and the `added` ones.
     #[must_use]
     pub fn new(added: &[String]) -> Self {
         let own = hostname::get().ok().and_then(|name| name.into_string().ok());
@@ -21,7 +21,7 @@ impl AllowedHosts {
         AllowedHosts { names }
     }
 
-    /// Whether a `Host` header names this machine.
+    /// Returns whether a `Host` header names this machine.
     #[must_use]
     pub fn allows(&self, header: &str) -> bool {
         let host = without_port(header);
@@ -31,7 +31,7 @@ impl AllowedHosts {
     }
 }
 
-/// The name in a `Host` header.
+/// Returns the name in a `Host` header.
 pub(super) fn without_port(header: &str) -> &str {
     match header.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && (!host.contains(':') || host.ends_with(']')) => host,

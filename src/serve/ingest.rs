@@ -1,7 +1,7 @@
-//! Requests that change something: a client's run, its activations, its ends; a wish that a run stop.
+//! The PUT and POST routes: declare a run, send activations, end an epoch or a run, ask a run to stop.
 //!
-//! What takes longer than a moment (hashing, parsing, copying, the lock of a run's name) happens on threads of its own; the
-//! HTTP thread receives and answers.
+//! Slow work (hashing, parsing, copying, taking the lock of a run's name) happens on worker threads; the HTTP thread only receives
+//! and answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,30 +24,30 @@ use rotewatch_core::intake::run::Run;
 use rotewatch_core::intake::stop::StopReason;
 use rotewatch_core::vocabulary::identity::LayerName;
 
-/// The longest that the answer to an epoch's end waits for its verdict.
+/// The longest time that the answer to an epoch's end waits for the verdict.
 const WAIT_MAX_SECONDS: f64 = 30.0;
 
-/// The longest documents of which so many find room at the same time; most are a thousandth as long.
+/// Number of documents of maximum size that can be received at the same time; most documents are a thousand times smaller.
 const DOCUMENTS_AT_A_TIME: u64 = 16;
 
-/// How long the answer to a declaration waits for what the history knows of it.
+/// How long the answer to a declaration waits for what the history has about the run.
 const KNOWN_PATIENCE: Duration = Duration::from_secs(2);
 
-/// What such requests come in through.
+/// Handles the PUT and POST requests.
 #[derive(Debug)]
 pub struct IngestSite {
-    /// Where runs come in that are trained elsewhere; `None` where a process watches its own training alone.
+    /// Receives runs from clients; `None` if this process watches only its own training.
     ingest: Option<Arc<Ingest>>,
     token: String,
     body_bytes: u64,
     budget: BodyBudget,
-    /// Of its own, so that no upload keeps a wish to stop out.
+    /// Separate from `budget`, so that uploads cannot block a request to stop.
     documents: BodyBudget,
     alerts: AlertDesk,
 }
 
 impl IngestSite {
-    /// Requests must carry `token`; a frame has at most `body_bytes`, all frames together `all_bodies_bytes`.
+    /// Requires `token` in requests. A frame has at most `body_bytes`, all frames together at most `all_bodies_bytes`.
     #[must_use]
     pub fn new(ingest: Option<Arc<Ingest>>, token: String, body_bytes: u64, all_bodies_bytes: u64) -> Self {
         let budget = BodyBudget::new(all_bodies_bytes.max(body_bytes));
@@ -59,12 +59,12 @@ impl IngestSite {
     pub(super) async fn answer(&self, site: &Site, resource: Resource, mut request: Request<Incoming>) -> Answer {
         if !carries(&request, &self.token) {
             forget(&mut request).await;
-            let says = "send Authorization: Bearer TOKEN; the token stands in the file `token` of the state folder";
+            let says = "the token is missing or wrong; send `Authorization: Bearer TOKEN` with the token from the file `token` in the state folder";
             return error(StatusCode::UNAUTHORIZED, says);
         }
         match self.take(site, resource, &mut request).await {
             Ok(answer) => answer,
-            // Who was too slow already is not waited for once more.
+            // The client was too slow already, so the rest of its body is not received.
             Err(refused) if refused.status() == StatusCode::REQUEST_TIMEOUT => refused,
             Err(refused) => {
                 forget(&mut request).await;
@@ -82,9 +82,9 @@ impl IngestSite {
                 let reason = document::stop_reason(&body.bytes).map_err(|fault| refusal(&fault.into()))?;
                 let view = site.board.runs().get(&name).cloned().ok_or_else(|| api::unknown(&name))?;
                 if !view.run.is_open() {
-                    return Err(error(StatusCode::CONFLICT, format!("run {name} is over")));
+                    return Err(error(StatusCode::CONFLICT, format!("run {name} has ended")));
                 }
-                // The first reason stays.
+                // The first reason is kept.
                 let first = view.run.stop().request(StopReason::Asked { reason });
                 if first {
                     tracing::info!(run = %name, "asked to stop over HTTP");
@@ -102,7 +102,7 @@ impl IngestSite {
         }
     }
 
-    /// Takes what the trainer of a run sends.
+    /// Handles what the trainer of a run sends.
     async fn take_in(
         &self,
         resource: Resource,
@@ -110,7 +110,7 @@ impl IngestSite {
         request: &mut Request<Incoming>,
     ) -> Result<Answer, Answer> {
         let Some(ingest) = self.ingest.clone() else {
-            let says = "this process watches its own training alone: send runs to `rotewatch serve`";
+            let says = "this process watches only its own training; send runs to `rotewatch serve`";
             return Err(error(StatusCode::FORBIDDEN, says));
         };
         match (resource, request.method()) {
@@ -122,7 +122,7 @@ impl IngestSite {
                     ingest.declare(run, declared, Origin::Http)
                 });
                 let run = declared.await?;
-                // Who begins again after a crash is told how far it had come.
+                // So a trainer that resumes after a crash learns which epoch was committed last.
                 let _ = timeout(KNOWN_PATIENCE, run.known()).await;
                 Ok(json(StatusCode::OK, &declared_run(&run)))
             }
@@ -149,7 +149,7 @@ impl IngestSite {
                         run.settled(epoch).await;
                     }
                 };
-                // Without patience this tells whether it was judged already.
+                // With a wait of 0 this reports whether the epoch is already judged.
                 let _ = timeout(wait, judged_and_kept).await;
                 Ok(json(StatusCode::OK, &Value::Object(api::standing(&run))))
             }
@@ -175,17 +175,17 @@ impl IngestSite {
     }
 }
 
-/// Whether a request carries the token.
+/// Returns whether a request carries the token.
 pub(super) fn carries(request: &Request<Incoming>, token: &str) -> bool {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     header.and_then(|value| value.strip_prefix("Bearer ")).is_some_and(|given| crate::state::token::matches(given, token))
 }
 
-/// Works on a thread that nobody waits for but this request.
+/// Runs work on a worker thread.
 async fn apart<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Answer> {
     match spawn_blocking(work).await {
         Ok(done) => done.map_err(|refused| refusal(&refused)),
-        Err(_) => Err(error(StatusCode::INTERNAL_SERVER_ERROR, "this request broke the daemon; the log says where")),
+        Err(_) => Err(error(StatusCode::INTERNAL_SERVER_ERROR, "internal error; see the daemon's log")),
     }
 }
 

@@ -1,28 +1,30 @@
-//! The HTTP server: one thread of its own, HTTP/1.1, reading what the monitor has published.
+//! The HTTP/1.1 server. It runs on its own thread and serves what the monitor has published.
 //!
 //! ```text
-//! GET  /metrics      Prometheus text 0.0.4, gzip where it is asked for; 503 above 40 at a time
+//! GET  /metrics      Prometheus text 0.0.4, gzip if the client accepts it; 503 above 40 scrapes at a time
 //! GET  /             the live page; its scripts and styles are below /assets/
-//! GET  /-/healthy    200 while the process lives
-//! GET  /-/ready      200; 503 until everything is up, while stopping, and while the monitor fails
+//! GET  /-/healthy    200 while the process runs
+//! GET  /-/ready      200; 503 while starting, while stopping, and while the monitor fails
 //! POST /-/reload     reads the configuration file again; 403 unless web.allow_reload, 401 without the token
 //!
 //! PUT  /api/v1/runs/{run}                              declares a run
-//! POST /api/v1/runs/{run}/epochs/{epoch}/activations   takes safetensors
-//! POST /api/v1/runs/{run}/epochs/{epoch}/end           ends an epoch, tells the verdict
+//! POST /api/v1/runs/{run}/epochs/{epoch}/activations   receives activations (safetensors)
+//! POST /api/v1/runs/{run}/epochs/{epoch}/end           ends an epoch, returns the verdict
 //! POST /api/v1/runs/{run}/finish                       ends a run
 //! POST /api/v1/runs/{run}/stop                         asks its trainer to stop
 //! GET  /api/v1/runs  /runs/{run}  .../epochs  .../verdict  .../surprisal  .../layers/{layer}/matrix
-//! GET  /api/v1/compare?a=&b=                           two runs held against each other
-//! POST /api/v1/hooks/alertmanager                      asks the runs to stop that firing alerts name
+//! GET  /api/v1/compare?a=&b=                           compares two runs
+//! POST /api/v1/hooks/alertmanager                      asks the runs of firing alerts to stop
 //! GET  /api/v1/events                                  server-sent events
-//! GET  /api/v1/sd                                      where Prometheus finds this machine's rotewatch
+//! GET  /api/v1/sd                                      the scrape targets on this machine, for Prometheus
 //! ```
 //!
-//! What is read of runs that left memory comes from the history. `docs/protocol.md` is the manual of the second half; its PUT and POST need the token, and a daemon (`rotewatch serve`).
+//! Runs that are no longer in memory are read from the history. `docs/protocol.md` documents the routes below `/api/v1/`. Their
+//! PUT and POST requests need the token, and a daemon (`rotewatch serve`).
 //!
-//! A request must name this machine in its `Host` header, and no page of another origin may have sent it, so that foreign web pages
-//! reach nothing here. Whoever dawdles (over a head, a body, an answer) loses the connection. The only user of hyper.
+//! A request must name this machine in its `Host` header and must not come from a page of another origin, so that other web pages
+//! cannot reach the daemon. A connection is closed if its client is too slow to send headers or a body, or to read an answer. Only
+//! this module uses hyper.
 
 mod address;
 mod admission;
@@ -85,105 +87,105 @@ use crate::state::discovery::Endpoint;
 use rotewatch_core::intake::stop::Part;
 use rotewatch_core::monitor::live_runs::Board;
 
-/// How long a client may take to send its request's head or to agree on TLS, and to take any of what it is sent.
+/// How long a client may take to send its request's headers, to complete the TLS handshake, and to read any part of an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A request's head is refused once it fills so many bytes and is not at its end; what has come meanwhile is at most as much again. More
-/// than 100 headers are refused as well, which is hyper's own limit.
+/// Requests with longer headers are refused; at most twice as many bytes are received before that. More than 100 headers are
+/// refused as well, which is hyper's own limit.
 const HEAD_BYTES: usize = 32 << 10;
-/// How long requests in flight may take to end once the server closes.
+/// How long requests in flight may take to end after the server closes.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
-/// Threads that hash, parse and copy what clients send. As many requests are worked on at a time; the others wait for them.
+/// Threads that hash, parse and copy what clients send. Each works on one request; the others wait.
 const WORKING_THREADS: usize = 4;
-/// Connections that may wait to be accepted; the system may keep it lower (`net.core.somaxconn`).
+/// Connections that may wait to be accepted. The system's limit may be lower (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
-/// How long the accept loop rests after it could not accept, for want of file descriptors as a rule.
+/// How long the accept loop pauses after an error, usually a lack of file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
-/// Why the server did not start.
+/// An error that keeps the server from starting.
 #[derive(Debug, Error)]
 pub enum ServeError {
-    /// The address cannot be listened on.
+    /// The server cannot listen on the address.
     #[error("cannot listen on {address}: {reason}{}", listen_remedy(reason))]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the system.
         reason: io::Error,
     },
-    /// The thread or its runtime cannot be made.
+    /// The thread or its runtime cannot be created.
     #[error("cannot start the HTTP thread: {0}")]
     Thread(#[source] io::Error),
 }
 
 fn listen_remedy(reason: &io::Error) -> &'static str {
     match reason.kind() {
-        io::ErrorKind::AddrInUse => "; another program has it: choose another with --listen ADDR, or --listen off",
+        io::ErrorKind::AddrInUse => "; another program uses it: choose another with --listen ADDR, or --listen off",
         io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
-        io::ErrorKind::PermissionDenied => "; ports below 1024 are the administrator's: choose another with --listen ADDR",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need administrator rights: choose another with --listen ADDR",
         _ => "",
     }
 }
 
-/// Reads the configuration file again, or says why it keeps the old one.
+/// Reads the configuration file again, or returns why the old one is kept.
 pub type Reload = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
-/// What requests are answered from.
+/// Everything that the server needs to answer requests.
 pub struct Site {
-    /// The seats of connections.
+    /// Limits the connections.
     pub connections: Arc<Connections>,
-    /// The places of requests below `/api/v1/`.
+    /// Limits the requests below `/api/v1/`.
     pub requests: Requests,
     /// Every series.
     pub metrics: Arc<Metrics>,
-    /// Where they are asked for.
+    /// Answers scrapes.
     pub scrapes: ScrapeDesk,
     /// Every run.
     pub board: Arc<Board>,
-    /// What has happened to them.
+    /// The events of the runs.
     pub events: Arc<EventFeed>,
-    /// Where this process is reached from this machine.
+    /// The address at which this machine reaches the process.
     pub endpoint: Endpoint,
-    /// The state folder, if the processes that share it are to be told of.
+    /// The state folder, if the other processes that share it are listed as scrape targets.
     pub state: Option<PathBuf>,
     /// Whether everything is up.
     pub ready: Readiness,
-    /// The names under which this machine may be called.
+    /// The host names of this machine.
     pub hosts: AllowedHosts,
-    /// What `POST /-/reload` does and the token it asks for; `None` where that is not allowed.
+    /// What `POST /-/reload` does, and the token that it needs; `None` if it is not allowed.
     pub reload: Option<(Reload, String)>,
-    /// Where runs that are trained elsewhere come in; `None` where they do not.
+    /// Receives runs from clients; `None` if this process does not receive any.
     pub ingest: Option<IngestSite>,
-    /// TLS and basic auth; `None` where everybody on this machine may read.
+    /// TLS and basic auth; `None` if every user of this machine may read.
     pub web: Option<WebConfig>,
     /// The history, if one is kept.
     pub history: Option<Archive>,
 }
 
-/// A latch that the composition root opens once everything is up and closes when it stops.
+/// A flag that is set once everything is up, and cleared when the process stops.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness(Arc<AtomicBool>);
 
 impl Readiness {
-    /// Opens or closes it.
+    /// Sets or clears the flag.
     pub fn set(&self, ready: bool) {
         self.0.store(ready, Ordering::Release);
     }
 
-    /// Whether it is open.
+    /// Returns whether the flag is set.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }
 
-/// Takes an address, so that a port in use is known before anything else starts.
+/// Listens on an address, so that a port in use is found out before anything else starts.
 ///
 /// # Errors
-/// The address and what the system said.
+/// With the address and the error of the system.
 pub fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     let listener = TcpListener::bind(address).map_err(|reason| ServeError::Listen { address, reason })?;
     listener.set_nonblocking(true).map_err(|reason| ServeError::Listen { address, reason })?;
-    // The library asks for 128. What comes on top, in a burst of connections, is not answered and asks again a second later.
+    // The library uses 128. In a burst of connections, clients beyond the backlog get no answer and retry a second later.
     rustix::net::listen(&listener, BACKLOG).map_err(|reason| ServeError::Listen { address, reason: reason.into() })?;
     Ok(listener)
 }
@@ -200,7 +202,7 @@ impl Server {
     /// Serves on a listener made by [`listen`].
     ///
     /// # Errors
-    /// If the thread or its runtime cannot be made.
+    /// If the thread or its runtime cannot be created.
     pub fn start(listener: TcpListener, site: Arc<Site>) -> Result<Self, ServeError> {
         let address = listener.local_addr().map_err(ServeError::Thread)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -216,13 +218,14 @@ impl Server {
         Ok(Server { address, close, thread })
     }
 
-    /// Where it serves; the port that was taken, where port 0 was asked for.
+    /// Returns the address that it serves on, with the actual port if port 0 was requested.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Accepts nothing more; requests in flight go on for a short while. Returns the thread, to be waited for.
+    /// Stops accepting connections; requests in flight may go on for a short time. Returns the thread, so that the caller can wait
+    /// for it.
     #[must_use]
     pub fn close(self) -> Part {
         drop(self.close);
@@ -234,7 +237,7 @@ async fn accept(listener: TcpListener, site: Arc<Site>, mut closing: oneshot::Re
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
-            tracing::error!("HTTP is not served: {error}");
+            tracing::error!("cannot serve HTTP: {error}");
             return;
         }
     };
@@ -249,10 +252,10 @@ async fn accept(listener: TcpListener, site: Arc<Site>, mut closing: oneshot::Re
             Ok((stream, _)) => stream,
             Err(error) => {
                 if !failing {
-                    tracing::warn!("connections cannot be accepted, and those that wait are closed meanwhile: {error}");
+                    tracing::warn!("cannot accept connections, so idle ones are being closed: {error}");
                 }
                 failing = true;
-                // File descriptors are what is missing, as a rule, and this one's is free in a moment.
+                // Usually file descriptors are missing, and closing an idle connection frees one.
                 site.connections.free_one();
                 tokio::time::sleep(ACCEPT_BACKOFF).await;
                 continue;
@@ -260,7 +263,9 @@ async fn accept(listener: TcpListener, site: Arc<Site>, mut closing: oneshot::Re
         };
         failing = false;
         let Some(seat) = site.connections.seat() else {
-            tracing::debug!("a connection was closed at once: as many requests as limits.connections are being answered");
+            tracing::debug!(
+                "closed a new connection: limits.connections is reached, and all connections have requests in progress"
+            );
             continue;
         };
         tokio::spawn(connected(stream, seat, Arc::clone(&site), graceful.watcher()));
@@ -274,23 +279,23 @@ async fn accept(listener: TcpListener, site: Arc<Site>, mut closing: oneshot::Re
 async fn connected(stream: TcpStream, seat: Seat, site: Arc<Site>, watcher: Watcher) {
     let seat = Arc::new(seat);
     tokio::select! {
-        () = seat.is_given_away() => tracing::debug!("a connection that asked for nothing made room for another"),
+        () = seat.is_given_away() => tracing::debug!("closed an idle connection to make room for a new one"),
         () = served(StallGuard::new(stream, PATIENCE), &seat, site, watcher) => {}
     }
 }
 
-/// Serves one connection, through TLS where that is asked for.
+/// Serves one connection, through TLS if that is configured.
 async fn served(stream: StallGuard<TcpStream>, seat: &Arc<Seat>, site: Arc<Site>, watcher: Watcher) {
     let entrance = site.web.as_ref().map(WebConfig::entrance).unwrap_or_default();
     let ended = match &entrance.tls {
         Some(tls) => match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
             Ok(Ok(stream)) => requests(stream, seat, site, Arc::clone(&entrance), watcher).await,
-            Ok(Err(error)) => return tracing::debug!("no TLS with a client: {error}"),
-            Err(_) => return tracing::debug!("a client was too slow for TLS"),
+            Ok(Err(error)) => return tracing::debug!("TLS handshake with a client failed: {error}"),
+            Err(_) => return tracing::debug!("TLS handshake with a client took too long"),
         },
         None => requests(stream, seat, site, entrance, watcher).await,
     };
-    // What a client does to its own connection is no news.
+    // Clients often close connections early, so this is not worth a warning.
     if let Err(error) = ended {
         tracing::debug!("a connection ended early: {error}");
     }

@@ -1,12 +1,12 @@
-//! Which pages may ask: those that this daemon has served itself.
+//! Allows requests only from pages that this daemon has served itself.
 //!
-//! A browser tells where a request comes from (`Origin`, `Sec-Fetch-Site`); other programs tell nothing, and are let in. A link from
-//! elsewhere may open the page, since who follows it sees what it shows and the page that holds the link does not.
+//! A browser says where a request comes from (`Origin`, `Sec-Fetch-Site`). Other programs do not, and are allowed. A link on another
+//! site may open the live page, since only the person who follows it sees the content, not the site with the link.
 
 use hyper::header::{HOST, HeaderMap, ORIGIN};
 use hyper::{Method, Request};
 
-/// Whether a browser sends this for a page of another origin.
+/// Returns whether a browser sends this request for a page of another origin.
 pub(super) fn is_foreign<B>(request: &Request<B>) -> bool {
     let headers = request.headers();
     let origin = headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
@@ -19,14 +19,14 @@ pub(super) fn is_foreign<B>(request: &Request<B>) -> bool {
     }
 }
 
-/// Whether an origin is the address under which this daemon was asked, whatever lies in front of it.
+/// Returns whether an origin is the address that the request was sent to. Works behind a proxy, too.
 fn is_own(origin: &str, headers: &HeaderMap) -> bool {
     let authority = origin.split_once("://").map(|(_, authority)| authority);
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     authority.zip(host).is_some_and(|(authority, host)| authority.eq_ignore_ascii_case(host))
 }
 
-/// Whether a browser opens this as a page of its own, not within another one.
+/// Returns whether a browser opens this as a page in a tab, not embedded in another page.
 fn follows_a_link<B>(request: &Request<B>) -> bool {
     let sent = |name| text(request.headers(), name);
     *request.method() == Method::GET && sent("sec-fetch-mode") == Some("navigate") && sent("sec-fetch-dest") == Some("document")

@@ -1,4 +1,4 @@
-//! The live page over HTTP: which paths it has, and what a browser may do with them.
+//! Serves the files of the live page, with the headers that restrict what a browser may do with them.
 
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue};
@@ -6,24 +6,24 @@ use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue};
 use super::answer::{Answer, text, with_type};
 use crate::page::{self, Asset};
 
-/// Scripts from here alone, and none within the page; nothing from or to anywhere else. Plotly sets the styles of what it
-/// draws within the page, and draws heat maps as images of its own.
+/// Allows scripts only from this server, no inline scripts, and no requests to other servers. Plotly needs inline styles, and
+/// `data:` and `blob:` images for heat maps.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
-/// For what never changes under its name.
+/// For files whose name changes with their content.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
-/// Whether the page has such a path.
+/// Returns whether the page has a file with this path.
 pub(super) fn has(path: &str) -> bool {
     page::asset(path).is_some()
 }
 
-/// The part of the page under a path.
+/// Answers with the file of this path.
 pub(super) fn answer(path: &str) -> Answer {
     let Some(Asset { content_type, body, never_changes }) = page::asset(path) else {
-        return text(StatusCode::NOT_FOUND, "the page has no such part\n");
+        return text(StatusCode::NOT_FOUND, "not found\n");
     };
     let mut answer = with_type(StatusCode::OK, content_type, body);
     answer.headers_mut().insert(CONTENT_SECURITY_POLICY, POLICY);

@@ -1,4 +1,4 @@
-//! From a request to its answer.
+//! Routes each request to the code that answers it.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::api::{self, MatrixQuestion};
 use super::body::forget;
 use super::{Site, comparison, events, ingest, origin, page, surprisal, targets};
 
-/// The word under which a path is counted.
+/// The label under which requests for a path are counted.
 pub(super) fn route(path: &str) -> &'static str {
     if let Some(path) = path.strip_prefix(PREFIX) {
         return Resource::read(path).map_or("other", |resource| resource.route());
@@ -35,20 +35,20 @@ pub(super) async fn answer(site: &Arc<Site>, mut request: Request<Incoming>) -> 
         forget(&mut request).await;
         return text(
             StatusCode::FORBIDDEN,
-            "this Host is not served: use an IP address, localhost, or add the name to web.hosts\n",
+            "this Host is not allowed: use an IP address or localhost, or add the name to web.hosts\n",
         );
     }
     if origin::is_foreign(&request) {
         forget(&mut request).await;
         return text(
             StatusCode::FORBIDDEN,
-            "a page of another origin may not ask: open this daemon's own page; a proxy before it must pass the Host header on\n",
+            "requests from pages of another origin are refused: open the daemon's own page; a proxy must pass the Host header on\n",
         );
     }
     if request.headers().contains_key(TRANSFER_ENCODING) {
-        // Two lengths, or none that is known beforehand: programs could disagree where such a request ends.
+        // The length is ambiguous or not known in advance, so programs could disagree on where such a request ends.
         forget(&mut request).await;
-        return error(StatusCode::LENGTH_REQUIRED, "a body needs a Content-Length, and takes no Transfer-Encoding");
+        return error(StatusCode::LENGTH_REQUIRED, "Transfer-Encoding is not supported; send the body with a Content-Length");
     }
     if let Some(path) = request.uri().path().strip_prefix(PREFIX) {
         let resource = Resource::read(path);
@@ -64,11 +64,11 @@ pub(super) async fn answer(site: &Arc<Site>, mut request: Request<Incoming>) -> 
         path if page::has(path) => only("GET, HEAD"),
         "/metrics" | "/-/healthy" | "/-/ready" => only("GET, HEAD"),
         "/-/reload" => only("POST"),
-        _ => text(StatusCode::NOT_FOUND, "no such page: try /, /metrics, /-/healthy, /-/ready or /api/v1/runs\n"),
+        _ => text(StatusCode::NOT_FOUND, "not found; try /, /metrics, /-/healthy, /-/ready or /api/v1/runs\n"),
     }
 }
 
-/// The name under which this machine was asked; none where there are two, of which another program may read the other.
+/// Returns the `Host` header. Returns `None` if there are two, since another program could use the other one.
 fn named(request: &Request<Incoming>) -> Option<&str> {
     let mut hosts = request.headers().get_all(HOST).iter();
     hosts.next().filter(|_| hosts.next().is_none()).and_then(|host| host.to_str().ok())
@@ -86,7 +86,7 @@ async fn of_api(site: &Arc<Site>, resource: Result<Resource, AddressError>, mut 
     let methods = resource.methods();
     if !methods.split(", ").any(|method| method == request.method().as_str()) {
         forget(&mut request).await;
-        return allowing(error(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method"), methods);
+        return allowing(error(StatusCode::METHOD_NOT_ALLOWED, "this route does not support this method"), methods);
     }
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return read(site, &resource, &request).await;
@@ -95,7 +95,7 @@ async fn of_api(site: &Arc<Site>, resource: Result<Resource, AddressError>, mut 
         forget(&mut request).await;
         return error(
             StatusCode::FORBIDDEN,
-            "this process keeps no state folder, so there is no token by which to ask it for anything: use `rotewatch serve`",
+            "this process has no state folder, so it has no token and accepts no requests that change something: use `rotewatch serve`",
         );
     };
     ingest.answer(site, resource, request).await
@@ -116,7 +116,7 @@ async fn read(site: &Arc<Site>, resource: &Resource, request: &Request<Incoming>
         let layer = layer.clone();
         let answered = spawn_blocking(move || question.answer(&report, &layer)).await;
         return answered
-            .unwrap_or_else(|_| error(StatusCode::INTERNAL_SERVER_ERROR, "the matrix cannot be computed; the log says why"));
+            .unwrap_or_else(|_| error(StatusCode::INTERNAL_SERVER_ERROR, "cannot compute the matrix; see the daemon's log"));
     }
     match resource {
         Resource::Epochs(run) => return api::epochs(board, archive, run, query).await,
@@ -130,7 +130,7 @@ async fn read(site: &Arc<Site>, resource: &Resource, request: &Request<Incoming>
     if let Resource::Targets = resource {
         let (site, host) = (Arc::clone(site), named(request).unwrap_or_default().to_owned());
         let answering = spawn_blocking(move || targets::answer(&site, &host));
-        let failed = |_| error(StatusCode::INTERNAL_SERVER_ERROR, "the targets cannot be listed; the log says why");
+        let failed = |_| error(StatusCode::INTERNAL_SERVER_ERROR, "cannot list the targets; see the daemon's log");
         return answering.await.unwrap_or_else(failed);
     }
     match resource {
@@ -143,7 +143,7 @@ async fn read(site: &Arc<Site>, resource: &Resource, request: &Request<Incoming>
 }
 
 fn ready(site: &Site) -> Answer {
-    // First: a monitor that has ended because everything stops does not fail.
+    // Checked first: a monitor that has ended because the process stops has not failed.
     if !site.ready.is_ready() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "not ready: starting or stopping\n");
     }
@@ -157,11 +157,11 @@ fn reload(site: &Site, request: &Request<Incoming>) -> Answer {
     let Some((reload, token)) = &site.reload else {
         return text(
             StatusCode::FORBIDDEN,
-            "reloading over HTTP is off: set web.allow_reload, send SIGHUP, or just save the file\n",
+            "reloading over HTTP is off: set web.allow_reload, send SIGHUP, or save the file (it is watched)\n",
         );
     };
     if !ingest::carries(request, token) {
-        let says = "send Authorization: Bearer TOKEN; the token stands in the file `token` of the state folder";
+        let says = "the token is missing or wrong; send `Authorization: Bearer TOKEN` with the token from the file `token` in the state folder";
         return error(StatusCode::UNAUTHORIZED, says);
     }
     match reload() {
@@ -169,11 +169,11 @@ fn reload(site: &Site, request: &Request<Incoming>) -> Answer {
         Err(reason) => with_type(
             StatusCode::INTERNAL_SERVER_ERROR,
             "text/plain; charset=utf-8",
-            format!("the old configuration stays: {reason}\n"),
+            format!("the configuration was not reloaded, and the old one stays in use: {reason}\n"),
         ),
     }
 }
 
 fn only(methods: &'static str) -> Answer {
-    allowing(text(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method\n"), methods)
+    allowing(text(StatusCode::METHOD_NOT_ALLOWED, "this route does not support this method\n"), methods)
 }

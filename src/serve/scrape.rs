@@ -1,9 +1,8 @@
-//! `GET /metrics`: so few scrapes at a time, and so little of the machine's time, that no number of scrapers slows a training
-//! down.
+//! `GET /metrics`. Limits scrapes so that no number of scrapers slows a training down.
 //!
-//! A scrape that comes while another is being written waits for the next one, which then answers everybody who waits. Writing
-//! rests for a multiple of the time that it took, so that it takes a fifth of one thread, whoever asks
-//! how often; more only where writing once takes longer than a quarter of a second.
+//! Scrapes that arrive while another one is being written share the answer that is written next. After each write, writing pauses
+//! for a multiple of the time that it took. So writing uses at most a fifth of one thread, no matter how often scrapers ask. It uses
+//! more only if a write takes longer than a quarter of a second.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -21,22 +20,22 @@ use super::answer::{Answer, text, with_type};
 use crate::metrics::{Exposition, Metrics};
 use rotewatch_core::vocabulary::clock::Stopwatch;
 
-/// Scrapes that are answered at a time, from their request to the last byte that is sent.
+/// Scrapes that are answered at the same time, from the request to the last byte that is sent.
 const IN_FLIGHT: usize = 40;
-/// How many times as long as it took, writing rests.
+/// The pause after a write, as a multiple of the time that the write took.
 const REST: u32 = 4;
-/// It rests no longer than this: time that it took was perhaps waiting for a processor, and scrapers are patient for ten seconds.
+/// The longest pause. A write may have taken long only because it waited for a processor, and scrapers give up after ten seconds.
 const REST_MAX: Duration = Duration::from_secs(1);
 
-/// Where scrapes are answered.
+/// Answers scrapes.
 #[derive(Debug)]
 pub struct ScrapeDesk {
     places: Arc<Semaphore>,
-    /// Held while a scrape is written; who waits for it gets what is written next.
+    /// Locked while a scrape is written; requests that wait for the lock get what is written next.
     newest: Arc<Mutex<Option<Written>>>,
 }
 
-/// A scrape, and when it was written.
+/// The text of a scrape, and when it was written.
 #[derive(Debug)]
 struct Written {
     /// Since before the first series was read.
@@ -45,11 +44,11 @@ struct Written {
     ended: Stopwatch,
     content_type: &'static str,
     plain: Bytes,
-    /// `None` until somebody asks for it.
+    /// `None` until a client asks for gzip.
     compressed: Option<Bytes>,
 }
 
-/// Bytes on their way to a scraper, who gives up the place when the last one is sent.
+/// The bytes of an answer; their permit is released when the last byte is sent.
 struct InFlight {
     bytes: Bytes,
     _place: OwnedSemaphorePermit,
@@ -68,15 +67,18 @@ impl Default for ScrapeDesk {
 }
 
 impl ScrapeDesk {
-    /// Answers with what stands at the time of the request, or a moment later.
+    /// Answers with the values at the time of the request, or shortly after.
     pub(super) async fn answer(&self, metrics: &Arc<Metrics>, headers: &HeaderMap) -> Answer {
         let asked = Stopwatch::start();
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            return text(StatusCode::SERVICE_UNAVAILABLE, "too many scrapes at a time: one every few seconds is enough\n");
+            return text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many scrapes at the same time; lower the scrape rate, one every few seconds is enough\n",
+            );
         };
         let compress = takes_gzip(headers);
         let (newest, metrics) = (Arc::clone(&self.newest), Arc::clone(metrics));
-        // On its own, so that a scraper who hangs up in the midst of it saves nobody the rest after it.
+        // In its own task, so that a scraper cannot skip the pause after the write by closing the connection.
         let writing = tokio::spawn(async move {
             let mut newest = newest.lock_owned().await;
             *newest = written(newest.take(), asked, &metrics, compress).await;
@@ -85,7 +87,7 @@ impl ScrapeDesk {
             Some((written.content_type, compressed.is_some(), compressed.unwrap_or_else(|| written.plain.clone())))
         });
         let Ok(Some((content_type, is_compressed, bytes))) = writing.await else {
-            return text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written; the log says why\n");
+            return text(StatusCode::INTERNAL_SERVER_ERROR, "cannot write the metrics; see the daemon's log\n");
         };
         let mut answer = with_type(StatusCode::OK, content_type, Bytes::from_owner(InFlight { bytes, _place: place }));
         answer.headers_mut().insert(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
@@ -96,7 +98,7 @@ impl ScrapeDesk {
     }
 }
 
-/// What was written last, where that was begun after the request; else a new one. `None` where it cannot be written.
+/// Returns the last text if its writing began after the request, else writes a new one. Returns `None` if that fails.
 async fn written(last: Option<Written>, asked: Stopwatch, metrics: &Arc<Metrics>, compress: bool) -> Option<Written> {
     let waited = asked.elapsed();
     let last = match last {
@@ -120,7 +122,7 @@ impl Written {
     fn now(metrics: &Metrics) -> Option<Self> {
         let begun = Stopwatch::start();
         let Exposition { content_type, body } =
-            metrics.expose().inspect_err(|error| tracing::error!("the metrics cannot be written: {error}")).ok()?;
+            metrics.expose().inspect_err(|error| tracing::error!("cannot write the metrics: {error}")).ok()?;
         Some(Written { begun, ended: Stopwatch::start(), content_type, plain: body.into(), compressed: None })
     }
 
@@ -129,7 +131,7 @@ impl Written {
         Written { compressed, ended: Stopwatch::start(), ..self }
     }
 
-    /// How long the next one has to wait.
+    /// Returns how long the next write has to wait.
     fn rest(&self) -> Duration {
         let since = self.ended.elapsed();
         let took = self.begun.elapsed().saturating_sub(since);
@@ -137,7 +139,7 @@ impl Written {
     }
 }
 
-/// Whether a client takes gzip: it says so, and not with a weight of 0.
+/// Returns whether a client accepts gzip, with a weight above 0.
 fn takes_gzip(headers: &HeaderMap) -> bool {
     let lists = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|list| list.to_str().ok());
     let mut codings = lists.flat_map(|list| list.split(',')).map(|coding| coding.split_once(';').unwrap_or((coding, "")));
@@ -148,7 +150,7 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
     codings.any(|(coding, weight)| coding.trim().eq_ignore_ascii_case("gzip") && !refuses(weight))
 }
 
-/// Quickly rather than thoroughly: most of what can be gained is gained at once, names and labels being much the same.
+/// Compresses with the fastest level, which already removes most of the repetition in names and labels.
 #[expect(clippy::expect_used, reason = "a vector refuses no byte, and the encoder itself has nothing to refuse")]
 fn gzip(text: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -206,7 +208,7 @@ mod tests {
             }
             bodies.sort();
             bodies.dedup_by_key(|body| body.as_ptr());
-            assert!(bodies.len() <= 2, "the first may have been begun before the others asked: {}", bodies.len());
+            assert!(bodies.len() <= 2, "the first may have begun before the other requests: {}", bodies.len());
             metrics.requests().count("/metrics", 200);
             let later = desk.answer(&metrics, &headers).await.into_body();
             let Either::Left(later) = later else { panic!("not a stream") };

@@ -1,5 +1,5 @@
-//! A connection whose client takes nothing of what it is sent is closed: it would hold its answer, and its place among the scrapes, for
-//! ever.
+//! Closes connections whose clients do not read what they are sent. Otherwise they would keep their answer and their scrape permit
+//! forever.
 
 use std::io;
 use std::pin::Pin;
@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// A stream whose writing fails once nothing could be written for a while.
+/// A stream whose writes fail after nothing could be written for some time.
 #[derive(Debug)]
 pub(super) struct StallGuard<S> {
     stream: S,
     patience: Duration,
-    /// Since the last write that could not go on.
+    /// Runs since the first write that was blocked.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
@@ -24,7 +24,7 @@ impl<S> StallGuard<S> {
         StallGuard { stream, patience, stalled: None }
     }
 
-    /// What the stream says, or that it has said "wait" for too long.
+    /// Passes on the result of a write, or fails with a timeout if writes have been blocked for too long.
     fn judge<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
@@ -32,7 +32,10 @@ impl<S> StallGuard<S> {
         }
         let patience = self.patience;
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
-        stalled.as_mut().poll(context).map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads nothing")))
+        stalled
+            .as_mut()
+            .poll(context)
+            .map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read the answer")))
     }
 }
 
@@ -80,7 +83,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_millis(200);
 
-    /// Takes something after each pause, as a client does that reads slowly.
+    /// Accepts bytes after each pause, like a client that reads slowly.
     struct Slow {
         pause: Duration,
         next: Pin<Box<Sleep>>,

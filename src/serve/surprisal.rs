@@ -1,4 +1,4 @@
-//! How surprising the rows of a run's window are, as its newest report measured them. The history does not keep it.
+//! The surprisal of the rows of a run's window, from its newest report. The history does not keep it.
 
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
@@ -14,7 +14,7 @@ use rotewatch_core::vocabulary::identity::RunName;
 use rotewatch_info::measures::Distribution;
 use rotewatch_info::measures::surprisal::mean_over_layers;
 
-/// `GET runs/{run}/surprisal`: row by row over all layers, and layer by layer in brief; null where no report is in memory.
+/// `GET runs/{run}/surprisal`: the mean over all layers for each row, and a summary for each layer; null if no report is in memory.
 pub(super) async fn answer(board: &Board, archive: Option<&Archive>, name: &RunName, mut query: Parameters) -> Answer {
     let asked = query.number("epoch", u64::from(u32::MAX)).and_then(|epoch| query.end().map(|()| epoch));
     let asked = match asked {

@@ -1,5 +1,5 @@
-//! `GET sd`: Prometheus's HTTP service discovery. The asker is told of this process under the name that it asked for, and of the
-//! others that share the state folder as far as it can reach them.
+//! `GET sd`: Prometheus's HTTP service discovery. Lists this process under the host name of the request, and the other processes
+//! that share the state folder and can be reached from the client.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use super::answer::{Answer, json};
 use super::host::without_port;
 use crate::state::discovery::{self, Endpoint};
 
-/// Answers; reads a folder, so not on the thread that serves. `host` is the request's.
+/// Answers. Reads a folder, so it must not run on the server's thread. `host` is the request's `Host`.
 pub(super) fn answer(site: &Site, host: &str) -> Answer {
     let group = |target: &str, endpoint: Endpoint| json!({ "targets": [target], "labels": { "__scheme__": endpoint.scheme() } });
     let others = site.state.as_deref().map(discovery::targets).unwrap_or_default().into_iter();
@@ -21,7 +21,7 @@ pub(super) fn answer(site: &Site, host: &str) -> Answer {
     json(StatusCode::OK, &Value::Array(groups))
 }
 
-/// Whether who asks for `host` reaches what is served at `ip`: loopback is another machine's elsewhere.
+/// Returns whether a client that asks for `host` can reach `ip`. A loopback address can be reached only from this machine.
 fn is_reached(ip: IpAddr, host: &str) -> bool {
     let name = without_port(host).trim_matches(['[', ']']);
     let is_here = name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());

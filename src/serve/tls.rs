@@ -1,4 +1,4 @@
-//! The TLS of the server: rustls with ring, as everywhere in this program.
+//! TLS of the server, with rustls and ring, as everywhere in this program.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,44 +15,44 @@ use tokio_rustls::TlsAcceptor;
 use crate::config::TlsFile;
 use crate::config::choices::{CipherSuite, ClientAuth, Curve, TlsVersion};
 
-/// Why there is no TLS as the file asks for it.
+/// An error in the TLS settings.
 #[derive(Debug, Error)]
 pub enum TlsError {
-    /// Half of what belongs together.
-    #[error("tls_server_config.{there} is there, but not {missing}")]
+    /// A key is missing that another key needs.
+    #[error("tls_server_config.{there} is set, but {missing} is missing")]
     Missing {
-        /// The key that is there.
+        /// The key that is set.
         there: &'static str,
-        /// The key, or keys, one of which belongs to it.
+        /// The key that it needs, or several keys of which it needs one.
         missing: &'static str,
     },
-    /// The same thing twice.
-    #[error("tls_server_config.{file} and tls_server_config.{inline} name the same thing: keep one")]
+    /// The same setting is given twice.
+    #[error("tls_server_config.{file} and tls_server_config.{inline} are both set; keep one")]
     Twice {
         /// The key of the path.
         file: &'static str,
         /// The key of the text.
         inline: &'static str,
     },
-    /// A file of which nothing can be made.
+    /// A file cannot be used.
     #[error("tls_server_config.{key}: {}: {reason}", path.display())]
     File {
         /// The key.
         key: &'static str,
-        /// The file; empty where the text stands in the configuration.
+        /// The file; empty if the text is in the configuration itself.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
-    /// What does not go together.
+    /// Settings that contradict each other.
     #[error("tls_server_config: {0}")]
     Choice(String),
 }
 
-/// What accepts TLS connections; `None` where the file names neither certificate nor key.
+/// Creates the acceptor of TLS connections. Returns `None` if the file names neither a certificate nor a key.
 ///
 /// # Errors
-/// Everything that keeps rustls from serving as the file says.
+/// If rustls cannot serve with these settings.
 pub(super) fn acceptor(file: &TlsFile) -> Result<Option<TlsAcceptor>, TlsError> {
     let chain = pem("cert_file", "cert", file.cert_file.as_deref(), file.cert.as_deref())?;
     let key = pem("key_file", "key", file.key_file.as_deref(), file.key.as_deref())?;
@@ -63,23 +63,24 @@ pub(super) fn acceptor(file: &TlsFile) -> Result<Option<TlsAcceptor>, TlsError> 
         (None, Some(key)) => return Err(TlsError::Missing { there: key.key, missing: "cert_file or cert" }),
         (None, None) if *file == TlsFile::default() => return Ok(None),
         (None, None) => {
-            return Err(TlsError::Choice("neither cert_file nor key_file is named: without them no TLS is served".into()));
+            return Err(TlsError::Choice("neither cert_file nor key_file is set; TLS needs both".into()));
         }
     };
     let certificates: Vec<CertificateDer<'static>> =
         CertificateDer::pem_slice_iter(&chain.text).collect::<Result<_, _>>().map_err(|error| chain.refused(&error))?;
     if certificates.is_empty() {
-        return Err(chain.refused(&"there is no certificate in it"));
+        return Err(chain.refused(&"it contains no certificate"));
     }
     let private = PrivateKeyDer::from_pem_slice(&key.text).map_err(|error| key.refused(&error))?;
     let provider = Arc::new(provider(file));
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(&versions(file)?)
-        .map_err(|error| TlsError::Choice(format!("cipher_suites, curve_preferences and versions leave nothing: {error}")))?;
+    let builder =
+        ServerConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(&versions(file)?).map_err(|error| {
+            TlsError::Choice(format!("cipher_suites, curve_preferences and the versions leave no usable combination: {error}"))
+        })?;
     let builder = match (file.client_auth_type, authorities) {
         (ClientAuth::NoClientCert, None) => builder.with_no_client_auth(),
         (ClientAuth::NoClientCert, Some(authorities)) => {
-            return Err(TlsError::Missing { there: authorities.key, missing: "a client_auth_type that verifies" });
+            return Err(TlsError::Missing { there: authorities.key, missing: "a client_auth_type that verifies certificates" });
         }
         (_, None) => return Err(TlsError::Missing { there: "client_auth_type", missing: "client_ca_file or client_ca" }),
         (wanted, Some(authorities)) => {
@@ -122,7 +123,7 @@ fn pem(file: &'static str, inline: &'static str, path: Option<&Path>, text: Opti
         (Some(_), Some(_)) => Err(TlsError::Twice { file, inline }),
         (Some(path), None) => match fs::read(path) {
             Ok(text) => Ok(Some(Pem { key: file, path: path.to_owned(), text })),
-            Err(error) => Err(TlsError::File { key: file, path: path.to_owned(), reason: format!("cannot be read: {error}") }),
+            Err(error) => Err(TlsError::File { key: file, path: path.to_owned(), reason: format!("cannot read it: {error}") }),
         },
         (None, Some(text)) => Ok(Some(Pem { key: inline, path: PathBuf::new(), text: text.as_bytes().to_vec() })),
         (None, None) => Ok(None),

@@ -1,4 +1,5 @@
-//! How clients come in, as `--web-config` says: read again for the next connection whenever one of its files has changed.
+//! TLS, basic auth and headers from the file of `--web-config`. The file is read again for the next connection whenever it, or a file
+//! that it names, has changed.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -22,13 +23,13 @@ use super::tls::{self, TlsError};
 use super::{Site, routes};
 use crate::config::{ConfigError, ExtraHeader, WebFile};
 
-/// Why a web configuration cannot be used.
+/// An error in a web configuration.
 #[derive(Debug, Error)]
 pub enum WebConfigError {
-    /// The file itself.
+    /// The file is not valid.
     #[error(transparent)]
     File(#[from] ConfigError),
-    /// What it says of TLS.
+    /// The TLS settings are not valid.
     #[error("{}: {reason}", path.display())]
     Tls {
         /// The file.
@@ -38,10 +39,10 @@ pub enum WebConfigError {
     },
 }
 
-/// A web configuration that follows its files.
+/// A web configuration that is reloaded when its files change.
 pub struct WebConfig {
     path: PathBuf,
-    /// Stands in for user and password where basic auth is on.
+    /// Accepted instead of user and password if basic auth is on.
     token: Option<String>,
     held: Mutex<Held>,
 }
@@ -51,7 +52,7 @@ struct Held {
     seen: Vec<(PathBuf, Option<Stamp>)>,
 }
 
-/// What tells one content of a file from another without reading it.
+/// Shows that a file has changed, without reading it.
 #[derive(PartialEq, Eq)]
 struct Stamp {
     inode: u64,
@@ -60,32 +61,33 @@ struct Stamp {
 }
 
 impl WebConfig {
-    /// Reads the file and all that it names.
+    /// Reads the file and all files that it names.
     ///
     /// # Errors
-    /// Everything that is wrong with them.
+    /// If one of them cannot be read or is not valid.
     pub fn open(path: &Path, token: Option<String>) -> Result<Self, WebConfigError> {
         Ok(Self { path: path.to_owned(), token, held: Mutex::new(held(path)?) })
     }
 
-    /// Whether TLS is served at the moment.
+    /// Returns whether connections use TLS at the moment.
     #[must_use]
     pub fn serves_tls(&self) -> bool {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).entrance.tls.is_some()
     }
 
-    /// How a connection that begins now comes in. What cannot be used leaves all as it was, and the log says why.
+    /// Returns the settings for a new connection. If the changed files are not valid, the old settings stay in use and the error is
+    /// logged.
     pub(super) fn entrance(&self) -> Arc<Entrance> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let now = stamps(held.seen.iter().map(|(path, _)| path.clone()).collect());
         if now != held.seen {
             match self::held(&self.path) {
                 Ok(newer) => {
-                    tracing::info!("{} was read again", self.path.display());
+                    tracing::info!("reloaded {}", self.path.display());
                     *held = newer;
                 }
                 Err(error) => {
-                    tracing::error!("the web configuration stays as it was: {error}");
+                    tracing::error!("the web configuration was not reloaded, and the old one stays in use: {error}");
                     held.seen = now;
                 }
             }
@@ -98,7 +100,7 @@ impl WebConfig {
     }
 }
 
-/// How one connection comes in.
+/// The settings for one connection.
 #[derive(Default)]
 pub(super) struct Entrance {
     pub(super) tls: Option<TlsAcceptor>,
@@ -106,7 +108,7 @@ pub(super) struct Entrance {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// Answers a request that may come in (nobody is asked, or it carries the token, or a user and the password), and counts it.
+/// Answers a request, and counts it. If basic auth is on, the request needs a user and password, or the token.
 pub(super) async fn answer(
     site: &Arc<Site>,
     entrance: &Entrance,
@@ -116,15 +118,14 @@ pub(super) async fn answer(
     let counted = request.uri().path().starts_with(PREFIX);
     let place = counted.then(|| site.requests.place()).flatten();
     let mut answer = match &entrance.users {
-        _ if counted && place.is_none() => error(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too many requests are being answered (limits.requests): ask again in a moment",
-        ),
+        _ if counted && place.is_none() => {
+            error(StatusCode::SERVICE_UNAVAILABLE, "too many requests at the same time (limits.requests); try again in a second")
+        }
         Some(users)
             if !site.web.as_ref().is_some_and(|web| web.carries_token(&request)) && !users.let_in(request.headers()).await =>
         {
             forget(&mut request).await;
-            let says = "user and password, please: this daemon's --web-config asks for them (or for the token)\n";
+            let says = "user and password (or the token) are missing or wrong; this daemon's --web-config requires them\n";
             asking_for_a_password(text(StatusCode::UNAUTHORIZED, says))
         }
         _ => routes::answer(site, request).await,
@@ -142,7 +143,7 @@ fn asking_for_a_password(mut refused: Response<Content>) -> Response<Content> {
 }
 
 fn held(path: &Path) -> Result<Held, WebConfigError> {
-    // Stamped before they are read: a change in between is seen the next time.
+    // Stamped before they are read, so that a change in between is noticed the next time.
     let own = stamps(vec![path.to_owned()]);
     let file = WebFile::read(path)?;
     let tls = &file.tls_server_config;

@@ -1,4 +1,4 @@
-//! What is read from a daemon over HTTP.
+//! Reads from a daemon over HTTP.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -10,29 +10,29 @@ use ureq::Agent;
 
 use rotewatch_core::record::training::Spread;
 
-/// How long an answer may take to begin, and to come.
+/// How long an answer may take to begin, and to be received.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a stream of events may be silent: three of the comments that show that it is alive.
+/// How long a stream of events may be silent. The daemon sends three comments in this time to show that it is alive.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// Why a daemon cannot be read from.
+/// An error when reading from a daemon.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody answers, or not in time.
+    /// There is no answer, or not in time.
     #[error("no answer: {reason}")]
     NoAnswer {
-        /// What the connection says.
+        /// The error of the connection.
         reason: ureq::Error,
     },
-    /// Something else than the daemon answers, or a daemon of another time.
-    #[error("an answer that is none of rotewatch's: {reason}")]
+    /// The answer comes from another program, or from another version of the daemon.
+    #[error("unexpected answer; is this a rotewatch daemon of the same version? {reason}")]
     Strange {
-        /// What the parser says.
+        /// The error of the parser.
         reason: serde_json::Error,
     },
 }
 
-/// A run in brief.
+/// Summary of a run.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct RunLine {
@@ -50,7 +50,7 @@ pub struct RunLine {
     pub(super) reason: Option<String>,
 }
 
-/// An epoch in brief.
+/// Summary of an epoch.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct EpochLine {
     pub(super) epoch: u32,
@@ -87,11 +87,11 @@ pub struct Client {
     agent: Agent,
 }
 
-/// Events as they come, each with its id and the name of the run that it is about, if it is about one.
+/// A stream of events, each with its id and the name of its run, if it is about one.
 pub(super) struct Events(BufReader<ureq::BodyReader<'static>>);
 
 impl Client {
-    /// A client of the daemon at `url`, such as `http://127.0.0.1:19787`.
+    /// Creates a client of the daemon at `url`, such as `http://127.0.0.1:19787`.
     #[must_use]
     pub fn new(url: &str) -> Self {
         let config = Agent::config_builder()
@@ -103,18 +103,18 @@ impl Client {
         Client { url: url.trim_end_matches('/').to_owned(), agent: Agent::new_with_config(config.build()) }
     }
 
-    /// Where the daemon is.
+    /// Returns the URL of the daemon.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// All runs.
+    /// Reads all runs.
     pub(super) fn runs(&self) -> Result<Vec<RunLine>, ClientError> {
         self.read::<Runs>("runs").map(|all| all.runs)
     }
 
-    /// The epochs of a run behind `after`; `None` for a run that is shown no longer.
+    /// Reads the epochs of a run after `after`; `None` if the run no longer exists.
     pub(super) fn epochs(&self, run: &str, after: Option<u32>) -> Result<Option<Epochs>, ClientError> {
         let query = after.map_or_else(String::new, |after| format!("?after={after}"));
         match self.read(&format!("runs/{run}/epochs{query}")) {
@@ -124,7 +124,7 @@ impl Client {
         }
     }
 
-    /// Events from now on, or from the one behind `last`.
+    /// Subscribes to events from now on, or after the event `last`.
     pub(super) fn events(&self, last: Option<&str>) -> Result<Events, ClientError> {
         let request = self.agent.get(format!("{}/api/v1/events", self.url));
         let request = request.config().timeout_per_read(Some(SILENCE)).build();
@@ -148,16 +148,16 @@ impl Client {
 /// An event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Event {
-    /// Its id, to go on from.
+    /// Its id, to continue from.
     pub(super) id: Option<String>,
-    /// The run that it is about; `None` for all of them.
+    /// The run that it is about; `None` for all runs.
     pub(super) run: Option<String>,
 }
 
 impl Iterator for Events {
     type Item = Event;
 
-    /// The next event that has data; `None` once the stream has ended, broken off or fallen silent.
+    /// Returns the next event that has data; `None` if the stream has ended, failed or become silent.
     fn next(&mut self) -> Option<Event> {
         next_event(&mut self.0)
     }
@@ -198,12 +198,12 @@ mod tests {
         let event = |id: &str, run: Option<&str>| Some(Event { id: Some(id.into()), run: run.map(str::to_owned) });
         assert_eq!(next_event(&mut stream), event("a-1", None));
         assert_eq!(next_event(&mut stream), event("a-2", Some("demo")));
-        assert_eq!(next_event(&mut stream), None, "half an event is none");
+        assert_eq!(next_event(&mut stream), None, "an incomplete event is not returned");
     }
 
     #[test]
     fn nobody_there_is_said() {
-        // Port 0 is never listened at.
+        // No server can listen on port 0.
         let client = Client::new("http://127.0.0.1:0/");
         assert_eq!(client.url(), "http://127.0.0.1:0");
         assert!(matches!(client.runs(), Err(ClientError::NoAnswer { .. })));

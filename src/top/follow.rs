@@ -1,4 +1,4 @@
-//! Follows a daemon: reads everything, then again what its events name, and comes back when the connection is lost.
+//! Follows a daemon: reads everything, then reads again what its events name, and reconnects when the connection is lost.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,35 +7,35 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::client::{Client, ClientError, EpochLine, RunLine};
 
-/// How long to wait before trying again.
+/// How long to wait before reconnecting.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
-/// What has become known.
+/// An update from the daemon.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Update {
-    /// The runs that there are, and the epochs of some of them behind those told before.
+    /// All runs, and new epochs of some of them.
     Runs(Vec<RunLine>, Vec<NewEpochs>),
-    /// The daemon does not answer; it is tried again.
+    /// The daemon does not answer; the thread keeps trying.
     Lost(String),
 }
 
-/// Epochs of a run that were not told before.
+/// New epochs of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewEpochs {
     pub(super) run: String,
-    /// Whether those told before are of another attempt and to be forgotten.
+    /// Whether the earlier epochs belong to another attempt and must be removed.
     pub(super) anew: bool,
     pub(super) epochs: Vec<EpochLine>,
 }
 
-/// Tells of everything until `closing` is disconnected or nobody listens.
+/// Sends updates until `closing` is disconnected or the receiver is dropped.
 pub fn follow(client: &Client, updates: &Sender<Update>, closing: &Receiver<()>) {
     let mut known = Known::default();
     let mut last_event = None;
     loop {
         match session(client, &mut known, &mut last_event, updates) {
             Ok(Ended::NobodyListens) => return,
-            // A stream that ended is opened again at once; what keeps ending is not asked for more than once a second.
+            // A stream that ended is opened again at once, but not more than once a second.
             Ok(Ended::Stream) => {}
             Err(error) => {
                 known = Known::default();
@@ -51,7 +51,7 @@ pub fn follow(client: &Client, updates: &Sender<Update>, closing: &Receiver<()>)
     }
 }
 
-/// How a session went to its end.
+/// How a session ended.
 enum Ended {
     Stream,
     NobodyListens,
@@ -63,7 +63,7 @@ fn session(
     last_event: &mut Option<String>,
     updates: &Sender<Update>,
 ) -> Result<Ended, ClientError> {
-    // Opened before anything is read, so that nothing falls between.
+    // Opened before the first read, so that no event is missed in between.
     let events = client.events(last_event.as_deref())?;
     if updates.send(known.read_on(client, None)?).is_err() {
         return Ok(Ended::NobodyListens);
@@ -77,12 +77,12 @@ fn session(
     Ok(Ended::Stream)
 }
 
-/// The newest epoch that was told of each run, and its attempt.
+/// The newest epoch of each run that was sent, and its attempt.
 #[derive(Debug, Default)]
 struct Known(BTreeMap<String, (String, u32)>);
 
 impl Known {
-    /// All runs, and the new epochs of one of them or of all.
+    /// Reads all runs, and the new epochs of one run or of all.
     fn read_on(&mut self, client: &Client, run: Option<&str>) -> Result<Update, ClientError> {
         let runs = client.runs()?;
         self.0.retain(|name, (attempt, _)| runs.iter().any(|run| run.run == *name && run.attempt == *attempt));
@@ -92,7 +92,7 @@ impl Known {
             let Some(mut epochs) = client.epochs(&line.run, after)? else { continue };
             let mut anew = after.is_none();
             if epochs.attempt != line.attempt {
-                // Begun again since the runs were read.
+                // The run was restarted since the runs were read.
                 let Some(all) = client.epochs(&line.run, None)? else { continue };
                 (epochs, anew) = (all, true);
             }

@@ -1,4 +1,4 @@
-//! The runs of a daemon, live at a terminal.
+//! `rotewatch top`: shows the runs of a daemon live in a terminal.
 //!
 //! ```text
 //! daemon --events, runs, epochs--> follow (thread) --Update--.
@@ -6,10 +6,10 @@
 //! SIGINT, SIGTERM --------------------------------------------'
 //! ```
 //!
-//! It reads over HTTP what every page reads and changes nothing; it may look at a daemon on another machine through a tunnel. The loop
-//! waits for whatever comes first and draws once after each; nothing is drawn while nothing happens.
+//! It reads the same HTTP routes as the live page and changes nothing. It can show a daemon on another machine through a tunnel. The
+//! loop waits for the next update or input and draws once after each; it does not draw otherwise.
 //!
-//! Deliberately absent: stopping a run (the page asks for the token), and anything that only a mouse could do. The only user of ratatui.
+//! Deliberately absent: stopping a run (use the live page, which asks for the token), and mouse input. Only this module uses ratatui.
 
 mod client;
 mod follow;

@@ -1,4 +1,4 @@
-//! The terminal: taken over, and given back however the program ends.
+//! Takes over the terminal, and restores it however the program ends.
 
 use std::io;
 use std::thread;
@@ -7,26 +7,26 @@ use crossbeam_channel::{Receiver, bounded};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::{DefaultTerminal, Frame};
 
-/// Keys that wait for the screen.
+/// Number of key presses that are buffered.
 const KEYS_AHEAD: usize = 16;
 
-/// The terminal while it is ours. It is given back when this is dropped, and before a panic is told.
+/// The terminal in full-screen mode. It is restored when this is dropped, and before a panic message is printed.
 #[derive(Debug)]
 pub struct Terminal(DefaultTerminal);
 
 impl Terminal {
-    /// Takes over the terminal that stdout is.
+    /// Takes over the terminal on stdout.
     ///
     /// # Errors
-    /// What the system said.
+    /// The error of the system.
     pub fn open() -> io::Result<Self> {
         ratatui::try_init().map(Terminal).inspect_err(|_| ratatui::restore())
     }
 
-    /// Draws a screen as large as the terminal is now.
+    /// Draws a screen in the current size of the terminal.
     ///
     /// # Errors
-    /// What the system said.
+    /// The error of the system.
     pub fn draw(&mut self, picture: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
         self.0.draw(picture).map(|_| ())
     }
@@ -34,34 +34,35 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // After a panic that was done already. A second time would put the cursor back to where it was before the panic was told.
+        // After a panic the terminal is already restored. Doing it again would move the cursor to before the panic message.
         if !thread::panicking() {
             ratatui::restore();
         }
     }
 }
 
-/// What comes from the person at the terminal.
+/// Input from the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// The run above.
+    /// Select the run above.
     RunBefore,
-    /// The run below.
+    /// Select the run below.
     RunAfter,
-    /// The layer before.
+    /// Select the previous layer.
     LayerBefore,
-    /// The layer after.
+    /// Select the next layer.
     LayerAfter,
-    /// The window has another size.
+    /// The window was resized.
     Resized,
-    /// To end.
+    /// Quit.
     Quit,
 }
 
-/// What is typed from now on, until the terminal is gone. The thread that reads ends with the process: a read cannot be called off.
+/// Returns the input from now on, until the terminal is closed. The reading thread ends with the process, since a read cannot be
+/// cancelled.
 ///
 /// # Errors
-/// What the system said.
+/// The error of the system.
 pub fn inputs() -> io::Result<Receiver<Input>> {
     let (sender, inputs) = bounded(KEYS_AHEAD);
     thread::Builder::new().name("rotewatch-keys".into()).spawn(move || {

@@ -1,47 +1,47 @@
-//! What is shown: what is known of the runs, and which run and layer are looked at.
+//! The state of the screen: the known runs, and the selected run and layer.
 
 use super::client::{EpochLine, LayerLine, RunLine};
 use super::follow::Update;
 use super::terminal::Input;
 
-/// How things stand with the daemon.
+/// The state of the connection to the daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Link {
-    /// Nothing has come yet.
+    /// Nothing was received yet.
     Waiting,
-    /// What is shown is what the daemon knows.
+    /// The data is current.
     Following,
-    /// What is shown is what it knew; why there is no more.
+    /// The data is old, since the connection was lost for this reason.
     Lost(String),
 }
 
-/// A run and all that was told of its epochs.
+/// A run and its known epochs.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ShownRun {
     pub(super) line: RunLine,
     pub(super) epochs: Vec<EpochLine>,
 }
 
-/// Everything that a screen is drawn from.
+/// Everything that is needed to draw the screen.
 #[derive(Clone, Debug)]
 pub struct View {
     pub(super) url: String,
     pub(super) link: Link,
     pub(super) runs: Vec<ShownRun>,
-    /// The run that is looked at, by name, so that it stays when others come and go.
+    /// The name of the selected run, so that it stays selected when other runs come and go.
     run: Option<String>,
-    /// The layer that was chosen; until then the last one, where memorization shows first.
+    /// The selected layer; by default the last one, where memorization shows first.
     layer: Option<String>,
 }
 
 impl View {
-    /// Nothing known yet of the daemon at `url`.
+    /// Creates an empty view of the daemon at `url`.
     #[must_use]
     pub fn new(url: &str) -> Self {
         View { url: url.to_owned(), link: Link::Waiting, runs: Vec::new(), run: None, layer: None }
     }
 
-    /// Takes in what has become known.
+    /// Applies an update.
     pub fn learn(&mut self, update: Update) {
         let (lines, new) = match update {
             Update::Lost(reason) => {
@@ -66,7 +66,7 @@ impl View {
         }
     }
 
-    /// Does what the person at the terminal wants; whether to go on.
+    /// Applies an input. Returns whether to continue.
     pub fn heed(&mut self, input: Input) -> bool {
         match input {
             Input::Quit => return false,
@@ -79,17 +79,17 @@ impl View {
         true
     }
 
-    /// The place of the run that is looked at; the first one until another was chosen.
+    /// Returns the index of the selected run; the first one by default.
     pub(super) fn selected(&self) -> usize {
         self.run.as_ref().and_then(|name| self.runs.iter().position(|shown| shown.line.run == *name)).unwrap_or(0)
     }
 
-    /// The run that is looked at.
+    /// Returns the selected run.
     pub(super) fn shown_run(&self) -> Option<&ShownRun> {
         self.runs.get(self.selected())
     }
 
-    /// The place of the layer that is looked at, and how many there are.
+    /// Returns the index of the selected layer, and the number of layers.
     pub(super) fn shown_layer(&self) -> Option<(usize, usize)> {
         let layers = self.shown_run()?.layers();
         let chosen = self.layer.as_ref().and_then(|name| layers.iter().position(|layer| layer.layer == *name));
@@ -109,23 +109,23 @@ impl View {
 }
 
 impl ShownRun {
-    /// The layers of the newest epoch, in forward order.
+    /// Returns the layers of the newest epoch, in forward order.
     pub(super) fn layers(&self) -> &[LayerLine] {
         self.epochs.last().map_or(&[], |epoch| &epoch.layers)
     }
 
-    /// A number of a layer in each epoch.
+    /// Returns a number of a layer for each epoch.
     pub(super) fn along(&self, layer: &str, number: impl Fn(&LayerLine) -> Option<f64>) -> Vec<Option<f64>> {
         let of = |epoch: &EpochLine| number(epoch.layers.iter().find(|found| found.layer == layer)?);
         self.epochs.iter().map(of).collect()
     }
 
-    /// One of the trainer's own numbers in each epoch.
+    /// Returns one of the trainer's own numbers for each epoch.
     pub(super) fn metric(&self, name: &str) -> Vec<Option<f64>> {
         self.epochs.iter().map(|epoch| epoch.metrics.get(name).copied().flatten()).collect()
     }
 
-    /// The names of the trainer's own numbers.
+    /// Returns the names of the trainer's own numbers.
     pub(super) fn metrics(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.epochs.iter().flat_map(|epoch| epoch.metrics.keys().map(String::as_str)).collect();
         names.sort_unstable();

@@ -65,7 +65,7 @@ fn an_alert_counts_once_and_a_new_attempt_is_not_stopped_for_the_old_one() {
     document(&client.finish("run"), 200);
     open(client, "run", NEXT_ATTEMPT);
     let again = told(client, std::slice::from_ref(&firing), 200);
-    assert_eq!(again["ignored"], json!([{ "alert": "Onset", "run": "run", "reason": "this alert came before" }]));
+    assert_eq!(again["ignored"], json!([{ "alert": "Onset", "run": "run", "reason": "this alert was already received" }]));
     assert_eq!(client.read("runs/run")["stop"], false);
     let mut anew = firing;
     anew["startsAt"] = json!("2096-08-01T11:00:00.000Z");
@@ -104,7 +104,7 @@ fn what_cannot_be_stopped_is_said() {
     let alerts: Vec<Value> = ["unknown", "over", "asked"].map(|run| alert("firing", &of_run(run), run)).to_vec();
     let ignored = told(client, &alerts, 200)["ignored"].clone();
     let reasons: Vec<&str> = (0..3).filter_map(|place| ignored[place]["reason"].as_str()).collect();
-    assert_eq!(reasons, ["there is no such run here", "the run is over", "the run was asked to stop before"]);
+    assert_eq!(reasons, ["no such run", "the run has ended", "the run was already asked to stop"]);
     assert_eq!(client.read("runs/asked")["reason"], "enough");
     // Not remembered: the run may be declared by the time that the alert is repeated.
     open(client, "unknown", ATTEMPT);

@@ -78,7 +78,7 @@ fn the_same_is_told_at_a_terminal_and_over_http_of_runs_in_memory_and_in_the_his
         ("compare?a=sound", 422, "the parameter b is missing"),
         ("compare?a=sound&b=alarmed&against=fear", 422, "is not one of heuristic, example-level"),
         ("compare?a=sound&b=alarmed&c=x", 422, "the parameter \\\"c\\\" is unknown"),
-        ("compare?a=sound&b=nobody", 404, "there is no run nobody here"),
+        ("compare?a=sound&b=nobody", 404, "no run nobody"),
     ] {
         let answer = get(client.address, &format!("/api/v1/{path}"));
         assert!(answer.status == status && answer.body.contains(says), "{path}: {} {}", answer.status, answer.body);

@@ -162,6 +162,6 @@ fn reloading_over_http_needs_permission_and_the_token() {
     std::fs::write(&path, format!("{text}nonsense: 1\n")).expect("the folder is writable");
     let refused = reload(&[("Authorization", &bearer)]);
     assert_eq!(refused.status, 500);
-    assert!(refused.body.contains("the old configuration stays") && refused.body.contains("nonsense"), "{}", refused.body);
+    assert!(refused.body.contains("the old one stays in use") && refused.body.contains("nonsense"), "{}", refused.body);
     assert_eq!(Exposition::scrape(address).value("config_last_reload_successful"), 0.0);
 }

@@ -143,18 +143,18 @@ fn every_refusal_has_its_status_and_its_reason() {
         (b"not safetensors at all".to_vec(), "is this a safetensors file"),
         (frame(&[("a", &good)])[..200].to_vec(), "truncated"),
         ([&frame(&[("a", &good)])[..], b"tail"].concat(), "truncated or damaged"),
-        (frame(&[]), "no layer in it"),
-        (single("c", &[20, 4]), "\"c\" is no layer of this run, which declared a, b"),
+        (frame(&[]), "the frame has no layer"),
+        (single("c", &[20, 4]), "\"c\" is not a layer of this run; declared layers: a, b"),
         (single("a", &[20]), "wanted two axes"),
         (single("a", &[5, 2, 2]), "wanted two axes"),
-        (single("a", &[0, 4]), "there is nothing in it"),
-        (single("a", &[20, 0]), "there is nothing in it"),
-        (of_type(Dtype::F64, 8), "holds F64"),
-        (of_type(Dtype::I32, 4), "holds I32"),
-        (classes(Dtype::I32, 20, 4), "predictions hold I32"),
-        (classes(Dtype::I64, 19, 8), "\"a\" has 20 rows where \"predictions\" has 19"),
-        (two(21), "\"b\" has 21 rows where \"a\" has 20"),
-        (two(19), "\"b\" has 19 rows where \"a\" has 20"),
+        (single("a", &[0, 4]), "is empty"),
+        (single("a", &[20, 0]), "is empty"),
+        (of_type(Dtype::F64, 8), "has type F64"),
+        (of_type(Dtype::I32, 4), "has type I32"),
+        (classes(Dtype::I32, 20, 4), "predictions have type I32"),
+        (classes(Dtype::I64, 19, 8), "\"a\" has 20 rows, but \"predictions\" has 19"),
+        (two(21), "\"b\" has 21 rows, but \"a\" has 20"),
+        (two(19), "\"b\" has 19 rows, but \"a\" has 20"),
     ];
     for (seq, (body, says)) in (0..).zip(&frames) {
         let refused = document(&client.activations("run", 0, seq, body), 422);
@@ -170,8 +170,8 @@ fn every_refusal_has_its_status_and_its_reason() {
     let too_large = vec![0; (1 << 20) + 1];
     let at = |path: &str| format!("runs/run/epochs/{path}");
     let requests: [(&str, String, &[u8], u16, &str); 26] = [
-        ("PUT", "runs/run".into(), declared.as_bytes(), 409, "declared otherwise"),
-        ("PUT", "runs/run".into(), other.as_bytes(), 409, "declared otherwise"),
+        ("PUT", "runs/run".into(), declared.as_bytes(), 409, "declared with other settings"),
+        ("PUT", "runs/run".into(), other.as_bytes(), 409, "declared with other settings"),
         ("PUT", "runs/.hidden".into(), declared.as_bytes(), 422, "run name"),
         ("PUT", "runs/a%22b".into(), declared.as_bytes(), 422, "run name"),
         ("PUT", "runs/new".into(), twice.as_bytes(), 422, "twice"),
@@ -191,7 +191,7 @@ fn every_refusal_has_its_status_and_its_reason() {
         ("POST", at("0/end?attempt=00000000000000aa"), br#"{"Loss": 1}"#, 422, "metric name \"Loss\""),
         ("POST", at("0/end?attempt=00000000000000aa"), br#"{"loss": "low"}"#, 422, "invalid type"),
         ("POST", "runs/run/finish?attempt=00000000000000aa".into(), br#"{"status":"gone"}"#, 422, "finished, failed, stopped"),
-        ("POST", "runs/run/stop".into(), br#"{"reason":""}"#, 422, "reason is not"),
+        ("POST", "runs/run/stop".into(), br#"{"reason":""}"#, 422, "reason must have"),
         ("POST", "runs/nobody/stop".into(), br#"{"reason":"x"}"#, 404, "no run nobody"),
         ("POST", "runs/run".into(), b"", 405, "method"),
         ("DELETE", "runs/run".into(), b"", 405, "method"),
@@ -243,7 +243,7 @@ fn a_run_that_is_over_takes_nothing_more_under_its_attempt() {
         client.send("POST", &format!("runs/run/epochs/0/end?attempt={ATTEMPT}"), b""),
         client.send("POST", "runs/run/stop", br#"{"reason": "x"}"#),
     ] {
-        assert!(document(&refused, 409)["error"].as_str().is_some_and(|reason| reason.contains("over")), "{}", refused.body);
+        assert!(document(&refused, 409)["error"].as_str().is_some_and(|reason| reason.contains("has ended")), "{}", refused.body);
     }
 }
 

@@ -59,10 +59,10 @@ fn a_run_is_followed_without_a_reload_and_beyond_a_restart_of_the_daemon() {
     let address = daemon.served_address();
     let client = Client::of(address, state.path());
     browser.open(&format!("http://{address}/"));
-    browser.shows("No run was declared yet");
+    browser.shows("No runs yet");
     browser.run("window.loaded_once = true");
     train(&client, "trained");
-    browser.shows("Memorizing single examples since epoch 3");
+    browser.shows("Memorizing wrong labels or single examples since epoch 3");
     browser.shows("What to do");
     until("the onset in the charts", || marks(&browser).as_array()?.contains(&json!("onset 3")).then_some(()));
     until("the matrix", || (browser.run("return document.querySelectorAll('.heatmaplayer image').length") == 1).then_some(()));
@@ -78,14 +78,14 @@ fn a_run_is_followed_without_a_reload_and_beyond_a_restart_of_the_daemon() {
     daemon.signal("KILL");
     daemon.end();
     browser.shows("not connected");
-    browser.shows("Memorizing single examples since epoch 3");
+    browser.shows("Memorizing wrong labels or single examples since epoch 3");
     let mut daemon = serve(state.path(), &address.to_string());
     daemon.served_address();
     until("the connection", || (browser.run("return document.getElementById('connection').textContent") == "live").then_some(()));
     document(&client.declare("trained", ATTEMPT, &LAYERS), 200);
     send(&client, "trained", 6, 1.0);
     browser.shows("epoch 6");
-    browser.shows("Memorizing single examples since epoch 3");
+    browser.shows("Memorizing wrong labels or single examples since epoch 3");
     browser.run("document.querySelector('figure details').open = true");
     // The list may tell of an epoch a moment before its row is there.
     let every_epoch: Vec<String> = (0..=SIGNALS.len()).map(|epoch| epoch.to_string()).collect();
@@ -114,7 +114,7 @@ fn everybody_can_read_it_on_any_screen_by_day_and_by_night() {
         browser.as_on(width, 800, lights);
         browser.open(&format!("http://{}/#run=second&beside=first", daemon.client.address));
         browser.run("location.reload()");
-        browser.shows("Memorizing single examples since epoch 3");
+        browser.shows("Memorizing wrong labels or single examples since epoch 3");
         until("every chart", || {
             (browser.run("return document.querySelectorAll('.main-svg').length >= 7").as_bool()?).then_some(())
         });
@@ -170,7 +170,7 @@ fn runs_side_by_side_are_compared_and_the_reader_says_what_is_feared() {
     document(&client.activations("narrow", 0, 0, &frame(&[(LAYERS[0], &layer(ROWS, 12, 2.0))])), 202);
     client.judged("narrow", 0);
     browser.open(&format!("http://{}/#run=alarmed&beside=narrow", client.address));
-    browser.shows("These two cannot be compared");
+    browser.shows("These two runs cannot be compared");
     browser.shows("having other layers");
     assert_eq!(browser.run("return document.querySelectorAll('img, b, main script').length"), 0);
     if let Some(barriers) = browser.barriers() {
@@ -186,7 +186,7 @@ fn a_run_is_stopped_by_who_has_the_token() {
     document(&daemon.client.declare("young", ATTEMPT, &LAYERS), 200);
     send(&daemon.client, "young", 0, 1.0);
     browser.open(&format!("http://{}/", daemon.client.address));
-    browser.shows("Too early to tell");
+    browser.shows("Too early");
     let fill = |token: &str| {
         let (token, reason) = (json!(token), json!(r#"<i>"because"</i>"#));
         browser.run(&format!(
@@ -196,7 +196,7 @@ fn a_run_is_stopped_by_who_has_the_token() {
     };
     browser.run("document.querySelector('button.stop').click()");
     fill("wrong");
-    browser.shows("This is not the token.");
+    browser.shows("The token is wrong.");
     assert_eq!(daemon.client.read("runs/young")["stop"], false);
     fill(&daemon.client.token);
     browser.shows(r#"The trainer was asked to stop: <i>"because"</i>"#);
@@ -220,7 +220,7 @@ fn a_report_opens_from_a_disk_without_a_network_and_shows_what_the_page_showed()
     train(&daemon.client, "kept");
     document(&daemon.client.finish("kept"), 200);
     browser.open(&format!("http://{}/", daemon.client.address));
-    browser.shows("Memorizing single examples since epoch 3");
+    browser.shows("Memorizing wrong labels or single examples since epoch 3");
     let drawn = || (browser.run("return document.querySelectorAll('.heatmaplayer image').length") == 1).then_some(());
     until("the matrix", drawn);
     let live = told(&browser);
@@ -238,7 +238,7 @@ fn a_report_opens_from_a_disk_without_a_network_and_shows_what_the_page_showed()
     browser.complaints();
     browser.requested();
     browser.open(&format!("file://{}", report.display()));
-    browser.shows("frozen on");
+    browser.shows("saved on");
     until("the onset in the charts", || marks(&browser).as_array()?.contains(&json!("onset 3")).then_some(()));
     until("the matrix", drawn);
     assert_eq!(told(&browser), live);
@@ -275,7 +275,7 @@ fn runs_of_the_history_are_found_among_a_thousand_and_open() {
     browser.run("const word = document.querySelector('nav input'); word.value = 'KEP'; word.dispatchEvent(new Event('input'))");
     assert_eq!(until("the one that was looked for", || listed(1)), [json!("kept")]);
     browser.run("document.querySelector('nav a').click()");
-    browser.shows("Memorizing single examples since epoch 3");
+    browser.shows("Memorizing wrong labels or single examples since epoch 3");
     until("the onset in the charts", || marks(&browser).as_array()?.contains(&json!("onset 3")).then_some(()));
     until("the matrix", || (browser.run("return document.querySelectorAll('.heatmaplayer image').length") == 1).then_some(()));
     names_are_text(&browser);

@@ -72,7 +72,7 @@ fn a_daemon_that_ends_is_said_and_what_it_told_stays() {
     let Some(pane) = Pane::run(120, 30, &top(&client)) else { return };
     pane.shows("epochs 0 to 0");
     assert_eq!(monitor.close(), Vec::<&str>::new());
-    let screen = pane.shows("trying again");
+    let screen = pane.shows("retrying");
     assert!(screen.contains("run: layer hidden2"), "{screen}");
     pane.types(&["C-c"]);
     pane.shows("ended with 0, terminal as before");

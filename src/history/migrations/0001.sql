@@ -1,8 +1,8 @@
--- The history as this program first wrote it. A released migration is never changed: what comes later is a file of its own.
+-- The first schema of the history. A released migration is never changed; each later change is a new file.
 --
--- Times are seconds since 1970 and for display; rows are ordered by their ids. JSON has null for numbers that are none.
+-- Times are seconds since 1970 and only for display; rows are ordered by their ids. In JSON, NaN and infinity are null.
 
--- One training under a name. What a list shows stands here, so that a list reads nothing else.
+-- One attempt of a run. This table has everything that a list of runs shows, so that a list reads no other table.
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL,
@@ -68,7 +68,7 @@ CREATE TABLE layer_statistics (
     PRIMARY KEY (epoch_id, place)
 ) STRICT, WITHOUT ROWID;
 
--- Neuron by neuron, in single precision, little-endian.
+-- One value for each neuron, in single precision, little-endian.
 CREATE TABLE neurons (
     epoch_id INTEGER NOT NULL REFERENCES epochs (id) ON DELETE CASCADE,
     place INTEGER NOT NULL,
@@ -78,7 +78,7 @@ CREATE TABLE neurons (
     PRIMARY KEY (epoch_id, place)
 ) STRICT;
 
--- Mutual information of all pairs in condensed order: 16 bits each, as shares of the largest; see src/store/blob.rs.
+-- Mutual information of all pairs in condensed order: 16 bits each, as fractions of the largest; see src/store/blob.rs.
 CREATE TABLE pair_matrices (
     epoch_id INTEGER NOT NULL REFERENCES epochs (id) ON DELETE CASCADE,
     place INTEGER NOT NULL,
@@ -88,7 +88,7 @@ CREATE TABLE pair_matrices (
     PRIMARY KEY (epoch_id, place)
 ) STRICT;
 
--- Alarms; one stands from alarm_epoch until ended_epoch.
+-- Alarms; each is active from alarm_epoch until ended_epoch.
 CREATE TABLE findings (
     id INTEGER PRIMARY KEY,
     run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
@@ -117,8 +117,8 @@ CREATE TABLE hook_outcomes (
 
 CREATE INDEX hook_outcomes_of_run ON hook_outcomes (run_id);
 
--- Onsets that hooks were told of, so that none is told twice, whatever ends the program. Written before the first hook is told;
--- of a run that is not in `runs` yet as well.
+-- Onsets that hooks were notified of, so that no onset is sent twice, even after a crash. Written before the first hook is notified,
+-- even for a run that is not in `runs` yet.
 CREATE TABLE told_onsets (
     name TEXT NOT NULL,
     attempt TEXT NOT NULL,

@@ -1,2 +1,2 @@
--- What a run's rows are recognised by; null where nobody said. Runs that say the same can be compared.
+-- Identifies a run's rows; null if the client did not send it. Runs with the same value can be compared.
 ALTER TABLE runs ADD COLUMN probe TEXT;

@@ -1,4 +1,4 @@
-//! One run's folder: what lies in it, and where it goes once it was taken.
+//! The folder of one run: lists its files, reads them, and moves them after they were processed.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -11,22 +11,22 @@ use thiserror::Error;
 
 use super::names::Entry;
 
-/// Where files go that were taken.
+/// Subfolder for files that were accepted.
 pub(super) const DONE: &str = "done";
-/// Where files go that could not be.
+/// Subfolder for files that were refused.
 const QUARANTINE: &str = "quarantine";
 
-/// Why a file's bytes cannot be had.
+/// An error when reading a file.
 #[derive(Debug, Error)]
 pub(super) enum FileFault {
-    /// It was there a moment ago.
-    #[error("it is gone")]
+    /// It was removed after it was listed.
+    #[error("the file is gone")]
     Gone,
-    /// A link, a pipe, a folder.
-    #[error("it is no regular file; links are not followed")]
+    /// It is a link, a pipe or a folder.
+    #[error("not a regular file; links are not followed")]
     NotRegular,
-    /// More bytes than are read.
-    #[error("it has {bytes} bytes, more than the {limit} that are read")]
+    /// It is too large.
+    #[error("the file has {bytes} bytes; the limit is {limit}")]
     TooLarge {
         /// Its size.
         bytes: u64,
@@ -34,16 +34,16 @@ pub(super) enum FileFault {
         limit: u64,
     },
     /// It cannot be read.
-    #[error("it cannot be read: {0}")]
+    #[error("cannot read the file: {0}")]
     Unreadable(#[source] io::Error),
 }
 
-/// The files of a folder that the inbox takes, with their names, in order.
+/// The files of a folder that belong to the inbox, with their names, in order.
 pub(super) type Listing = BTreeSet<(Entry, String)>;
 
-/// What lies in a folder. A writer adds files one after the other, in the order in which they are to be taken, while the folder
-/// is being read, which may miss some: so it is read twice. Whatever the first reading found was there when the second began,
-/// and with it everything that belongs before it; what comes later is left for the next time.
+/// Lists a folder. A writer may add files, in their order, while the folder is being read, and a single reading may miss some of
+/// them. So the folder is read twice. All files that the first reading found, and all files before them, exist when the second
+/// reading begins. Later files are left for the next time.
 pub(super) fn listing(folder: &Path) -> io::Result<Listing> {
     let first = entries(folder)?;
     let mut second = entries(folder)?;
@@ -62,14 +62,14 @@ fn entries(folder: &Path) -> io::Result<Listing> {
     Ok(listing)
 }
 
-/// Whether this is a folder itself, not a link to one.
+/// Returns whether this is a folder, and not a link to one.
 pub(super) fn is_folder(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
-/// The bytes of a regular file of at most `limit` bytes.
+/// Reads a regular file of at most `limit` bytes.
 pub(super) fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, FileFault> {
-    // Neither a link nor a pipe that takes the file's place after the look at it holds the reader up.
+    // The flags keep a link or a pipe that replaces the file after the check from being followed, or from blocking.
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
     let described = fs::symlink_metadata(path).map_err(unreadable)?;
     if !described.is_file() {
@@ -92,24 +92,24 @@ fn unreadable(fault: io::Error) -> FileFault {
     if fault.kind() == io::ErrorKind::NotFound { FileFault::Gone } else { FileFault::Unreadable(fault) }
 }
 
-/// Moves a file that was taken.
+/// Moves a file that was accepted to `done`.
 pub(super) fn done(folder: &Path, name: &str) -> io::Result<()> {
     fs::rename(folder.join(name), free_name(&subfolder(folder, DONE)?, name))
 }
 
-/// Moves a file that could not be taken, and writes the reason beside it.
+/// Moves a refused file to `quarantine`, and writes the reason beside it.
 pub(super) fn quarantine(folder: &Path, name: &str, reason: &str) -> io::Result<()> {
     let quarantine = subfolder(folder, QUARANTINE)?;
     let moved = free_name(&quarantine, name);
     fs::rename(folder.join(name), &moved)?;
     let mut beside = moved.into_os_string();
     beside.push(".reason.txt");
-    // A link of this name is replaced, not written through.
+    // A link with this name is replaced, not followed.
     let _ = fs::remove_file(&beside);
     fs::write(beside, format!("{reason}\n"))
 }
 
-/// Gives the folder of what was taken another name, so that those of another attempt do not lie among them.
+/// Renames the `done` folder, so that it does not mix the files of two attempts.
 pub(super) fn set_done_aside(folder: &Path) -> io::Result<()> {
     let done = folder.join(DONE);
     if is_folder(&done) { fs::rename(&done, free_name(folder, DONE)) } else { Ok(()) }
@@ -123,7 +123,7 @@ fn subfolder(folder: &Path, name: &str) -> io::Result<PathBuf> {
     }
 }
 
-/// The name, or the name with the first number that makes it a new one.
+/// Returns the name, or the name with the first number that makes it unique.
 fn free_name(folder: &Path, name: &str) -> PathBuf {
     let taken = |path: &PathBuf| fs::symlink_metadata(path).is_ok();
     let plain = folder.join(name);

@@ -1,17 +1,17 @@
-//! The inbox: a folder into which any program puts runs as files, taken as if they had come over HTTP.
+//! The inbox: a folder into which any program puts runs as files. They are processed like runs that come over HTTP.
 //!
 //! ```text
 //! INBOX/RUN/run.json                    the declaration
 //! INBOX/RUN/EPOCH.SEQ.safetensors       activations
 //! INBOX/RUN/EPOCH.json                  the end of an epoch
 //! INBOX/RUN/finish.json                 the end of the run
-//! INBOX/RUN/done/...                    what was taken
-//! INBOX/RUN/quarantine/NAME             what could not be, with the reason in NAME.reason.txt
+//! INBOX/RUN/done/...                    accepted files
+//! INBOX/RUN/quarantine/NAME             refused files, with the reason in NAME.reason.txt
 //! ```
 //!
-//! Files are written elsewhere and renamed in, in this order, so that what has its name is whole and what comes before it is
-//! there. Nobody waits for an answer here, so a frame waits for room: a recorded run gives the verdicts that it gave live. A
-//! daemon that was restarted in the midst of a run takes what is in `done/` again first, since it has forgotten it.
+//! A writer creates each file elsewhere and renames it into the folder, in this order. So a file in the folder is complete, and so are
+//! all files before it. No client waits for an answer, so a frame waits until there is room. So a recorded run gives the same
+//! verdicts as it gave live. A daemon that was restarted during a run first processes the files in `done/` again.
 
 mod folder;
 mod names;
@@ -35,14 +35,14 @@ use rotewatch_core::intake::run::Attempt;
 use rotewatch_core::intake::stop::Part as Thread;
 use rotewatch_core::vocabulary::identity::RunName;
 
-/// Without any notice the folders are looked at so often: some file systems give none.
+/// How often the folders are checked without a change notice, since some file systems send none.
 const LOOK_ANYWAY: Duration = Duration::from_secs(10);
-/// The same while something waits, or there are no notices to be had.
+/// The same while files wait, or if change notices do not work.
 const LOOK_SOON: Duration = Duration::from_secs(1);
-/// How often the end of an epoch asks again for its place.
+/// How often the end of an epoch retries when there is no room.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 
-/// The inbox cannot be used.
+/// An error that makes the inbox unusable.
 #[derive(Debug, Error)]
 #[error("cannot use the inbox {path}: {reason}; name another folder with --inbox DIR")]
 pub struct InboxError {
@@ -50,7 +50,7 @@ pub struct InboxError {
     reason: io::Error,
 }
 
-/// The thread that takes what comes into the folder.
+/// The thread that processes the files of the inbox.
 #[derive(Debug)]
 pub struct Inbox {
     /// Dropped to end the thread.
@@ -59,10 +59,10 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Starts the thread. The folder is made where it is missing; files of more than `body_bytes` are not taken.
+    /// Starts the thread. Creates the folder if it is missing. Refuses frames of more than `body_bytes`.
     ///
     /// # Errors
-    /// If the folder cannot be made or read, or the thread not started.
+    /// If the folder cannot be created or read, or the thread cannot be started.
     pub fn start(inbox: &Path, ingest: Arc<Ingest>, body_bytes: u64) -> Result<Self, InboxError> {
         let failed = |reason| InboxError { path: inbox.to_owned(), reason };
         fs::create_dir_all(inbox).and_then(|()| fs::read_dir(inbox).map(drop)).map_err(failed)?;
@@ -73,7 +73,7 @@ impl Inbox {
         Ok(Inbox { closing, thread })
     }
 
-    /// Takes nothing more once the file in hand is taken. Returns the thread, to be waited for.
+    /// Stops after the current file. Returns the thread, so that the caller can wait for it.
     #[must_use]
     pub fn close(self) -> Thread {
         drop(self.closing);
@@ -81,7 +81,7 @@ impl Inbox {
     }
 }
 
-/// What the thread owns.
+/// The state of the thread.
 struct Reader {
     inbox: PathBuf,
     ingest: Arc<Ingest>,
@@ -89,22 +89,22 @@ struct Reader {
     closed: Receiver<()>,
     /// The attempt that each folder has declared.
     attempts: BTreeMap<RunName, Attempt>,
-    /// What was logged already and would be again at every look.
+    /// Messages that were already logged, to log each only once.
     told: BTreeSet<String>,
 }
 
-/// Whether the inbox takes files of this name. For `fuzz/` alone, which feeds it names of all kinds.
+/// Returns whether the inbox processes files of this name. Only for `fuzz/`.
 #[cfg(fuzzing)]
 #[must_use]
 pub fn takes(name: &str) -> bool {
     Entry::of(name).is_some()
 }
 
-/// Why a folder is left as it is for now.
+/// Why the rest of a folder is left for later.
 enum Pause {
-    /// It is worth another try soon.
+    /// Try again soon.
     Soon,
-    /// Until something new comes.
+    /// Try again when the folder changes.
     UntilNotice,
     /// The daemon is closing.
     Closed,
@@ -112,22 +112,22 @@ enum Pause {
 
 impl Reader {
     fn run(mut self) {
-        // One place is enough: a notice says only that there is something to look at.
+        // A capacity of 1 is enough, since a notice says only that something has changed.
         let (notice, notices) = bounded(1);
-        // A channel without a sender would always be ready; this one keeps it open when the watch has none to hold.
+        // A channel without a sender is always ready, so this sender keeps it open if the watch could not be created.
         let _open = notice.clone();
         let mut watch = FolderWatch::new(move || {
-            // Full: there is a notice already.
+            // If the channel is full, a notice is waiting already.
             let _ = notice.try_send(());
         });
         if let Err(error) = &watch {
-            tracing::warn!("{error}; the inbox is looked at every {} s", LOOK_SOON.as_secs());
+            tracing::warn!("{error}; checking the inbox every {} s instead", LOOK_SOON.as_secs());
         }
         loop {
             let folders = self.run_folders();
             let watched: BTreeSet<PathBuf> = folders.iter().map(|(_, path)| path.clone()).chain([self.inbox.clone()]).collect();
             let armed = watch.as_mut().is_ok_and(|watch| watch.keep(watched).is_ok());
-            // A folder that came before it was watched is seen by this second look.
+            // The second listing finds folders that were created before the watch was in place.
             let mut wait = if armed && folders == self.run_folders() { LOOK_ANYWAY } else { LOOK_SOON };
             for (run, path) in folders {
                 match self.take_folder(&run, &path) {
@@ -144,12 +144,12 @@ impl Reader {
         }
     }
 
-    /// The folders that may hold a run, by name.
+    /// Returns the folders that may contain a run, by name.
     fn run_folders(&mut self) -> Vec<(RunName, PathBuf)> {
         let entries = match fs::read_dir(&self.inbox) {
             Ok(entries) => entries,
             Err(error) => {
-                self.tell(&format!("the inbox {} cannot be read: {error}", self.inbox.display()));
+                self.tell(&format!("cannot read the inbox {}: {error}", self.inbox.display()));
                 return Vec::new();
             }
         };
@@ -163,12 +163,12 @@ impl Reader {
         folders
     }
 
-    /// Takes the files of a folder, in order, as far as possible.
+    /// Processes the files of a folder, in order, as far as possible.
     fn take_folder(&mut self, run: &RunName, path: &Path) -> Pause {
         let listing = match folder::listing(path) {
             Ok(listing) => listing,
             Err(error) => {
-                self.tell(&format!("{} cannot be read: {error}", path.display()));
+                self.tell(&format!("cannot read {}: {error}", path.display()));
                 return Pause::Soon;
             }
         };
@@ -177,7 +177,7 @@ impl Reader {
             match self.resume(run, path) {
                 Ok(true) => {}
                 Ok(false) => {
-                    self.tell(&format!("{} has no run.json yet: its files wait", path.display()));
+                    self.tell(&format!("{} has no run.json yet, so its files wait", path.display()));
                     return Pause::UntilNotice;
                 }
                 Err(pause) => return pause,
@@ -188,7 +188,7 @@ impl Reader {
             match self.take_file(run, &file, entry) {
                 Ok(()) => {
                     if let Err(error) = folder::done(path, &name) {
-                        self.tell(&format!("{} was taken and cannot be moved: {error}", file.display()));
+                        self.tell(&format!("cannot move {} to {DONE}: {error}", file.display()));
                         return Pause::Soon;
                     }
                 }
@@ -196,9 +196,9 @@ impl Reader {
                 Err(Fault::Pause(pause)) => return pause,
                 Err(fault) => {
                     let reason = fault.to_string();
-                    tracing::warn!("{} cannot be taken: {reason}", file.display());
+                    tracing::warn!("refused {}: {reason}", file.display());
                     if let Err(error) = folder::quarantine(path, &name, &reason) {
-                        self.tell(&format!("{} cannot be moved to quarantine: {error}", file.display()));
+                        self.tell(&format!("cannot move {} to quarantine: {error}", file.display()));
                         return Pause::Soon;
                     }
                 }
@@ -207,7 +207,8 @@ impl Reader {
         Pause::UntilNotice
     }
 
-    /// Takes what an earlier process took, so that the run is where it was. Whether there was an unfinished run.
+    /// Processes the files again that an earlier process accepted, so that the run continues where it was. Returns whether there was
+    /// an unfinished run.
     fn resume(&mut self, run: &RunName, path: &Path) -> Result<bool, Pause> {
         let done = path.join(DONE);
         let listing = if folder::is_folder(&done) { folder::listing(&done).unwrap_or_default() } else { BTreeSet::new() };
@@ -215,14 +216,14 @@ impl Reader {
         if !has(Entry::Declaration) || has(Entry::Finish) {
             return Ok(false);
         }
-        tracing::info!(%run, "taking what the inbox took before, to go on from there");
+        tracing::info!(%run, "resuming the run from the files in {DONE}");
         for (entry, name) in listing {
             match self.take_file(run, &done.join(&name), entry) {
                 Err(Fault::Pause(pause)) => {
                     self.attempts.remove(run);
                     return Err(pause);
                 }
-                Err(fault) => tracing::warn!("{} cannot be taken again: {fault}", done.join(&name).display()),
+                Err(fault) => tracing::warn!("cannot process {} again: {fault}", done.join(&name).display()),
                 Ok(()) => {}
             }
         }
@@ -263,16 +264,16 @@ impl Reader {
         let attempt = declared.attempt;
         self.ingest.declare(run.clone(), declared, Origin::Inbox)?;
         let before = self.attempts.insert(run.clone(), attempt);
-        // Those of an attempt before this one; what is taken again lies there itself.
+        // Files of an earlier attempt are set aside. A run that is resumed is read from `done` itself.
         let folder = file.parent().filter(|folder| !folder.ends_with(DONE) && before != Some(attempt));
         if let Some(Err(error)) = folder.map(folder::set_done_aside) {
-            self.tell(&format!("the files of the attempt before this one of {run} cannot be set aside: {error}"));
+            self.tell(&format!("cannot set aside the files of the previous attempt of {run}: {error}"));
         }
         Ok(())
     }
 
     fn attempt(&self, run: &RunName) -> Result<Attempt, Fault> {
-        // A folder whose declaration was bad: its files wait for a better one.
+        // The declaration was refused, so the files wait for a valid one.
         self.attempts.get(run).copied().ok_or(Fault::Pause(Pause::UntilNotice))
     }
 
@@ -283,11 +284,11 @@ impl Reader {
         }
     }
 
-    /// What a refusal means for a file.
+    /// Decides what a refusal means for a file.
     fn fault_of(&mut self, run: &RunName, refused: Refusal) -> Fault {
         match refused.kind() {
             RefusalKind::Closing => Fault::Pause(Pause::Closed),
-            // Retired for its silence: the next look begins with what was taken before.
+            // The run was retired because it was silent. The next check resumes it from `done`.
             RefusalKind::NotDeclared => {
                 self.attempts.remove(run);
                 Fault::Pause(Pause::Soon)
@@ -304,7 +305,7 @@ impl Reader {
         }
     }
 
-    /// Logs what was not logged before.
+    /// Logs a message once.
     fn tell(&mut self, what: &str) {
         if self.told.insert(what.to_owned()) {
             tracing::warn!("{what}");
@@ -312,7 +313,7 @@ impl Reader {
     }
 }
 
-/// Why a file is not taken.
+/// Why a file was not processed.
 #[derive(Debug, Error)]
 enum Fault {
     #[error(transparent)]

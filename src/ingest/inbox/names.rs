@@ -1,29 +1,29 @@
-//! Which file of a run's folder is what, and which comes first.
+//! The file names in a run's folder, and their order.
 
 use rotewatch_core::vocabulary::units::Epoch;
 
-/// A file that the inbox takes, in the order in which they are taken.
+/// A file of the inbox. The order is the order of processing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Entry {
-    /// `run.json`: the run is declared.
+    /// `run.json` declares the run.
     Declaration,
     /// A file of an epoch.
     OfEpoch(Epoch, Part),
-    /// `finish.json`: the run is over.
+    /// `finish.json` ends the run.
     Finish,
 }
 
-/// A file of an epoch: its frames come before its end.
+/// A file of an epoch. Frames come before the epoch's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     /// `EPOCH.SEQ.safetensors`: activations.
     Frame(u64),
-    /// `EPOCH.json`: the epoch is over.
+    /// `EPOCH.json` ends the epoch.
     End,
 }
 
 impl Entry {
-    /// What a file of this name is; `None` for a file that is none of the inbox's.
+    /// Parses a file name; `None` if the file does not belong to the inbox.
     pub(super) fn of(name: &str) -> Option<Self> {
         let parts: Vec<&str> = name.split('.').collect();
         let epoch = |text| number(text).and_then(|number| u32::try_from(number).ok()).map(Epoch);

@@ -1,4 +1,4 @@
-//! A number over epochs as a row of bars.
+//! Draws a number over epochs as a row of bars.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -7,16 +7,16 @@ use ratatui::widgets::{Sparkline, SparklineBar};
 
 use crate::top::client::EpochLine;
 
-/// Heights that a letter can show.
+/// Number of heights that a character can show.
 const LEVELS: u64 = 8;
 
-/// The newest epochs of a number, as many as there are columns, between its smallest and its largest value; from the onset on in red.
+/// A number over the newest epochs, one per column, scaled between its smallest and its largest value; in red from the onset on.
 pub(super) struct Curve<'a> {
-    /// One value an epoch.
+    /// One value per epoch.
     pub(super) values: &'a [Option<f64>],
     /// The epochs.
     pub(super) epochs: &'a [EpochLine],
-    /// Where memorization set in.
+    /// The epoch at which memorization set in.
     pub(super) onset: Option<u32>,
 }
 
@@ -35,7 +35,7 @@ impl Curve<'_> {
     }
 }
 
-/// Heights from 1 to `most`, or half of it where all values are the same; none for what is no number.
+/// Returns heights from 1 to `most`, or half of `most` if all values are the same; `None` for values that are not finite.
 fn heights(values: impl Iterator<Item = Option<f64>> + Clone, most: u64) -> Vec<Option<u64>> {
     let known = || values.clone().flatten().filter(|value| value.is_finite());
     let (low, high) = known().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));

@@ -1,5 +1,5 @@
-//! The screen: runs above, the measures of one layer in the middle, the verdict in words below. It fits any size; what does not fit is
-//! left out from the bottom.
+//! Draws the screen: runs at the top, the measures of one layer in the middle, the verdict in words at the bottom. It adapts to any
+//! size; rows that do not fit are left out from the bottom.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -14,13 +14,13 @@ mod curve;
 
 use curve::Curve;
 
-/// Rows of the verdict, its border among them.
+/// Rows of the verdict, including its border.
 const VERDICT_ROWS: u16 = 9;
-/// The most rows that a curve is worth.
+/// Largest number of rows of a curve.
 const CURVE_ROWS_MAX: u16 = 6;
 /// Columns of a curve's name and newest value.
 const LABEL_COLUMNS: u16 = 32;
-/// Columns of a run's name, at most.
+/// Largest number of columns of a run's name.
 const NAME_COLUMNS: usize = 32;
 
 /// Draws everything.
@@ -52,7 +52,7 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, view: &View) {
     let link = match &view.link {
         Link::Waiting => Span::styled("connecting", Color::Yellow),
         Link::Following => Span::styled("live", Color::Green),
-        Link::Lost(reason) => Span::styled(format!("{reason}; trying again"), Color::Red),
+        Link::Lost(reason) => Span::styled(format!("{reason}; retrying"), Color::Red),
     };
     let runs = if view.runs.len() == 1 { "1 run".to_owned() } else { format!("{} runs", view.runs.len()) };
     let head = [Span::styled("rotewatch", Modifier::BOLD), Span::raw(format!("  {}  {runs}  ", view.url)), link];
@@ -64,7 +64,7 @@ fn draw_runs(frame: &mut Frame<'_>, area: Rect, view: &View) {
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let names = view.runs.iter().map(|shown| shown.line.run.chars().count()).max().unwrap_or(0).min(NAME_COLUMNS);
-    // The run that is looked at stays in sight.
+    // The selected run stays visible.
     let rows = usize::from(inner.height);
     let first = (view.selected() + 1).saturating_sub(rows);
     for ((place, shown), row) in view.runs.iter().enumerate().skip(first).zip(inner.rows()) {
@@ -92,7 +92,7 @@ fn run_line(line: &RunLine, selected: bool, names: usize) -> Line<'static> {
     ])
 }
 
-/// The verdict in at most 24 letters.
+/// The verdict in at most 24 characters.
 fn verdict_in_short(line: &RunLine) -> String {
     match (line.verdict.as_deref(), line.kind.as_deref()) {
         (Some("memorizing"), Some(kind)) => {
@@ -112,7 +112,7 @@ fn verdict_color(line: &RunLine) -> Style {
     }
 }
 
-/// A number over the epochs, under the name that people know it by.
+/// A number over the epochs, with its name for display.
 struct Row {
     name: String,
     values: Vec<Option<f64>>,
@@ -143,7 +143,7 @@ fn draw_measures(frame: &mut Frame<'_>, area: Rect, view: &View, run: &ShownRun)
     for (row, place) in rows.iter().zip(places.iter()) {
         let [label, curve] = Layout::horizontal([Constraint::Length(LABEL_COLUMNS), Constraint::Min(0)]).areas(*place);
         let newest = row.values.iter().rev().flatten().next().map_or_else(|| "none".to_owned(), |value| format!("{value:.3}"));
-        // At the foot of its curve.
+        // In the bottom row of its curve.
         let foot = Rect { y: label.bottom().saturating_sub(1), height: 1, ..label };
         frame.render_widget(format!("{:<24}{newest:>7}", row.name), foot);
         Curve { values: &row.values, epochs: &run.epochs, onset: run.line.onset_epoch }.draw(frame, curve);
@@ -189,8 +189,8 @@ fn draw_verdict(frame: &mut Frame<'_>, area: Rect, line: &RunLine) {
 fn nothing(link: &Link) -> &'static str {
     match link {
         Link::Waiting => "Waiting for the daemon.",
-        Link::Following => "No runs yet: `rotewatch train`, or a trainer of yours, shows up here.",
-        Link::Lost(_) => "Nothing is known of any run. Is `rotewatch serve` running there? --url names another daemon.",
+        Link::Following => "No runs yet. Start `rotewatch train` or your own trainer; its run appears here.",
+        Link::Lost(_) => "Cannot reach the daemon. Is `rotewatch serve` running there? Use --url for another daemon.",
     }
 }
 
@@ -253,6 +253,6 @@ mod tests {
         let mut view = busy();
         view.learn(Update::Lost("no answer: refused".into()));
         let shown = screen(&view, 80, 24);
-        assert!(shown.contains("no answer: refused; trying again") && shown.contains("> alarmed"), "{shown}");
+        assert!(shown.contains("no answer: refused; retrying") && shown.contains("> alarmed"), "{shown}");
     }
 }

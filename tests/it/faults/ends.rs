@@ -46,7 +46,7 @@ fn case_30_a_signal_in_the_midst_of_an_epoch_ends_it_in_order() {
         document(&client.send("POST", &format!("runs/run/epochs/{epoch}/end?attempt={ATTEMPT}"), b"{}"), 200);
     }
     daemon.signal("TERM");
-    daemon.warns("the history is not written");
+    daemon.warns("cannot write the history");
     lock.execute_batch("ROLLBACK").expect("it is ours");
     let ended_with = daemon.end();
     assert_eq!(ended_with.code, Some(0), "{}", ended_with.stderr);

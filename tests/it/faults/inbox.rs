@@ -43,11 +43,11 @@ fn case_20_what_is_bad_goes_to_quarantine_with_the_reason() {
         ("0.1.safetensors", "is this a safetensors file"),
         ("0.2.safetensors", "truncated"),
         ("0.json", "metric name"),
-        ("1.0.safetensors", "no regular file"),
-        ("1.1.safetensors", "no regular file"),
-        ("1.2.safetensors", "no regular file"),
-        ("1.3.safetensors", "no regular file"),
-        ("1.4.safetensors", "more than the 1048576"),
+        ("1.0.safetensors", "not a regular file"),
+        ("1.1.safetensors", "not a regular file"),
+        ("1.2.safetensors", "not a regular file"),
+        ("1.3.safetensors", "not a regular file"),
+        ("1.4.safetensors", "the limit is 1048576"),
     ] {
         let quarantine = recorded.run.join("quarantine");
         assert!(fs::symlink_metadata(quarantine.join(name)).is_ok(), "{name}");

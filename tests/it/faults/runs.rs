@@ -21,7 +21,7 @@ fn case_04_a_layer_whose_width_changed_is_left_out_and_named() {
     let (narrow, wide) = (layer(ROWS, 4, 2.0), layer(ROWS, 6, 2.0));
     document(&client.activations("run", 0, 0, &frame(&[("a", &narrow), ("b", &narrow)])), 202);
     let taken = document(&client.activations("run", 0, 1, &frame(&[("a", &narrow), ("b", &wide)])), 202);
-    assert_eq!(taken["rejected"], json!({ "b": "it has 6 neurons and had 4" }));
+    assert_eq!(taken["rejected"], json!({ "b": "it has 6 neurons, but had 4 in its first frame" }));
     let taken = document(&client.activations("run", 0, 2, &frame(&[("b", &wide)])), 202);
     assert!(taken["rejected"]["b"].is_string(), "{taken}");
     client.judged("run", 0);

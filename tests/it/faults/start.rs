@@ -14,16 +14,16 @@ fn case_31_a_web_configuration_that_cannot_be_used_ends_the_start() {
     let web = folder.path().join("web.yml");
     fs::write(folder.path().join("empty.crt"), "").expect("the folder is writable");
     let table = [
-        ("tls_server_config: {cert_file: a.crt}", "tls_server_config.cert_file is there, but not key_file or key"),
-        ("tls_server_config: {cert_file: a.crt, key_file: gone.key}", "gone.key: cannot be read"),
-        ("tls_server_config: {cert_file: empty.crt, key_file: a.key}", "there is no certificate in it"),
+        ("tls_server_config: {cert_file: a.crt}", "tls_server_config.cert_file is set, but key_file or key is missing"),
+        ("tls_server_config: {cert_file: a.crt, key_file: gone.key}", "gone.key: cannot read it"),
+        ("tls_server_config: {cert_file: empty.crt, key_file: a.key}", "it contains no certificate"),
         ("tls_server_config: {cert_file: a.crt, key_file: a.crt}", "tls_server_config.key_file"),
         ("basic_auth_users: {alice: secret}", "basic_auth_users.alice: not a bcrypt hash"),
         ("tls_server_confg: {}", "did you mean `tls_server_config`?"),
         // promtool takes this one: without an authority Go trusts all that the system trusts.
         (
             "tls_server_config: {cert_file: a.crt, key_file: a.key, client_auth_type: RequireAndVerifyClientCert}",
-            "tls_server_config.client_auth_type is there, but not client_ca_file or client_ca",
+            "tls_server_config.client_auth_type is set, but client_ca_file or client_ca is missing",
         ),
     ];
     for (written, says) in table {
