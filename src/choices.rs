@@ -1,115 +1,115 @@
-//! Settings that are one of a few words, spelled the same in the file, in a flag and in a message.
+//! Settings with a fixed set of values, spelled the same in the configuration file, in flags and in messages.
 //!
-//! The words are clap's: a variant's doc comment is its help, its name in kebab case (snake case where
-//! DESIGN says so) is its spelling, and `Display` and `FromStr` below read that one spelling back.
+//! The spellings are clap's: a variant's doc comment is its help text, and its name in kebab case (snake case where DESIGN says
+//! so) is its spelling. `Display` and `FromStr` below use that spelling.
 
 use std::fmt;
 use std::str::FromStr;
 
 use clap::ValueEnum;
 
-/// Where an epoch's rows come from.
+/// Where the rows of an epoch come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub enum Mode {
-    /// A fixed, unlabelled set of examples, passed through the network at the end of each epoch.
+    /// A fixed set of examples that are not trained on, passed through the network at the end of each epoch.
     Probe,
-    /// Rows sampled from the training batches themselves.
+    /// Rows sampled from the training batches.
     Stream,
 }
 
-/// How a map or a sequence of a neuron becomes one number a row.
+/// How a feature map or a sequence becomes one number per row and neuron.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub enum Reduce {
     /// The mean over all positions.
     Mean,
-    /// The largest value over all positions.
+    /// The maximum over all positions.
     Max,
-    /// Positions sampled by seed, each a row of its own.
+    /// Seeded random positions, each as a row of its own.
     Sample,
     /// The last position, as in a causal language model.
     Last,
 }
 
-/// How a run came to its end.
+/// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub enum Ending {
-    /// It did all that it was to do.
+    /// The training is complete.
     Finished,
-    /// Something went wrong.
+    /// The training failed.
     Failed,
-    /// It was asked to stop, and did.
+    /// The training stopped because it was asked to.
     Stopped,
 }
 
-/// What the trainer's side does when the channel to the monitor is full.
+/// What the trainer does when the channel to the monitor is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub enum OnFull {
     /// Drop the frame and count it: training never waits.
     Drop,
-    /// Wait for room and count the time: no frame is lost.
+    /// Wait for space and count the time: no frame is lost.
     Wait,
 }
 
-/// Where the maximum of the values goes.
+/// Which bin the maximum value falls in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum)]
 pub enum BinEdges {
-    /// Into the last bin, as `numpy.histogram` counts.
+    /// The last bin, as in `numpy.histogram`.
     #[default]
     Closed,
-    /// Into a further bin of its own, as `numpy.digitize` counts: B + 1 bins.
+    /// An extra bin of its own, as in `numpy.digitize`: B + 1 bins.
     HalfOpen,
 }
 
-/// How the edges of the bins are laid.
+/// How the bin edges are placed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum)]
 pub enum Binning {
-    /// Bins of the same width between the smallest and the largest value.
+    /// Bins of equal width between the smallest and the largest value.
     #[default]
     EqualWidth,
-    /// Bins that hold the same number of values.
+    /// Bins with equal numbers of values.
     EqualFrequency,
 }
 
-/// The two ways in which a network memorizes (Bansal, Pruthi, Belinkov, 2022, section 1), and what looks like either.
+/// The two ways in which a network memorizes (Bansal, Pruthi, Belinkov, 2022, section 1), and a departure from a baseline run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum Kind {
-    /// Single examples are learnt by heart, wrong labels for instance: high entropy, low mutual information.
+    /// The network memorizes wrong labels or single examples: high entropy, low mutual information.
     ExampleLevel,
-    /// A shortcut is learnt in place of the task: low entropy, high mutual information.
+    /// The network memorizes a shortcut: low entropy, high mutual information.
     Heuristic,
-    /// The run departs from a reference run as memorizing networks do.
+    /// The run departs from the baseline run in the way that memorizing networks do.
     Baseline,
 }
 
-/// The least important line that is still logged.
+/// The lowest level of log lines that are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub enum LogLevel {
-    /// Only what went wrong.
+    /// Errors only.
     Error,
-    /// Also what is likely to go wrong.
+    /// Also warnings.
     Warn,
-    /// Also what happened: starts, stops, verdicts, reloads.
+    /// Also events: starts, stops, verdicts, reloads.
     Info,
-    /// Also why it happened.
+    /// Also the reasons behind them.
     Debug,
-    /// Everything, each frame included.
+    /// Everything, including each frame.
     Trace,
 }
 
-/// Whether clients of the HTTP server show certificates. The format knows two more, in which nobody verifies them.
+/// Whether clients of the HTTP server must show a certificate. The format has two more values, which verify nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 #[value(rename_all = "verbatim")]
 pub enum ClientAuth {
-    /// Nobody is asked.
+    /// No certificate is requested.
     NoClientCert,
-    /// Whoever shows one must show a good one.
+    /// A certificate is optional, but must be valid if given.
     VerifyClientCertIfGiven,
-    /// Everybody must show a good one.
+    /// A valid certificate is required.
     RequireAndVerifyClientCert,
 }
 
-/// A version of TLS.
+/// A TLS version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
 pub enum TlsVersion {
     /// TLS 1.2.
@@ -120,7 +120,7 @@ pub enum TlsVersion {
     Tls13,
 }
 
-/// A curve for the exchange of keys, by its name in Go.
+/// A key exchange curve, by its name in Go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 #[value(rename_all = "verbatim")]
 pub enum Curve {
@@ -149,23 +149,23 @@ pub enum CipherSuite {
     TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
-/// A word that is not among the choices of a setting.
+/// The value is not one of the choices of a setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{got}` is not one of {}", .choices.join(", "))]
 pub struct UnknownChoice {
-    /// The word that was given.
+    /// The value as given.
     pub got: String,
-    /// The words that are known.
+    /// The allowed values.
     pub choices: Vec<String>,
 }
 
-/// The spellings of a choice, in the order of its declaration.
+/// Returns the spellings of a choice, in declaration order.
 #[must_use]
 pub fn spellings<T: ValueEnum>() -> Vec<String> {
     T::value_variants().iter().map(|choice| spelling(choice)).collect()
 }
 
-#[expect(clippy::expect_used, reason = "clap has no spelling for variants marked `skip` alone, and no choice here is")]
+#[expect(clippy::expect_used, reason = "clap omits the spelling only of variants marked `skip`, and none here is")]
 fn spelling<T: ValueEnum>(choice: &T) -> String {
     choice.to_possible_value().expect("no variant of a setting is skipped").get_name().to_owned()
 }
