@@ -1,24 +1,24 @@
-//! The choices that a measure depends on, checked once so that the mathematics need not fail.
+//! The parameters of the measures, checked once so that computing cannot fail.
 
 use std::ops::RangeInclusive;
 
 use super::knn::KnnParams;
 pub use crate::choices::{BinEdges, Binning};
 
-/// The numbers of bins that can be asked for.
+/// The allowed numbers of bins.
 pub const BINS: RangeInclusive<usize> = 2..=256;
 
-/// The numbers of pairs that the shuffle null may be estimated on; 0 turns it off.
+/// The allowed numbers of pairs for the shuffle null; 0 turns it off.
 pub const SHUFFLE_PAIRS: RangeInclusive<usize> = 0..=1_000_000;
 
-/// The numbers of pairs that nearest-neighbour mutual information may be sampled on; 0 turns it off.
+/// The allowed numbers of pairs for sampled nearest-neighbour mutual information; 0 turns it off.
 pub const KSG_PAIRS: RangeInclusive<usize> = 0..=1_000_000;
 
-/// A layer's figures count as reliable from this many finite rows a bin on (DESIGN, section 3).
+/// A layer's measures count as reliable from this many finite rows per bin (DESIGN, section 3).
 pub const RELIABLE_ROWS_PER_BIN: usize = 5;
 
 impl BinEdges {
-    /// How many bins there are when `bins` were asked for.
+    /// Returns the actual number of bins when `bins` are requested.
     #[must_use]
     pub fn bin_count(self, bins: usize) -> usize {
         match self {
@@ -28,7 +28,7 @@ impl BinEdges {
     }
 }
 
-/// What [`measure_layers`](super::measure_layers) is to compute. Every value that can be held is valid.
+/// What [`measure_layers`](super::measure_layers) computes. Every value of this type is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MeasureParams {
     bins: usize,
@@ -41,13 +41,13 @@ pub struct MeasureParams {
     knn: KnnParams,
 }
 
-/// A choice that is out of range.
+/// A parameter is out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} is {value}, which is outside {smallest} to {largest}")]
 pub struct ParamsError {
-    /// The name of the choice.
+    /// The name of the parameter.
     pub field: &'static str,
-    /// What was asked for.
+    /// The given value.
     pub value: usize,
     /// The smallest value allowed.
     pub smallest: usize,
@@ -56,7 +56,7 @@ pub struct ParamsError {
 }
 
 impl Default for MeasureParams {
-    /// 10 bins a neuron, 100 over the network, closed equal-width bins, the shuffle null on 1,000 pairs, seed 0, no KSG.
+    /// 10 bins per neuron, 100 over the network, closed equal-width bins, the shuffle null on 1,000 pairs, seed 0, no KSG.
     fn default() -> Self {
         Self {
             bins: 10,
@@ -72,10 +72,10 @@ impl Default for MeasureParams {
 }
 
 impl MeasureParams {
-    /// Checks all choices.
+    /// Checks all parameters.
     ///
     /// # Errors
-    /// The first choice that is out of range, by the name it has here: `bins` and `network_bins` lie in [`BINS`],
+    /// The first parameter that is out of range: `bins` and `network_bins` must be in [`BINS`],
     /// `shuffle_pairs` in [`SHUFFLE_PAIRS`].
     pub fn new(
         bins: usize,
@@ -91,7 +91,7 @@ impl MeasureParams {
         Ok(Self { bins, network_bins, edges, binning, shuffle_pairs, seed, ..Self::default() })
     }
 
-    /// The same choices with nearest-neighbour mutual information on a sample of `pairs` pairs a layer; 0: not at all.
+    /// Adds nearest-neighbour mutual information on a sample of `pairs` pairs per layer; 0 turns it off.
     ///
     /// # Errors
     /// If `pairs` is not in [`KSG_PAIRS`].
@@ -100,49 +100,49 @@ impl MeasureParams {
         Ok(Self { ksg_pairs: pairs, knn, ..self })
     }
 
-    /// On how many pairs of a layer nearest-neighbour mutual information is measured; 0: not at all.
+    /// Returns the number of pairs per layer for nearest-neighbour mutual information; 0 if it is off.
     #[must_use]
     pub fn ksg_pairs(&self) -> usize {
         self.ksg_pairs
     }
 
-    /// How many neighbours it looks at.
+    /// Returns the number of neighbours for it.
     #[must_use]
     pub fn knn(&self) -> KnnParams {
         self.knn
     }
 
-    /// Bins asked for in scope `neuron` (entropy, mutual information, class information).
+    /// Returns the bins requested in scope `neuron` (entropy, mutual information, class information).
     #[must_use]
     pub fn bins(&self) -> usize {
         self.bins
     }
 
-    /// Bins asked for in scope `network` (entropy).
+    /// Returns the bins requested in scope `network` (entropy).
     #[must_use]
     pub fn network_bins(&self) -> usize {
         self.network_bins
     }
 
-    /// Where the maximum goes.
+    /// Returns which bin the maximum falls in.
     #[must_use]
     pub fn edges(&self) -> BinEdges {
         self.edges
     }
 
-    /// Where the edges lie.
+    /// Returns how the edges are placed.
     #[must_use]
     pub fn binning(&self) -> Binning {
         self.binning
     }
 
-    /// On how many pairs of a layer the shuffle null is estimated; 0: not at all.
+    /// Returns the number of pairs per layer for the shuffle null; 0 if it is off.
     #[must_use]
     pub fn shuffle_pairs(&self) -> usize {
         self.shuffle_pairs
     }
 
-    /// Seed of the shuffle null.
+    /// Returns the seed of the shuffle null.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
