@@ -1,4 +1,4 @@
-//! Activations whose header says what is not so.
+//! Activations with a false header.
 
 use serde_json::json;
 
@@ -6,13 +6,13 @@ use crate::support::activations::layer;
 use crate::support::client::{ATTEMPT, Client, document, frame};
 use crate::support::running::Running;
 
-/// The most that a few small requests may add to the daemon's peak of memory.
+/// The most by which a few small requests may raise the daemon's peak memory.
 pub(super) const SLACK_BYTES: u64 = 16 << 20;
 
-/// What is said of a header that is not parsed.
+/// The message for a header that is too long to be parsed.
 const TOO_LONG: &str = "bytes, but at most 1048576 are allowed";
 
-/// A header that names more tensors, of no bytes, than may be read.
+/// A header with more empty tensors than may be read.
 fn many_tiny_tensors() -> String {
     let tensors: Vec<String> =
         (0..50_000).map(|place| format!(r#""{place}":{{"dtype":"F32","shape":[0,1],"data_offsets":[0,0]}}"#)).collect();
