@@ -1,24 +1,23 @@
-# Every target installs what it needs first; twice in a row changes nothing.
+# Every target first installs what it needs; running a target twice changes nothing.
 #
-#   make run     build, train digits with 40 % label noise under observation, explain the alarm, serve until Ctrl-C
-#   make test    everything that `cargo test` tests, with and without libtorch, then the Python package's tests
+#   make run     build, train digits with 40 % label noise while monitoring, explain the alarm, serve until Ctrl-C
+#   make test    all tests of `cargo test`, with and without libtorch, then the tests of the Python package
 #   make check   format, lints, documentation, licences, types, then test: what CI runs
 #   make build   target/release/rotewatch and target/release/rotewatch-trainer
-#   make observe the same training under Prometheus and Alertmanager with our rules, on free ports, until Ctrl-C
+#   make observe the same training under Prometheus and Alertmanager with this repository's rules, on free ports, until Ctrl-C
 #   make share   the dashboards for Grafana's import, in target/dashboards; rules and dashboards for Kubernetes, in target/kubernetes
 #   make bench   the benchmarks
 #   make onset   the alarm's benchmark and the paper's two sweeps, on MNIST from ROTEWATCH_DATA, into target/experiments (1 to 2 hours)
-#   make fuzz    every parser that reads what strangers send, FUZZ_SECONDS each (600); needs a nightly toolchain
-#   make kills   the daemon is killed 200 times, at random moments
-#   make soak    50 trainers at once for SOAK_SECONDS (1800), then more than can be measured; figures on stdout
+#   make fuzz    fuzz every parser of untrusted input, FUZZ_SECONDS each (600); needs a nightly toolchain
+#   make kills   kill the daemon 200 times, at random moments
+#   make soak    50 trainers at once for SOAK_SECONDS (1800), then more load than can be measured; prints the figures
 #   make asan    the kernels under AddressSanitizer; needs a nightly toolchain
-#   make mutants breaks src/detect in every way that cargo-mutants knows and sees whether a test notices
-#   make workflows  GitHub's workflows and issue forms, held to their published schemas
+#   make mutants break src/detect in every way that cargo-mutants knows and check that a test fails
 #   make doc     the library's documentation
 #   make fmt     format the code
-#   make clean   remove what was built and installed here
+#   make clean   remove everything that was built and installed here
 #
-# An installed PyTorch 2.13.0 serves as well as the one that is fetched: LIBTORCH_USE_PYTORCH=1 make build, or
+# An installed PyTorch 2.13.0 can be used instead of the downloaded one: LIBTORCH_USE_PYTORCH=1 make build, or
 # LIBTORCH=/path/to/torch make build.
 
 SHELL := /bin/bash
@@ -28,10 +27,10 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 TORCH_VERSION := 2.13.0
-# What libtorch_cpu of that wheel is linked against; the rest of the wheel's dependencies serves Python and GPUs.
+# The libraries that libtorch_cpu of that wheel is linked against; the wheel's other dependencies are for Python and GPUs.
 TORCH_NEEDS := nvidia-cuda-runtime==13.0.* nvidia-cuda-cupti==13.0.*
 CARGO_DENY := 0.20.2
-# What finds barriers in the page; a test runs it in a browser.
+# Finds accessibility problems in the page; a test runs it in a browser.
 AXE_CORE := 4.11.0
 CARGO_MUTANTS := 27.1.0
 CARGO_FUZZ := 0.13.1
@@ -39,11 +38,11 @@ FUZZ_SECONDS ?= 600
 SOAK_SECONDS ?= 1800
 GRAFANA_SCHEMA := 13.2.3
 TYPESCRIPT := 5.9.3
-# The schemas of Kubernetes' own kinds, as of 1.37; a test holds the manifests to them.
+# The schemas of Kubernetes' own kinds, as of 1.37; a test checks the manifests against them.
 KUBERNETES_VALIDATE := 1.37.0
-# Holds .github to the schemas of GitHub, which come with it.
+# Checks .github against the schemas of GitHub, which it contains.
 CHECK_JSONSCHEMA := 0.39.0
-# What the benchmarks are compared with.
+# The tools that the benchmarks compare with.
 SCIKIT_LEARN := 1.9.1
 
 ifneq ($(LIBTORCH)$(LIBTORCH_USE_PYTORCH),)
@@ -64,7 +63,7 @@ test: $(libtorch) observers browser tmux faketime axe grafana-types .venv/kubern
 	cargo test --locked
 	$(MAKE) python-test
 
-# The daemon that the Python tests talk to is the debug build that `cargo test` has just linked.
+# The Python tests use the debug build of the daemon that `cargo test` has just linked.
 python-test: $(libtorch) .venv-python/requirements.installed
 	cargo build --locked --bin rotewatch
 	cd python && ROTEWATCH_BINARY="$${ROTEWATCH_BINARY:-$(CURDIR)/target/debug/rotewatch}" ../.venv-python/bin/python -m pytest -q
@@ -130,7 +129,7 @@ soak:
 	cargo bench --locked --no-default-features --bench load -- --seconds $(SOAK_SECONDS)
 	cargo bench --locked --no-default-features --bench load -- --seconds 60 --overload
 
-# Of the crate itself; the standard library that comes with the toolchain is not instrumented.
+# Only this crate is instrumented, not the standard library that comes with the toolchain.
 asan:
 	RUSTFLAGS=-Zsanitizer=address cargo +nightly test --locked --no-default-features --target $$(rustc -vV | sed -n 's/^host: //p') \
 	  --target-dir target/asan --lib -- kernels:: info::
@@ -142,7 +141,7 @@ mutants:
 clean:
 	rm -rf target .venv .venv-python python/dist
 
-# `.venv/libtorch` is where .cargo/config.toml points torch-sys; the stamp comes last, so that half an installation is redone.
+# `.cargo/config.toml` points torch-sys at `.venv/libtorch`. The stamp is written last, so that an incomplete installation is redone.
 .venv/torch-$(TORCH_VERSION).installed:
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --no-deps torch==$(TORCH_VERSION) $(foreach need,$(TORCH_NEEDS),'$(need)')
@@ -164,15 +163,15 @@ clean:
 	.venv/bin/python -m pip install --quiet scikit-learn==$(SCIKIT_LEARN)
 	touch $@
 
-# PyTorch with everything that Python needs of it (5 GB, some two minutes), and the frameworks of the Python tests. Apart from
-# `.venv`, whose torch lacks its dependencies on purpose.
+# PyTorch with all its Python dependencies (5 GB, about two minutes), and the frameworks of the Python tests. Separate from
+# `.venv`, whose torch deliberately lacks its dependencies.
 .venv-python/requirements.installed: python/requirements-test.txt
 	$(PYTHON) -m venv .venv-python
 	.venv-python/bin/python -m pip install --quiet -r $<
 	touch $@
 
-# Debian's packages `prometheus` (with promtool) and `prometheus-alertmanager` (with amtool). Only root installs packages; everybody
-# else is told how.
+# Debian's packages `prometheus` (with promtool) and `prometheus-alertmanager` (with amtool). Installed only as root; other users
+# see the command to run.
 observers:
 	if command -v promtool >/dev/null && command -v amtool >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -186,7 +185,7 @@ browser:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; \
 	else echo "chromedriver is missing, so tests of the page will skip: sudo apt-get install chromium chromium-driver"; fi
 
-# Another time of day for one program.
+# Gives a program another time of day, for a test.
 faketime:
 	if [ -n "$$(ls /usr/lib/*/faketime/libfaketimeMT.so.1 2>/dev/null)" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -200,7 +199,7 @@ target/grafana/schema-$(GRAFANA_SCHEMA).installed:
 	mkdir -p target/grafana
 	if command -v npm >/dev/null; then \
 	  npm install --silent --no-fund --no-audit --prefix target/grafana @grafana/schema@$(GRAFANA_SCHEMA) typescript@$(TYPESCRIPT) >/dev/null && touch $@; \
-	else echo "npm is missing, so the dashboards are not held to Grafana's types: sudo apt-get install npm"; fi
+	else echo "npm is missing, so the dashboards are not checked against Grafana's types: sudo apt-get install npm"; fi
 
 # The terminal that the tests of `rotewatch top` run in.
 tmux:
@@ -209,7 +208,7 @@ tmux:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends tmux >/dev/null; \
 	else echo "tmux is missing, so tests of \`rotewatch top\` will skip: sudo apt-get install tmux"; fi
 
-# From npm's registry, by npm where there is one; nothing of it is part of the program.
+# From npm's registry, by npm if it is installed; nothing of it is part of the program.
 axe: target/axe/axe-core-$(AXE_CORE).unpacked
 
 target/axe/axe-core-$(AXE_CORE).unpacked:
@@ -218,4 +217,4 @@ target/axe/axe-core-$(AXE_CORE).unpacked:
 	  cd target/axe && npm pack --silent axe-core@$(AXE_CORE) >/dev/null && tar -xzf axe-core-$(AXE_CORE).tgz package/axe.min.js && touch $(@F); \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm >/dev/null && $(MAKE) axe; \
-	else echo "npm is missing, so the page is not searched for barriers: sudo apt-get install npm"; fi
+	else echo "npm is missing, so the page is not checked for accessibility problems: sudo apt-get install npm"; fi

@@ -1,7 +1,7 @@
-//! What a scrape takes, and what memory the daemon has, while clients abuse it: each kind of abuse for a minute, beside none at all.
+//! Scrape times and the daemon's memory while clients abuse it: one minute for each kind of abuse, and one without.
 //!
-//! The daemon knows twenty runs of ten layers, and is scraped ten times a second over connections of their own. All who abuse it run
-//! in one process of the lowest priority: the question is what they cost the daemon, not what their asking costs the machine. They
+//! The daemon knows twenty runs of ten layers, and is scraped ten times a second, each time over a new connection. All abusers run
+//! in one process of the lowest priority, so that the benchmark measures their cost to the daemon and not to the machine. They
 //! have the token.
 
 mod daemon;
@@ -20,10 +20,10 @@ use tokio::net::TcpStream;
 const RUNS: u32 = 20;
 const LAYERS: usize = 10;
 const BETWEEN_SCRAPES: Duration = Duration::from_millis(100);
-/// The argument that makes this program one of the abusers: which, where, with which token.
+/// The argument that turns this program into the abusers: kind, address and token.
 const ABUSE: &str = "--abuse";
 const MEBIBYTE: usize = 1 << 20;
-/// That come at least, however long it takes.
+/// The minimum number of scrapes, however long they take.
 const NAMES: u64 = 100_000;
 
 #[derive(Clone, Copy)]
@@ -37,7 +37,7 @@ enum Abuse {
     Frames,
 }
 
-/// What is done to the daemon, and by how many at a time.
+/// The kinds of abuse, with the number of abusers.
 const ABUSES: [(Abuse, &str, usize); 7] = [
     (Abuse::None, "nothing", 0),
     (Abuse::SlowHeads, "heads that drip a byte a second", 1000),
@@ -54,11 +54,11 @@ fn main() {
         let [which, address, token] = [1, 2, 3].map(|after| arguments[place + after].as_str());
         return abuse(which.parse().expect("a number"), address.parse().expect("an address"), token);
     }
-    // `cargo test --benches` asks for a look only.
+    // `cargo test --benches` only checks that the benchmark runs.
     let (seconds, names) = if arguments.iter().any(|argument| argument == "--bench") { (60, NAMES) } else { (1, 1) };
     println!("abuse | answered | scrapes | median ms | p99 ms | longest ms | resident MiB before | most meanwhile | after");
     for (which, (abuse, name, clients)) in ABUSES.iter().enumerate() {
-        // A daemon of its own each, so that memory is told apart.
+        // A new daemon for each kind, so that memory is measured separately.
         let state = tempfile::tempdir().expect("a temporary folder");
         let daemon = Daemon::start(state.path());
         let (mut client, body) = (daemon.connect(), activations(LAYERS, 200, 64));
@@ -92,7 +92,7 @@ fn main() {
     }
 }
 
-/// Requests that were answered, other than scrapes and those of the beginning.
+/// Answered requests, without scrapes and the initial ones.
 fn answered(text: &str) -> u64 {
     let of_routes = text.lines().filter(|line| line.starts_with("rotewatch_http_requests_total{"));
     let answered = of_routes.filter(|line| !line.contains("\"/metrics\""));
@@ -100,7 +100,7 @@ fn answered(text: &str) -> u64 {
     count as u64 - u64::from(3 * RUNS)
 }
 
-/// The process of those who abuse, until this is dropped.
+/// The process of the abusers, killed when dropped.
 struct Abusers(Child);
 
 impl Abusers {
@@ -114,7 +114,7 @@ impl Abusers {
 
 impl Drop for Abusers {
     fn drop(&mut self) {
-        // `nice` becomes the abusers, so this is their process.
+        // `nice` replaces itself with the abusers, so this is their process.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -129,7 +129,7 @@ fn abuse(which: usize, address: SocketAddr, token: &str) {
         let (token, frame) = (Rc::clone(&token), Rc::clone(&frame));
         tasks.spawn_local(async move {
             for time in 0_u64.. {
-                // To be refused, and to be closed, is what these ask for.
+                // Being refused and being disconnected are expected here.
                 let _ = once(abuse, address, &token, &frame, client as u64, time).await;
             }
         });

@@ -1,7 +1,6 @@
-//! A history of 1,000 runs of 100 epochs and 8 layers: how large its file is, how long it takes to write, and how long to list, show
-//! and export.
+//! A history of 1,000 runs of 100 epochs and 8 layers: its file size, and the times to write, list, show and export it.
 //!
-//! The runs go through the same feed that the monitor uses; the time to write them includes making their reports. With `ROTEWATCH_HISTORY` naming a folder, the history is left there, for the
+//! The runs go through the feed that the monitor uses; the write time includes making their reports. If `ROTEWATCH_HISTORY` names a folder, the history is kept there for the
 //! test that opens its page in a browser (`benches/record/history.md`).
 
 use std::path::{Path, PathBuf};
@@ -28,7 +27,7 @@ const NEURONS: usize = 64;
 const LISTS: usize = 21;
 
 fn main() {
-    // `cargo test --benches` asks for a look only.
+    // `cargo test --benches` only checks that the benchmark runs.
     let runs = if std::env::args().any(|argument| argument == "--bench") { RUNS } else { 3 };
     let temporary = tempfile::tempdir().expect("a temporary folder");
     let state = std::env::var_os("ROTEWATCH_HISTORY").map_or_else(|| temporary.path().to_owned(), PathBuf::from);
@@ -72,7 +71,7 @@ fn write(state: &Path, runs: u32) {
     assert!(store.wait(Stopwatch::start(), Duration::from_hours(1)));
 }
 
-/// A wait for each sixteenth commit keeps what waits within its bound; commits are taken together as they are for a quick trainer.
+/// Waiting for every sixteenth commit keeps the queue within its limit; epochs are committed in batches, as for a fast trainer.
 fn tell(feed: &mut StoreFeed, run: &Arc<Run>, epoch: u32, template: &LayerMeasures) {
     let layers = run.declaration().layers.iter().map(|layer| LayerReport {
         layer: layer.clone(),
@@ -106,7 +105,7 @@ fn tell(feed: &mut StoreFeed, run: &Arc<Run>, epoch: u32, template: &LayerMeasur
     }
 }
 
-/// Values spread as measured ones are: no two alike, so that nothing deflates better than it would.
+/// Values that vary like measured ones, all different, so that they do not compress better than real data.
 fn layer(seed: u32) -> LayerMeasures {
     let mut state = u64::from(seed) + 1;
     let mut next = || {

@@ -1,8 +1,8 @@
-//! What the daemon takes in over HTTP on loopback, beside a plain copy of the same bytes over a loopback TCP socket; and its peak of
-//! memory beside the size of a body.
+//! The daemon's throughput over HTTP on loopback, compared with a plain copy of the same bytes over a loopback TCP socket, and its
+//! peak memory compared with the size of a body.
 //!
-//! The daemon is a process of its own, so that its memory is its own. Both ways send the same bodies over one connection, one after
-//! the other, and wait for an answer to each; they take turns, and medians are told.
+//! The daemon is a separate process, so that its memory can be measured. Both ways send the same bodies over one connection, one
+//! after the other, and wait for an answer to each. They take turns, and medians are reported.
 
 mod daemon;
 
@@ -16,12 +16,12 @@ const RUN: &str = "bench";
 const LAYERS: usize = 8;
 const ROWS: usize = 4096;
 const NEURONS: usize = 512;
-/// Bodies in a round. All are frames of one epoch, which never ends: what the measures cost is not the question here.
+/// Bodies per round. All are frames of one epoch that never ends, because the cost of the measures is not measured here.
 const BODIES: u64 = 6;
 const ROUNDS: u32 = 7;
 
 fn main() {
-    // `cargo test --benches` asks for a look only.
+    // `cargo test --benches` only checks that the benchmark runs.
     let rounds = if std::env::args().any(|argument| argument == "--bench") { ROUNDS } else { 1 };
     let state = tempfile::tempdir().expect("a temporary folder");
     let body = activations(LAYERS, ROWS, NEURONS);
@@ -66,7 +66,7 @@ fn median(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
-/// Reads as many bytes as a body has, into one buffer, and answers with one byte.
+/// Reads the length of a body into one buffer, and answers with one byte.
 struct Sink {
     stream: TcpStream,
 }

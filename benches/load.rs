@@ -1,12 +1,12 @@
-//! Many trainers at once on a real daemon, under scrapes, open pages and hooks that fire: memory stays flat, no frame is lost uncounted.
+//! Many trainers at once on a real daemon, with scrapes, open pages and hooks that fire: memory stays flat, and every lost frame is counted.
 //!
 //! ```text
 //! cargo bench --no-default-features --bench load -- --seconds 1800              50 runs of 2 x 128 neurons x 1,024 rows, an epoch every 5 s
 //! cargo bench --no-default-features --bench load -- --seconds 60 --overload     8 runs of 4 x 512 x 2,048, as fast as they can
 //! ```
 //!
-//! Every run raises its alarm in the sixth epoch and is trained anew after the twelfth. Ends with 1 where the counts do not add up, or
-//! resident memory at the end is more than 5 % above that after five minutes (of runs that take longer than ten).
+//! Every run raises its alarm in the sixth epoch and is trained again after the twelfth. Exits with 1 if the counts do not add up, or
+//! if resident memory at the end is more than 5 % above that after five minutes (for loads of more than ten minutes).
 
 mod daemon;
 
@@ -23,30 +23,30 @@ use daemon::Daemon;
 use rotewatch_core::vocabulary::clock::Stopwatch;
 use safetensors::tensor::{Dtype, TensorView};
 
-/// Readers of events.
+/// Number of subscribers.
 const PAGES: usize = 20;
-/// Seconds after which resident memory is taken as settled.
+/// Seconds after which resident memory counts as settled.
 const SETTLED: u64 = 300;
-/// What it may have grown by at the end.
+/// Maximum growth at the end.
 const GROWTH: f64 = 1.05;
-/// How loudly the neurons tell the class, epoch by epoch: the alarm comes in the sixth.
+/// How strongly the neurons depend on the class in each epoch: the alarm comes in the sixth.
 const SIGNALS: [f32; 12] = [0.2, 3.0, 4.0, 4.0, 1.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0];
 const CLASSES: usize = 10;
 
-/// What is trained.
+/// The load.
 #[derive(Clone, Copy)]
 struct Load {
     runs: usize,
     layers: usize,
     neurons: usize,
     rows: usize,
-    /// Between two epochs of a run.
+    /// Time between two epochs of a run.
     pause: Duration,
-    /// Whether a frame for which there is no room is sent again.
+    /// Whether a frame that was refused for lack of space is sent again.
     insists: bool,
 }
 
-/// A hook that writes each alarm down, and a run that may be trained anew at once.
+/// A hook that writes each alarm to a file, and runs that may be trained again at once.
 const CONFIGURATION: &str = "\
 hooks: [{name: file, on: [example_level, heuristic], command: {argv: [sh, -c, 'cat >> told; echo >> told']}}]
 limits: {idle_seconds: 0}
@@ -55,14 +55,14 @@ limits: {idle_seconds: 0}
 const SOAK: Load = Load { runs: 50, layers: 2, neurons: 128, rows: 1024, pause: Duration::from_secs(5), insists: true };
 const OVERLOAD: Load = Load { runs: 8, layers: 4, neurons: 512, rows: 2048, pause: Duration::ZERO, insists: false };
 
-/// What trainers and readers have seen.
+/// Counts of the trainers and subscribers.
 #[derive(Default)]
 struct Seen {
     over: AtomicBool,
     taken: AtomicU64,
     /// Refused by the gate, which counts them too.
     behind: AtomicU64,
-    /// Refused before they were received: no frames yet, as far as anybody knows.
+    /// Refused before they were received, so the daemon does not count them as frames.
     unreceived: AtomicU64,
     epochs: AtomicU64,
     events: AtomicU64,
@@ -74,7 +74,7 @@ fn main() -> ExitCode {
     let seconds =
         arguments.iter().position(|argument| argument == "--seconds").and_then(|at| arguments.get(at + 1)?.parse().ok());
     let load = if arguments.iter().any(|argument| argument == "--overload") { OVERLOAD } else { SOAK };
-    // `cargo test --benches` asks for a look only.
+    // `cargo test --benches` only checks that the benchmark runs.
     let load = Load {
         pause: if arguments.iter().any(|argument| argument == "--quick") { Duration::from_millis(250) } else { load.pause },
         ..load
@@ -150,11 +150,11 @@ fn tell(seen: &Seen, counts: &Counts, resident: [Option<u64>; 3], told: usize) {
     println!("resident MiB: {idle} idle, {settled} after {SETTLED} s, {end} at the end");
 }
 
-/// Trains one run again and again until it is over.
+/// Trains one run repeatedly until the time is over.
 fn train(daemon: &Daemon, load: Load, number: usize, bodies: &[Vec<u8>], seen: &Seen) {
     let is_over = || seen.over.load(Ordering::Relaxed);
     let names: Vec<String> = (0..load.layers).map(|layer| format!("\"layer{layer}\"")).collect();
-    // Not all at the same moment.
+    // Spread the starts of the trainers.
     sleep(load.pause * number as u32 / load.runs as u32);
     for attempt in 0_u64.. {
         let (run, attempt) = (format!("/api/v1/runs/run{number}"), format!("{:016x}", attempt << 32 | number as u64));
@@ -181,7 +181,7 @@ fn train(daemon: &Daemon, load: Load, number: usize, bodies: &[Vec<u8>], seen: &
     }
 }
 
-/// Sends a frame, and tells whether it was taken.
+/// Sends a frame, and returns whether it was accepted.
 fn send(daemon: &Daemon, path: &str, body: &[u8], seen: &Seen) -> bool {
     let (status, says) = daemon.ask("POST", path, body);
     let count = match status {
@@ -208,14 +208,14 @@ fn read_events(daemon: &Daemon, seen: &Seen) {
                     seen.events.fetch_add(u64::from(line.starts_with(b"event:")), Ordering::Relaxed);
                     line.clear();
                 }
-                // Nothing has happened for a second.
+                // No event for a second.
                 Err(_) => {}
             }
         }
     }
 }
 
-/// A frame whose neurons tell the class as loudly as `signal`.
+/// A frame whose neurons depend on the class as strongly as `signal`.
 fn body(load: Load, signal: f32) -> Vec<u8> {
     let noise = |place: usize| (place.wrapping_mul(2_654_435_761) >> 8 & 0xffff) as f32 / 32_768.0 - 1.0;
     let value = |place: usize| {
@@ -230,7 +230,7 @@ fn body(load: Load, signal: f32) -> Vec<u8> {
     safetensors::serialize(layers.chain([("predictions".to_owned(), classes)]), None).expect("names are unlike")
 }
 
-/// What the daemon says of frames.
+/// The daemon's frame counts.
 struct Counts {
     offered: u64,
     measured: u64,
@@ -239,7 +239,7 @@ struct Counts {
 }
 
 impl Counts {
-    /// Those of a daemon once nothing is queued any more.
+    /// Waits until the daemon's queue is empty, and returns its counts.
     fn at_rest(daemon: &Daemon) -> Self {
         loop {
             let (_, text) = daemon.ask("GET", "/metrics", &[]);

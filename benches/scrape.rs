@@ -1,7 +1,7 @@
-//! What a scrape of twenty runs takes and weighs, and what a thousand scrapers at once do to the measuring of an epoch.
+//! The time and size of a scrape of twenty runs, and the effect of a thousand concurrent scrapers on the computation of an epoch.
 //!
-//! The scrapers are a process of the lowest priority: the question is what their answers cost the daemon, not what their asking costs
-//! the machine. So epochs without them, with them at another daemon, and with them here take turns; medians of the ratios are told.
+//! The scrapers are a process of the lowest priority, so that the benchmark measures their cost to the daemon and not to the
+//! machine. For this, epochs without scrapers, with scrapers of another daemon, and with scrapers of this daemon take turns; medians of the ratios are reported.
 
 mod daemon;
 
@@ -18,11 +18,11 @@ const RUNS: u32 = 20;
 const LAYERS: usize = 10;
 const SCRAPES: usize = 101;
 const SCRAPERS: usize = 1000;
-/// The run whose epochs are timed: three layers of 256 neurons at 1,000 rows, as a small training has them.
+/// The run whose epochs are timed: three layers of 256 neurons at 1,000 rows, as in a small training.
 const TIMED: &str = "timed";
 const PAIRS: usize = 9;
 const EPOCHS: u32 = 20;
-/// The argument that makes this program the scrapers.
+/// The argument that turns this program into the scrapers.
 const STORM: &str = "--storm";
 
 fn main() {
@@ -30,7 +30,7 @@ fn main() {
     if let Some(place) = arguments.iter().position(|argument| argument == STORM) {
         return storm(arguments[place + 1].parse().expect("an address"));
     }
-    // `cargo test --benches` asks for a look only.
+    // `cargo test --benches` only checks that the benchmark runs.
     let is_bench = arguments.iter().any(|argument| argument == "--bench");
     let (scrapes, pairs, epochs) = if is_bench { (SCRAPES, PAIRS, EPOCHS) } else { (3, 1, 1) };
     let state = tempfile::tempdir().expect("a temporary folder");
@@ -55,7 +55,7 @@ fn main() {
                 let seconds = watch.elapsed().as_secs_f64();
                 assert!(answer.starts_with(b"HTTP/1.1 200"));
                 bytes = answer.len();
-                // Longer than the daemon rests after a scrape, as every real scraper is.
+                // Longer than the daemon's pause after a scrape, as with every real scraper.
                 std::thread::sleep(Duration::from_millis(100));
                 seconds
             })
@@ -74,7 +74,7 @@ fn main() {
     let mut compute = || {
         let mut times: Vec<f64> = (0..epochs)
             .map(|_| {
-                // A connection that is kept is the first to be closed where all of limits.connections are taken.
+                // Reconnect: when all limits.connections are taken, a kept connection is the first to be closed.
                 daemon.connect().send_until_taken(TIMED, newest, 0, &body);
                 daemon.connect().end_epoch(TIMED, newest);
                 let asked = format!("{TIMED}/epochs?after={}", newest - 1);
@@ -86,7 +86,7 @@ fn main() {
         times[times.len() / 2]
     };
     compute();
-    // The same load on the machine, and none on this daemon.
+    // The same load on the machine, but none on this daemon.
     let elsewhere = tempfile::tempdir().expect("a temporary folder");
     let elsewhere = Daemon::start(elsewhere.path());
     let (mut to_quiet, mut to_elsewhere) = (Vec::new(), Vec::new());
@@ -108,7 +108,7 @@ fn main() {
     }
 }
 
-/// The whole answer to one scrape over a connection of its own.
+/// Returns the complete answer to one scrape over a new connection.
 fn scrape(address: SocketAddr, coding: &str) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address)?;
     Write::write_all(&mut stream, request(coding).as_bytes())?;
@@ -121,15 +121,15 @@ fn request(coding: &str) -> String {
     format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: {coding}\r\nConnection: close\r\n\r\n")
 }
 
-/// Scrapes until the process is killed: many connections and one thread, for a thousand threads would outweigh any other whatever their
-/// priority.
+/// Scrapes until the process is killed: many connections on one thread, because a thousand threads would slow down everything else
+/// whatever their priority.
 fn storm(address: SocketAddr) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let scrapers = tokio::task::LocalSet::new();
     for _ in 0..SCRAPERS {
         scrapers.spawn_local(async move {
             loop {
-                // Being refused is an answer as well.
+                // A refusal counts as an answer.
                 let _ = scrape_among_others(address).await;
             }
         });
@@ -144,7 +144,7 @@ async fn scrape_among_others(address: SocketAddr) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The process of the scrapers, until this is dropped.
+/// The process of the scrapers, killed when dropped.
 struct Scrapers(Child);
 
 impl Scrapers {
@@ -157,7 +157,7 @@ impl Scrapers {
 
 impl Drop for Scrapers {
     fn drop(&mut self) {
-        // `nice` becomes the scrapers, so this is their process.
+        // `nice` replaces itself with the scrapers, so this is their process.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

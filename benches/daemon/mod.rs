@@ -1,5 +1,5 @@
-//! A daemon in a process of its own, and a client of it: what benchmarks of the daemon are about.
-#![allow(dead_code, reason = "no benchmark needs all of it")]
+//! A daemon in a process of its own and a client for it, shared by the benchmarks of the daemon.
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,7 +12,7 @@ use safetensors::tensor::{Dtype, TensorView};
 
 const ATTEMPT: &str = "00000000000000aa";
 
-/// A frame of layers in single precision, no two neurons alike.
+/// A frame of single-precision layers in which all neurons differ.
 pub fn activations(layers: usize, rows: usize, neurons: usize) -> Vec<u8> {
     let values: Vec<u8> = (0..rows * neurons).flat_map(|place| ((place * 31 % 1000) as f32).to_le_bytes()).collect();
     let tensor = |_| TensorView::new(Dtype::F32, vec![rows, neurons], &values).expect("rows x neurons");
@@ -20,21 +20,21 @@ pub fn activations(layers: usize, rows: usize, neurons: usize) -> Vec<u8> {
     safetensors::serialize(layers, None).expect("names are unlike")
 }
 
-/// The daemon's process, killed at the end.
+/// The daemon's process, killed when dropped.
 pub struct Daemon {
     process: Child,
-    /// Where it listens.
+    /// The address it listens on.
     pub address: SocketAddr,
     token: String,
 }
 
 impl Daemon {
-    /// One that keeps its state in this folder.
+    /// Starts a daemon with its state in this folder.
     pub fn start(state: &Path) -> Self {
         Daemon::configured(state, "")
     }
 
-    /// One with a configuration file.
+    /// Starts a daemon with a configuration file.
     pub fn configured(state: &Path, configuration: &str) -> Self {
         let file = state.join("rotewatch.yaml");
         fs::write(&file, configuration).expect("the folder is writable");
@@ -55,18 +55,18 @@ impl Daemon {
         Daemon { process, address, token }
     }
 
-    /// What lets whoever knows it change things.
+    /// Returns the token.
     pub fn token(&self) -> &str {
         &self.token
     }
 
-    /// Opens a connection that is kept.
+    /// Opens a connection that is kept open.
     pub fn connect(&self) -> Client {
         let stream = TcpStream::connect(self.address).expect("the daemon listens");
         Client { stream: BufReader::new(stream), token: self.token.clone() }
     }
 
-    /// Status and body of an answer, over a connection of its own.
+    /// Returns status and body of an answer, over a new connection.
     pub fn ask(&self, method: &str, path: &str, body: &[u8]) -> (u16, String) {
         let (status, answer) = self.connect().ask(method, path, body);
         (status, String::from_utf8(answer).expect("text"))
@@ -77,7 +77,7 @@ impl Daemon {
         self.status("VmRSS:")
     }
 
-    /// The most memory that it ever had.
+    /// Peak resident memory.
     pub fn peak_bytes(&self) -> u64 {
         self.status("VmHWM:")
     }
@@ -91,27 +91,27 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // It is gone already where it failed.
+        // If it has failed, it is gone already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// One connection. The daemon closes one over which nothing is said for long, and where it has too many.
+/// One connection. The daemon closes a connection that is idle for long, or when it has too many.
 pub struct Client {
     stream: BufReader<TcpStream>,
     token: String,
 }
 
 impl Client {
-    /// Begins a run with layers called as those of [`activations`].
+    /// Declares a run whose layers are named as in [`activations`].
     pub fn declare(&mut self, run: &str, layers: usize) {
         let layers: Vec<String> = (0..layers).map(|layer| format!("\"hidden{layer}\"")).collect();
         let declaration = format!("{{\"attempt\": \"{ATTEMPT}\", \"layers\": [{}]}}", layers.join(","));
         assert_eq!(self.ask("PUT", &format!("/api/v1/runs/{run}"), declaration.as_bytes()).0, 200);
     }
 
-    /// Sends a frame, again while there is no room. How often there was none.
+    /// Sends a frame, repeatedly while there is no space. Returns the number of refusals.
     pub fn send_until_taken(&mut self, run: &str, epoch: u32, seq: u64, body: &[u8]) -> u32 {
         let path = format!("/api/v1/runs/{run}/epochs/{epoch}/activations?attempt={ATTEMPT}&seq={seq}");
         let mut refused = 0;
@@ -125,20 +125,20 @@ impl Client {
         }
     }
 
-    /// Ends an epoch and awaits its verdict.
+    /// Ends an epoch and waits for its verdict.
     pub fn end_epoch(&mut self, run: &str, epoch: u32) {
         let path = format!("/api/v1/runs/{run}/epochs/{epoch}/end?attempt={ATTEMPT}&wait=30");
         assert_eq!(self.ask("POST", &path, b"{\"train_loss\": 1.0}").0, 200);
     }
 
-    /// Asks for something of a run.
+    /// Sends a GET request about a run.
     pub fn read(&mut self, path: &str) -> serde_json::Value {
         let (status, body) = self.ask("GET", &format!("/api/v1/runs/{path}"), b"");
         assert_eq!(status, 200, "{path}");
         serde_json::from_slice(&body).expect("JSON")
     }
 
-    /// Status and body of an answer.
+    /// Returns status and body of an answer.
     pub fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n",

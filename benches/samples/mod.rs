@@ -1,10 +1,10 @@
-//! Activations to measure: a seeded mixture that looks like a trained layer.
+//! Activations for the benchmarks: a seeded mixture that resembles a trained layer.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rotewatch_info::measures::Columns;
 
-/// Correlated, roughly Gaussian pre-activations: each neuron weighs eight shared factors and adds noise of its own.
+/// Correlated, roughly Gaussian pre-activations: each neuron is a weighted sum of eight shared factors plus its own noise.
 pub fn layer(rows: usize, neurons: usize, seed: u64) -> Columns {
     const FACTORS: usize = 8;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

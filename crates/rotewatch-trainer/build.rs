@@ -1,9 +1,11 @@
-//! Hands the place of libtorch to the linker as an rpath, so that the trainer finds it with no variable set.
+//! Passes the folder of libtorch to the linker as an rpath, so that the trainer finds it without an environment variable.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let Some(libtorch) = std::env::var_os("DEP_TCH_LIBTORCH_LIB") else {
-        println!("cargo::warning=torch-sys did not say where libtorch is: rotewatch-trainer will need LD_LIBRARY_PATH");
+        println!(
+            "cargo::warning=torch-sys did not report the folder of libtorch: set LD_LIBRARY_PATH to it to run rotewatch-trainer"
+        );
         return;
     };
     println!("cargo::rustc-link-arg=-Wl,-rpath,{}", libtorch.to_string_lossy());

@@ -1,4 +1,4 @@
-//! What Alertmanager's webhook sends.
+//! The messages of Alertmanager's webhook.
 
 #![no_main]
 

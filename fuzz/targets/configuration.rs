@@ -1,4 +1,4 @@
-//! The configuration: what is taken is in order, also when it is checked again.
+//! The configuration: an accepted file also passes a second check.
 
 #![no_main]
 

@@ -1,10 +1,10 @@
-//! MNIST's files. Their parser is compiled here from its source: the rest of its module needs libtorch.
+//! MNIST's files. The parser's source is compiled here, because the rest of its module needs libtorch.
 
 #![no_main]
 
 #[path = "../../src/torch/idx.rs"]
 mod idx;
-#[allow(dead_code, reason = "what is done with pictures is not of interest here")]
+#[allow(dead_code, reason = "only the parser is tested, not the functions that use the pictures")]
 #[path = "../../src/torch/images.rs"]
 mod images;
 

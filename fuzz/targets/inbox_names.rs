@@ -1,4 +1,4 @@
-//! Names of files in the inbox.
+//! File names in the inbox.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! NumPy's files.
+//! NumPy's file formats.
 
 #![no_main]
 

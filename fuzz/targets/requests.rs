@@ -1,5 +1,5 @@
-//! Requests put together from the words of the protocol and from anything, against the whole daemon, which runs in this process: whatever
-//! comes in whatever order, no thread panics and nothing is answered with 500.
+//! Requests built from the words of the protocol and from random bytes, sent to a whole daemon in this process: for any requests
+//! in any order, no thread panics and no answer has status 500.
 
 #![no_main]
 
@@ -74,9 +74,9 @@ struct Asked<'a> {
     content: Content<'a>,
 }
 
-/// The daemon, for as long as this process lives.
+/// The daemon, which lives as long as this process.
 static DAEMON: LazyLock<(TempDir, Monitor, SocketAddr, String)> = LazyLock::new(|| {
-    // Every Rust program begins by ignoring this signal; what the fuzzer begins is none.
+    // Rust programs ignore SIGPIPE from the start, but the fuzzer's main function is not Rust's.
     signal_hook::flag::register(signal_hook::consts::SIGPIPE, Arc::default()).expect("it may be handled");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let state = format!("state: {:?}\n", folder.path());
@@ -91,7 +91,7 @@ static DAEMON: LazyLock<(TempDir, Monitor, SocketAddr, String)> = LazyLock::new(
 
 fuzz_target!(|requests: Vec<Asked>| {
     for asked in requests.iter().take(16) {
-        // No answer at all is right for what cannot be read as one request.
+        // Closing without an answer is correct for bytes that are not one request.
         if let Some(status) = ask(asked) {
             assert!(status != 500, "{asked:?}");
         }
@@ -99,7 +99,7 @@ fuzz_target!(|requests: Vec<Asked>| {
     assert!(!DAEMON.1.board().is_failing());
 });
 
-/// The status of the answer.
+/// Returns the status of the answer.
 fn ask(asked: &Asked) -> Option<u16> {
     let (_, _, address, token) = &*DAEMON;
     let path: Vec<&str> = asked.path.iter().map(|word| word.of(&WORDS)).collect();
@@ -118,14 +118,14 @@ fn ask(asked: &Asked) -> Option<u16> {
     }
     head.push_str("\r\n");
     let mut stream = TcpStream::connect(address).expect("it listens");
-    // A refusal may come before all was sent.
+    // A refusal may arrive before everything was sent.
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).ok()?;
     line.get(9..12)?.parse().ok()
 }
 
-/// A frame of both layers as safetensors, written by hand, so that this stays a client of the protocol.
+/// A frame of both layers as safetensors, written by hand, so that this stays a plain client of the protocol.
 fn frame(rows: u8, neurons: u8, value: f32, predictions: bool) -> Vec<u8> {
     let (rows, neurons) = (usize::from(rows), usize::from(neurons));
     let bytes = rows * neurons * 4;

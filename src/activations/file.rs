@@ -1,4 +1,4 @@
-//! The tensors of a file of any known format.
+//! Reads the tensors of a file in any known format.
 
 use std::path::Path;
 
@@ -6,24 +6,24 @@ use super::npy::{self, NpyError};
 use super::safetensors::{self, SafetensorsError};
 use super::tensor::Tensor;
 
-/// Why the bytes of a file give no tensors.
+/// Why a file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// Not a whole safetensors file.
+    /// Not a complete safetensors file.
     #[error(transparent)]
     Safetensors(#[from] SafetensorsError),
-    /// Not a whole NumPy file.
+    /// Not a complete NumPy file.
     #[error(transparent)]
     Npy(#[from] NpyError),
 }
 
 /// Reads the tensors in `bytes`, which were read from `path`.
 ///
-/// The format is that of the file's ending (`.npy`, `.npz`, `.safetensors`), and where that says nothing, what the first bytes say. The
-/// tensor of a `.npy` file has the name of the file.
+/// The file's extension decides the format (`.npy`, `.npz`, `.safetensors`); with another extension, the first bytes decide. The
+/// tensor of a `.npy` file is named after the file.
 ///
 /// # Errors
-/// If the bytes are not a whole file of that format.
+/// If the bytes are not a complete file of that format.
 pub fn read<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<Tensor<'a>>, FileError> {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
     let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());

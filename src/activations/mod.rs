@@ -1,7 +1,7 @@
 //! Activations in files: bytes in, checked tensors out.
 //!
-//! [`safetensors`] reads the one format that trainers speak over the wire, [`npy`] what NumPy saves, [`file`](mod@file) whichever it is; a [`Tensor`] is a view that knows its name, its
-//! element type and its shape, and becomes [`Columns`](rotewatch_info::measures::Columns) on request. Sizes are checked before anything is allocated.
+//! [`safetensors`] reads the format in which trainers send frames, [`npy`] reads NumPy's formats, and [`file`](mod@file) reads either. A [`Tensor`] is a view with a name,
+//! an element type and a shape; it converts to [`Columns`](crate::info::Columns). Sizes are checked before anything is allocated.
 
 pub mod file;
 pub mod npy;

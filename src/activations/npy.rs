@@ -1,91 +1,91 @@
-//! NumPy's own files: `.npy`, one tensor, and `.npz`, a zip archive of them. Pickled objects are not read.
+//! NumPy's formats: `.npy`, one tensor, and `.npz`, a zip archive of them. Pickled objects are rejected.
 
 use std::borrow::Cow;
 use std::io::{Cursor, Read};
 
 use super::tensor::{Element, Order, Tensor};
 
-/// How every `.npy` file begins.
+/// The first bytes of every `.npy` file.
 pub const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// How every zip archive with something in it begins.
+/// The first bytes of every zip archive that is not empty.
 pub const ARCHIVE_MAGIC: &[u8] = b"PK\x03\x04";
 
-/// The longest header that is read.
+/// Maximum length of a header.
 const HEADER_BYTES_LIMIT: usize = 1 << 20;
 
-/// The most bytes that one member of an archive may unpack to.
+/// Maximum unpacked size of an archive member, in bytes.
 const MEMBER_BYTES_LIMIT: u64 = 1 << 36;
 
-/// Why bytes are no NumPy file.
+/// Why bytes are not a NumPy file.
 #[derive(Debug, thiserror::Error)]
 pub enum NpyError {
-    /// Another kind of file.
-    #[error("not a .npy file: it does not begin with \\x93NUMPY")]
+    /// Not a `.npy` file.
+    #[error("not a .npy file: it does not start with \\x93NUMPY")]
     Magic,
     /// The header ends beyond the file, or is longer than 1 MiB.
-    #[error("truncated: the header needs {needed} bytes, the file has {found}")]
+    #[error("truncated: the header needs {needed} bytes, but the file has {found}")]
     HeaderTruncated {
-        /// How far the header reaches.
+        /// Where the header ends.
         needed: usize,
-        /// How many bytes there are.
+        /// Bytes in the file.
         found: usize,
     },
-    /// The header does not say what it must.
-    #[error("the header has no readable `{field}`: {header}")]
+    /// A required field of the header is missing or unreadable.
+    #[error("the header has no valid `{field}`: {header}")]
     Header {
-        /// What is missing.
+        /// The field.
         field: &'static str,
         /// The header.
         header: String,
     },
-    /// Fewer or more values than the shape asks for.
-    #[error("shape {shape:?} of {element} needs {needed} bytes of values, the file has {found}: truncated?")]
+    /// The number of values does not match the shape.
+    #[error("shape {shape:?} of {element} needs {needed} bytes of values, but the file has {found}; is it truncated?")]
     Size {
         /// The shape.
         shape: Vec<usize>,
-        /// What the values are.
+        /// The element type.
         element: String,
-        /// How many bytes they take.
+        /// Bytes that the shape needs.
         needed: u128,
-        /// How many there are.
+        /// Bytes in the file.
         found: usize,
     },
-    /// The archive cannot be read; a truncated one ends here.
-    #[error("not a whole .npz archive: {0}")]
+    /// The archive cannot be read, for example because it is truncated.
+    #[error("not a complete .npz archive: {0}")]
     Archive(#[from] zip::result::ZipError),
     /// A member of the archive cannot be unpacked.
     #[error("{member}: {source}")]
     Unpack {
         /// The member's name.
         member: String,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A member would unpack to more than is allowed.
-    #[error("{member} unpacks to {bytes} bytes, more than the {limit} allowed")]
+    /// A member would unpack to more bytes than allowed.
+    #[error("{member} unpacks to {bytes} bytes; at most {limit} are allowed")]
     TooLarge {
         /// The member's name.
         member: String,
-        /// What the archive says.
+        /// The unpacked size that the archive states.
         bytes: u64,
-        /// What is allowed.
+        /// The maximum.
         limit: u64,
     },
-    /// A member of the archive is no tensor.
+    /// A member of the archive is not a tensor.
     #[error("{member}: {source}")]
     Member {
         /// The member's name.
         member: String,
-        /// Why.
+        /// The cause.
         source: Box<NpyError>,
     },
 }
 
-/// The tensor of a `.npy` file, under the name given.
+/// Reads the tensor of a `.npy` file and gives it the name `name`.
 ///
 /// # Errors
-/// If the header is malformed or the values are not as many as it says.
+/// If the header is malformed or the number of values does not match it.
 pub fn read_npy<'a>(name: &str, bytes: &'a [u8]) -> Result<Tensor<'a>, NpyError> {
     let (header, values) = header(bytes)?;
     let missing = |field| NpyError::Header { field, header: header.chars().take(200).collect() };
@@ -108,7 +108,7 @@ pub fn read_npy<'a>(name: &str, bytes: &'a [u8]) -> Result<Tensor<'a>, NpyError>
     Ok(Tensor::new(name.to_owned(), element, shape, order, Cow::Borrowed(values)))
 }
 
-/// The tensors of a `.npz` archive, named as NumPy names them: the member without `.npy`.
+/// Reads the tensors of a `.npz` archive, named as in NumPy: the member's name without `.npy`.
 ///
 /// # Errors
 /// If the archive or one of its members is malformed.
@@ -136,11 +136,11 @@ pub fn read_npz(bytes: &[u8]) -> Result<Vec<Tensor<'static>>, NpyError> {
     Ok(tensors)
 }
 
-/// The header's text, and the bytes of the values behind it.
+/// Splits off the header's text from the bytes of the values.
 fn header(bytes: &[u8]) -> Result<(&str, &[u8]), NpyError> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(NpyError::Magic)?;
     let truncated = |needed| NpyError::HeaderTruncated { needed, found: bytes.len() };
-    // Version 1 has a length of two bytes, later ones of four.
+    // Version 1 has a length field of two bytes, later versions one of four.
     let (length, rest) = match rest {
         [1, _, low, high, rest @ ..] => (usize::from(u16::from_le_bytes([*low, *high])), rest),
         [2 | 3, _, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest),
@@ -153,7 +153,7 @@ fn header(bytes: &[u8]) -> Result<(&str, &[u8]), NpyError> {
     Ok((text, values))
 }
 
-/// What follows `'key':` in the header, which is a Python dictionary.
+/// Returns what follows `'key':` in the header, which is a Python dictionary.
 fn after<'a>(header: &'a str, key: &str) -> Option<&'a str> {
     let quoted = [format!("'{key}'"), format!("\"{key}\"")];
     let (_, rest) = quoted.iter().find_map(|key| header.split_once(key.as_str()))?;
@@ -166,7 +166,7 @@ fn shape(text: &str) -> Option<Vec<usize>> {
     extents.map(|extent| extent.trim_end_matches('L').parse().ok()).collect()
 }
 
-/// The element type, and whether its bytes are the wrong way round.
+/// Returns the element type, and whether its bytes must be swapped.
 fn element(text: &str) -> Option<(Element, bool)> {
     if text.starts_with('[') {
         return Some((Element::Other("a structured type".to_owned()), false));

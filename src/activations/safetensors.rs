@@ -1,4 +1,4 @@
-//! safetensors: a JSON header with names, types and shapes, then the values. Nothing in it can be executed.
+//! The safetensors format: a JSON header with names, types and shapes, then the values. It contains no code.
 
 use std::borrow::Cow;
 
@@ -7,59 +7,59 @@ use serde_json::{Map, Value};
 
 use super::tensor::{Element, Order, Tensor};
 
-/// The longest header that is read: 1 MiB names some ten thousand tensors.
+/// Maximum length of a header: 1 MiB holds some ten thousand tensors.
 pub const HEADER_BYTES_LIMIT: u64 = 1 << 20;
 
-/// Tensors that an error names at most.
+/// Maximum number of tensors that an error names.
 const NAMES_SHOWN: usize = 20;
 
-/// Why bytes are no safetensors file.
+/// Why bytes are not a safetensors file.
 #[derive(Debug, thiserror::Error)]
 pub enum SafetensorsError {
     /// Shorter than the length field itself.
-    #[error("{found} bytes are too few for a safetensors file")]
+    #[error("not a safetensors file: {found} bytes are too few")]
     TooShort {
-        /// How many bytes there are.
+        /// Bytes in the file.
         found: usize,
     },
-    /// The length field asks for more than is allowed.
-    #[error("the header claims {found} bytes, more than the {limit} allowed; is this a safetensors file?")]
+    /// The length field is larger than allowed.
+    #[error("the header claims {found} bytes, but at most {limit} are allowed; is this a safetensors file?")]
     HeaderTooLong {
-        /// What the file says.
+        /// The length in the file.
         found: u64,
-        /// What is allowed.
+        /// The maximum.
         limit: u64,
     },
     /// The header ends beyond the file.
-    #[error("truncated: the header needs {needed} bytes, the file has {found}")]
+    #[error("truncated: the header needs {needed} bytes, but the file has {found}")]
     HeaderTruncated {
-        /// How many bytes length field and header take.
+        /// Bytes of the length field and the header.
         needed: u64,
-        /// How many there are.
+        /// Bytes in the file.
         found: u64,
     },
     /// The tensors end beyond the file, or before its end.
-    #[error("the header promises {promised} bytes ({tensors}), the file has {found}: truncated or damaged")]
+    #[error("truncated or damaged: the header declares {promised} bytes ({tensors}), but the file has {found}")]
     Size {
-        /// How long the file should be.
+        /// Size that the header declares.
         promised: u64,
-        /// How long it is.
+        /// Actual size of the file.
         found: u64,
         /// The tensors that the header names.
         tensors: String,
     },
-    /// The header does not fit the format.
+    /// The header does not follow the format.
     #[error("not a safetensors file: {0}")]
     Format(#[from] safetensors::SafeTensorError),
 }
 
-/// The tensors of a file, in the order of their bytes.
+/// Reads the tensors of a file, in the order of their bytes.
 ///
 /// # Errors
-/// If the header is too long or malformed, or if the sizes do not cover the bytes exactly (truncated, or with a tail).
+/// If the header is too long or malformed, or if the tensors do not cover the bytes exactly (the file is truncated or has extra bytes).
 ///
 /// # Cost
-/// Parses the header; values are borrowed, not copied.
+/// Parses the header; the values are borrowed, not copied.
 pub fn read(bytes: &[u8]) -> Result<Vec<Tensor<'_>>, SafetensorsError> {
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
         return Err(SafetensorsError::TooShort { found: bytes.len() });
@@ -88,23 +88,23 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Tensor<'_>>, SafetensorsError> {
     Ok(tensors.collect())
 }
 
-/// Where a tensor of a header ends, as far as it tells.
+/// The end of a tensor as the header states it, if readable.
 fn end(tensor: &Value) -> u64 {
     tensor.pointer("/data_offsets/1").and_then(Value::as_u64).unwrap_or(0)
 }
 
-/// Whether a tensor ends where a file cannot: the crate adds the header to it, and panics in a build with overflow checks.
+/// Returns whether a tensor's end overflows: the crate adds the header to it, and panics in a build with overflow checks.
 fn ends_beyond_counting(header: &[u8]) -> bool {
     let tensors: Map<String, Value> = serde_json::from_slice(header).unwrap_or_default();
     tensors.values().any(|tensor| end(tensor).checked_add(8 + header.len() as u64).is_none())
 }
 
-/// Says what a file of the wrong size should hold, as far as its header tells.
+/// Describes the size that a file should have according to its header.
 fn wrong_size(header: &[u8], data: &[u8]) -> SafetensorsError {
     let start = 8 + header.len() as u64;
     let header: Map<String, Value> = serde_json::from_slice(header).unwrap_or_default();
     let tensors = header.iter().filter(|(name, _)| *name != "__metadata__");
-    // Whoever writes the header can add up to any number.
+    // A malicious header can add up to any number.
     let promised = start.saturating_add(tensors.clone().map(|(_, tensor)| end(tensor)).max().unwrap_or(0));
     let mut names: Vec<&str> = tensors.take(NAMES_SHOWN + 1).map(|(name, _)| name.as_str()).collect();
     if let Some(beyond) = names.get_mut(NAMES_SHOWN) {
@@ -161,7 +161,7 @@ mod tests {
             assert!(read(&bytes[..end]).is_err(), "{end} of {} bytes", bytes.len());
         }
         let error = read(&bytes[..bytes.len() - 3]).unwrap_err().to_string();
-        assert_eq!(error, "the header promises 72 bytes (a), the file has 69: truncated or damaged");
+        assert_eq!(error, "truncated or damaged: the header declares 72 bytes (a), but the file has 69");
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! A tensor as a file holds it, and the ways out of it.
+//! A tensor as stored in a file, and its conversions.
 
 use std::borrow::Cow;
 
 use rotewatch_info::measures::Columns;
 
-/// What a tensor is made of.
+/// The element type of a tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Element {
     /// IEEE half precision.
@@ -19,12 +19,12 @@ pub enum Element {
     I64,
     /// Signed 32-bit integers.
     I32,
-    /// Anything else, by the name that the file uses.
+    /// Any other type, by its name in the file.
     Other(String),
 }
 
 impl Element {
-    /// Bytes a value, where this is one of the types that can be read.
+    /// Returns the bytes per value, or `None` for a type that cannot be read.
     #[must_use]
     pub fn bytes(&self) -> Option<usize> {
         match self {
@@ -35,7 +35,7 @@ impl Element {
         }
     }
 
-    /// Whether its values are floating-point numbers that the measures take.
+    /// Returns whether the values are floating-point numbers, which the measures accept.
     #[must_use]
     pub fn floating(&self) -> bool {
         matches!(self, Self::F16 | Self::BF16 | Self::F32 | Self::F64)
@@ -51,7 +51,7 @@ impl std::fmt::Display for Element {
     }
 }
 
-/// In which order a tensor's values lie.
+/// The order of a tensor's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// The last axis runs fastest, as in C.
@@ -60,32 +60,32 @@ pub enum Order {
     ColumnMajor,
 }
 
-/// Why a tensor cannot be used as asked.
+/// Why a tensor cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TensorError {
-    /// Not of a type that fits.
-    #[error("tensor {name} holds {found}, wanted {wanted}")]
+    /// The element type does not fit.
+    #[error("tensor {name} holds {found}, expected {wanted}")]
     Element {
         /// The tensor's name.
         name: String,
-        /// What it holds.
+        /// Its element type.
         found: Element,
-        /// What would fit.
+        /// The accepted types.
         wanted: &'static str,
     },
-    /// Not of a shape that fits.
-    #[error("tensor {name} has shape {shape:?}, wanted {wanted}")]
+    /// The shape does not fit.
+    #[error("tensor {name} has shape {shape:?}, expected {wanted}")]
     Shape {
         /// The tensor's name.
         name: String,
         /// Its shape.
         shape: Vec<usize>,
-        /// What would fit.
+        /// The accepted shapes.
         wanted: &'static str,
     },
 }
 
-/// One tensor of a file. Its bytes are known to be as many as its shape needs.
+/// One tensor of a file. The number of bytes has been checked against the shape.
 #[derive(Clone, Debug)]
 pub struct Tensor<'a> {
     name: String,
@@ -96,41 +96,41 @@ pub struct Tensor<'a> {
 }
 
 impl<'a> Tensor<'a> {
-    /// Puts a tensor together; the caller has checked that `bytes` has the length that shape and element ask for.
+    /// Creates a tensor; the caller has checked that `bytes` has the length that shape and element type need.
     pub(super) fn new(name: String, element: Element, shape: Vec<usize>, order: Order, bytes: Cow<'a, [u8]>) -> Self {
-        // How many values an unknown element has is nobody's business, and may be more than can be counted.
+        // The size of an unknown element type is unknown, and its number of values may overflow.
         let counted = |each: usize| shape.iter().try_fold(each as u128, |bytes, &extent| bytes.checked_mul(extent as u128));
         let is_whole = |each: usize| counted(each) == Some(bytes.len() as u128);
-        debug_assert!(element.bytes().is_none_or(is_whole), "size checked by the reader");
+        debug_assert!(element.bytes().is_none_or(is_whole), "the reader checks the size");
         Self { name, element, shape, order, bytes }
     }
 
-    /// The same tensor with bytes of its own.
+    /// Returns the same tensor with its own copy of the bytes.
     #[must_use]
     pub fn into_owned(self) -> Tensor<'static> {
         let Tensor { name, element, shape, order, bytes } = self;
         Tensor { name, element, shape, order, bytes: Cow::Owned(bytes.into_owned()) }
     }
 
-    /// The tensor's name.
+    /// Returns the tensor's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What it is made of.
+    /// Returns the element type.
     #[must_use]
     pub fn element(&self) -> &Element {
         &self.element
     }
 
-    /// Its extent along each axis.
+    /// Returns the size of each axis.
     #[must_use]
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
-    /// Rows and neurons, if there are two axes.
+    /// Returns the numbers of rows and neurons, if there are two axes.
     ///
     /// # Errors
     /// [`TensorError::Shape`] otherwise.
@@ -141,7 +141,7 @@ impl<'a> Tensor<'a> {
         }
     }
 
-    /// The samples in single precision. Half precision is widened, double precision is rounded to nearest.
+    /// Returns the samples in single precision. Half precision is widened, double precision is rounded to nearest.
     ///
     /// # Errors
     /// If it does not have two axes or does not hold floating-point numbers.
@@ -157,16 +157,16 @@ impl<'a> Tensor<'a> {
         Ok(self.columns(rows, neurons, values))
     }
 
-    /// The samples in single precision, row after row, of the chosen neurons (ascending) or of all. Half precision is
+    /// Returns the samples in single precision, row after row, of the chosen neurons (ascending) or of all. Half precision is
     /// widened, double precision is rounded to nearest.
     ///
     /// # Errors
     /// If it does not have two axes or does not hold floating-point numbers.
     ///
     /// # Panics
-    /// If a chosen neuron does not exist, or the values lie in the order of Fortran, as no safetensors file's do.
+    /// If a chosen neuron does not exist, or the values are in Fortran order, which never occurs in a safetensors file.
     pub fn rows_f32(&self, chosen: Option<&[usize]>) -> Result<Vec<f32>, TensorError> {
-        assert_eq!(self.order, Order::RowMajor, "rows are read where they lie one after the other");
+        assert_eq!(self.order, Order::RowMajor, "only row-major tensors can be read row by row");
         let (_, neurons) = self.rows_and_neurons()?;
         match self.element {
             Element::F16 => Ok(self.rows(neurons, chosen, |bytes| half::f16::from_le_bytes(bytes).to_f32())),
@@ -177,7 +177,7 @@ impl<'a> Tensor<'a> {
         }
     }
 
-    /// The samples in double precision, for files that hold it.
+    /// Returns the samples in double precision, for files that hold it.
     ///
     /// # Errors
     /// If it does not have two axes or does not hold F64.
@@ -189,7 +189,7 @@ impl<'a> Tensor<'a> {
         Ok(self.columns(rows, neurons, self.map(f64::from_le_bytes)))
     }
 
-    /// All values of a floating-point tensor of any shape, in double precision and in the order of the file.
+    /// Returns all values of a floating-point tensor of any shape, in double precision and in the order of the file.
     ///
     /// # Errors
     /// If it does not hold floating-point numbers.
@@ -203,7 +203,7 @@ impl<'a> Tensor<'a> {
         }
     }
 
-    /// Predicted classes: one integer a row.
+    /// Returns the predicted classes: one integer per row.
     ///
     /// # Errors
     /// If it does not have one axis or does not hold I64 or I32.
@@ -225,10 +225,7 @@ impl<'a> Tensor<'a> {
         }
     }
 
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a chosen neuron that does not exist is the caller's mistake, and documented as a panic"
-    )]
+    #[expect(clippy::indexing_slicing, reason = "a nonexistent chosen neuron is a bug of the caller; the panic is documented")]
     fn rows<const N: usize>(&self, neurons: usize, chosen: Option<&[usize]>, read: impl Fn([u8; N]) -> f32) -> Vec<f32> {
         let Some(chosen) = chosen else { return self.map(read) };
         let (values, _) = self.bytes.as_chunks::<N>();
@@ -241,7 +238,7 @@ impl<'a> Tensor<'a> {
 
     fn map<const N: usize, T>(&self, read: impl Fn([u8; N]) -> T) -> Vec<T> {
         let (values, rest) = self.bytes.as_chunks::<N>();
-        debug_assert!(rest.is_empty(), "size checked by the reader");
+        debug_assert!(rest.is_empty(), "the reader checks the size");
         values.iter().map(|&bytes| read(bytes)).collect()
     }
 

@@ -4,35 +4,35 @@ pub use rotewatch_core::vocabulary::choices::{Choice, Kind, Mode, OnFull, Reduce
 pub use rotewatch_info::measures::{BinEdges, Binning};
 use strum::{Display, EnumMessage, EnumString, VariantArray, VariantNames};
 
-/// The least important line that is still logged.
+/// The lowest level of log lines that are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<LogLevel>)]
 pub enum LogLevel {
-    /// Only what went wrong.
+    /// Errors only.
     Error,
-    /// Also what is likely to go wrong.
+    /// Also warnings.
     Warn,
-    /// Also what happened: starts, stops, verdicts, reloads.
+    /// Also events: starts, stops, verdicts, reloads.
     Info,
-    /// Also why it happened.
+    /// Also the reasons behind them.
     Debug,
-    /// Everything, each frame included.
+    /// Everything, including each frame.
     Trace,
 }
 
-/// Whether clients of the HTTP server show certificates. The format knows two more, in which nobody verifies them.
+/// Whether clients of the HTTP server must show a certificate. The format has two more values, which verify nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
 #[strum(parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<ClientAuth>)]
 pub enum ClientAuth {
-    /// Nobody is asked.
+    /// No certificate is requested.
     NoClientCert,
-    /// Whoever shows one must show a good one.
+    /// A certificate is optional, but must be valid if given.
     VerifyClientCertIfGiven,
-    /// Everybody must show a good one.
+    /// A valid certificate is required.
     RequireAndVerifyClientCert,
 }
 
-/// A version of TLS.
+/// A TLS version.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames,
 )]
@@ -46,7 +46,7 @@ pub enum TlsVersion {
     Tls13,
 }
 
-/// A curve for the exchange of keys, by its name in Go.
+/// A key exchange curve, by its name in Go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
 #[strum(parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<Curve>)]
 pub enum Curve {

@@ -1,4 +1,4 @@
-//! Alertmanager's webhook: it stops the run that a firing alert names, once, and nothing else.
+//! Alertmanager's webhook: it stops the run that a firing alert names, once, and no other run.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn of_run(run: &str) -> Value {
     json!({ "alertname": "Onset", "run": run, "severity": "warning" })
 }
 
-/// Declares a run and waits until the monitor knows it: an alert finds the runs that everybody can see.
+/// Declares a run and waits until the monitor knows it: alerts only stop runs that are visible over the API.
 fn open(client: &Client, run: &str, attempt: &str) {
     document(&client.declare(run, attempt, &["a"]), 200);
     until("the run to be shown", || {
@@ -106,7 +106,7 @@ fn what_cannot_be_stopped_is_said() {
     let reasons: Vec<&str> = (0..3).filter_map(|place| ignored[place]["reason"].as_str()).collect();
     assert_eq!(reasons, ["no such run", "the run has ended", "the run was already asked to stop"]);
     assert_eq!(client.read("runs/asked")["reason"], "enough");
-    // Not remembered: the run may be declared by the time that the alert is repeated.
+    // An alert for an unknown run is not remembered: the run may be declared by the time the alert is repeated.
     open(client, "unknown", ATTEMPT);
     assert_eq!(told(client, &alerts[..1], 200)["stopped"], json!(["unknown"]));
 
@@ -115,7 +115,7 @@ fn what_cannot_be_stopped_is_said() {
     let answer = told(client, &[nameless, strange, alert("firing", &of_run("open"), "g3")], 422);
     let error = answer["error"].as_str().expect("an error");
     assert!(error.contains("alert DiskFull has no label `run`") && error.contains("run name \"../etc\""), "{error}");
-    assert_eq!(answer["stopped"], json!(["open"]), "the others of the message count all the same");
+    assert_eq!(answer["stopped"], json!(["open"]), "the other alerts of the message still count");
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! What is wrong is refused before anything starts: exit code 2 and a message that says where and what to do.
+//! Bad input is rejected before anything starts: exit code 2 and a message that says where the mistake is and what to do.
 
 use std::fs;
 
 use crate::support::process::{ended, rotewatch, text};
 use crate::support::trainer::or_skip_without;
 
-/// Runs a command that must be refused, and returns what it says.
+/// Runs a command that must be rejected, and returns its message.
 fn refused(command: &mut std::process::Command) -> String {
     let ended = ended(command);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{command:?}: {}", ended.stderr);
@@ -13,7 +13,7 @@ fn refused(command: &mut std::process::Command) -> String {
     ended.stderr
 }
 
-/// The same where one line must say it all.
+/// Like `refused`, for a message that must be a single line.
 fn refused_in_one_line(command: &mut std::process::Command) -> String {
     let said = refused(command);
     assert_eq!(said.lines().count(), 1, "{said}");
@@ -116,7 +116,7 @@ fn wrong_flags_are_refused() {
 
 #[test]
 fn without_the_trainer_beside_it_the_command_says_how_to_get_one() {
-    // Another name for the same file: a copy could be executed only once no other test's child holds it open for writing.
+    // A hard link and not a copy: a copy could not be executed while a child process of another test still has it open for writing.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("cargo made the folder");
     let alone = folder.path().join("rotewatch");
     fs::hard_link(env!("CARGO_BIN_EXE_rotewatch"), &alone).expect("both lie in the target folder");
@@ -170,7 +170,7 @@ mod training {
         assert!(said.contains(&missing.display().to_string()), "{said}");
     }
 
-    /// A file of MNIST's form with so many pictures of 28 x 28, or labels; `announced` stands in its head.
+    /// A file in MNIST's format with this many pictures of 28 x 28, or labels; `announced` is the number in its header.
     fn idx(pictures: bool, announced: u32, held: usize) -> Vec<u8> {
         let mut bytes = if pictures { 2051_u32 } else { 2049 }.to_be_bytes().to_vec();
         bytes.extend(announced.to_be_bytes());
@@ -205,7 +205,7 @@ mod training {
         let flags =
             ["--task", "shuffled-mnist", "--data", text(&data), "--examples", "2000", "--epochs", "1", "--probe-rows", "200"];
         let sound = trainings.document(&[&flags, &NOWHERE]);
-        assert_eq!(sound["epochs"], 1, "before it is damaged it can be trained on");
+        assert_eq!(sound["epochs"], 1, "the undamaged data can be trained on");
 
         let pictures = idx(true, 3000, 3000);
         let mut wrong_magic = pictures.clone();

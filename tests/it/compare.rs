@@ -1,4 +1,4 @@
-//! Two trainings held against each other: at a terminal, over HTTP, and on the sweeps of which the truth is known.
+//! Comparing two trainings: at a terminal, over HTTP, and on the sweeps whose result is known.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::support::http::get;
 use crate::support::process::{Ended, ended, rotewatch, text};
 use crate::support::until::until;
 
-/// Signals of the last layer, epoch by epoch: a run in which memorization is found, and one that goes on as it was.
+/// Signals of the last layer in each epoch: a run in which memorization is found, and one that stays as it was.
 const ALARMING: [f32; 10] = [0.2, 3.0, 4.0, 4.0, 1.5, 1.0, 1.0, 1.0, 1.0, 1.0];
 const SOUND: [f32; 10] = [0.2, 3.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0];
 
@@ -85,7 +85,7 @@ fn the_same_is_told_at_a_terminal_and_over_http_of_runs_in_memory_and_in_the_his
     }
 
     let folder = text(state.path());
-    assert_eq!(compared(&["alarmed", "sound", "--state", folder]), told, "memory and history agree, and so do both ways to ask");
+    assert_eq!(compared(&["alarmed", "sound", "--state", folder]), told, "memory, history, command line and HTTP agree");
     assert_eq!(monitor.close(), Vec::<&str>::new());
     let shown = compare(&["alarmed", "sound", "--state", folder]).stdout;
     insta::assert_snapshot!("alarmed_and_sound", shown);
@@ -95,7 +95,7 @@ fn the_same_is_told_at_a_terminal_and_over_http_of_runs_in_memory_and_in_the_his
         fs::write(&path, ended.stdout).expect("the folder is writable");
         text(&path).to_owned()
     };
-    assert_eq!(compared(&[&exported("alarmed"), &exported("sound")]), told, "what is exported is compared as well");
+    assert_eq!(compared(&[&exported("alarmed"), &exported("sound")]), told, "exported files give the same comparison");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
     let activations = folder.path().join("a.npy");
     fs::write(&activations, b"\x93NUMPY").expect("the folder is writable");
     assert!(refused(&[&shortcut, text(&activations)]).contains("it holds activations, of one network at one time"));
-    // Two files of one name are told apart by where they lie.
+    // Two files with the same name are distinguished by their paths.
     let copy = folder.path().join("copy.json");
     fs::copy(&shortcut, &copy).expect("the folder is writable");
     assert_eq!(compared(&[&shortcut, text(&copy)])["runs"][1]["run"], text(&copy));
@@ -131,7 +131,7 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
 /// A sweep of the paper as it was measured: see `tests/data/README.md`.
 struct Sweep {
     against: Claim,
-    /// What the experiment's own report is made of, computed by another program.
+    /// The numbers of the experiment's own report, computed by another program.
     told: Value,
     networks: Vec<(Value, f64)>,
 }
@@ -188,7 +188,7 @@ fn rank_gives_the_taus_of_the_experiment_signs_included() {
         let expected = ["entropy", "mutual_information"].map(|of| told["tau"][of].as_f64().expect("a tau"));
         let found = taus(&ranked(against));
         assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-6), "{found:?} {expected:?}");
-        let feared_otherwise = Claim::ALL.into_iter().find(|claim| *claim != against).expect("there are two");
+        let feared_otherwise = Claim::ALL.into_iter().find(|claim| *claim != against).expect("there are two kinds");
         assert_eq!(taus(&ranked(feared_otherwise)), found.map(|tau| -tau));
     }
 }
@@ -202,12 +202,12 @@ fn compare_agrees_with_the_taus_and_is_right_as_often_as_was_counted() {
         };
         let courses: Vec<(Course, f64)> = networks.iter().map(|(document, accuracy)| (course(document), *accuracy)).collect();
         let mut counted: BTreeMap<&str, [u32; 2]> = BTreeMap::new();
-        // Of each measure the pairs that the last epochs order as accuracy does, less those that they order otherwise.
+        // For each measure: the pairs that the last epochs order as accuracy does, minus the pairs in the other order.
         let (mut balance, mut pairs) = ([0.0; 2], 0.0);
         for (place, (first, accuracy)) in courses.iter().enumerate() {
             for (second, other_accuracy) in &courses[place + 1..] {
                 let truth = if accuracy > other_accuracy { Side::First } else { Side::Second };
-                let comparison = Comparison::of(first, second, Some(against)).expect("they were seen alike");
+                let comparison = Comparison::of(first, second, Some(against)).expect("both were measured in the same way");
                 pairs += 1.0;
                 for ((balance, parting), more_is_better) in
                     balance.iter_mut().zip(comparison.partings).zip([against.entropy_sign(), -against.entropy_sign()])

@@ -1,4 +1,4 @@
-//! No frame is lost uncounted: offered = measured + dropped{reason} + queued, to the frame, and no trainer waits unasked.
+//! Every lost frame is counted: offered = measured + dropped{reason} + queued, exactly, and a trainer waits only if it is configured to.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn a_tap_that_may_wait_loses_nothing_and_its_waiting_is_counted() {
     while monitor.flow().tap_wait.is_zero() || epoch < 2 {
         epoch += 1;
         for _ in 0..5 {
-            assert!(send(&tap, epoch, ROWS, &layers), "the tap waits until there is room");
+            assert!(send(&tap, epoch, ROWS, &layers), "the tap waits until there is space");
         }
         tap.end_epoch(Epoch(epoch), EpochMetrics::default());
         assert!(watch.elapsed() < DEADLINE, "five frames never filled a channel of two");
@@ -64,7 +64,7 @@ fn a_frame_beyond_the_byte_budget_is_dropped_even_by_a_tap_that_may_wait() {
         config.limits.channel_bytes = 1 << 20;
         let monitor = monitor(config);
         let tap = monitor.declare(declaration("large", &["a"])).expect("the name is free");
-        assert!(!send(&tap, 1, 4096, &[layer(4096, 65, 1.0)]), "1.02 MiB do not fit into 1 MiB");
+        assert!(!send(&tap, 1, 4096, &[layer(4096, 65, 1.0)]), "1.02 MiB does not fit into 1 MiB");
         assert!(send(&tap, 1, 4096, &[layer(4096, 64, 1.0)]), "1 MiB does");
         judged(&tap, 1);
         let counts = monitor.flow();
@@ -80,7 +80,7 @@ fn a_frame_that_comes_after_its_epoch_was_reported_is_dropped_as_late() {
     let layers = [layer(100, 8, 3.0)];
     assert!(send(&tap, 1, 100, &layers));
     judged(&tap, 1);
-    assert!(send(&tap, 1, 100, &layers), "there is room, so the tap cannot know");
+    assert!(send(&tap, 1, 100, &layers), "there is space, so the tap accepts the frame");
     assert!(send(&tap, 2, 100, &layers));
     judged(&tap, 2);
     let counts = monitor.flow();
@@ -138,7 +138,7 @@ fn ends_of_epochs_never_wait_for_a_monitor_that_reads_nothing() {
         tap.end_epoch(Epoch(epoch), EpochMetrics::default());
     }
     let announcement_and_ends = 1 + 3;
-    assert_eq!(events.len(), announcement_and_ends, "one end for every frame and one more are kept, the others left out");
+    assert_eq!(events.len(), announcement_and_ends, "one end for every frame and one more are kept, the others are left out");
 }
 
 #[test]
@@ -178,9 +178,9 @@ fn a_tap_that_outlives_its_monitor_is_sent_away_at_once() {
         let monitor = monitor(slow(on_full));
         let tap = monitor.declare(declaration("survivor", &["a"])).expect("the name is free");
         assert!(send(&tap, 1, 100, &[layer(100, 8, 3.0)]));
-        assert_eq!(monitor.close(), Vec::<&str>::new(), "no part is late");
+        assert_eq!(monitor.close(), Vec::<&str>::new(), "every thread ended in time");
         assert!(!send(&tap, 2, 100, &[layer(100, 8, 3.0)]));
         tap.end_epoch_and_await(Epoch(2), EpochMetrics::default(), DEADLINE);
-        assert_eq!(tap.run().standing().epoch, Some(Epoch(1)), "what was queued is measured before the end");
+        assert_eq!(tap.run().standing().epoch, Some(Epoch(1)), "queued frames are measured before the end");
     }
 }

@@ -1,5 +1,5 @@
-//! What the dashboards promise: the rules of Grafana's dashboard-linter, each under its own name, and that nothing is shown that is
-//! not exported.
+//! The dashboards: they pass the rules of Grafana's dashboard-linter, each under its own name, and show only series that are
+//! exported.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -14,16 +14,16 @@ use crate::support::process::ended;
 use crate::support::promql::{Selected, selected};
 use crate::support::servers::{ours, program};
 
-/// The schema of Grafana 9.0: an older Grafana does not migrate a newer file down.
+/// The schema of Grafana 9.0: an older Grafana cannot load a newer file.
 const SCHEMA_MAX: u64 = 36;
-/// Columns of a dashboard.
+/// Width of a dashboard in columns.
 const COLUMNS: u64 = 24;
-/// The units in use: all are in Grafana's list of them.
+/// The units in use; all are in Grafana's list.
 const UNITS: [&str; 10] =
     ["none", "short", "string", "percentunit", "s", "bytes", "ops", "reqps", "bool_yes_no", "dateTimeFromNow"];
-/// What Prometheus itself says of a target.
+/// Series that Prometheus itself adds for a target.
 const OF_PROMETHEUS: [&str; 3] = ["up", "scrape_duration_seconds", "scrape_samples_scraped"];
-/// What the process says of itself.
+/// Series about the process.
 const OF_PROCESS: [&str; 2] = ["process_cpu_seconds_total", "process_resident_memory_bytes"];
 
 fn every_target() -> Vec<Target> {
@@ -33,13 +33,13 @@ fn every_target() -> Vec<Target> {
 fn every_selected() -> Vec<(String, Selected)> {
     let read = |target: &Target| {
         let found = selected(&target.timed()).unwrap_or_else(|error| panic!("{}: {}: {error}", target.place, target.expression));
-        assert!(!found.is_empty(), "{} asks for nothing", target.place);
+        assert!(!found.is_empty(), "{} has no query", target.place);
         found.into_iter().map(|selected| (target.place.clone(), selected)).collect::<Vec<_>>()
     };
     every_target().iter().flat_map(read).collect()
 }
 
-/// Calls `check` with each panel and where it stands.
+/// Calls `check` with each panel and its location.
 fn each_panel(check: impl Fn(&str, &Value)) {
     for (name, dashboard) in all() {
         assert!(panels(&dashboard).count() > 10, "{name}");
@@ -49,7 +49,7 @@ fn each_panel(check: impl Fn(&str, &Value)) {
     }
 }
 
-/// A variable by its name.
+/// Returns a variable by its name.
 fn variable<'a>(dashboard: &'a Value, name: &str) -> &'a Value {
     list(&dashboard["templating"]["list"]).find(|variable| variable["name"] == name).unwrap_or(&Value::Null)
 }
@@ -132,7 +132,7 @@ fn panel_units_rule() {
 fn panel_no_targets_rule() {
     each_panel(|place, panel| {
         let ids: Vec<_> = list(&panel["targets"]).map(|target| target["refId"].clone()).collect();
-        assert!(!ids.is_empty(), "{place} asks for nothing");
+        assert!(!ids.is_empty(), "{place} has no query");
         assert!((0..ids.len()).all(|place| ids[place] == json!(char::from(b'A' + place as u8).to_string())), "{place}: {ids:?}");
     });
 }
@@ -149,7 +149,7 @@ fn target_promql_rule_and_everything_asked_for_is_exported() {
         .chain(OF_PROMETHEUS.iter().chain(&OF_PROCESS).map(ToString::to_string))
         .collect();
     for (place, Selected { name, .. }) in every_selected() {
-        assert!(exported.contains(&name), "{place} asks for {name}, which nobody exports");
+        assert!(exported.contains(&name), "{place} uses {name}, which is not exported");
     }
 }
 
@@ -167,7 +167,7 @@ fn every_series_of_the_catalogue_is_shown_somewhere() {
         .filter(|(series, kind, _)| !is_shown(series, kind))
         .map(|(series, ..)| *series)
         .collect();
-    assert_eq!(missing, on_purpose, "run_info is what the variable is made of");
+    assert_eq!(missing, on_purpose, "only run_info is missing: it defines the variable");
 }
 
 #[test]
@@ -210,7 +210,10 @@ fn a_dashboard_is_one_that_grafana_9_loads() {
     for (name, dashboard) in all() {
         assert!(dashboard["schemaVersion"].as_u64().is_some_and(|version| version <= SCHEMA_MAX), "{name}");
         assert!(ids.insert(dashboard["uid"].as_str().expect("an id").to_owned()), "{name}");
-        assert!(dashboard.get("id").is_none() && dashboard.get("__inputs").is_none(), "{name} is one of somebody's Grafana");
+        assert!(
+            dashboard.get("id").is_none() && dashboard.get("__inputs").is_none(),
+            "{name} was exported from a running Grafana"
+        );
         let mut taken = BTreeSet::new();
         let mut numbers = BTreeSet::new();
         for panel in list(&dashboard["panels"]) {
@@ -220,7 +223,7 @@ fn a_dashboard_is_one_that_grafana_9_loads() {
             let [x, y, w, h] = grid;
             assert!(w > 0 && h > 0 && x + w <= COLUMNS, "{place}: {grid:?}");
             for cell in (x..x + w).flat_map(|x| (y..y + h).map(move |y| (x, y))) {
-                assert!(taken.insert(cell), "{place} lies on another panel");
+                assert!(taken.insert(cell), "{place} overlaps another panel");
             }
         }
         assert!(list(&dashboard["annotations"]["list"]).any(|annotation| annotation["name"] == "Memorization"), "{name}");
@@ -247,7 +250,7 @@ fn distributions_are_heat_maps_of_buckets() {
     assert_eq!(seen, histograms.collect());
 }
 
-/// Grafana's own types, widened to what JSON can say of an enumeration.
+/// Grafana's own types, with enumerations widened to what JSON can express.
 const TYPES: &str = "import type { Dashboard } from '@grafana/schema';
 type Told<T> = T extends string ? (string extends T ? string : `${T}`)
   : T extends number ? number
@@ -256,7 +259,7 @@ type Told<T> = T extends string ? (string extends T ? string : `${T}`)
   : T;
 declare function loads<const Given extends Told<Dashboard>>(dashboard: Given): void;
 ";
-/// Keys of an annotation that are the Prometheus plugin's and not in Grafana's types.
+/// Keys of an annotation that belong to the Prometheus plugin and not to Grafana's types.
 const OF_THE_PLUGIN: [&str; 6] = ["expr", "step", "titleFormat", "textFormat", "tagKeys", "useValueForTime"];
 
 #[test]

@@ -1,4 +1,4 @@
-//! How Prometheus finds what runs here: from a file, or from a daemon.
+//! How Prometheus finds the daemons and trainings of this machine: from a file, or from a daemon.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -39,8 +39,8 @@ fn a_daemon_tells_of_itself_and_of_those_who_share_its_state_folder() {
     let other = training.address().expect("HTTP is on").to_string();
     assert_eq!(targets(address, &own), json!([own, other]));
     let by_name = format!("localhost:{}", address.port());
-    assert_eq!(targets(address, &by_name), json!([by_name, other]), "under the name that it was asked by");
-    assert_eq!(targets(address, "10.0.0.7:1"), json!(["10.0.0.7:1"]), "elsewhere, loopback is another machine's");
+    assert_eq!(targets(address, &by_name), json!([by_name, other]), "under the host name of the request");
+    assert_eq!(targets(address, "10.0.0.7:1"), json!(["10.0.0.7:1"]), "loopback addresses are not given to other machines");
     let files = || std::fs::read_dir(state.path().join("targets")).expect("the list").count();
     assert_eq!(files(), 2);
     drop(training);

@@ -1,4 +1,4 @@
-//! Server-sent events: what is told, to whom again, and that nobody waits for a reader.
+//! Server-sent events: their content, their repetition after a reconnect, and that a slow client delays nothing.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -12,10 +12,10 @@ use crate::support::until::DEADLINE;
 
 const ROWS: usize = 600;
 
-/// A reader of events.
+/// A subscriber.
 struct Reader(BufReader<TcpStream>);
 
-/// An event as it came.
+/// An event as received.
 #[derive(Debug)]
 struct Event {
     id: String,
@@ -45,7 +45,7 @@ impl Reader {
         std::iter::from_fn(|| Some(self.line()).filter(|line| !line.is_empty())).collect()
     }
 
-    /// The next event that has data.
+    /// Returns the next event with data.
     fn next(&mut self) -> Event {
         let (mut id, mut kind) = (String::new(), String::new());
         loop {
@@ -54,7 +54,7 @@ impl Reader {
                 Some(("id", value)) => value.clone_into(&mut id),
                 Some(("event", value)) => value.clone_into(&mut kind),
                 Some(("data", value)) => return Event { id, kind, data: serde_json::from_str(value).expect("events are JSON") },
-                // The lengths of chunks, comments, the time to come back after.
+                // Chunk lengths, comments, the reconnection time.
                 _ => {}
             }
         }
@@ -99,7 +99,7 @@ fn what_happens_is_told_in_order_and_told_again_to_who_was_away() {
     assert_eq!(kinds(&told), kinds(&events[3..]));
     assert!(told.iter().zip(&events[3..]).all(|(told, event)| told.id == event.id && told.data == event.data));
     assert_eq!(Reader::open(client.address, Some("0000000000000000-1")).next().data["status"], "resync");
-    assert_eq!(monitor.close(), Vec::<&str>::new(), "open streams hold nobody up");
+    assert_eq!(monitor.close(), Vec::<&str>::new(), "open streams do not delay the end");
 }
 
 #[test]

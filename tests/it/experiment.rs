@@ -1,4 +1,4 @@
-//! A grid of short trainings: recorded, judged, resumed after a kill, and told when one of them fails.
+//! A grid of short trainings: recorded, scored, resumed after a kill, and reported if one of them fails.
 
 use std::fs;
 use std::path::Path;
@@ -62,7 +62,7 @@ fn a_grid_is_trained_once_and_judged_as_often_as_one_likes() {
     let record = out.join("runs/noisy-s11.json");
     let before = written_at(&record);
     let again = ended(&mut experiment(&folder, GRID, &[]));
-    assert_eq!((again.code, again.stdout), (Some(0), first.stdout), "nothing is trained, and the same is judged");
+    assert_eq!((again.code, again.stdout), (Some(0), first.stdout), "nothing is trained again, and the scores are the same");
     let changed = GRID.replace("label-noise: 0.4", "label-noise: 0.5");
     let judged = ended(&mut experiment(&folder, &changed, &["--judge-only"]));
     assert!(judged.stdout.contains("3 runs of the grid are not recorded yet"), "{}", judged.stdout);
@@ -99,7 +99,7 @@ fn a_run_that_fails_is_recorded_and_named_and_the_others_go_on() {
         return;
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
-    // Nothing is where MNIST should be.
+    // MNIST's folder is empty.
     let grid = GRID.replace("name: noisy,", "name: noisy, task: shuffled-mnist,");
     let failed = ended(&mut experiment(&folder, &grid, &["--data", text(folder.path())]));
     assert_eq!(failed.code, Some(1), "{}", failed.stderr);

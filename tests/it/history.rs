@@ -1,5 +1,5 @@
-//! The history from outside: what was acknowledged survives any end of the daemon, retired runs are still told, and
-//! `rotewatch runs` reads beside whoever writes.
+//! The history from outside: acknowledged epochs survive any end of the daemon, retired runs can still be read, and
+//! `rotewatch runs` can read while a daemon writes.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn runs(state: &Path, arguments: &[&str]) -> Ended {
     ended(rotewatch(["runs"]).args(arguments).args(["--state", text(state)]))
 }
 
-/// What a command prints as JSON.
+/// Returns what a command prints as JSON.
 fn told(state: &Path, arguments: &[&str]) -> Value {
     let ended = runs(state, arguments);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -66,7 +66,7 @@ fn a_run_goes_on_after_a_crash_as_if_nothing_had_happened() {
     document(&client.declare("run", ATTEMPT, &layers), 200);
     assert_eq!(client.read("runs/run")["status"], "training");
     let matrix = client.read("runs/run/layers/hidden1/matrix");
-    assert_eq!(matrix["epoch"], 5, "the newest one, though its report is no longer in memory");
+    assert_eq!(matrix["epoch"], 5, "the newest epoch, although its report is no longer in memory");
     let body = frame(&[(layers[0], &layer(600, 12, 2.0)), (layers[1], &layer(600, 12, 1.0))]);
     document(&client.activations("run", 6, 0, &body), 202);
     let after = client.judged("run", 6);
@@ -150,7 +150,7 @@ fn a_marked_run_is_the_reference_and_the_configuration_wins_over_the_mark() {
         baseline.map(|(_, answer)| format!("{answer:?}"))
     };
     let monitor = start(None).expect("it starts");
-    assert_eq!(train(&monitor, "loud", 4.0), None, "nothing to compare with");
+    assert_eq!(train(&monitor, "loud", 4.0), None, "there is no baseline");
     assert_eq!(train(&monitor, "quiet", 1.0), None);
     assert_eq!(monitor.close(), Vec::<&str>::new());
     assert_eq!(runs(state.path(), &["baseline", "loud"]).code, Some(0));
@@ -187,7 +187,7 @@ fn two_processes_share_a_history() {
     assert!(names.contains(&"here") && names.contains(&"there"), "{names:?}");
 }
 
-/// The data was written by [`the_data_of_a_release_is_written`]; never write it again for a schema that was released.
+/// The data was written by [`the_data_of_a_release_is_written`]; never rewrite it for a released schema.
 #[test]
 fn a_history_of_any_version_opens_and_reads_the_same_for_ever() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
@@ -201,7 +201,7 @@ fn a_history_of_any_version_opens_and_reads_the_same_for_ever() {
         assert_eq!(told(state.path(), &["export", "run"])["probe"], probe);
         let mut daemon = Running::serve(state.path(), &[]);
         let client = Client::of(daemon.served_address(), state.path());
-        assert_eq!(client.read("runs/run/epochs")["epochs"], written["epochs"], "also by a daemon, which brings it up to date");
+        assert_eq!(client.read("runs/run/epochs")["epochs"], written["epochs"], "also by a daemon, which migrates it");
         assert_eq!(client.read("runs/run/layers/hidden1/matrix?epoch=5")["neurons"], 12);
     }
 }

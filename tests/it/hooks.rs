@@ -1,4 +1,4 @@
-//! Hooks from outside: what an alarm sets off, what is counted, and that nobody waits for it.
+//! Hooks from outside: what an alarm triggers, what is counted, and that nothing waits for a hook.
 
 use std::fs;
 use std::time::Duration;
@@ -32,7 +32,7 @@ fn an_alarm_is_told_once_to_every_hook_and_counted() {
     assert_eq!((scene.attempts("file", "ok"), scene.attempts("deaf", "ok")), (1.0, 0.0));
 
     let bodies: Vec<String> = (0..3).map(|_| told.recv_timeout(DEADLINE).expect("three attempts")).collect();
-    assert!(bodies.iter().all(|body| *body == bodies[0]), "a retry says the same");
+    assert!(bodies.iter().all(|body| *body == bodies[0]), "a retry sends the same body");
     let in_file = fs::read_to_string(scene.folder.path().join("told")).expect("the command ran in the state folder");
     assert_eq!(in_file.lines().collect::<Vec<_>>(), [bodies[0].as_str()], "once");
     let said: Value = serde_json::from_str(&bodies[0]).expect("JSON");
@@ -42,7 +42,7 @@ fn an_alarm_is_told_once_to_every_hook_and_counted() {
     assert_eq!(said["alarm_epoch"].as_u64(), Some(u64::from(next - 1)));
     assert!(said["score"].as_f64().is_some_and(|score| score >= 1.0) && said["why"].as_str().is_some_and(|why| !why.is_empty()));
 
-    // The same training again is another attempt, and another alarm.
+    // The same training again is a new attempt with its own alarm.
     drop(tap);
     until("the name is free", || scene.monitor.declare(declaration("told", &["hidden"])).ok().map(|tap| alarmed(&tap)));
     scene.outcome();
@@ -62,7 +62,7 @@ fn hooks_follow_their_file_and_act_on_the_next_alarm() {
     let second = scene.run("second");
     alarmed(&second);
     let outcome = scene.outcome();
-    assert_eq!((outcome.hook.as_str(), outcome.run.as_str()), ("late", "second"), "what was told before is not told again");
+    assert_eq!((outcome.hook.as_str(), outcome.run.as_str()), ("late", "second"), "earlier alarms are not sent again");
     write(scene.folder.path(), "[]");
     until("the file is read again", || counted().is_none().then_some(()));
 }

@@ -1,4 +1,4 @@
-//! What can be read over HTTP, by whom, and what it looks like to Prometheus.
+//! What can be read over HTTP, by which clients, and in which formats.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ fn the_catalogue_is_complete_and_every_series_has_its_labels() {
         rotewatch::config::Config::parse("hooks: [{name: 'true', command: {argv: ['true']}}]", "test").expect("a good hook");
     let monitor = monitor(rotewatch::config::Config { hooks: hook.hooks, ..config() });
     let _tap = alarmed(&monitor);
-    // A request is counted once it is answered.
+    // A request is counted after it is answered.
     get(monitor.address().expect("HTTP is on"), "/-/ready");
     let seen = scrape(&monitor);
     let expected: BTreeSet<(&str, &str)> = CATALOGUE.iter().map(|(name, kind, _)| (*name, *kind)).collect();
@@ -126,7 +126,7 @@ fn the_page_is_the_same_for_everybody_and_runs_its_own_scripts_alone() {
     let before = get(address, "/").body;
     let _alarmed = alarmed(&monitor);
     let page = get(address, "/");
-    assert_eq!(page.body, before, "what is known of runs comes over the API");
+    assert_eq!(page.body, before, "the page contains no run data, which comes over the API");
     let policy = page.header("content-security-policy").expect("a policy");
     assert!(policy.starts_with("default-src 'none'; script-src 'self';") && policy.contains("connect-src 'self'"), "{policy}");
     let plotly = page.body.split('"').find(|part| part.starts_with("/assets/plotly-")).expect("the page draws");

@@ -1,4 +1,4 @@
-//! Runs that come as files: taken in order, once, with the verdicts that they gave live; what is bad is set aside with the
+//! Runs that arrive as files: read in order and once, with the verdicts that they gave live; bad files are set aside with the
 //! reason.
 
 use std::fs;
@@ -12,13 +12,13 @@ use crate::support::recorded::{Recorded, body, run_with, with_inbox};
 use crate::support::running::Running;
 use crate::support::until::until;
 
-/// What is told of the run, once all of it is in the history.
+/// Returns the run's document, once all of it is in the history.
 fn comparable(client: &Client) -> (Value, Value) {
     let newest = ALARMING.len() - 1;
     until("the last commit", || (client.read("runs/run")["committed_epoch"] == newest).then_some(()));
     let mut epochs = client.read("runs/run/epochs")["epochs"].clone();
     for epoch in epochs.as_array_mut().expect("epochs") {
-        // When it was computed, and how fast, is no property of the run.
+        // When it was computed, and how fast, may differ.
         epoch["compute_seconds"] = Value::Null;
         epoch["made_at"] = Value::Null;
     }
@@ -68,11 +68,11 @@ fn files_that_come_while_it_serves_are_taken_as_they_come() {
     }
     recorded.finish();
     run_with(&daemon.client, "finished");
-    // A second training of the same name, by the same writer.
+    // A second training with the same name, by the same writer.
     recorded.declare(NEXT_ATTEMPT);
     until("the next attempt", || (daemon.client.read("runs/run")["attempt"] == NEXT_ATTEMPT).then_some(()));
     until("its declaration taken", || (recorded.files("done") == ["run.json"]).then_some(()));
-    assert_eq!(recorded.files("done.2").len(), 8, "what belongs to the attempt before lies apart");
+    assert_eq!(recorded.files("done.2").len(), 8, "the files of the earlier attempt are kept separately");
 }
 
 #[test]

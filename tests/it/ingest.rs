@@ -1,5 +1,5 @@
-//! Runs that are trained elsewhere, over HTTP: the same numbers and verdicts as from this process, nothing twice, nothing
-//! unasked, and every refusal with its reason.
+//! Runs of other processes, over HTTP: the same measures and verdicts as in this process, nothing counted twice, nothing
+//! accepted without a declaration, and every refusal with its reason.
 
 use rotewatch_core::intake::event::LayerActivations;
 use rotewatch_core::intake::gate::DropReason;
@@ -70,7 +70,7 @@ fn a_run_over_http_gives_the_verdicts_and_series_of_one_in_this_process() {
         assert_eq!(told["why"].as_str().is_some(), told["verdict"] != "learning", "{told}");
         assert_eq!(told["stop"], tap.run().stop().is_requested());
         assert_eq!(told["reason"], json!(tap.run().stop().reason().map(ToString::to_string)));
-        assert_eq!(told["committed_epoch"], epoch, "a verdict that was waited for is committed");
+        assert_eq!(told["committed_epoch"], epoch, "an epoch is committed when its verdict is returned");
     }
     let verdict = daemon.client.read("runs/run/verdict");
     assert_eq!((&verdict["verdict"], &verdict["kind"]), (&json!("memorizing"), &json!("example_level")));
@@ -212,7 +212,7 @@ fn every_refusal_has_its_status_and_its_reason() {
         let refused = document(&get(client.address, &format!("/api/v1/{path}")), status);
         assert!(refused["error"].as_str().is_some_and(|reason| reason.contains(says)), "{path}: {refused}");
     }
-    assert_eq!(daemon.monitor.flow().offered, 0, "nothing that was refused went any further");
+    assert_eq!(daemon.monitor.flow().offered, 0, "refused requests never reach the monitor");
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn a_run_that_is_over_takes_nothing_more_under_its_attempt() {
     document(&client.declare("run", ATTEMPT, &["a"]), 200);
     assert_eq!(document(&client.finish("run"), 200)["status"], "finished");
     assert_eq!(document(&client.finish("run"), 200)["status"], "finished");
-    // Until then the monitor may not have heard of it at all.
+    // Before that, the monitor may not know the run at all.
     until("the end", || {
         let shown = get(client.address, "/api/v1/runs/run");
         (shown.status == 200 && document(&shown, 200)["status"] == "finished").then_some(())
@@ -323,7 +323,7 @@ fn runs_that_ended_or_fell_silent_retire_with_their_series() {
     assert_eq!(scrape(&daemon.monitor).series("layer_neurons").count(), 0);
     assert!(daemon.monitor.board().runs().is_empty());
     let status = |run: &str| client.read(&format!("runs/{run}"))["status"].clone();
-    assert_eq!((status("ended"), status("silent")), (json!("finished"), json!("interrupted")), "the history has them still");
+    assert_eq!((status("ended"), status("silent")), (json!("finished"), json!("interrupted")), "the history still has them");
     document(&client.activations("silent", 1, 0, &body), 404);
     document(&client.declare("silent", ATTEMPT, &["a"]), 200);
     document(&client.activations("silent", 1, 0, &body), 202);
@@ -342,7 +342,7 @@ fn when_the_monitor_is_behind_frames_are_refused_and_every_one_is_accounted_for(
     document(&client.activations("run", 0, 0, &body), 202);
     let (mut epoch, mut refused) = (0, 0);
     while refused == 0 {
-        // While this is being measured the next two do not fit.
+        // While this frame is being measured, the next two do not fit.
         let end = format!("runs/run/epochs/{epoch}/end?attempt={ATTEMPT}");
         document(&client.send("POST", &end, b""), 200);
         epoch += 1;
@@ -356,13 +356,17 @@ fn when_the_monitor_is_behind_frames_are_refused_and_every_one_is_accounted_for(
                 (answer.status == 202).then_some(())
             });
         }
-        assert!(epoch < 100, "the monitor is quicker than this loop");
+        assert!(epoch < 100, "the monitor is faster than this loop");
     }
     client.judged("run", epoch);
     let counts = daemon.monitor.flow();
     assert_conserved(&counts);
     assert_eq!((dropped(&counts, DropReason::ChannelFull), counts.queued), (refused, 0));
-    assert_eq!(client.read("runs/run")["last_epoch"]["coverage"], 1.0, "what was refused and came again was offered once");
+    assert_eq!(
+        client.read("runs/run")["last_epoch"]["coverage"],
+        1.0,
+        "a frame that was refused and sent again counts as offered once"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Ctrl-C: the first ends everything in order, the second at once.
+//! Ctrl-C: the first ends everything in order, the second immediately.
 
 use crate::support::process::{ended, rotewatch};
 use crate::support::running::Running;
@@ -52,14 +52,14 @@ fn a_second_interrupt_leaves_at_once() {
     let Some(trainings) = Trainings::or_skip() else { return };
     let mut process = Running::start(&mut trainings.train(&[&LONG_EPOCHS[..], &ANY_PORT].concat()));
     process.says("epoch  0/30");
-    // Two signals that the system has not delivered yet are one, so they go on until they are heard.
+    // The system merges pending signals of the same kind, so repeat until the second one arrives.
     until("the process to leave", || {
         process.signal("INT");
         process.has_ended().then_some(())
     });
     let ended = process.end();
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
-    assert!(!ended.stdout.contains("epoch  1/30"), "the epoch was not waited for: {}", ended.stdout);
+    assert!(!ended.stdout.contains("epoch  1/30"), "the program ended without waiting for the epoch: {}", ended.stdout);
     assert!(!ended.stdout.contains("stopped after"), "{}", ended.stdout);
 }
 

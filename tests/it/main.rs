@@ -1,4 +1,4 @@
-//! The real binaries and the real libraries from outside: one file per behaviour.
+//! Tests of the real binaries and the library's public API: one file per behaviour.
 
 mod support;
 

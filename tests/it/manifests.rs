@@ -1,4 +1,4 @@
-//! What others run rotewatch with: the unit of systemd, the manifests of Kubernetes, the files of Grafana, `make observe`.
+//! The files for running rotewatch elsewhere: the systemd unit, the Kubernetes manifests, Grafana's files, `make observe`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,14 +15,14 @@ use crate::support::running::Running;
 use crate::support::servers::{ours, program};
 use crate::support::until::until;
 
-/// The documents of a file of YAML.
+/// Returns the documents of a YAML file.
 fn documents(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let read = |document: &str| serde_yaml::from_str(document).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     text.split("\n---\n").map(read).collect()
 }
 
-/// What `make share` writes for Kubernetes. Skips aloud without Python.
+/// Returns what `make share` writes for Kubernetes. Skips with a message if Python is missing.
 fn rendered() -> Option<tempfile::TempDir> {
     let mut python = program("python3", "python3")?;
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -38,7 +38,7 @@ fn the_unit_is_in_order_and_may_do_little() {
     let unit = fs::read_to_string(ours("config/systemd/rotewatch.service")).expect("the unit is there");
     let told: f64 =
         unit.split_once("` says ").and_then(|(_, rest)| rest.split_once(' ')?.0.parse().ok()).expect("a score in the note");
-    // A unit is only in order where its program is there.
+    // The unit is only valid if its program exists.
     let unit = unit.replace("/usr/local/bin/rotewatch", env!("CARGO_BIN_EXE_rotewatch"));
     let path = folder.path().join("rotewatch.service");
     fs::write(&path, unit).expect("the folder is writable");
@@ -47,7 +47,7 @@ fn the_unit_is_in_order_and_may_do_little() {
     let threshold = format!("--threshold={}", (told * 10.0).round());
     let mut systemd_analyze = Command::new("systemd-analyze");
     let judged = ended(systemd_analyze.args(["security", "--offline=true", "--no-pager", &threshold, text(&path)]));
-    assert_eq!(judged.code, Some(0), "more exposed than its note says: {}", judged.stdout);
+    assert_eq!(judged.code, Some(0), "the exposure score is above that in the unit's note: {}", judged.stdout);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn grafana_is_told_of_one_data_source_and_of_the_folder() {
     assert!(provider["providers"][0]["options"]["path"].is_string());
 }
 
-/// The processes that have this folder in their command line.
+/// Returns the processes that have this folder in their command line.
 fn processes_of(folder: &str) -> Vec<PathBuf> {
     let all = fs::read_dir("/proc").expect("Linux").filter_map(|entry| Some(entry.ok()?.path()));
     let command =
@@ -145,7 +145,7 @@ fn observe_starts_everything_and_ends_it() {
     let temporary = tempfile::tempdir().expect("a temporary folder");
     let mut command = Command::new(ours("config/prometheus/observe.sh"));
     command.env("TMPDIR", temporary.path()).stdin(Stdio::null());
-    // A daemon takes the same flags as a training, and never ends.
+    // The daemon takes the same flags as a training, but never ends.
     let mut observed = Running::start(command.args([env!("CARGO_BIN_EXE_rotewatch"), "serve"]));
     observed.says("serving at ");
     let said = observed.stdout();

@@ -1,5 +1,5 @@
-//! A whole run under the eyes of a real Prometheus and a real Alertmanager: every expression of ours has data there, and an alert
-//! stops the run that it names.
+//! A whole run monitored by a real Prometheus and a real Alertmanager: every expression of this repository has data there, and an
+//! alert stops the run that it names.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ const ALARMING: [f32; 6] = [0.2, 3.0, 4.0, 4.0, 1.5, 1.0];
 /// One in which nothing happens.
 const STEADY: [f32; 6] = [0.2, 3.0, 4.0, 4.0, 4.0, 4.0];
 
-/// A daemon that stops nothing by itself, and who watches it.
+/// A daemon that stops nothing by itself, with its Prometheus and Alertmanager.
 struct Observatory {
     client: Client,
     prometheus: Server,
@@ -46,7 +46,7 @@ fn observatory() -> Option<Observatory> {
 }
 
 impl Observatory {
-    /// Trains both runs to their last epoch, Prometheus seeing each epoch of the first.
+    /// Trains both runs to their last epoch, with Prometheus scraping each epoch of the first.
     fn train(&self) {
         for run in ["digits", "bystander"] {
             document(&self.client.declare(run, ATTEMPT, &["hidden1", "hidden2"]), 200);
@@ -77,7 +77,7 @@ fn a_rule_that_fires_in_prometheus_stops_its_run_through_alertmanager_and_no_oth
     for (run, stop) in [("digits", true), ("bystander", false)] {
         let body = frame(&[("hidden1", &layer(ROWS, 12, 2.0)), ("hidden2", &layer(ROWS, 12, 1.0))]);
         document(&client.activations(run, 6, 0, &body), 202);
-        assert_eq!(client.judged(run, 6)["stop"], stop, "as the next end of an epoch tells the trainer of {run}");
+        assert_eq!(client.judged(run, 6)["stop"], stop, "as the trainer of {run} learns at the next epoch end");
     }
     prometheus.has("rotewatch_stop_requested{run=\"digits\"} == 1");
     prometheus.has("rotewatch_http_requests_total{route=\"/api/v1/hooks/alertmanager\", code=\"200\"} >= 1");
@@ -92,7 +92,7 @@ fn every_expression_of_every_dashboard_and_rule_has_data_there() {
     let Some(observatory) = observatory() else { return };
     let Observatory { client, prometheus, .. } = &observatory;
     observatory.train();
-    // Annotations tell of it.
+    // Annotations show it.
     prometheus.has("rotewatch_stop_requested{run=\"digits\"} == 1");
     prometheus.has("rotewatch_hook_attempts_total{result=\"ok\"} == 1");
     for (name, dashboard) in all() {
@@ -118,8 +118,8 @@ fn every_expression_of_every_dashboard_and_rule_has_data_there() {
             prometheus.has(rule["name"].as_str().expect("a name"));
             continue;
         }
-        // An alert has no data while all is well; what it asks for has.
-        for asked in selected(expression).expect("it is one") {
+        // An alert has no data unless it fires, but its series do.
+        for asked in selected(expression).expect("a valid expression") {
             prometheus.has(&asked.name);
         }
     }
@@ -137,7 +137,7 @@ fn prometheus_knows_the_type_and_the_help_of_every_series() {
         known.contains_key("rotewatch_memorization_onset_epoch").then_some(known)
     });
     for (series, kind, _) in CATALOGUE.iter().chain(OF_DAEMON) {
-        let told = known.get(&format!("rotewatch_{series}")).unwrap_or_else(|| panic!("{series} is unknown there"));
+        let told = known.get(&format!("rotewatch_{series}")).unwrap_or_else(|| panic!("{series} is unknown to Prometheus"));
         assert_eq!((told.len(), &told[0]["type"]), (1, &json!(kind)), "{series}");
         assert!(told[0]["help"].as_str().is_some_and(|help| help.len() > 10 && help.ends_with('.')), "{series}");
         assert_eq!(*kind == "counter", series.ends_with("_total"), "{series}");

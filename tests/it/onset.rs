@@ -1,4 +1,4 @@
-//! Stopping at the onset: at the alarm, always at the same epoch, however the monitor is set up.
+//! Stopping at the onset: at the alarm, always at the same epoch, however the monitor is configured.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::process::text;
 use crate::support::training::{LONG_ENOUGH, NOISY, NOWHERE, SMALL, Trainings};
 
-/// An epoch without the estimate of the bias, which depends on how many pairs are shuffled.
+/// An epoch without the estimate of the bias, which depends on the number of shuffled pairs.
 fn without_bias(epoch: &Value) -> Value {
     let mut epoch = epoch.clone();
     for layer in epoch["layers"].as_array_mut().expect("layers") {
@@ -21,7 +21,7 @@ fn stopping_at_the_onset_ends_the_training_at_the_alarm_whatever_the_monitor_cos
     let Some(trainings) = Trainings::or_skip() else { return };
     let to_the_end = trainings.document(&[&SMALL, &LONG_ENOUGH, &NOISY, &NOWHERE]);
     let alarm = to_the_end["alarm_epoch"].as_u64().expect("an alarm");
-    assert!(alarm < 12, "an alarm in the last epoch would stop nothing");
+    assert!(alarm < 12, "the alarm must come before the last epoch");
 
     let settings = [
         ("plain", ""),

@@ -1,4 +1,4 @@
-//! The live page in a real browser: what it shows, that it needs no reload and nobody else, and that everybody can use it.
+//! The live page in a real browser: what it shows, that it updates without a reload or other servers, and that it is accessible.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::support::until::until;
 const ROWS: usize = 600;
 /// Both signals are high at epoch 2 and fall afterwards: the alarm names epoch 3.
 const SIGNALS: [f32; 6] = [0.2, 3.0, 4.0, 4.0, 1.5, 1.0];
-/// Names that would do something if they were taken for markup.
+/// Names that would run something if they were used as markup.
 const LAYERS: [&str; 2] = [r#""><img src=x onerror="alert(1)">"#, "<b>bold</b> & 'quoted' %{x} $a$"];
 
 fn serve(state: &Path, listen: &str) -> Running {
@@ -42,7 +42,7 @@ fn marks(browser: &Browser) -> Value {
     browser.run("return [...document.querySelectorAll('.annotation-text')].map((mark) => mark.textContent)")
 }
 
-/// Every layer's name stands where it belongs, as text, and nothing was made of it.
+/// Checks that every layer's name is shown in its place, as text and not as markup.
 fn names_are_text(browser: &Browser) {
     let legend = browser.run("return [...document.querySelectorAll('section .bar .legend li')].map((name) => name.textContent)");
     assert_eq!(legend, json!(LAYERS));
@@ -87,7 +87,7 @@ fn a_run_is_followed_without_a_reload_and_beyond_a_restart_of_the_daemon() {
     browser.shows("epoch 6");
     browser.shows("Memorizing wrong labels or single examples since epoch 3");
     browser.run("document.querySelector('figure details').open = true");
-    // The list may tell of an epoch a moment before its row is there.
+    // The list may show an epoch a moment before its row exists.
     let every_epoch: Vec<String> = (0..=SIGNALS.len()).map(|epoch| epoch.to_string()).collect();
     until("the table, with what was seen before the restart", || {
         let epochs = browser.run("return [...document.querySelectorAll('figure tbody th')].map((epoch) => epoch.textContent)");
@@ -122,7 +122,7 @@ fn everybody_can_read_it_on_any_screen_by_day_and_by_night() {
         until("the tables", || {
             (browser.run("return document.querySelectorAll('figure table').length >= 6").as_bool()?).then_some(())
         });
-        assert_eq!(browser.run("return document.documentElement.scrollWidth"), width, "nothing sticks out");
+        assert_eq!(browser.run("return document.documentElement.scrollWidth"), width, "nothing overflows the page");
         if let Some(barriers) = browser.barriers() {
             assert_eq!(barriers, Vec::<String>::new(), "{width} pixels, {lights}");
         }
@@ -153,7 +153,7 @@ fn runs_side_by_side_are_compared_and_the_reader_says_what_is_feared() {
     let told = client.read("compare?a=alarmed&b=sound");
     let nats = |place: usize| format!("{:.4}", told["measures"][1]["nats"][place].as_f64().expect("a number"));
     let expected = json!(["mean mutual information", nats(0), nats(1)]);
-    // The sentence may be there an epoch before the newest numbers are.
+    // The sentence may appear one epoch before the newest numbers.
     until("the newest numbers", || {
         let row = browser.run(
             "return [...document.querySelectorAll('[aria-label=Comparison] tbody tr')[1].cells].slice(0, 3).map((cell) => cell.textContent)",
@@ -202,11 +202,11 @@ fn a_run_is_stopped_by_who_has_the_token() {
     browser.shows(r#"The trainer was asked to stop: <i>"because"</i>"#);
     assert_eq!(daemon.client.read("runs/young")["reason"], r#"<i>"because"</i>"#);
     assert_eq!(browser.run("return document.querySelectorAll('main i').length"), 0);
-    // The event may be told before the answer to the form.
+    // The event may arrive before the response to the form.
     until("the end of the dialog", || (browser.run("return document.querySelector('dialog').open") == false).then_some(()));
 }
 
-/// What every chart says in words, and what the verdict says; but for the rows, which the history does not keep.
+/// The text alternative of every chart, and the verdict's text, without the rows, which the history does not keep.
 fn told(browser: &Browser) -> Value {
     let charts = "[...document.querySelectorAll('.plot')].filter((plot) => !plot.closest('figure').textContent.includes('Unusual rows'))\
                   .map((plot) => plot.getAttribute('aria-label'))";
@@ -227,7 +227,7 @@ fn a_report_opens_from_a_disk_without_a_network_and_shows_what_the_page_showed()
     let report = daemon.state.path().join("kept.html");
     let made = ended(&mut rotewatch(["runs", "report", "kept", text(&report), "--state", text(daemon.state.path())]));
     assert_eq!(made.code, Some(0), "{}", made.stderr);
-    // The live page would go on asking.
+    // The live page would keep polling.
     browser.open("about:blank");
     assert_eq!(daemon.monitor.close(), Vec::<&str>::new());
     browser.devtools("Network.enable", &json!({}));
@@ -273,7 +273,7 @@ fn runs_of_the_history_are_found_among_a_thousand_and_open() {
     browser.run("document.querySelector('nav button').click()");
     until("more of them", || listed(200));
     browser.run("const word = document.querySelector('nav input'); word.value = 'KEP'; word.dispatchEvent(new Event('input'))");
-    assert_eq!(until("the one that was looked for", || listed(1)), [json!("kept")]);
+    assert_eq!(until("the run in the search results", || listed(1)), [json!("kept")]);
     browser.run("document.querySelector('nav a').click()");
     browser.shows("Memorizing wrong labels or single examples since epoch 3");
     until("the onset in the charts", || marks(&browser).as_array()?.contains(&json!("onset 3")).then_some(()));
@@ -283,7 +283,7 @@ fn runs_of_the_history_are_found_among_a_thousand_and_open() {
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
-/// What the page of a daemon with a long history may take, and the daemon to begin and to list it.
+/// Time limits for the page of a daemon with a long history, and for the daemon to start and to list its runs.
 #[test]
 #[ignore = "measures with the state folder in ROTEWATCH_HISTORY, which `cargo bench --bench history` leaves there"]
 fn a_history_of_a_thousand_runs_is_listed_and_painted_at_once() {

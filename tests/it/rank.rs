@@ -1,4 +1,4 @@
-//! Finished networks put in order: the direction, what cannot be compared, and agreement with scores.
+//! Ranking finished networks: the direction, networks that cannot be compared, and agreement with scores.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::support::until::until;
 const ROWS: usize = 300;
 const NEURONS: usize = 8;
 
-/// What `rotewatch train --json` tells of a network, as far as it is ranked by.
+/// The part of `rotewatch train --json` by which a network is ranked.
 fn training(run: &str, kind: Option<&str>, probe: &str, entropy: f64, information: f64) -> Value {
     let layer = json!({
         "name": "hidden1", "entropy_network_nats": { "mean": entropy }, "entropy_neuron_nats": null,
@@ -54,7 +54,7 @@ fn names(group: &Value) -> Vec<&str> {
     group["networks"].as_array().expect("networks").iter().filter_map(|network| network["name"].as_str()).collect()
 }
 
-/// Networks with ever more wrong labels: the less accurate ones have more entropy and less mutual information.
+/// Networks with more and more wrong labels: the less accurate ones have more entropy and less mutual information.
 fn shuffled(kind: Option<&str>) -> Vec<Value> {
     let network = |at: u32| {
         let share = f64::from(at) / 6.0;
@@ -124,7 +124,7 @@ fn other_probes_and_layers_are_kept_apart_and_named() {
     assert!(refused(&files[..1], &["--against", "heuristic"]).contains("one network alone has no order"));
 }
 
-/// Activations in which neurons tell the class as loudly as `signal`: louder means more mutual information.
+/// Activations in which neurons depend on the class as strongly as `signal`: stronger means more mutual information.
 fn activations(folder: &Path, name: &str, signal: f32) -> String {
     let bytes: Vec<u8> = layer(ROWS, NEURONS, signal).values.iter().flat_map(|value| value.to_le_bytes()).collect();
     let path = folder.join(format!("{name}.safetensors"));

@@ -1,4 +1,4 @@
-//! The rules of Prometheus: promtool has nothing against them, each alert is told of in full, and each has a test that fails when
+//! The Prometheus rules: promtool accepts them, each alert is documented in full, and each has a test that fails if
 //! the alert is broken.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,7 +74,7 @@ fn every_alert_says_what_how_bad_and_what_to_do() {
         .expect("the folder is there")
         .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.strip_suffix(".md")?.to_owned()))
         .collect();
-    assert_eq!(pages, names, "a page for each alert, and no other");
+    assert_eq!(pages, names, "one runbook page for each alert, and no other page");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn every_kind_that_an_alert_asks_for_is_one() {
         .flat_map(|rule| selected(rule["expr"].as_str().expect("an expression")).expect("it is one"))
         .filter_map(|mut asked| asked.matchers.remove("kind"))
         .collect();
-    assert_eq!(asked, kinds, "and every kind has an alert");
+    assert_eq!(asked, kinds, "every kind has an alert");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn every_alert_has_a_series_that_fires_and_one_that_must_not() {
     assert_eq!((&fires, &must_not), (&names, &names));
 }
 
-/// The tests of the rules that lie in a folder; what promtool says, and whether it is content.
+/// Runs promtool's tests of the rules in a folder; returns its output, and whether they pass.
 fn tested(folder: &Path) -> Option<(bool, String)> {
     let mut promtool = program("promtool", "prometheus")?;
     let ended = ended(promtool.current_dir(folder.join("tests")).args(["test", "rules"]).args(TESTS));
@@ -152,6 +152,6 @@ fn the_tests_of_the_rules_pass_and_fail_when_a_rule_is_broken() {
             fs::write(folder.path().join(&name), text).expect("the folder is writable");
         }
         let Some((passed, _)) = tested(folder.path()) else { return };
-        assert!(!passed, "no test notices that {file} says {wrong} in place of {right}");
+        assert!(!passed, "no test fails if {file} has {wrong} instead of {right}");
     }
 }

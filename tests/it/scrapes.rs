@@ -1,4 +1,4 @@
-//! What Prometheus gets when it asks: the same text for the same state, compressed where it likes, and never too much.
+//! Scrapes: the same text for the same state, compressed on request, and bounded in size.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -11,7 +11,7 @@ use crate::support::exposition::Exposition;
 use crate::support::http::{exchange_bytes, get};
 use crate::support::monitored::{config, monitor, scrape};
 
-/// Series whose values are another every time.
+/// Series whose values change with every scrape.
 const RESTLESS: [&str; 6] = [
     "process_",
     "rotewatch_epoch_compute_seconds",
@@ -21,7 +21,7 @@ const RESTLESS: [&str; 6] = [
     "rotewatch_build_info",
 ];
 
-/// An exposition without what is another every time; numbers to nine digits.
+/// An exposition without the series that always change; numbers rounded to nine digits.
 fn settled(text: &str) -> String {
     let line = |line: &str| {
         let Some((sample, value)) = line.rsplit_once(' ').filter(|_| !line.starts_with('#')) else { return line.to_owned() };
@@ -138,7 +138,7 @@ fn above_the_limit_histograms_go_first_and_runs_as_a_whole_stay() {
         (layers, (layers, 0), (0, 0)),
         (0, (0, 0), (0, 0)),
     ] {
-        // What is said of both runs as a whole counts, but is never left out.
+        // Series about both runs count towards the limit, but are never left out.
         let daemon = two_runs(room + if room == 0 { 0 } else { 2 * whole });
         let seen = scrape(&daemon.monitor);
         assert_eq!(of_run(&seen, "a"), (whole, a.0, a.1), "room for {room}");

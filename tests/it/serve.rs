@@ -1,4 +1,4 @@
-//! The daemon as a process: how it is found, that it is alone, how it ends, what it costs, and what a client sees of a crash.
+//! The daemon as a process: how it is found, that there is only one, how it ends, what it costs, and what a client sees of a crash.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -46,7 +46,7 @@ fn a_client_of_a_daemon_that_was_killed_declares_again_and_goes_on() {
     client.judged("run", 0);
     daemon.signal("KILL");
     daemon.end();
-    assert!(state.path().join("url").exists(), "nobody could take it away");
+    assert!(state.path().join("url").exists(), "a killed daemon cannot remove it");
 
     let mut daemon = Running::serve(state.path(), &[]);
     let client = Client { address: daemon.served_address(), ..client };

@@ -1,12 +1,12 @@
-//! What the sources promise of themselves: the order of the modules, one home for each foreign crate, paths that exist.
+//! Rules about the sources: the order of the modules, one module per foreign crate, and paths that exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where each foreign crate lives; nobody else names it, so that replacing it is the work of one file or folder.
+/// The module that uses each foreign crate. No other module names it, so that replacing the crate affects one file or folder.
 const HOMES: &[(&str, &[&str])] = &[
-    // The command that drives the trainer passes tensors through, and names their type.
+    // The command that drives the trainer passes tensors on, and names their type.
     ("tch", &["src/torch/", "src/cli/trainer/"]),
     ("hyper", &["src/serve/"]),
     ("hyper_util", &["src/serve/"]),
@@ -21,7 +21,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("signal_hook", &["src/signals.rs"]),
     // A test of the configuration reads its own log.
     ("tracing_subscriber", &["src/logging.rs", "src/config/reload/tests.rs"]),
-    // The header of a safetensors file is JSON; the figures' JSON is read back by their test.
+    // The header of a safetensors file is JSON; the test of the figures parses their JSON.
     (
         "serde_json",
         &[
@@ -52,7 +52,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif", &["src/cli/"]),
     ("flate2", &["src/serve/scrape.rs", "src/store/blob.rs", "src/torch/idx.rs", "src/torch/idx_tests.rs"]),
     ("rusqlite", &["src/store/"]),
-    // The matrices that `measure` writes for others.
+    // The matrices that `measure` writes for other programs.
     ("safetensors", &["src/activations/", "src/cli/measure/document.rs"]),
     ("half", &["src/activations/"]),
 ];
@@ -61,7 +61,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every source file below `src` by its path from the root, comments left out.
+/// Returns every source file below `src` by its path from the root, without comments.
 fn sources() -> BTreeMap<String, String> {
     fn gather(folder: &Path, files: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).expect("the sources are there") {
@@ -83,7 +83,7 @@ fn sources() -> BTreeMap<String, String> {
     files.iter().map(without_comments).collect()
 }
 
-/// The words that stand right before or, with `after`, right behind `joint`, wherever it occurs.
+/// Returns the words directly before or, with `after`, directly after each occurrence of `joint`.
 fn words_at(code: &str, joint: &str, after: bool) -> BTreeSet<String> {
     let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
     let word = |(place, _): (usize, &str)| -> String {
@@ -94,12 +94,12 @@ fn words_at(code: &str, joint: &str, after: bool) -> BTreeSet<String> {
             backwards.chars().rev().collect()
         }
     };
-    // `tch::` does not stand in `Scratch::`.
+    // `tch::` must not match in `Scratch::`.
     let whole = |(place, _): &(usize, &str)| !joint.starts_with(is_word) || !code[..*place].ends_with(is_word);
     code.match_indices(joint).filter(whole).map(word).filter(|word| !word.is_empty()).collect()
 }
 
-/// The row of each module in the map of `src/lib.rs`.
+/// Returns the row of each module in the map of `src/lib.rs`.
 fn map() -> BTreeMap<String, usize> {
     let text = fs::read_to_string(root().join("src/lib.rs")).expect("the crate has a root");
     let rows = text.lines().filter_map(|line| line.strip_prefix("//! | [`")).enumerate();
@@ -107,7 +107,7 @@ fn map() -> BTreeMap<String, usize> {
     for (row, line) in rows {
         let modules = line.split(" | ").next().expect("a row has a first cell");
         for module in modules.split(['[', ']', '`', ',', ' ']).filter(|word| !word.is_empty()) {
-            assert!(map.insert(module.to_owned(), row).is_none(), "{module} stands in the map twice");
+            assert!(map.insert(module.to_owned(), row).is_none(), "{module} is in the map twice");
         }
     }
     map
@@ -153,13 +153,13 @@ fn every_foreign_crate_is_named_in_its_home_alone() {
     }
     assert_eq!(wrong, Vec::<String>::new());
     let all: BTreeSet<&str> = HOMES.iter().map(|(name, _)| *name).collect();
-    assert_eq!(used, all, "a crate that nobody names any more needs no home");
+    assert_eq!(used, all, "a crate that is no longer used must be removed from the list");
 }
 
 #[test]
 fn the_command_that_drives_the_trainer_knows_of_tch_no_more_than_the_tensor() {
     for (path, code) in sources().iter().filter(|(path, _)| path.starts_with("src/cli/")) {
-        assert!(words_at(code, "tch::", true).iter().all(|item| item == "Tensor"), "{path} names more of tch than its tensor");
+        assert!(words_at(code, "tch::", true).iter().all(|item| item == "Tensor"), "{path} uses more of tch than its tensor");
     }
 }
 
@@ -173,7 +173,7 @@ fn paths_that_the_documents_name_exist() {
         let paths: BTreeSet<&str> = text.split('`').skip(1).step_by(2).filter(is_path).collect();
         assert!(document != "ARCHITECTURE.md" || paths.len() > 20, "{paths:?}");
         for path in paths {
-            assert!(root().join(path).exists(), "{document} names {path}, which is not there");
+            assert!(root().join(path).exists(), "{document} names {path}, which does not exist");
         }
     }
 }

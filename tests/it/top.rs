@@ -1,4 +1,4 @@
-//! The live view in a real terminal: what it shows of a live run, how it follows keys and sizes, and that it leaves the terminal as it was.
+//! The live view in a real terminal: what it shows of a live run, how it reacts to keys and sizes, and that it restores the terminal.
 
 use std::process::Command;
 
@@ -25,7 +25,7 @@ fn end_epoch(client: &Client, run: &str, epoch: u32, signal: f32) {
     document(&client.send("POST", &path, metrics.as_bytes()), 200);
 }
 
-/// A screen without the port, which is another one each time.
+/// A screen without the port, which differs each time.
 fn without_port(screen: &str, client: &Client) -> String {
     screen.replace(&client.address.to_string(), "127.0.0.1:PORT")
 }
@@ -91,7 +91,7 @@ fn a_signal_ends_it_and_the_terminal_is_as_before() {
     }
 }
 
-/// What the next test runs in a terminal.
+/// The program that the next test runs in a terminal.
 #[test]
 #[ignore = "it panics on purpose, in the terminal of another test"]
 fn a_program_that_panics_while_it_has_the_terminal() {

@@ -1,4 +1,4 @@
-//! The main job: a training is watched, judged, and told as one JSON document, and is the same training as without a watch.
+//! The main use: a training is watched, gets a verdict, prints one JSON document, and is not changed by the watching.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::support::training::{ANY_PORT, LONG_ENOUGH, NOISY, NOWHERE, SMALL, Tra
 use crate::support::until::until;
 
 fn number(document: &Value, field: &str) -> f64 {
-    document[field].as_f64().unwrap_or_else(|| panic!("{field} is no number in {document}"))
+    document[field].as_f64().unwrap_or_else(|| panic!("{field} is not a number in {document}"))
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn wrong_labels_end_in_a_memorizing_verdict_told_in_full() {
     let best = (0..=12).filter_map(|epoch| accuracy(f64::from(epoch))).fold(0.0, f64::max);
     assert_eq!(number(&told, "best_test_accuracy"), best);
     let memorizing = |epoch: &Value| epoch["verdict"] == "memorizing";
-    assert_eq!(history.iter().position(memorizing), Some(alarm as usize), "the verdict turns at the alarm");
+    assert_eq!(history.iter().position(memorizing), Some(alarm as usize), "the verdict changes at the alarm");
     for epoch in history {
         let layers = epoch["layers"].as_array().expect("layers");
         assert_eq!(layers.iter().filter_map(|of| of["name"].as_str()).collect::<Vec<_>>(), ["hidden1", "hidden2", "hidden3"]);
@@ -82,7 +82,7 @@ fn the_same_command_twice_gives_the_same_document_to_the_last_digit() {
     };
     let once = seeded("1");
     assert_eq!(once, seeded("1"));
-    assert_ne!(metrics(&once), metrics(&seeded("2")), "another seed is another training");
+    assert_ne!(metrics(&once), metrics(&seeded("2")), "another seed gives another training");
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_watched_training_has_the_losses_of_an_unwatched_one_to_the_last_digit() {
     for (options, watching) in pairs {
         let small: &[&str] = &["--examples", "1000", "--epochs", "3", "--probe-rows", "200"];
         let watched = trainings.document(&[small, options, watching, &NOWHERE]);
-        // The probe's rows are drawn with the examples, so both trainings name as many; nobody looks at them in the second.
+        // The probe's rows are drawn with the examples, so both trainings draw the same number; the second one ignores them.
         let unwatched = trainings.document(&[small, options, &["--monitor", "off"]]);
         assert_eq!(metrics(&watched), metrics(&unwatched), "{options:?} {watching:?}");
         assert_eq!(metrics(&watched).len(), 4);
@@ -117,13 +117,13 @@ fn an_unwatched_training_has_no_thread_no_port_and_no_file() {
     let mut unwatched = Running::start(&mut trainings.train(&[long, &["--monitor", "off"], &ANY_PORT].concat()));
     unwatched.says("epoch    2/1000");
     assert!(!unwatched.stdout().contains("http://"), "{}", unwatched.stdout());
-    assert!(fs::read_dir(trainings.folder()).expect("the folder is there").next().is_none(), "nothing is written");
+    assert!(fs::read_dir(trainings.folder()).expect("the folder is there").next().is_none(), "no file is written");
     let mut watched = Running::start(&mut trainings.train(&[long, &ANY_PORT].concat()));
     watched.address();
     let own = |process: &Running| -> BTreeSet<String> {
         process.threads().into_iter().filter(|name| name.starts_with("rotewatch-") && name != "rotewatch-signa").collect()
     };
-    // A thread has its name only once it runs.
+    // A thread gets its name only once it runs.
     let monitors = |name: &String| name.starts_with("rotewatch-mon");
     until("the threads of a watched training", || (own(&watched).len() >= 3 && own(&watched).iter().any(monitors)).then_some(()));
     let main_thread_alone = BTreeSet::from(["rotewatch-train".to_owned()]);
@@ -131,7 +131,7 @@ fn an_unwatched_training_has_no_thread_no_port_and_no_file() {
     assert_eq!((listening(&watched), listening(&unwatched)), (1, 0));
 }
 
-/// How many of a process's sockets listen for TCP connections.
+/// Counts the sockets of a process that listen for TCP connections.
 fn listening(process: &Running) -> usize {
     let descriptors = fs::read_dir(format!("/proc/{}/fd", process.id())).expect("the process runs");
     let links = descriptors.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
@@ -167,7 +167,7 @@ fn without_json_plain_lines_tell_the_address_each_epoch_the_alarm_and_what_to_do
     ] {
         assert_eq!(lines.iter().filter(|line| line.starts_with(words)).count(), 1, "{words}: {}", ended.stdout);
     }
-    assert!(!ended.stdout.contains(['\r', '\u{1b}']), "no bar where there is no terminal");
+    assert!(!ended.stdout.contains(['\r', '\u{1b}']), "no progress bar without a terminal");
     assert_eq!(ended.stderr, "");
 }
 
@@ -195,7 +195,7 @@ fn a_run_that_is_given_no_name_takes_the_next_free_one_and_a_taken_one_is_refuse
     drop(first);
     let small: &[&str] = &["--examples", "500", "--epochs", "1", "--probe-rows", "100"];
     let again = trainings.document(&[small, &["--run", "digits-mlp-seed1"], &NOWHERE]);
-    assert_eq!(again["run"], "digits-mlp-seed1", "a killed training leaves its name free");
+    assert_eq!(again["run"], "digits-mlp-seed1", "the name of a killed training is free");
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn a_document_is_printed_for_a_training_without_a_port_as_for_one_with() {
     for listen in [NOWHERE, ANY_PORT] {
         let ended = crate::support::process::ended(&mut trainings.train(&[small, &listen].concat()));
         assert_eq!((ended.code, document(&ended)["epochs"].as_u64()), (Some(0), Some(2)), "{}", ended.stderr);
-        // Stdout is the document's: where it is served is said beside it.
+        // Stdout is reserved for the document: the address is printed on stderr.
         let address = ended.stderr.strip_prefix("watched at http://127.0.0.1:").and_then(|rest| rest.strip_suffix("/\n"));
         let port = address.map(|port| port.parse::<u16>().expect("a port"));
         assert_eq!((port.is_some(), ended.stderr.is_empty()), (listen == ANY_PORT, listen == NOWHERE), "{}", ended.stderr);

@@ -1,4 +1,4 @@
-//! A training of the built-in trainer as Prometheus and a person with an editor see it while it runs.
+//! A running training, seen by Prometheus and by a person who edits its configuration.
 
 use std::fs;
 
@@ -98,7 +98,7 @@ fn after_the_end_it_keeps_serving_until_it_is_interrupted() {
     assert_eq!(get(address, "/-/ready").status, 200);
     process.signal("INT");
     let ended = process.end();
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "what was asked for is done");
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "an interrupt after the end is a success");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `serve --web-config`: TLS and basic auth before a real daemon, followed while it runs; and what promtool says of the same files.
+//! `serve --web-config`: TLS and basic auth in front of a real daemon, with reloads; and promtool's check of the same files.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -31,7 +31,7 @@ fn serve(web: &Path, state: &Path) -> Running {
     Running::start(&mut rotewatch(arguments))
 }
 
-/// Status and head of the answer to a GET over TLS, or why there is none.
+/// Returns status and head of the answer to a GET over TLS, or why there is none.
 fn get_encrypted(address: SocketAddr, trusted: &CertificateDer<'static>, headers: &str) -> Result<(u16, String), String> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.clone()).expect("a good certificate");
@@ -73,17 +73,17 @@ fn a_daemon_serves_tls_asks_for_a_password_and_follows_its_file() {
     let (status, head) = get(&format!("Authorization: {RIGHT}\r\n"));
     assert_eq!(status, 200);
     assert!(head.contains("strict-transport-security: max-age=60"), "{head}");
-    assert_eq!(get(&format!("Authorization: Bearer {}\r\n", token.trim())).0, 200, "the token stands in for a password");
+    assert_eq!(get(&format!("Authorization: Bearer {}\r\n", token.trim())).0, 200, "the token replaces the password");
     assert_eq!(get("Authorization: Bearer 0\r\n").0, 401);
     let plain = std::panic::catch_unwind(|| request(address, "GET", "/metrics", &[("Host", "localhost")]));
-    assert!(plain.is_err(), "nothing is said to whoever does not encrypt");
+    assert!(plain.is_err(), "requests without TLS get no answer");
 
-    // A file that cannot be used changes nothing, and the log says why.
+    // An unusable file changes nothing, and the log says why.
     fs::write(&web, "tls_server_config: {cert_file: nowhere.crt, key_file: a.key}\n").expect("the folder is writable");
     assert_eq!(get("").0, 401);
     daemon.warns("the web configuration was not reloaded");
     daemon.warns("nowhere.crt: cannot read it");
-    // One that can acts on the next connection: no password, another certificate.
+    // A usable file applies from the next connection: no password, another certificate.
     let (other, other_certificate) = folder_with_certificate();
     for file in ["a.crt", "a.key"] {
         fs::rename(other.path().join(file), folder.path().join(file)).expect("the same disk");
@@ -92,10 +92,10 @@ fn a_daemon_serves_tls_asks_for_a_password_and_follows_its_file() {
     until("the other certificate, and no password", || {
         get_encrypted(address, &other_certificate, "").ok().filter(|answer| answer.0 == 200)
     });
-    assert!(get_encrypted(address, &certificate, "").is_err(), "the old one has gone");
+    assert!(get_encrypted(address, &certificate, "").is_err(), "the old certificate is no longer used");
 }
 
-/// Whether the program takes a file: it starts, or it refuses to.
+/// Returns whether the program accepts a file: it starts, or it refuses to.
 fn is_taken(web: &Path, folder: &Path) -> bool {
     let mut daemon = serve(web, &folder.join("state"));
     let taken = until("a start or a refusal", || {

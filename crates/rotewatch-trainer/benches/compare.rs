@@ -1,9 +1,9 @@
-//! Every way to get all pairs' mutual information, side by side in one run, one thread each: prints the tables of the record.
+//! Compares all ways to compute the mutual information of all pairs, in one run on one thread each, and prints the tables of the record.
 //!
 //! `cargo bench --bench compare [-- quick]`. Needs libtorch (feature `torch`) and a Python with scikit-learn: that of `ROTEWATCH_BENCH_PYTHON`,
-//! or `.venv/bin/python`. Processor time of the thread at work
-//! counts, and of several passes the fastest, since whatever else the machine does only ever adds. Only the tables that compare numbers of
-//! threads go by the wall clock: run them on a quiet machine.
+//! or `.venv/bin/python`. Times are processor times of the working thread, the fastest of several passes, since other load on
+//! the machine only adds time. Only the tables that compare numbers of
+//! threads use the wall clock: run them on a quiet machine.
 
 use std::fmt::Write;
 use std::process::Command;
@@ -73,7 +73,7 @@ fn fastest(passes: usize, mut work: impl FnMut()) -> f64 {
     (0..passes).map(one).fold(f64::INFINITY, f64::min)
 }
 
-/// Seconds of the fastest of `passes` by the wall clock, for work on several threads.
+/// Wall clock seconds of the fastest of `passes`, for work on several threads.
 fn fastest_by_the_clock(passes: usize, mut work: impl FnMut()) -> f64 {
     let one = |_| {
         let watch = Stopwatch::start();
@@ -83,7 +83,7 @@ fn fastest_by_the_clock(passes: usize, mut work: impl FnMut()) -> f64 {
     (0..passes).map(one).fold(f64::INFINITY, f64::min)
 }
 
-/// What `compare/reference.py` measured, in the order of `ROWS` and then `KSG_ROWS`.
+/// The measurements of `compare/reference.py`, in the order of `ROWS` and then `KSG_ROWS`.
 fn python() -> anyhow::Result<Vec<serde_json::Value>> {
     let python = std::env::var("ROTEWATCH_BENCH_PYTHON")
         .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../.venv/bin/python").to_owned());
@@ -175,7 +175,7 @@ fn ksg_line(columns: &Columns, of_python: &serde_json::Value) -> anyhow::Result<
     Ok(())
 }
 
-/// The counting and the summing by themselves, eight pairs at a time.
+/// Counting and summing separately, eight pairs at a time.
 fn bound() {
     println!("\n## The two halves of a pair with the widest kernel: nanoseconds a pair\n");
     println!("| rows | bins | counting | 512-bit words | summing | cells |\n|---|---|---|---|---|---|");
@@ -202,7 +202,7 @@ fn bound() {
     }
 }
 
-/// How time grows with neurons and threads.
+/// How the time grows with neurons and threads.
 fn growth() -> anyhow::Result<()> {
     println!("\n## Growth at 2,048 rows and 10 bins: milliseconds for all pairs\n");
     println!("| neurons | pairs | 1 thread | ns a pair | 2 threads | ratio |\n|---|---|---|---|---|---|");
@@ -228,7 +228,7 @@ fn growth() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the monitor computes at the end of an epoch of a 3 x 256 MLP, against the plain definition pair by pair.
+/// The monitor's computation at the end of an epoch of a 3 x 256 MLP, compared with the plain definition pair by pair.
 fn epoch() -> anyhow::Result<()> {
     println!("\n## An epoch of a 3 x 256 MLP, one thread: milliseconds\n");
     println!("| rows | all measures | of it the shuffle null | pairs by the plain definition alone |\n|---|---|---|---|");
@@ -261,6 +261,6 @@ fn epoch() -> anyhow::Result<()> {
 }
 
 fn agree(found: f64, expected: f64, tolerance: f64) -> anyhow::Result<()> {
-    ensure!((found - expected).abs() <= tolerance, "{found} nats where another way finds {expected}");
+    ensure!((found - expected).abs() <= tolerance, "{found} nats, but another method gives {expected}");
     Ok(())
 }

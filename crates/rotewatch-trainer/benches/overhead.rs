@@ -1,7 +1,7 @@
-//! What monitoring costs a training: whole runs of the built-in trainer with and without it, in pairs.
+//! The cost of monitoring for a training: whole runs of the built-in trainer with and without it, in pairs.
 //!
 //! `cargo bench --bench overhead [-- PAIRS]`. The runs of a pair share their seed and follow each other directly, in
-//! alternating order, since the machine's speed drifts; what counts is the median of the pairs' ratios. Each pair also
+//! alternating order, because the machine's speed drifts; the result is the median of the pairs' ratios. Each pair also
 //! compares every loss and accuracy of both runs, which must be the same to the last digit.
 
 use std::error::Error;
@@ -14,13 +14,13 @@ use serde_json::Value;
 const TRAINER: &str = env!("CARGO_BIN_EXE_rotewatch-trainer");
 const PAIRS: usize = 7;
 
-/// A training that is run both ways.
+/// A training that is run with and without monitoring.
 struct Case {
     name: &'static str,
     flags: &'static [&'static str],
     /// The configuration of the monitored run.
     config: &'static str,
-    /// The variant of the kernels, where one is forced.
+    /// The kernel variant, if one is forced.
     kernel: &'static str,
 }
 
@@ -83,7 +83,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The seconds that a whole run took, and what it said at its end.
+/// The seconds that a whole run took, and its output at the end.
 fn train(case: &Case, seed: &str, monitored: bool, state: &Path) -> Result<(f64, Value), Box<dyn Error>> {
     let config = state.join("rotewatch.yaml");
     std::fs::write(&config, case.config)?;
@@ -105,7 +105,7 @@ fn train(case: &Case, seed: &str, monitored: bool, state: &Path) -> Result<(f64,
     Ok((seconds, serde_json::from_slice(&output.stdout)?))
 }
 
-/// Every number that the trainer itself measured, as written.
+/// Every number that the trainer itself measured, as printed.
 fn losses(document: &Value) -> Vec<String> {
     let epochs = document["history"].as_array().into_iter().flatten();
     epochs.map(|epoch| epoch["metrics"].to_string()).collect()

@@ -1,8 +1,8 @@
 //! Whether a penalty on entropy and mutual information keeps a network from memorizing, and what it costs.
 //!
-//! `cargo bench --bench regulariser [-- SEEDS]`, on MNIST where `ROTEWATCH_DATA` names its folder, else on rendered digits. MLPs on 5,000 examples, 20
-//! epochs: with 40 % of the labels redrawn, and with a colour that agrees with the label in 90 %. Each penalty is the one of
-//! the direction that the paper would take, beside no penalty and beside dropout.
+//! `cargo bench --bench regulariser [-- SEEDS]`, on MNIST if `ROTEWATCH_DATA` names its folder, else on rendered digits. MLPs on 5,000 examples, 20
+//! epochs: with 40 % of the labels redrawn, and with a colour that agrees with the label in 90 % of the examples. Each penalty has the
+//! direction that the paper implies, and is compared with no penalty and with dropout.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use rotewatch_trainer::training::trainer::{Trainer, Unobserved};
 const SEEDS: u64 = 3;
 const EPOCHS: u32 = 20;
 
-/// What is done against memorization: the weights of entropy and of mutual information, and the share of dropout.
+/// A measure against memorization: the weights of entropy and of mutual information, and the dropout rate.
 const MEASURES: [(&str, f64, f64, f64); 9] = [
     ("nothing", 0.0, 0.0, 0.0),
     ("dropout 0.4", 0.0, 0.0, 0.4),
@@ -29,7 +29,7 @@ const MEASURES: [(&str, f64, f64, f64); 9] = [
     ("both, 1", 1.0, 1.0, 0.0),
 ];
 
-/// What a training came to.
+/// The result of a training.
 #[derive(Clone, Copy, Default)]
 struct Ended {
     best: f64,
@@ -99,7 +99,7 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The mean, with the least and the most.
+/// Mean, minimum and maximum.
 fn spread(values: &[f64]) -> String {
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
     let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);

@@ -1,12 +1,12 @@
-//! Whether surprisal tells rows that do not belong: AUROC beside the maximum-softmax score.
+//! Whether surprisal detects rows that do not belong to the training distribution: AUROC compared with the maximum-softmax score.
 //!
-//! `cargo bench --bench surprisal [-- SEEDS]`, with MNIST as well where `ROTEWATCH_DATA` names its folder. Two questions, each asked of
-//! networks that were trained on nothing but what is usual:
+//! `cargo bench --bench surprisal [-- SEEDS]`, also on MNIST if `ROTEWATCH_DATA` names its folder. Two cases, each with
+//! networks that were trained on usual rows only:
 //!
 //! * colours reversed: coloured digits, whose colour agrees with the label as often as `spurious` says, against the same digits in the other colour;
 //! * classes held out: clean digits of the eight classes that were trained on, against those of the other two.
 //!
-//! Surprisal is held against 2,000 of the training examples, as `rotewatch measure --measure surprisal --reference` does.
+//! The reference of the surprisal is 2,000 of the training examples, as in `rotewatch measure --measure surprisal --reference`.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -26,10 +26,10 @@ use tch::{Kind, Tensor};
 const SEEDS: u64 = 5;
 const EPOCHS: u32 = 15;
 const REFERENCE_ROWS: i64 = 2_000;
-/// As `rotewatch measure` counts by default.
+/// The defaults of `rotewatch measure`.
 const BINS: usize = 10;
 
-/// What is trained on, and rows that belong to it or do not.
+/// A training set, with rows that belong to it and rows that do not.
 struct Question {
     name: String,
     options: TrainOptions,
@@ -77,7 +77,7 @@ fn classes_held_out(folder: Option<&PathBuf>, seed: u64) -> Result<Question, Box
     Ok(Question { name: format!("{of}, two classes held out"), options, data, usual: usual.inputs, unusual: unusual.inputs })
 }
 
-/// The examples of the classes `first` and `first + 1`, and all others.
+/// Returns the examples of the classes `first` and `first + 1`, and all others.
 fn apart(split: &Split, first: i64) -> (Split, Split) {
     let held_out = split.labels.ge(first).logical_and(&split.labels.le(first + 1));
     let chosen = |rows: &Tensor| {
@@ -87,7 +87,7 @@ fn apart(split: &Split, first: i64) -> (Split, Split) {
     (chosen(&held_out), chosen(&held_out.logical_not()))
 }
 
-/// A row of the table: means over the seeds, with the least and the most.
+/// A row of the table: means over the seeds, with minimum and maximum.
 fn told(questions: impl Iterator<Item = Result<Question, Box<dyn Error>>>) -> Result<(), Box<dyn Error>> {
     let mut name = String::new();
     let mut areas: Vec<[f64; 5]> = Vec::new();
@@ -107,7 +107,7 @@ fn told(questions: impl Iterator<Item = Result<Question, Box<dyn Error>>>) -> Re
     Ok(())
 }
 
-/// The areas under the characteristic of each score, for one network.
+/// Returns the AUROC of each score for one network.
 fn asked(question: Question) -> Result<[f64; 5], Box<dyn Error>> {
     let Question { options, data, usual, unusual, .. } = question;
     let reference = data.train.inputs.narrow(0, 0, REFERENCE_ROWS);
@@ -123,12 +123,12 @@ fn asked(question: Question) -> Result<[f64; 5], Box<dyn Error>> {
     let [usual, unusual] = [usual, unusual].map(|inputs| scores(&trainer, &bins, &inputs));
     let mut areas = [f64::NAN; 5];
     for (area, (usual, unusual)) in areas.iter_mut().zip(usual.iter().zip(&unusual)) {
-        *area = auroc(unusual, usual).ok_or("a score is no number")?;
+        *area = auroc(unusual, usual).ok_or("a score is NaN")?;
     }
     Ok(areas)
 }
 
-/// Of each row the surprisal over all layers and in each of the three, and how unsure the network is.
+/// Returns for each row the surprisal over all layers and in each of the three, and the network's uncertainty.
 fn scores(trainer: &Trainer, bins: &[ReferenceBins], inputs: &Tensor) -> [Vec<f64>; 5] {
     let (layers, logits) = seen(trainer, inputs);
     let of_layers: Vec<Vec<f64>> =
@@ -142,7 +142,7 @@ fn scores(trainer: &Trainer, bins: &[ReferenceBins], inputs: &Tensor) -> [Vec<f6
     [all, first, second, third, unsure]
 }
 
-/// What each hidden layer gives for these rows, and the logits.
+/// Returns the activations of each hidden layer for these rows, and the logits.
 fn seen(trainer: &Trainer, inputs: &Tensor) -> (Vec<Columns>, Tensor) {
     let mut layers = Vec::new();
     let logits = trainer.observe(inputs, &mut |_, values| {

@@ -1,4 +1,4 @@
-//! Who may change something, and who may ask at all.
+//! Who may change something, and who may read.
 
 use crate::support::activations::layer;
 use crate::support::client::{ATTEMPT, Client, daemon, document, frame};
@@ -102,7 +102,7 @@ fn case_27_a_foreign_page_may_neither_read_nor_change() {
             assert_eq!(answer.header("access-control-allow-origin"), None);
         }
     }
-    assert_eq!(client.read("runs/run")["stop"], true, "its alarm has asked, nobody else");
+    assert_eq!(client.read("runs/run")["stop"], true, "the stop comes from the alarm, not from the foreign page");
     let own_page = [("Host", host.as_str()), ("Origin", &format!("http://{host}")), ("Sec-Fetch-Site", "same-origin")];
     assert_eq!(request(client.address, "GET", "/api/v1/runs", &own_page).status, 200);
 }

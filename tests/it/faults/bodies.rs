@@ -1,4 +1,4 @@
-//! Activations whose header says what is not so.
+//! Activations with a false header.
 
 use serde_json::json;
 
@@ -6,13 +6,13 @@ use crate::support::activations::layer;
 use crate::support::client::{ATTEMPT, Client, document, frame};
 use crate::support::running::Running;
 
-/// The most that a few small requests may add to the daemon's peak of memory.
+/// The most by which a few small requests may raise the daemon's peak memory.
 pub(super) const SLACK_BYTES: u64 = 16 << 20;
 
-/// What is said of a header that is not parsed.
-const TOO_LONG: &str = "bytes, more than the 1048576 allowed";
+/// The message for a header that is too long to be parsed.
+const TOO_LONG: &str = "bytes, but at most 1048576 are allowed";
 
-/// A header that names more tensors, of no bytes, than may be read.
+/// A header with more empty tensors than may be read.
 fn many_tiny_tensors() -> String {
     let tensors: Vec<String> =
         (0..50_000).map(|place| format!(r#""{place}":{{"dtype":"F32","shape":[0,1],"data_offsets":[0,0]}}"#)).collect();
@@ -40,7 +40,7 @@ fn case_14_a_header_that_lies_allocates_nothing() {
         ([&(1_u64 << 20).to_le_bytes()[..], b"{}"].concat(), "truncated: the header needs 1048584 bytes"),
         ([&((1_u64 << 20) + 1).to_le_bytes()[..], b"{}"].concat(), TOO_LONG),
         (file(&tensor([1 << 40, 1 << 20], 1 << 62), &[0; 64]), "overflow"),
-        (file(&tensor([1 << 20, 1 << 10], 1 << 32), &[0; 64]), "the header promises 4294967378 bytes (a), the file has 146"),
+        (file(&tensor([1 << 20, 1 << 10], 1 << 32), &[0; 64]), "the header declares 4294967378 bytes (a), but the file has 146"),
         (file(&tensor([4, 4], 1 << 32), &[0; 64]), "invalid shape, data type, or offset"),
         (file(&tensor([1 << 63, 2], 0), &[]), "overflow"),
         (file(&tensor([1 << 30, 0], 0), &[]), "is empty"),

@@ -1,4 +1,4 @@
-//! Clocks that jump: libfaketime tells the daemon another time of day.
+//! Clocks that jump: libfaketime gives the daemon another time of day.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::support::process::{rotewatch, text};
 use crate::support::raw::Raw;
 use crate::support::running::Running;
 
-/// Where Debian puts it on the machines that we know.
+/// The path of libfaketime on Debian.
 const LIBRARIES: [&str; 2] =
     ["/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1"];
 
@@ -34,7 +34,7 @@ fn case_08_a_clock_that_jumps_changes_the_dates_and_nothing_else() {
     events.send("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
     document(&client.declare("run", ATTEMPT, &["a"]), 200);
     let body = frame(&[("a", &layer(600, 8, 2.0))]);
-    // Back by hours, beyond 2038, and far back again.
+    // Hours back, beyond 2038, and far back again.
     for (epoch, now) in
         (0..).zip(["@2026-10-25 00:59:59", "@2026-10-24 12:00:00", "@2042-01-01 00:00:00", "@2001-01-01 00:00:00"])
     {
@@ -49,7 +49,7 @@ fn case_08_a_clock_that_jumps_changes_the_dates_and_nothing_else() {
     let numbers: Vec<&Value> = epochs.iter().map(|epoch| &epoch["epoch"]).collect();
     assert_eq!(numbers, [0, 1, 2, 3], "in the order of the training, not of the clock");
     assert!(epochs.iter().all(|epoch| epoch["compute_seconds"].as_f64().is_some_and(|took| (0.0..600.0).contains(&took))));
-    assert!(!events.is_closed(), "nobody is taken for silent");
+    assert!(!events.is_closed(), "no run counts as silent");
     daemon.heeds_signals();
     daemon.signal("TERM");
     let ended = daemon.end();

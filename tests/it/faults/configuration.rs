@@ -1,5 +1,5 @@
-//! The configuration file while the program runs: a good edit acts on the next epoch, a bad one changes nothing and is told
-//! once.
+//! Edits of the configuration file while the program runs: a good edit applies from the next epoch, a bad one changes nothing and
+//! is logged once.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ const ROWS: usize = 600;
 const LISTEN: &str = "listen: 127.0.0.1:0\n";
 const SENSITIVE: &str = "detect:\n  example_level:\n    decline: 0.0001\n";
 
-/// A monitor that follows its file.
+/// A monitor that follows its configuration file.
 struct Scene {
     monitor: Monitor,
     path: PathBuf,
@@ -32,7 +32,7 @@ impl Scene {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("rotewatch.yaml");
         fs::write(&path, LISTEN).expect("the folder is writable");
-        // As `--listen` does, so that a file without a word of it means the same.
+        // As `--listen` does, so that a file without `listen` has the same meaning.
         let overlay = Box::new(|config: &mut Config| config.listen = monitored::config().listen);
         let file = ConfigFile { path: path.clone(), overlay, log_level: log::switch() };
         let config = Config::read(&path).expect("the file is in order");
@@ -40,7 +40,7 @@ impl Scene {
         Scene { monitor, path, _folder: folder }
     }
 
-    /// Replaces the file as careful programs do.
+    /// Replaces the file atomically, as careful programs do.
     fn write(&self, text: &str) {
         let aside = self.path.with_extension("new");
         fs::write(&aside, text).expect("the folder is writable");
@@ -51,25 +51,25 @@ impl Scene {
         scrape(&self.monitor).value("config_last_reload_successful")
     }
 
-    /// Waits until the file was judged so.
+    /// Waits until the file was read with this result.
     fn judged(&self, successful: f64) {
         until("the file to be read again", || (self.reload_successful() == successful).then_some(()));
     }
 
-    /// The lines of the log about this file.
+    /// Returns the log lines about this file.
     fn told(&self, what: &str) -> Vec<String> {
         let mut lines = log::lines_with(self.path.to_str().expect("a plain path"));
         lines.retain(|line| line.contains(what));
         lines
     }
 
-    /// Waits until the log tells this of the file.
+    /// Waits until the log has this message about the file.
     fn tells(&self, what: &str) {
         until(what, || (!self.told(what).is_empty()).then_some(()));
     }
 }
 
-/// A run whose signals sink by half a percent or so an epoch: far below the default thresholds.
+/// A run whose signals decline by about half a percent per epoch: far below the default thresholds.
 fn sinking(tap: &Tap, epoch: u32) -> Verdict {
     let signal = 4.0 - 0.01 * epoch as f32;
     assert!(send(tap, epoch, ROWS, &[layer(ROWS, 12, signal)]));
@@ -105,9 +105,9 @@ fn case_25_a_wrong_file_is_told_once_and_a_good_edit_recovers() {
     scene.tells("rowz");
     for epoch in 4..7 {
         let verdict = sinking(&tap, epoch);
-        assert!(matches!(verdict, Verdict::Learning { .. }), "nothing of a wrong file acts: {verdict}");
+        assert!(matches!(verdict, Verdict::Learning { .. }), "no part of a wrong file applies: {verdict}");
     }
-    // The same text again is no news, however often the file is written or asked for.
+    // The same text is not reported again, however often the file is written or a reload is requested.
     let reload = scene.monitor.reload().expect("a file is followed");
     for _ in 0..3 {
         scene.write(&format!("{LISTEN}{SENSITIVE}sampling:\n  rowz: 7\n"));
@@ -158,7 +158,7 @@ fn case_25_a_key_that_needs_a_restart_is_refused_by_name() {
     scene.tells("measures.bins (10 -> 12)");
     let told = scene.told("the old configuration stays");
     assert!(told.len() == 1 && told[0].contains("limits.channel_frames (8 -> 3)") && told[0].contains("restart"), "{told:?}");
-    assert!(!told[0].contains("detect.smooth"), "a key that may change is not blamed: {told:?}");
+    assert!(!told[0].contains("detect.smooth"), "keys that may change are not reported: {told:?}");
     assert!(scene.told("changed detect.smooth").is_empty());
 }
 

@@ -1,4 +1,4 @@
-//! Clients that dawdle, and more connections than there are file descriptors.
+//! Slow clients, and more connections than file descriptors.
 
 use std::fs;
 use std::path::Path;
@@ -14,9 +14,9 @@ use crate::support::raw::Raw;
 use crate::support::running::Running;
 use crate::support::until::until;
 
-/// What the log says of a connection that is closed before patience with it is over.
+/// The log message for a connection that is closed before its time limit.
 const MADE_ROOM: &str = "closed an idle connection to make room for a new one";
-/// The head of a request that never ends.
+/// The start of a request head that never ends.
 const HALF_A_HEAD: &str = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Slow: ";
 
 #[test]
@@ -36,7 +36,7 @@ fn case_11_slow_heads_keep_nobody_out_and_are_closed() {
     daemon.warns(MADE_ROOM);
     until("those above the limit to be closed", || (slow.iter().filter(|one| !one.is_closed()).count() <= 20).then_some(()));
     let left = slow.iter().filter(|one| !one.is_closed()).count();
-    assert!(left >= 15, "no more than needed are closed at once: {left} are left");
+    assert!(left >= 15, "only as many as needed are closed at once, but {left} are left");
     until("the others, however they drip", || {
         slow.retain_mut(|one| one.send("x") && !one.is_closed());
         slow.is_empty().then_some(())
@@ -84,10 +84,10 @@ fn case_11_a_reader_that_takes_nothing_is_left() {
     until("their connections", || (sockets() == idle + lazy.len()).then_some(()));
     until("the end of patience", || (sockets() == idle).then_some(()));
     let one_answer = get(address, plotly).body.len();
-    assert!(lazy.iter_mut().all(|one| one.rest().len() < 16 * one_answer), "nobody got everything");
+    assert!(lazy.iter_mut().all(|one| one.rest().len() < 16 * one_answer), "no client received everything");
 }
 
-/// A daemon that tells of each connection it closes, started with so many file descriptors.
+/// A daemon that logs each connection it closes, started with this many file descriptors.
 fn with_descriptors(state: &Path, most: u64) -> (Running, Client) {
     let config = state.join("rotewatch.yaml");
     fs::write(&config, "log: {level: debug}\n").expect("the folder is writable");
@@ -115,18 +115,18 @@ fn case_29_connections_leave_descriptors_for_the_daemons_own_files() {
 fn case_29_without_file_descriptors_it_serves_who_asks() {
     let state = tempfile::tempdir().expect("a temporary folder");
     let (mut daemon, client) = with_descriptors(state.path(), 256);
-    // Somebody takes them away later, so that none are left long before the connections are too many.
+    // Lower the limit later, so that the descriptors run out long before the limit on connections.
     let fewer = Rlimit { current: Some(64), maximum: Some(64) };
     prlimit(Pid::from_raw(daemon.id().cast_signed()), Resource::Nofile, fewer).expect("its limit may be lowered");
     let idle: Vec<Raw> = (0..200).map(|_| Raw::open(client.address)).collect();
     daemon.warns("cannot accept connections");
-    // Before its patience with them is over, which would close them as well.
+    // Before the time limit of these connections, which would close them as well.
     daemon.warns(MADE_ROOM);
     for _ in 0..5 {
         assert_eq!(get(client.address, "/metrics").status, 200);
     }
     drop(idle);
-    // The daemon's own files want descriptors too: there are some once it has seen that the others are gone.
+    // The daemon's own files need descriptors too; some are free once it has noticed the closed connections.
     let declared = || Some(client.declare("run", ATTEMPT, &["a"])).filter(|answer| answer.status != 500);
     document(&until("a descriptor for the run's name", declared), 200);
     assert!(!daemon.has_ended());

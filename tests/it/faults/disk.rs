@@ -1,4 +1,4 @@
-//! The daemon is killed; the history is damaged, full, or held by another.
+//! The daemon is killed; the history is damaged, full, or locked by another process.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,13 +18,13 @@ use crate::support::running::Running;
 use crate::support::until::{DEADLINE, until};
 
 const ROWS: usize = 200;
-/// How often the daemon is killed where nobody asks for more: `ROTEWATCH_KILLS`, which `make kills` sets.
+/// Default number of kills: `ROTEWATCH_KILLS`, which `make kills` sets, overrides it.
 const KILLS: u32 = 20;
-/// The one kill of those before which the history cannot be written, so that nothing may be acknowledged.
+/// The kill before which the history cannot be written, so that no epoch may be acknowledged.
 const WITH_LOCK: u32 = 5;
 /// Bytes of a page, as SQLite has it by default.
 const PAGE_BYTES: usize = 4096;
-/// So many that writing an epoch takes a while.
+/// So many that writing an epoch takes some time.
 const LAYERS: usize = 64;
 
 #[test]
@@ -50,7 +50,7 @@ fn case_21_everything_acknowledged_survives_kill_9() {
         for epoch in 0..=kill % 4 {
             let frame = format!("runs/{run}/epochs/{epoch}/activations?attempt={attempt}&seq=0");
             document(&client.send("POST", &frame, &body), 202);
-            // The last one is still being measured or written when the daemon dies.
+            // The last epoch is still being measured or written when the daemon dies.
             let wait = if epoch == kill % 4 { 0 } else { 30 };
             let end = format!("runs/{run}/epochs/{epoch}/end?attempt={attempt}&wait={wait}");
             if let Some(committed) = document(&client.send("POST", &end, b"{}"), 200)["committed_epoch"].as_u64() {
@@ -58,14 +58,14 @@ fn case_21_everything_acknowledged_survives_kill_9() {
             }
         }
         if kill % 2 == 1 && lock.is_none() {
-            // The moment at which the last epoch begins to be seen: a later one would find all of it, however it is written.
+            // Wait for the moment when a part of the last epoch becomes visible: any later, and all of it would be there in any case.
             let watch = Stopwatch::start();
             let seen = "SELECT count(*) FROM epochs JOIN runs ON runs.id = run_id WHERE name = ? AND attempt = ? AND epoch = ?";
             while reader.query_row(seen, (&run, &attempt, kill % 4), |row| row.get(0)) != Ok(1) {
-                assert!(watch.elapsed() < DEADLINE, "the last epoch is never seen");
+                assert!(watch.elapsed() < DEADLINE, "the last epoch never becomes visible");
             }
         }
-        // Which sends SIGKILL.
+        // Sends SIGKILL.
         drop(daemon);
         drop((lock, reader));
         let connection = Connection::open(&file).expect("the history is there");
@@ -79,7 +79,7 @@ fn case_21_everything_acknowledged_survives_kill_9() {
             let epochs = history.epochs(&stored, Epochs::ALL).expect("they can be read");
             let there: Vec<u32> = epochs.iter().map(|epoch| epoch.summary.epoch.0).collect();
             assert!((0..=*newest as u32).all(|epoch| there.contains(&epoch)), "{run} {attempt}: {newest} of {there:?}");
-            assert!(epochs.iter().all(|epoch| epoch.summary.layers.len() == LAYERS), "no half epoch");
+            assert!(epochs.iter().all(|epoch| epoch.summary.layers.len() == LAYERS), "every epoch is complete");
         }
     }
     assert!(!acknowledged.is_empty());
@@ -101,7 +101,7 @@ fn case_21_no_restart_makes_a_hook_fire_twice() {
     let told = || fs::read_to_string(state.path().join("told")).unwrap_or_default().lines().count();
     until("the hook", || (told() == 1).then_some(()));
     assert_eq!(monitor.close(), Vec::<&str>::new());
-    // As after a crash before the commit: the alarm is raised again, since its epochs are sent again.
+    // As after a crash before the commit: the alarm is raised again, because its epochs are sent again.
     let connection = Connection::open(state.path().join("history.sqlite")).expect("the history is there");
     connection
         .execute_batch(
@@ -141,7 +141,7 @@ fn case_22_a_full_history_degrades_and_says_so() {
     let is_degraded = || scrape(&daemon.monitor).value("store_degraded") == 1.0;
     let full = (0..1000).find(|epoch| {
         document(&client.activations("run", *epoch, 0, &body), 202);
-        // Judged as ever, within the patience of the request.
+        // The verdict still comes, within the time limit of the request.
         client.judged("run", *epoch);
         is_degraded()
     });
@@ -155,7 +155,7 @@ fn case_22_a_full_history_degrades_and_says_so() {
     document(&client.activations("run", full + 1, 0, &body), 202);
     let watch = Stopwatch::start();
     assert_eq!(client.judged("run", full + 1)["epoch"], full + 1);
-    assert!(watch.elapsed() < WAIT, "nobody waits for a commit that is put off");
+    assert!(watch.elapsed() < WAIT, "a postponed commit delays no request");
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn case_22_a_history_that_is_locked_delays_no_verdict_and_is_written_afterwards(
         document(&client.send("POST", &format!("runs/run/epochs/{epoch}/end?attempt={ATTEMPT}"), b"{}"), 200);
         until("the verdict", || (scrape(&daemon.monitor).value(r#"run_epoch{run="run"}"#) == f64::from(epoch)).then_some(()));
     }
-    // SQLite has given up waiting for the lock.
+    // SQLite stops waiting for the lock.
     until("the degradation", || (scrape(&daemon.monitor).value("store_degraded") == 1.0).then_some(()));
     assert_eq!(get(client.address, "/-/ready").status, 200);
     assert_eq!(client.read("runs/run")["committed_epoch"], 0);
@@ -182,7 +182,7 @@ fn case_22_a_history_that_is_locked_delays_no_verdict_and_is_written_afterwards(
     until("an end of the degradation", || (scrape(&daemon.monitor).value("store_degraded") == 0.0).then_some(()));
 }
 
-/// Damages the history where no daemon has it open.
+/// Damages the history while no daemon has it open.
 fn turn_over(state: &Path, part: impl FnOnce(usize) -> Range<usize>) {
     let file = state.join("history.sqlite");
     let mut bytes = fs::read(&file).expect("the history is there");
@@ -191,7 +191,7 @@ fn turn_over(state: &Path, part: impl FnOnce(usize) -> Range<usize>) {
     fs::write(&file, bytes).expect("the folder is writable");
 }
 
-/// Whether a damaged history lies in a state folder.
+/// Returns whether a state folder has a damaged history that was set aside.
 fn is_set_aside(state: &Path) -> bool {
     let mut names = fs::read_dir(state).expect("the folder").flatten().map(|entry| entry.file_name());
     names.any(|name| name.to_string_lossy().starts_with("history.sqlite.corrupt-"))
@@ -210,7 +210,7 @@ fn case_22_damage_in_a_corner_is_found_before_anything_is_written() {
     daemon.heeds_signals();
     daemon.signal("TERM");
     assert_eq!(daemon.end().code, Some(0));
-    // The newest page, which nothing that is written next would read.
+    // The newest page, which the next writes would not read.
     turn_over(state.path(), |length| length - PAGE_BYTES..length);
     let (_daemon, _) = start();
     until("the damaged file to be set aside", || is_set_aside(state.path()).then_some(()));
@@ -222,7 +222,7 @@ fn case_22_a_history_that_is_damaged_while_it_is_written_is_set_aside() {
     let client = &daemon.client;
     client.alarming("first");
     assert_eq!(daemon.monitor.close(), Vec::<&str>::new());
-    // Everything behind the first page, which tells the schema.
+    // Everything after the first page, which holds the schema.
     turn_over(daemon.state.path(), |length| PAGE_BYTES..length);
     let config = rotewatch::config::Config { state: Some(daemon.state.path().to_owned()), ..config() };
     let monitor = Monitor::set_up(Setup { config, ingest: true, history: true, ..Setup::default() }).expect("it starts");

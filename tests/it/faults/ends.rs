@@ -1,4 +1,4 @@
-//! The end of a daemon, in order and at once.
+//! How a daemon ends: in order, and immediately.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ use crate::support::raw::Raw;
 use crate::support::running::Running;
 use crate::support::until::{DEADLINE, until};
 
-/// What a daemon says of its readiness; `None` once it is gone.
+/// The daemon's readiness status; `None` once it is gone.
 fn ready(client: &Client) -> Option<String> {
     let mut stream = TcpStream::connect(client.address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
@@ -36,7 +36,7 @@ fn case_30_a_signal_in_the_midst_of_an_epoch_ends_it_in_order() {
     let mut events = Raw::open(client.address);
     events.send("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
     document(&client.declare("run", ATTEMPT, &["a"]), 200);
-    // What is queued can be committed only when everything else has ended already.
+    // Queued epochs can be committed only after everything else has ended.
     let lock = Connection::open(state.path().join("history.sqlite")).expect("the history is there");
     lock.busy_timeout(DEADLINE).and_then(|()| lock.execute_batch("BEGIN IMMEDIATE")).expect("nobody holds it for long");
     // More than is measured by the time of the signal.
@@ -51,7 +51,11 @@ fn case_30_a_signal_in_the_midst_of_an_epoch_ends_it_in_order() {
     let ended_with = daemon.end();
     assert_eq!(ended_with.code, Some(0), "{}", ended_with.stderr);
     let heard = String::from_utf8_lossy(&events.rest()).into_owned();
-    assert_eq!(heard.matches("event: epoch").count(), EPOCHS as usize, "what was queued is measured, and told: {heard}");
+    assert_eq!(
+        heard.matches("event: epoch").count(),
+        EPOCHS as usize,
+        "queued epochs are measured and sent to subscribers: {heard}"
+    );
     let kept = ended(&mut rotewatch(["runs", "show", "run", "--json", "--state", text(state.path())]));
     let kept: Value = serde_json::from_str(&kept.stdout).expect("one document");
     assert_eq!(kept["epochs"].as_array().map(Vec::len), Some(EPOCHS as usize));
@@ -61,7 +65,7 @@ fn case_30_a_signal_in_the_midst_of_an_epoch_ends_it_in_order() {
 fn case_30_while_it_ends_it_is_not_ready_and_a_second_signal_ends_it_at_once() {
     let state = tempfile::tempdir().expect("a temporary folder");
     let config = state.path().join("rotewatch.yaml");
-    // A hook that is being told holds up the end.
+    // A hook that is still running delays the end.
     let hook = "{name: slow, command: {argv: [sleep, '600'], timeout_seconds: 300}}";
     std::fs::write(&config, format!("hooks: [{hook}]\nlimits: {{shutdown_seconds: 600}}\n")).expect("the folder is writable");
     let mut daemon = Running::serve(state.path(), &["--config", text(&config)]);

@@ -1,4 +1,4 @@
-//! Hooks that hang, lie, redirect, fork and flood; alarms that come and go.
+//! Hooks that hang, give false answers, redirect, fork and flood; alarms that come and go.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ use crate::support::until::{DEADLINE, until};
 use rotewatch_core::vocabulary::verdict::Verdict;
 
 const ROWS: usize = 600;
-/// What a run and an alarm may add to the daemon's peak of memory, and a hundredth of what a flood would.
+/// The most by which a run and an alarm may raise the daemon's peak memory; a hundredth of the flood.
 const FLOOD_BYTES: u64 = 64 << 20;
 
 #[test]
@@ -25,7 +25,7 @@ fn case_23_hooks_that_hang_never_delay_a_report() {
     ));
     let tap = scene.run("unhindered");
     let next = alarmed(&tap);
-    told.recv_timeout(DEADLINE).expect("the receiver was asked, and hangs");
+    told.recv_timeout(DEADLINE).expect("the receiver gets the request, and hangs");
     for number in next..next + 20 {
         epoch(&tap, number);
     }
@@ -101,13 +101,13 @@ fn case_34_a_signal_that_flaps_around_the_threshold_is_told_once() {
     let next = alarmed(&tap);
     let mut verdicts = Vec::new();
     for number in next..next + 24 {
-        // Two epochs above the threshold and two below it, in turns: longer than what is smoothed away, shorter than what ends a verdict.
+        // Two epochs above the threshold and two below, alternating: longer than the smoothing, shorter than what ends a verdict.
         let signal = if number / 2 % 2 == 0 { 3.9 } else { 1.0 };
         assert!(send(&tap, number, ROWS, &[layer(ROWS, 12, signal)]));
         verdicts.push(matches!(judged(&tap, number).verdict, Verdict::Memorizing { .. }));
     }
     let changes = verdicts.windows(2).filter(|pair| pair[0] != pair[1]).count();
-    assert!(changes <= 2, "{changes} changes of mind: {verdicts:?}");
+    assert!(changes <= 2, "{changes} changes of the verdict: {verdicts:?}");
     scene.outcomes.recv_timeout(DEADLINE).expect("the first alarm");
     let told = || fs::read_to_string(scene.folder.path().join("told")).unwrap_or_default();
     let onsets: Vec<serde_json::Value> = told().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -115,7 +115,7 @@ fn case_34_a_signal_that_flaps_around_the_threshold_is_told_once() {
     keys.sort();
     let all = keys.len();
     keys.dedup();
-    assert_eq!((keys.len(), all <= 2), (all, true), "no onset is told twice: {onsets:?}");
+    assert_eq!((keys.len(), all <= 2), (all, true), "no onset is notified twice: {onsets:?}");
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn case_34_an_onset_that_is_found_again_is_told_once() {
     let scene = Scene::new("[{name: file, command: {argv: [sh, -c, 'cat >> told']}}]\ndetect: {quiet_epochs: 1}");
     let tap = scene.run("again");
     let next = alarmed(&tap);
-    // One quiet epoch ends the alarm; what follows is the same decline from the same maximum.
+    // One quiet epoch ends the alarm; afterwards the same decline from the same maximum is found again.
     let verdicts: Vec<Verdict> = (next..)
         .zip([4.0, 4.0, 1.0])
         .map(|(number, signal)| {

@@ -1,4 +1,4 @@
-//! Files in the inbox that are none, or more than one.
+//! Files in the inbox that are not regular files, or not acceptable.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -35,7 +35,7 @@ fn case_20_what_is_bad_goes_to_quarantine_with_the_reason() {
     let daemon = daemon_with(|config| (config.inbox, config.limits.body) = (Some(recorded.inbox.clone()), 1 << 20));
     let run = run_with(&daemon.client, "finished");
     assert_eq!(run["epoch"], 1);
-    assert_eq!(daemon.client.read("runs")["runs"].as_array().map(Vec::len), Some(1), "a link to a folder is no run");
+    assert_eq!(daemon.client.read("runs")["runs"].as_array().map(Vec::len), Some(1), "a link to a folder is not a run");
     until("all files", || (recorded.files("done").len() == 5).then_some(()));
     assert_eq!(recorded.files("done"), ["0.0.safetensors", "1.5.safetensors", "1.json", "finish.json", "run.json"]);
     assert_eq!(recorded.files(""), [".2.0.safetensors", "2.0.safetensors.tmp", "2.x.safetensors", "notes.txt"]);
@@ -54,6 +54,6 @@ fn case_20_what_is_bad_goes_to_quarantine_with_the_reason() {
         let reason = fs::read_to_string(quarantine.join(format!("{name}.reason.txt"))).expect("the reason");
         assert!(reason.contains(says), "{name}: {reason}");
     }
-    assert!(twice.exists() && secret.exists(), "another name of a file, and what a link led to, stay where they were");
+    assert!(twice.exists() && secret.exists(), "the hard-linked file and the target of the link stay in place");
     assert_eq!(daemon.monitor.flow().measured, 2);
 }

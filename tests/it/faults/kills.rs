@@ -1,5 +1,5 @@
-//! Kill -9 at random moments: while it starts, migrates an older history, takes activations in, commits, fires hooks, reads its
-//! configuration again.
+//! Kill -9 at random moments: during the start, the migration of an older history, receiving activations, commits, hooks, and
+//! reloads of the configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,19 +19,19 @@ use crate::support::client::{ALARMING, Client, document, frame};
 use crate::support::process::text;
 use crate::support::running::Running;
 
-/// How often it is killed where nobody asks for more: `ROTEWATCH_KILLS`, which `make kills` sets.
+/// Default number of kills: `ROTEWATCH_KILLS`, which `make kills` sets, overrides it.
 const KILLS: u64 = 20;
-/// Kills that one folder lives through.
+/// Number of kills per state folder.
 const PER_FOLDER: u64 = 10;
-/// Of these so many, at first, come while the daemon starts, and the first of all while it migrates.
+/// Number of kills, at first, during the daemon's start. The first one is during the migration.
 const AT_START: u64 = 3;
-/// Kills that one attempt of a run is trained through.
+/// Number of kills during one attempt of a run.
 const PER_ATTEMPT: u64 = 2;
-/// The latest moment of a kill, from the start of the process or of the training on.
+/// Latest moment of a kill, from the start of the process or of the training.
 const LATEST_MILLISECONDS: u64 = 400;
 const HOOK: &str = r#"echo "$ROTEWATCH_RUN $ROTEWATCH_ATTEMPT $ROTEWATCH_KIND $ROTEWATCH_ONSET_EPOCH" >> told"#;
 
-/// The newest epoch of each attempt that the daemon has said to have committed.
+/// The newest epoch of each attempt that the daemon has acknowledged as committed.
 type Acknowledged = Mutex<BTreeMap<String, u64>>;
 
 #[test]
@@ -59,7 +59,7 @@ fn serve_and_kill(state: &Path, kill: u64, moment: Duration, acknowledged: &Ackn
     configure(&config, kill);
     let mut daemon = Running::serve(state, &["--config", text(&config)]);
     if kill < AT_START {
-        // A moment that nobody chose is what this is about, here and below.
+        // The moments, here and below, must be random.
         std::thread::sleep(moment / 8);
         daemon.signal("KILL");
     } else {
@@ -69,7 +69,7 @@ fn serve_and_kill(state: &Path, kill: u64, moment: Duration, acknowledged: &Ackn
         std::thread::scope(|scope| {
             let training = scope.spawn(|| {
                 let trained = catch_unwind(AssertUnwindSafe(|| train(&client, kill / PER_ATTEMPT, acknowledged)));
-                // Cut off in the midst of anything is what it shall be, but not before its time.
+                // The process may be killed in the middle of anything, but not before its time.
                 if let Some(failure) = trained.err().filter(|_| is_alive()) {
                     resume_unwind(failure);
                 }
@@ -91,7 +91,7 @@ fn serve_and_kill(state: &Path, kill: u64, moment: Duration, acknowledged: &Ackn
     daemon.end();
 }
 
-/// A folder that was left by a version whose history is migrated at the start.
+/// A state folder from an older version, whose history is migrated at the start.
 fn older_history() -> tempfile::TempDir {
     let state = tempfile::tempdir().expect("a temporary folder");
     let older = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/history-v1.sqlite");
@@ -99,7 +99,7 @@ fn older_history() -> tempfile::TempDir {
     state
 }
 
-/// A configuration that is another one at each edit, and means the same for what is tried here.
+/// A configuration that differs with each edit but means the same for this test.
 fn configure(path: &Path, edit: u64) {
     let hooks = format!("hooks: [{{name: file, command: {{argv: [sh, -c, '{HOOK}']}}}}]");
     let aside = path.with_extension("aside");
@@ -107,7 +107,7 @@ fn configure(path: &Path, edit: u64) {
     fs::write(&aside, text).and_then(|()| fs::rename(&aside, path)).expect("the folder is writable");
 }
 
-/// Trains as a client does that was cut off: on from what was committed.
+/// Trains like a client that was disconnected: continues after the committed epochs.
 fn train(client: &Client, attempt: u64, acknowledged: &Acknowledged) {
     let attempt = format!("{attempt:016x}");
     let declared = document(&client.declare("trained", &attempt, &["a", "b"]), 200);
@@ -124,7 +124,7 @@ fn train(client: &Client, attempt: u64, acknowledged: &Acknowledged) {
     }
 }
 
-/// How many alarms the hook was told, each once.
+/// Returns the number of alarms that the hook received, and checks that each came once.
 fn assert_told_once(state: &Path) -> usize {
     let told = fs::read_to_string(state.join("told")).unwrap_or_default();
     let mut alarms = BTreeSet::new();
@@ -134,7 +134,7 @@ fn assert_told_once(state: &Path) -> usize {
     alarms.len()
 }
 
-/// How many epochs were acknowledged, each of which is there and whole, as is all else.
+/// Returns the number of acknowledged epochs, and checks that each is complete and everything else is still there.
 fn assert_whole(state: &Path, acknowledged: &Acknowledged) -> usize {
     let connection = Connection::open(state.join("history.sqlite")).expect("the history is there");
     let check: String = connection.query_row("PRAGMA quick_check", [], |row| row.get(0)).expect("it can be checked");
@@ -149,7 +149,7 @@ fn assert_whole(state: &Path, acknowledged: &Acknowledged) -> usize {
         let epochs = history.epochs(&stored, Epochs::ALL).expect("they can be read");
         let there: Vec<u64> = epochs.iter().map(|epoch| u64::from(epoch.summary.epoch.0)).collect();
         assert!((0..=*newest).all(|epoch| there.contains(&epoch)), "{attempt}: {newest} of {there:?}");
-        assert!(epochs.iter().all(|epoch| epoch.summary.layers.len() == 2), "no half epoch");
+        assert!(epochs.iter().all(|epoch| epoch.summary.layers.len() == 2), "every epoch is complete");
     }
     acknowledged.values().map(|newest| *newest as usize + 1).sum()
 }

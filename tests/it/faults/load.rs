@@ -1,4 +1,4 @@
-//! More than can be measured, asked for or held.
+//! More load, more requests and more memory than the daemon can handle.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -51,7 +51,7 @@ fn case_16_a_storm_of_scrapers_holds_up_no_epoch() {
     let (written, hasher) = (Mutex::new(HashSet::new()), RandomState::new());
     let storm = Stopwatch::start();
     let ask = || {
-        // Whoever waits for the storm has lost patience by then.
+        // Any client that waits for the storm to end has timed out by then.
         while !is_over.load(Ordering::Relaxed) && storm.elapsed() < DEADLINE {
             let answer = get(client.address, "/metrics");
             match answer.status {
@@ -77,10 +77,10 @@ fn case_16_a_storm_of_scrapers_holds_up_no_epoch() {
         until("those who have a place to be served", || (served.load(Ordering::Relaxed) >= SERVED).then_some(()));
         is_over.store(true, Ordering::Relaxed);
     });
-    // Every refusal is counted in what is written next, so that no two writings are the same.
+    // Each written exposition counts the refusals before it, so that no two are the same.
     let (written, served) = (written.into_inner().expect("nobody panicked with it").len() as u64, served.into_inner());
-    assert!(written * 4 <= served, "{written} were written for {served}: those who wait share one");
-    assert_eq!(scrape(&daemon.monitor).value(r#"run_epoch{run="run0"}"#), 1.0, "who asks later is served again");
+    assert!(written * 4 <= served, "{written} were written for {served}: waiting scrapers share one");
+    assert_eq!(scrape(&daemon.monitor).value(r#"run_epoch{run="run0"}"#), 1.0, "later scrapes are served again");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn case_09_a_monitor_that_is_too_slow_drops_frames_and_counts_each() {
     let mut accepted = 0;
     let mut refused = 0;
     for epoch in 1..=3 {
-        // As quick as a trainer without anything to learn, until the monitor has fallen behind in this epoch.
+        // As fast as a trainer with nothing to learn, until the monitor has fallen behind in this epoch.
         let watch = Stopwatch::start();
         let mut refused_in_epoch = 0;
         while refused_in_epoch < 20 {
@@ -105,13 +105,13 @@ fn case_09_a_monitor_that_is_too_slow_drops_frames_and_counts_each() {
             let counts = monitor.flow();
             let accounted = counts.measured + counts.dropped.iter().sum::<u64>();
             assert!(accounted <= counts.offered && counts.queued <= 2, "{counts:?}");
-            assert!(watch.elapsed() < DEADLINE, "the monitor is quicker than this loop: {counts:?}");
+            assert!(watch.elapsed() < DEADLINE, "the monitor is faster than this loop: {counts:?}");
         }
         refused += refused_in_epoch;
         tap.end_epoch(Epoch(epoch), EpochMetrics::default());
     }
     until("a verdict on an epoch without frames", || {
-        // Until the monitor has caught up, an end may find no place and is left out.
+        // Until the monitor has caught up, there may be no space for an epoch end, and it is left out.
         let standing = tap.end_epoch_and_await(Epoch(4), EpochMetrics::default(), DEADLINE);
         (standing.epoch == Some(Epoch(4))).then_some(())
     });
@@ -119,7 +119,7 @@ fn case_09_a_monitor_that_is_too_slow_drops_frames_and_counts_each() {
     let counts = monitor.flow();
     assert_conserved(&counts);
     assert_eq!((counts.offered, counts.queued), (accepted + refused, 0));
-    assert_eq!(counts.measured + dropped(&counts, DropReason::Late), accepted, "what had room was measured, or came late");
+    assert_eq!(counts.measured + dropped(&counts, DropReason::Late), accepted, "accepted frames were measured, or were late");
     assert_eq!(dropped(&counts, DropReason::ChannelFull), refused);
     assert_eq!(counts.tap_wait, Duration::ZERO);
     assert_eq!(counts.rows_received, counts.measured * ROWS as u64);
@@ -148,7 +148,7 @@ fn case_35_under_a_limit_of_memory_frames_are_refused_and_nothing_dies() {
     let mut daemon = Running::start(&mut limited);
     let client = Client::of(daemon.served_address(), state.path());
     let body = frame(&[("a", &layer(ROWS, 512, 1.0))]);
-    // Four who have announced all that may be received at a time: the fifth is refused before it sends anything.
+    // Four requests announce all the bytes that may be received at a time: the fifth is refused before it sends a body.
     let announced = |besides: &str| {
         let (path, token) = ("/api/v1/runs/unknown/epochs/0/activations", &client.token);
         let mut announced = Raw::open(client.address);
@@ -174,7 +174,7 @@ fn case_35_under_a_limit_of_memory_frames_are_refused_and_nothing_dies() {
     });
     assert!(statuses.iter().all(|status| [202, 429].contains(status)), "{statuses:?}");
     assert!(statuses.contains(&202), "{statuses:?}");
-    // One after the other, while the monitor has something to do: what is queued is bounded as well.
+    // One after the other while the monitor is busy: the queue is bounded as well.
     for number in 0..8 {
         document(&client.send("POST", &format!("runs/run{number}/epochs/0/end?attempt={ATTEMPT}"), b"{}"), 200);
     }

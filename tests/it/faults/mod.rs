@@ -1,4 +1,4 @@
-//! Every fault and abuse that the program must live through, each under its number in SECURITY.md's table, against the real daemon.
+//! Every fault and abuse that the program must survive, under its number in SECURITY.md's table, against the real daemon.
 
 mod access;
 mod bodies;

@@ -1,4 +1,4 @@
-//! Names that try to be something else.
+//! Names that try to act as something else.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -34,7 +34,7 @@ fn case_17_a_flood_of_names_is_bounded_and_the_series_with_it() {
         let status = client.declare(&format!("run{number}"), ATTEMPT, &["a"]).status;
         assert_eq!(status, if number < 8 { 200 } else { 429 }, "run {number}");
     }
-    // What ended makes room, and is itself kept within bounds.
+    // Ended runs free space, and their own number is bounded.
     for number in 0..100 {
         document(&client.send("POST", &format!("runs/run{number}/finish?attempt={ATTEMPT}"), br#"{"status": "finished"}"#), 200);
         document(&client.declare(&format!("run{}", number + 8), ATTEMPT, &["a"]), 200);
@@ -62,13 +62,13 @@ fn case_18_no_series_stands_twice_whatever_the_runs_are_called() {
         assert!(send(tap, 0, ROWS, &[(); 5].map(|()| layer(ROWS, 3, 1.0))));
         judged(tap, 0);
     }
-    // Reading it fails where a sample or a type stands twice.
+    // Parsing fails if a sample or a type occurs twice.
     let seen = scrape(&monitor);
     assert_eq!(seen.series("layer_neurons").count(), names.len() * layers.len());
     assert_eq!(seen.value("exposition_errors_total"), 0.0);
 }
 
-/// Every path below a folder.
+/// Returns every path below a folder.
 fn below(folder: &Path) -> BTreeSet<String> {
     let entries = std::fs::read_dir(folder).expect("the folder is readable").flatten();
     let paths = entries.flat_map(|entry| {
@@ -114,7 +114,7 @@ fn case_19_no_name_leads_out_of_the_state_folder() {
     {
         assert_eq!(get(client.address, path).status, 404, "{path}");
     }
-    // SQLite makes files beside its own when it is read.
+    // SQLite creates files beside the history when it is read.
     let is_foreign = |path: &&String| !path.contains("history.sqlite");
     let made: Vec<String> = below(outer.path()).difference(&before).filter(is_foreign).cloned().collect();
     assert_eq!(made, Vec::<String>::new());

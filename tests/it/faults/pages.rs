@@ -1,4 +1,4 @@
-//! A real browser: pages from elsewhere, and names that would like to be markup.
+//! A real browser: pages of other origins, and names that contain markup.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -14,10 +14,10 @@ use crate::support::running::Running;
 use crate::support::until::until;
 
 const ROWS: usize = 600;
-/// Names that would do something if they were taken for markup.
+/// Names that would run something if they were used as markup.
 const LAYERS: [&str; 2] = [r#""><img src=x onerror="window.struck=1">"#, "<script>window.struck=1</script>"];
 
-/// A web server that gives one page to everybody.
+/// A web server that answers every request with one page.
 fn elsewhere(page: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it is bound");
@@ -68,13 +68,13 @@ fn case_27_a_page_of_another_origin_reads_and_changes_nothing_in_a_browser() {
          document.body.append(form); form.submit();"
     ));
     until("every request to be refused", || (counted(403) >= before.1 + 5.0).then_some(()));
-    assert_eq!(counted(200), before.0, "none was answered");
+    assert_eq!(counted(200), before.0, "no request succeeded");
     assert_eq!(client.read("runs/run")["stop"], false);
 
-    // A name that its owner points at this machine; browsers resolve all below localhost so.
+    // A name that its owner points at this machine; browsers resolve all names below localhost to it.
     browser.open(&format!("http://evil.localhost:{}/api/v1/runs", address.port()));
     assert!(!browser.text().contains("secret") && browser.text().contains("Host"), "{}", browser.text());
-    // A link may be followed.
+    // Following a link is allowed.
     browser.open(&format!("http://{}/", elsewhere("<a href='#'>link</a>")));
     browser.run(&format!("location.href = 'http://{address}/'"));
     browser.shows("run");
@@ -99,7 +99,7 @@ fn case_28_names_and_reasons_stay_text_in_the_page() {
         let options = browser.run("return [...document.querySelectorAll('option')].map((name) => name.textContent)");
         LAYERS.iter().all(|layer| options.as_array().is_some_and(|all| all.contains(&json!(layer)))).then_some(())
     });
-    // What slipped through would still not run.
+    // Even if a name got through as markup, it would not run.
     browser.run(
         "const script = document.createElement('script'); script.textContent = 'window.struck = 1'; document.body.append(script);\
          const image = document.createElement('img'); image.setAttribute('onerror', 'window.struck = 1'); image.src = 'x'; document.body.append(image);",
@@ -108,14 +108,14 @@ fn case_28_names_and_reasons_stay_text_in_the_page() {
         (browser.run("return [...document.images].every((image) => image.complete)") == true).then_some(())
     });
     assert_eq!(browser.run("return window.struck === undefined"), true);
-    assert_ne!(browser.complaints(), Vec::<String>::new(), "the browser tells what the policy kept from running");
+    assert_ne!(browser.complaints(), Vec::<String>::new(), "the browser reports the violations of the policy");
 }
 
 #[test]
 fn case_28_the_log_holds_no_control_characters() {
     let state = tempfile::tempdir().expect("a temporary folder");
     let config = state.path().join("rotewatch.yaml");
-    // What one says stands in the log at its level `debug`; what the other says, since it fails, as the reason.
+    // The log shows the output of the first command at level `debug`, and that of the second, which fails, as the reason.
     let loud = r"{name: loud, command: {argv: [printf, '\033[31mred\007\rover\177\302\233m']}}";
     let failing = r#"{name: failing, command: {argv: [sh, -c, 'printf "\033[31mwhy\007\rover\177\302\233m"; exit 1']}}"#;
     std::fs::write(&config, format!("log: {{level: debug}}\nhooks: [{loud}, {failing}]\n")).expect("the folder is writable");

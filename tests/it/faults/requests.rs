@@ -1,4 +1,4 @@
-//! Requests that lie about their length, that are packed, and that are none.
+//! Requests with false lengths, compressed requests, and malformed requests.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ use crate::support::http::{exchange, get};
 use crate::support::raw::Raw;
 use crate::support::running::Running;
 
-/// A daemon of its own, with a run.
+/// A separate daemon with a run.
 fn daemon(state: &tempfile::TempDir) -> (Running, Client) {
     let mut daemon = Running::serve(state.path(), &[]);
     let client = Client::of(daemon.served_address(), state.path());
@@ -19,7 +19,7 @@ fn daemon(state: &tempfile::TempDir) -> (Running, Client) {
     (daemon, client)
 }
 
-/// The head of a POST of activations, with these headers besides.
+/// The head of a POST of activations, with additional headers.
 fn head(client: &Client, headers: &str) -> String {
     format!(
         "POST /api/v1/runs/run/epochs/0/activations?attempt={ATTEMPT}&seq=0 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \
@@ -36,7 +36,7 @@ fn case_12_a_length_that_is_too_large_a_lie_or_unknown_costs_no_memory() {
 
     let mut huge = Raw::open(client.address);
     huge.send(head(&client, "Content-Length: 10000000000\r\nExpect: 100-continue\r\n"));
-    assert_eq!(huge.refusal(), Some(413), "before a byte of it is sent");
+    assert_eq!(huge.refusal(), Some(413), "before any byte of the body is sent");
 
     let liars: Vec<Raw> = (0..20)
         .map(|_| {
@@ -51,9 +51,9 @@ fn case_12_a_length_that_is_too_large_a_lie_or_unknown_costs_no_memory() {
     let mut endless = Raw::open(client.address);
     endless.send(head(&client, "Transfer-Encoding: chunked\r\n"));
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
-    // More than is received and forgotten.
+    // More than the daemon reads and discards.
     let sent = (0..8192).take_while(|_| endless.send(&chunk)).count();
-    assert!(sent < 8192, "half a gigabyte was taken");
+    assert!(sent < 8192, "half a gigabyte was read");
     let grown = daemon.peak_bytes() - before;
     assert!(grown < SLACK_BYTES, "the peak grew by {grown} bytes");
     let mut unknown = Raw::open(client.address);
@@ -141,7 +141,7 @@ fn case_15_what_two_programs_could_read_differently_reaches_no_handler() {
     for (what, request) in table {
         let mut connection = Raw::open(client.address);
         connection.send(&request);
-        // Who sends nothing more is not waited for.
+        // The daemon does not wait for a client that sends nothing more.
         let refused = connection.refusal();
         assert!(matches!(refused, None | Some(400 | 403 | 411 | 414 | 431)), "{what}: {refused:?}");
         assert_eq!(get(client.address, "/api/v1/runs/smuggled").status, 404, "{what}");
@@ -149,5 +149,5 @@ fn case_15_what_two_programs_could_read_differently_reaches_no_handler() {
     let right = put(&format!("{host}Connection: close\r\nContent-Length: {length}\r\n"), &declaration);
     let mut connection = Raw::open(client.address);
     connection.send(&right);
-    assert_eq!(connection.refusal(), Some(200), "the same without the fault is taken");
+    assert_eq!(connection.refusal(), Some(200), "the same request without the fault is accepted");
 }

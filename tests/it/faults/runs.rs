@@ -1,4 +1,4 @@
-//! Runs that change their shape, repeat themselves, go back and meet another of their name.
+//! Runs that change their shape, repeat frames, go back, or share a name.
 
 use rotewatch_core::intake::gate::DropReason;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ fn case_04_a_layer_whose_width_changed_is_left_out_and_named() {
     assert_conserved(&counts);
     assert_eq!((counts.measured, dropped(&counts, DropReason::Rejected)), (2, 1));
 
-    // A trainer of this process sends by no session that would look at it.
+    // A trainer in this process has no session that would check the widths.
     let tap = daemon.monitor.declare(declaration("here", &["a", "b"])).expect("the name is free");
     assert!(send(&tap, 0, ROWS, &[narrow.clone(), narrow.clone()]));
     assert!(send(&tap, 0, ROWS, &[narrow, wide.clone()]));
@@ -58,7 +58,7 @@ fn case_06_a_frame_sent_again_counts_once() {
     assert_conserved(&counts);
     assert_eq!((counts.offered, counts.measured), (2, 2));
     let again = client.judged("run", 0);
-    assert_eq!(again["epoch"], 0, "an end sent again tells what is known");
+    assert_eq!(again["epoch"], 0, "a repeated end returns the known verdict");
     assert_eq!(client.read("runs/run/epochs")["epochs"].as_array().map(Vec::len), Some(1));
 }
 
@@ -114,7 +114,7 @@ fn case_07_skipped_and_late_epochs_fool_nobody_and_a_resumed_run_is_a_new_attemp
     let client = &daemon.client;
     document(&client.declare("run", ATTEMPT, &["a"]), 200);
     let body = frame(&[("a", &layer(ROWS, 12, 2.0))]);
-    // Much less information than before, in an epoch that is over: it must not look like a decline.
+    // Much less information than before, in an epoch that is over: it must not count as a decline.
     let less = frame(&[("a", &layer(ROWS, 12, 0.1))]);
     for epoch in [0, 1, 2, 6] {
         document(&client.activations("run", epoch, 0, &body), 202);
@@ -132,7 +132,7 @@ fn case_07_skipped_and_late_epochs_fool_nobody_and_a_resumed_run_is_a_new_attemp
     until("the count", || (dropped(&daemon.monitor.flow(), DropReason::Late) == 2).then_some(()));
     assert_conserved(&daemon.monitor.flow());
     assert_eq!(scrape(&daemon.monitor).value(r#"run_epoch{run="run"}"#), 6.0);
-    // An end that never came is inferred from the first frame of a later epoch.
+    // A missing epoch end is inferred from the first frame of a later epoch.
     document(&client.activations("run", 7, 0, &body), 202);
     document(&client.activations("run", 8, 0, &body), 202);
     client.judged("run", 8);
@@ -144,7 +144,7 @@ fn case_07_skipped_and_late_epochs_fool_nobody_and_a_resumed_run_is_a_new_attemp
     document(&client.declare("run", NEXT_ATTEMPT, &["a"]), 200);
     let resumed = until("the new attempt", || Some(client.read("runs/run")).filter(|run| run["attempt"] == NEXT_ATTEMPT));
     assert_eq!((&resumed["verdict"], &resumed["epoch"]), (&json!("too_early"), &Value::Null));
-    assert_eq!(scrape(&daemon.monitor).get(r#"run_epoch{run="run"}"#), None, "no series goes back silently");
+    assert_eq!(scrape(&daemon.monitor).get(r#"run_epoch{run="run"}"#), None, "no series goes back without a break");
     let next = format!("runs/run/epochs/3/activations?attempt={NEXT_ATTEMPT}&seq=0");
     document(&client.send("POST", &next, &body), 202);
     let end = format!("runs/run/epochs/3/end?attempt={NEXT_ATTEMPT}&wait=30");
@@ -159,6 +159,6 @@ fn case_33_a_second_daemon_on_a_state_folder_is_refused() {
     let second = Running::serve(state.path(), &[]).end();
     assert_eq!((second.code, second.stdout.as_str()), (Some(2), ""));
     assert!(second.stderr.contains("another `rotewatch serve` uses this state folder"), "{}", second.stderr);
-    assert!(state.path().join("url").exists(), "who is refused takes nothing with it");
+    assert!(state.path().join("url").exists(), "the refused daemon removes nothing of the running one");
     assert_eq!(get(address, "/-/ready").status, 200);
 }

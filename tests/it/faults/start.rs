@@ -1,4 +1,4 @@
-//! What keeps a daemon from starting is told in one line.
+//! A daemon that cannot start says why in one line.
 
 use std::fs;
 use std::net::TcpListener;
@@ -20,7 +20,7 @@ fn case_31_a_web_configuration_that_cannot_be_used_ends_the_start() {
         ("tls_server_config: {cert_file: a.crt, key_file: a.crt}", "tls_server_config.key_file"),
         ("basic_auth_users: {alice: secret}", "basic_auth_users.alice: not a bcrypt hash"),
         ("tls_server_confg: {}", "did you mean `tls_server_config`?"),
-        // promtool takes this one: without an authority Go trusts all that the system trusts.
+        // promtool accepts this file: without a CA, Go trusts the CAs of the system.
         (
             "tls_server_config: {cert_file: a.crt, key_file: a.key, client_auth_type: RequireAndVerifyClientCert}",
             "tls_server_config.client_auth_type is set, but client_ca_file or client_ca is missing",

@@ -1,4 +1,4 @@
-//! SECURITY.md's table is this folder: every case is there, with the tests that there are and guards that exist.
+//! SECURITY.md's table matches this folder: it lists every case with its tests, and every guard exists.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,7 +26,7 @@ fn rows() -> Vec<Row> {
     text.lines().filter(|line| line.starts_with("| ")).filter_map(row).collect()
 }
 
-/// The tests below a folder that are named after a case.
+/// Finds the tests below a folder that are named after a case.
 fn tests(folder: &Path, into: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).expect("the folder is there").flatten() {
         let path = entry.path();
@@ -45,7 +45,7 @@ fn tests(folder: &Path, into: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn every_case_stands_in_the_table_with_its_tests_and_no_test_beside_it() {
+fn every_case_is_in_the_table_with_exactly_its_tests() {
     let rows = rows();
     let cases: Vec<u32> = rows.iter().map(|row| row.case).collect();
     assert_eq!(cases, (1..=35).collect::<Vec<_>>());
@@ -55,13 +55,13 @@ fn every_case_stands_in_the_table_with_its_tests_and_no_test_beside_it() {
     }
     let named: Vec<&String> = rows.iter().flat_map(|row| &row.tests).collect();
     assert_eq!(named.iter().copied().cloned().collect::<BTreeSet<_>>(), there);
-    assert_eq!(named.len(), there.len(), "each stands in one row");
+    assert_eq!(named.len(), there.len(), "each is in one row");
     for Row { case, guards, tests } in &rows {
         let number = format!("case_{case:02}_");
         assert!(!tests.is_empty() && tests.iter().all(|test| test.contains(&number)), "{case}: {tests:?}");
         assert!(!guards.is_empty(), "{case} has no guard");
         for path in guards.iter().filter(|guard| guard.contains('/')) {
-            assert!(root().join(path).exists(), "{case}: {path} is not there");
+            assert!(root().join(path).exists(), "{case}: {path} does not exist");
         }
     }
 }

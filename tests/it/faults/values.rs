@@ -1,4 +1,4 @@
-//! Activations that no formula likes: the numbers stay numbers, and what was masked is counted.
+//! Extreme and invalid activations: the measures stay finite, and masked values are counted.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ fn case_01_values_that_are_no_numbers_are_masked_one_by_one() {
     let (whole, holes) = (entropies(&reports[0]), entropies(&reports[1]));
     for (neuron, (whole, holes)) in whole.iter().zip(&holes).enumerate() {
         assert_eq!(whole.to_bits() == holes.to_bits(), neuron != 3, "neuron {neuron}: {whole} {holes}");
-        assert!((whole - holes).abs() < 0.1, "four rows of 500 change little: {whole} {holes}");
+        assert!((whole - holes).abs() < 0.1, "four rows of 500 change only little: {whole} {holes}");
     }
 }
 
@@ -78,7 +78,7 @@ fn case_01_a_layer_of_nothing_but_nan_is_skipped_and_frees_no_alarm() {
     assert_eq!(seen.value("nonfinite_values_total"), (4 * ROWS * 16) as f64);
     assert_eq!(seen.value(r#"layer_neurons{layer="diverged",run="diverged"}"#), 16.0);
     let skipped = seen.series("layer_entropy_nats").find(|(sample, _)| sample.contains(r#"layer="diverged""#));
-    assert_eq!(skipped, None, "a layer without a finite row has no numbers");
+    assert_eq!(skipped, None, "a layer without a finite row has no measures");
     let last = reports.try_iter().last().expect("eight epochs were judged");
     assert!(last.layers[0].statistics.is_some() && last.layers[1].statistics.is_none());
 }
@@ -136,11 +136,11 @@ fn case_03_denormals_and_the_largest_floats_keep_to_the_bounds() {
     assert!(measures.entropy_neuron_nats.iter().all(|nats| (0.0..=most).contains(nats)), "{:?}", measures.entropy_neuron_nats);
     let pairs = measures.mutual_information.condensed();
     assert!(pairs.iter().all(|nats| (-1e-9..=most).contains(nats)), "{pairs:?}");
-    assert_eq!(monitor.flow().nonfinite_values, 0, "all of these are numbers");
+    assert_eq!(monitor.flow().nonfinite_values, 0, "all values are finite");
     assert_numbers(&scrape(&monitor));
 }
 
-/// The entropies of one layer of double precision, which files hold.
+/// Returns the entropies of one layer in double precision, which only files contain.
 fn entropies_of_doubles(values: &[f64], neurons: usize) -> Vec<f64> {
     let columns = Columns::from_row_major(values.len() / neurons, neurons, values);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
@@ -154,7 +154,7 @@ fn case_03_a_range_beyond_the_largest_double_and_one_below_its_smallest_step_are
         let turns: Vec<f64> = values.iter().copied().cycle().take(values.len() * 100).collect();
         entropies_of_doubles(&turns, 1)[0]
     };
-    // As many values as there are, each as often as the others: one bin for each.
+    // As many bins as distinct values, which are equally frequent: one bin for each.
     assert!((of(&[f64::MIN, -1e307, 1e308, f64::MAX]) - 4_f64.ln()).abs() < 1e-9);
     let least = f64::from_bits(1);
     assert!((of(&[0.0, least, 2.0 * least, 3.0 * least]) - 4_f64.ln()).abs() < 1e-9);

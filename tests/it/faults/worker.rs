@@ -25,7 +25,7 @@ use crate::support::until::{DEADLINE, until};
 
 const ROWS: usize = 600;
 
-/// The monitor's thread without its tap, which would refuse what is sent here.
+/// The monitor's thread without a tap, which would reject the frames of this test.
 struct Bare {
     events: Sender<Event>,
     gate: Arc<Gate>,
@@ -61,7 +61,7 @@ impl Bare {
         Bare { events, gate, board, metrics }
     }
 
-    /// A frame of so many values, whatever its rows call for.
+    /// A frame with this many values, which may not match its rows.
     fn frame(&self, run: &Arc<Run>, epoch: u32, activations: LayerActivations) {
         let permit = self.gate.admit(OnFull::Drop).expect("there is room");
         let layers = vec![Some(activations)];
@@ -69,7 +69,7 @@ impl Bare {
         self.events.send(Event::Frame(frame)).expect("the monitor lives");
     }
 
-    /// Ends an epoch, and tells the newest one that was judged.
+    /// Ends an epoch, and returns the newest epoch with a verdict.
     fn end(&self, run: &Arc<Run>, epoch: u32) -> Option<Epoch> {
         let (reply, replied) = bounded(1);
         let (run, metrics) = (Arc::clone(run), EpochMetrics::default());
@@ -90,20 +90,20 @@ fn case_10_a_panic_costs_its_run_an_epoch_and_when_repeated_the_daemon_its_readi
     go_on(0);
     for epoch in [0, 1, 9] {
         assert!(!monitor.board.is_failing(), "before the failure in epoch {epoch}");
-        // No tap lets such a frame through.
+        // A tap would reject such a frame.
         monitor.frame(&poisonous, epoch, LayerActivations { neurons: 8, neurons_offered: 8, values: vec![1.0; 7] });
         until("the frame", || (monitor.gate.counts().queued == 0).then_some(()));
     }
     until("it to be noticed", || monitor.board.is_failing().then_some(()));
     assert!(monitor.metrics.expose().is_ok_and(|exposition| !exposition.body.is_empty()));
-    assert!(!monitor.gate.is_closed(), "the thread goes on");
+    assert!(!monitor.gate.is_closed(), "the thread continues");
     go_on(1);
     assert!(!monitor.board.is_failing(), "the next sound epoch is measured");
     monitor.frame(&poisonous, 9, layer(ROWS, 8, 2.0));
-    assert_eq!(monitor.end(&poisonous, 9), Some(Epoch(9)), "the run goes on as well");
+    assert_eq!(monitor.end(&poisonous, 9), Some(Epoch(9)), "the run continues as well");
     let runs = monitor.board.runs();
     let report = runs.get(poisonous.name()).and_then(|view| view.report.clone()).expect("it was reported");
-    assert_eq!(report.layers[0].measures.nonfinite, 0, "nothing is left of the frame that was taken in by halves");
+    assert_eq!(report.layers[0].measures.nonfinite, 0, "nothing is left of the frame whose processing panicked");
     let counts = monitor.gate.counts();
     assert_eq!((counts.offered, counts.measured, counts.dropped.iter().sum::<u64>()), (6, 3, 3));
 }

@@ -1,4 +1,4 @@
-//! Activations whose answer is known, made by seed.
+//! Seeded activations with known results.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use super::until::DEADLINE;
 
-/// Classes that the rows take in turns.
+/// Number of classes; the rows cycle through them.
 const CLASSES: usize = 10;
 
-/// A run with these layers.
+/// Declares a run with these layers.
 ///
 /// # Panics
 /// If a name is malformed.
@@ -28,8 +28,8 @@ pub fn declaration(run: &str, layers: &[&str]) -> Declaration {
     }
 }
 
-/// A layer in which every neuron tells the class as loudly as `signal` above noise that is the same for every call: louder
-/// makes more class information and more mutual information.
+/// A layer in which every neuron depends on the class as strongly as `signal`, plus noise that is the same for every call.
+/// A stronger signal means more class information and more mutual information.
 pub fn layer(rows: usize, neurons: usize, signal: f32) -> LayerActivations {
     let mut random = ChaCha8Rng::seed_from_u64(7);
     let value = |place: usize| {
@@ -45,7 +45,7 @@ pub fn predictions(rows: usize) -> Vec<i64> {
     (0..rows).map(|row| i64::try_from(row % CLASSES).expect("a small number")).collect()
 }
 
-/// Offers a frame with these layers; whether there was room.
+/// Offers a frame with these layers; returns whether there was space.
 pub fn send(tap: &Tap, epoch: u32, rows: usize, layers: &[LayerActivations]) -> bool {
     let Some(frame) = tap.offer(Epoch(epoch), rows) else { return false };
     let bytes: usize = layers.iter().map(|layer| size_of_val(layer.values.as_slice())).sum();
@@ -58,17 +58,17 @@ pub fn send(tap: &Tap, epoch: u32, rows: usize, layers: &[LayerActivations]) -> 
     true
 }
 
-/// Ends an epoch and returns the verdict on it.
+/// Ends an epoch and returns its verdict.
 ///
 /// # Panics
-/// If the monitor does not judge it.
+/// If the monitor gives no verdict.
 pub fn judged(tap: &Tap, epoch: u32) -> Arc<Standing> {
     let standing = tap.end_epoch_and_await(Epoch(epoch), EpochMetrics::default(), DEADLINE);
-    assert_eq!(standing.epoch, Some(Epoch(epoch)), "the verdict follows this epoch");
+    assert_eq!(standing.epoch, Some(Epoch(epoch)), "the verdict must be that of this epoch");
     standing
 }
 
-/// A run in which memorization was found: both signals were high at epoch 2 and have fallen since.
+/// Trains a run in which memorization is found: both signals were high at epoch 2 and have fallen since.
 ///
 /// # Panics
 /// If the run's name is taken.

@@ -1,4 +1,4 @@
-//! Chromium, driven over `WebDriver`: a page as people get it.
+//! Chromium, driven over `WebDriver`.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,7 +14,7 @@ use super::until::until;
 
 const STARTED: &str = "started successfully on port ";
 
-/// A browser with one tab. It is gone at the end of its test.
+/// A browser with one tab, closed at the end of its test.
 pub struct Browser {
     driver: SocketAddr,
     session: String,
@@ -22,10 +22,10 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts one. Skips aloud where there is none.
+    /// Starts a browser. Skips with a message if there is none.
     ///
     /// # Panics
-    /// If it is there and does not start.
+    /// If the browser exists and does not start.
     pub fn start() -> Option<Self> {
         let found =
             Command::new("chromedriver").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
@@ -68,17 +68,17 @@ impl Browser {
         self.command("url", &json!({ "url": url }));
     }
 
-    /// What a function's body returns when it runs in the page.
+    /// Returns what a function's body returns when it runs in the page.
     pub fn run(&self, body: &str) -> Value {
         self.command("execute/sync", &json!({ "script": body, "args": [] }))
     }
 
-    /// The same for a function that calls its first argument with its result.
+    /// Like `run`, for a function that passes its result to its first argument.
     pub fn run_async(&self, body: &str) -> Value {
         self.command("execute/async", &json!({ "script": body, "args": [] }))
     }
 
-    /// Waits until the page's text holds this.
+    /// Waits until the page's text contains `part`.
     ///
     /// # Panics
     /// If it never does.
@@ -86,12 +86,12 @@ impl Browser {
         until(text, || self.text().contains(text).then_some(()));
     }
 
-    /// All text that can be seen.
+    /// Returns all visible text.
     pub fn text(&self) -> String {
         self.run("return document.body.innerText").as_str().unwrap_or_default().to_owned()
     }
 
-    /// Makes the page as wide and as bright as on some device.
+    /// Sets the page's width and colour scheme, as on another device.
     pub fn as_on(&self, width: u32, height: u32, lights: &str) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", &size);
@@ -106,7 +106,7 @@ impl Browser {
         self.command("goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
     }
 
-    /// Warnings and errors of the console since it was last asked for.
+    /// Returns warnings and errors of the console since the last call.
     pub fn complaints(&self) -> Vec<String> {
         let log = self.command("se/log", &json!({ "type": "browser" }));
         let entries = log.as_array().cloned().unwrap_or_default();
@@ -114,7 +114,7 @@ impl Browser {
         entries.iter().filter(is_complaint).filter_map(|entry| entry["message"].as_str()).map(str::to_owned).collect()
     }
 
-    /// The addresses that the page asked for since this was last asked.
+    /// Returns the addresses that the page has requested since the last call.
     pub fn requested(&self) -> Vec<String> {
         let log = self.command("se/log", &json!({ "type": "performance" }));
         let entries = log.as_array().cloned().unwrap_or_default();
@@ -127,7 +127,7 @@ impl Browser {
         entries.iter().filter_map(address).collect()
     }
 
-    /// What axe-core finds wrong with the page. Skips aloud without axe-core.
+    /// Returns the accessibility problems that axe-core finds. Skips with a message if axe-core is missing.
     pub fn barriers(&self) -> Option<Vec<String>> {
         let axe = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/axe/package/axe.min.js")).ok();
         let axe = or_skip(axe, "axe-core is not in target/axe (make axe)")?;
@@ -137,14 +137,14 @@ impl Browser {
              axe.run().then(({ violations }) => done(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => \
              `${html.slice(0, 160)} (${failureSummary.slice(0, 200)})`).slice(0, 3).join(' | ')}`)), (error) => done([String(error)]));",
         );
-        let found = found.as_array().expect("axe tells a list").iter().map(|found| found.as_str().unwrap_or("?").to_owned());
+        let found = found.as_array().expect("axe returns a list").iter().map(|found| found.as_str().unwrap_or("?").to_owned());
         Some(found.collect())
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Closes the browser as well; a driver that is killed leaves it behind.
+        // Also closes the browser, which would survive if the driver was killed.
         let path = format!("/session/{}", self.session);
         let driver = self.driver;
         let _ = std::panic::catch_unwind(|| ask(driver, "DELETE", &path, &Value::Null));

@@ -1,4 +1,4 @@
-//! What this program exports.
+//! The exported series.
 
 /// Every series of any monitor, its type, and its labels in alphabetical order.
 pub const CATALOGUE: &[(&str, &str, &[&str])] = &[
@@ -43,7 +43,7 @@ pub const CATALOGUE: &[(&str, &str, &[&str])] = &[
     ("build_info", "gauge", &["kernel", "version"]),
 ];
 
-/// The same of what is exported besides where a configuration file is followed and a history is kept.
+/// The additional series if a configuration file is followed and a history is kept.
 pub const OF_DAEMON: &[(&str, &str, &[&str])] = &[
     ("config_last_reload_successful", "gauge", &[]),
     ("config_last_reload_success_timestamp_seconds", "gauge", &[]),

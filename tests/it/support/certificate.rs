@@ -1,10 +1,10 @@
-//! A certificate that nobody vouches for.
+//! A self-signed certificate.
 
 use std::fs;
 
 use rustls::pki_types::CertificateDer;
 
-/// A folder with a certificate for 127.0.0.1, its key, and that certificate.
+/// Creates a folder with a certificate for 127.0.0.1 and its key; also returns the certificate.
 ///
 /// # Panics
 /// If they cannot be written.

@@ -1,4 +1,4 @@
-//! A client of the protocol that does nothing by itself.
+//! A protocol client that only sends what it is asked to send.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,29 +15,29 @@ use super::activations::{layer, predictions};
 use super::http::{Answer, exchange, get};
 use super::monitored::config;
 
-/// The attempt of tests that need but one.
+/// The attempt id of tests that need only one.
 pub const ATTEMPT: &str = "00000000000000aa";
-/// Another one.
+/// A second attempt id.
 pub const NEXT_ATTEMPT: &str = "00000000000000ab";
 /// A run in which memorization is found: both signals are high at epoch 2 and fall from there.
 pub const ALARMING: [f32; 6] = [0.2, 3.0, 4.0, 4.0, 1.5, 1.0];
-/// What [`Client::alarming`] says that its run is looked at with.
+/// The `probe` that [`Client::alarming`] declares.
 pub const ALARMING_PROBE: &str = "600 rows";
-/// Long enough for any verdict here, and the longest that a daemon waits for one.
+/// Time limit for any verdict here, which is also the daemon's maximum.
 pub const WAIT: Duration = Duration::from_secs(30);
 
-/// Where to send, and with which token.
+/// A daemon's address and token.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub address: SocketAddr,
     pub token: String,
 }
 
-/// A daemon within this process.
+/// A daemon in this process.
 pub struct Daemon {
     pub monitor: Monitor,
     pub client: Client,
-    /// Goes with the daemon.
+    /// Removed with the daemon.
     pub state: TempDir,
 }
 
@@ -49,7 +49,7 @@ pub fn daemon() -> Daemon {
     daemon_with(|_| ())
 }
 
-/// Starts a daemon with a state folder of its own.
+/// Starts a daemon with its own state folder.
 ///
 /// # Panics
 /// If it does not start.
@@ -64,7 +64,7 @@ pub fn daemon_with(change: impl FnOnce(&mut Config)) -> Daemon {
 }
 
 impl Client {
-    /// A client that has read the token of a state folder.
+    /// Creates a client with the token of a state folder.
     ///
     /// # Panics
     /// If there is none.
@@ -80,7 +80,7 @@ impl Client {
         exchange(self.address, method, &format!("/api/v1/{path}"), &headers, body)
     }
 
-    /// Declares a run with the least that there is to say.
+    /// Declares a run with the minimal document.
     pub fn declare(&self, run: &str, attempt: &str, layers: &[&str]) -> Answer {
         let declaration = json!({ "attempt": attempt, "layers": layers, "framework": "test" });
         self.send("PUT", &format!("runs/{run}"), declaration.to_string().as_bytes())
@@ -94,7 +94,7 @@ impl Client {
     /// Ends an epoch of [`ATTEMPT`] and waits for its verdict.
     ///
     /// # Panics
-    /// If the epoch is not judged.
+    /// If there is no verdict.
     pub fn judged(&self, run: &str, epoch: u32) -> Value {
         let ended = self.send("POST", &format!("runs/{run}/epochs/{epoch}/end?attempt={ATTEMPT}&wait={}", WAIT.as_secs()), b"{}");
         let document = document(&ended, 200);
@@ -123,7 +123,7 @@ impl Client {
         }
     }
 
-    /// What can be read without a token.
+    /// Reads a document that needs no token.
     ///
     /// # Panics
     /// If it cannot.
@@ -132,19 +132,19 @@ impl Client {
     }
 }
 
-/// The JSON of an answer of this status.
+/// Returns the JSON of an answer, which must have this status.
 ///
 /// # Panics
-/// If it is another or no JSON.
+/// If the status is another, or the body is not JSON.
 pub fn document(answer: &Answer, status: u16) -> Value {
     assert_eq!((answer.status, answer.header("content-type")), (status, Some("application/json")), "{}", answer.body);
     serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{error}: {}", answer.body))
 }
 
-/// Layers and the classes of [`predictions`], as a frame goes over the wire.
+/// Encodes layers and the classes of [`predictions`] as a frame.
 ///
 /// # Panics
-/// If the layers differ in their rows.
+/// If the layers have different numbers of rows.
 pub fn frame(layers: &[(&str, &LayerActivations)]) -> Vec<u8> {
     let rows = layers.first().map_or(0, |(_, layer)| layer.values.len() / layer.neurons);
     let bytes = |layer: &LayerActivations| layer.values.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -155,17 +155,17 @@ pub fn frame(layers: &[(&str, &LayerActivations)]) -> Vec<u8> {
     serialized(&tensors)
 }
 
-/// Any tensors as safetensors.
+/// Encodes any tensors as safetensors.
 ///
 /// # Panics
-/// If bytes and shapes do not go together.
+/// If bytes and shapes do not match.
 pub fn serialized(tensors: &[(&str, Dtype, Vec<usize>, Vec<u8>)]) -> Vec<u8> {
     let view = |(name, dtype, shape, bytes): &'_ (&str, Dtype, Vec<usize>, Vec<u8>)| {
         ((*name).to_owned(), *dtype, shape.clone(), bytes.clone())
     };
     let owned: Vec<_> = tensors.iter().map(view).collect();
     let views = owned.iter().map(|(name, dtype, shape, bytes)| {
-        (name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).expect("bytes and shape go together"))
+        (name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).expect("bytes match the shape"))
     });
-    safetensors::serialize(views, None).expect("names are unlike")
+    safetensors::serialize(views, None).expect("names are distinct")
 }

@@ -1,38 +1,38 @@
-//! The dashboards of Grafana, as they lie in the folder.
+//! Grafana's dashboards, as stored in the repository.
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
-/// What the time of `$__rate_interval` is put in for.
+/// The value that replaces `$__rate_interval`.
 pub const RATE_INTERVAL: &str = "1m";
 
 /// A panel's query.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Dashboard and panel, for people.
+    /// Dashboard and panel, for messages.
     pub place: String,
-    /// The expression as it is written.
+    /// The expression as written.
     pub expression: String,
 }
 
 impl Target {
-    /// The expression as Prometheus can read it: times put in, variables left as the text that they are.
+    /// Returns the expression in a form that Prometheus can parse: durations filled in, variables left as text.
     pub fn timed(&self) -> String {
         self.expression.replace("$__rate_interval", RATE_INTERVAL)
     }
 
-    /// The expression as Grafana would send it of everything, but for one run.
+    /// Returns the expression as Grafana sends it with all variables set to everything, except for one run.
     pub fn of_run(&self, run: &str) -> String {
         self.timed().replace("$job", ".+").replace("$instance", ".+").replace("$layer", ".+").replace("$run", run)
     }
 }
 
-/// Every dashboard by the name of its file.
+/// Returns every dashboard by its file name.
 ///
 /// # Panics
-/// If one is no JSON.
+/// If a file is not JSON.
 pub fn all() -> Vec<(String, Value)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards");
     let files = fs::read_dir(folder).expect("the folder is there").map(|entry| entry.expect("it is readable").path());
@@ -48,17 +48,17 @@ pub fn all() -> Vec<(String, Value)> {
     found
 }
 
-/// The panels that show something, rows left out.
+/// Returns the panels that show something, without rows.
 pub fn panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
     list(&dashboard["panels"]).filter(|panel| panel["type"] != "row")
 }
 
-/// The variables that are asked of Prometheus.
+/// Returns the variables that query Prometheus.
 pub fn queried_variables(dashboard: &Value) -> impl Iterator<Item = &Value> {
     list(&dashboard["templating"]["list"]).filter(|variable| variable["type"] == "query")
 }
 
-/// Every query of a dashboard's panels and annotations.
+/// Returns every query of a dashboard's panels and annotations.
 pub fn targets(name: &str, dashboard: &Value) -> Vec<Target> {
     let of = |place: &Value, expression: &Value| Target {
         place: format!("{name}, {}", place.as_str().unwrap_or("?")),
@@ -71,7 +71,7 @@ pub fn targets(name: &str, dashboard: &Value) -> Vec<Target> {
     panels(dashboard).flat_map(of_panel).chain(of_annotations).collect()
 }
 
-/// The elements of a list; none of what is no list.
+/// Returns the elements of a list; nothing if the value is not a list.
 pub fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }

@@ -1,11 +1,11 @@
-//! The text format of Prometheus, read strictly.
+//! A strict parser of the Prometheus text format.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use super::http::get;
 
-/// All samples of a scrape, and the types that their families were announced with.
+/// All samples of a scrape, and the declared types of their families.
 #[derive(Debug)]
 pub struct Exposition {
     samples: BTreeMap<String, f64>,
@@ -23,10 +23,10 @@ impl Exposition {
         Exposition::parse(&answer.body)
     }
 
-    /// Reads the text.
+    /// Parses the text.
     ///
     /// # Panics
-    /// At the first line that is not in the format, and at a sample that stands twice.
+    /// At the first malformed line, and at a repeated sample.
     pub fn parse(text: &str) -> Self {
         let mut exposition = Exposition { samples: BTreeMap::new(), types: BTreeMap::new() };
         for line in text.lines() {
@@ -42,41 +42,41 @@ impl Exposition {
         exposition
     }
 
-    /// The value of one sample, named as in the text but without the prefix, its labels in any order: `run_epoch{run="a"}`.
+    /// Returns the value of one sample, named as in the text but without the prefix, its labels in any order: `run_epoch{run="a"}`.
     pub fn get(&self, sample: &str) -> Option<f64> {
         self.samples.get(&in_order(&format!("rotewatch_{sample}"))).copied()
     }
 
-    /// The value of a sample that must be there.
+    /// Returns the value of a sample that must exist.
     ///
     /// # Panics
-    /// If it is not.
+    /// If it does not exist.
     pub fn value(&self, sample: &str) -> f64 {
-        self.get(sample).unwrap_or_else(|| panic!("{sample} is missing of {:#?}", self.samples.keys()))
+        self.get(sample).unwrap_or_else(|| panic!("{sample} is missing in {:#?}", self.samples.keys()))
     }
 
-    /// The samples of one series, with their values.
+    /// Returns the samples of one series, with their values.
     pub fn series<'a>(&'a self, name: &str) -> impl Iterator<Item = (&'a str, f64)> {
         let (bare, labelled) = (format!("rotewatch_{name}"), format!("rotewatch_{name}{{"));
         let samples = self.samples.iter().map(|(sample, value)| (sample.as_str(), *value));
         samples.filter(move |(sample, _)| *sample == bare || sample.starts_with(&labelled))
     }
 
-    /// The sum over a series.
+    /// Returns the sum over a series.
     pub fn sum(&self, name: &str) -> f64 {
         self.series(name).map(|(_, value)| value).sum()
     }
 
-    /// This program's series with their types, without the prefix.
+    /// Returns this program's series with their types, without the prefix.
     pub fn catalogue(&self) -> BTreeSet<(&str, &str)> {
         let own = self.types.iter().filter_map(|(name, kind)| Some((name.strip_prefix("rotewatch_")?, kind.as_str())));
         own.collect()
     }
 
-    /// The label names of a series, in alphabetical order.
+    /// Returns the label names of a series, in alphabetical order.
     ///
     /// # Panics
-    /// If its samples differ in them.
+    /// If its samples have different labels.
     pub fn labels(&self, name: &str) -> Vec<String> {
         let mut sets: Vec<Vec<String>> = self.series(name).map(|(sample, _)| names(labels(sample).1)).collect();
         sets.dedup();
@@ -84,7 +84,7 @@ impl Exposition {
         sets.pop().unwrap_or_default()
     }
 
-    /// Every value.
+    /// Returns every value.
     pub fn values(&self) -> impl Iterator<Item = (&str, f64)> {
         self.samples.iter().map(|(sample, value)| (sample.as_str(), *value))
     }

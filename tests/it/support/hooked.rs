@@ -1,4 +1,4 @@
-//! A monitor with hooks, runs that set them off, and a receiver of webhooks.
+//! A monitor with hooks, runs that trigger them, and a receiver of webhooks.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -20,7 +20,7 @@ use super::until::DEADLINE;
 
 const ROWS: usize = 600;
 
-/// A monitor whose configuration file holds these hooks.
+/// A monitor whose configuration file has these hooks.
 pub struct Scene {
     pub folder: tempfile::TempDir,
     pub monitor: Monitor,
@@ -44,7 +44,7 @@ impl Scene {
         self.monitor.declare(declaration(name, &["hidden"])).expect("the name is free")
     }
 
-    /// The next outcome of a hook.
+    /// Waits for the next outcome of a hook.
     pub fn outcome(&self) -> HookOutcome {
         self.outcomes.recv_timeout(DEADLINE).expect("a hook ends")
     }
@@ -60,7 +60,7 @@ pub fn write(folder: &Path, hooks: &str) {
     fs::write(folder.join("rotewatch.yaml"), text).expect("the folder is writable");
 }
 
-/// An epoch of a run in which single examples are learnt by rote from epoch 3 on; the verdict on it.
+/// Trains an epoch of a run that memorizes single examples from epoch 3 on; returns its verdict.
 pub fn epoch(tap: &Tap, epoch: u32) -> Verdict {
     let signals = [0.2, 3.0, 4.0, 4.0, 1.5, 1.0];
     let signal = signals.get(epoch as usize).copied().unwrap_or(1.0);
@@ -74,7 +74,7 @@ pub fn alarmed(tap: &Tap) -> u32 {
     raised.expect("the alarm comes") + 1
 }
 
-/// A receiver that gives these answers, one to a connection, and the last of them for ever; without any it hangs.
+/// A receiver that gives these answers, one per connection, repeating the last; without answers it hangs.
 pub fn receiver(answers: &[&str]) -> (SocketAddr, Receiver<String>) {
     let answers: Vec<String> = answers.iter().map(ToString::to_string).collect();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -104,7 +104,7 @@ fn body(connection: &mut TcpStream) -> String {
         let read = connection.read(&mut piece).unwrap_or(0);
         text.push_str(&String::from_utf8_lossy(&piece[..read]));
         let Some((head, body)) = text.split_once("\r\n\r\n") else {
-            // Who speaks no HTTP here hangs up without an empty line.
+            // A client that does not speak HTTP hangs up without an empty line.
             if read == 0 {
                 return text;
             }

@@ -1,11 +1,11 @@
-//! An HTTP client that sends exactly what it is told.
+//! An HTTP client that sends exactly the given bytes.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use super::until::DEADLINE;
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub struct Answer<Body = String> {
     pub status: u16,
@@ -14,33 +14,33 @@ pub struct Answer<Body = String> {
 }
 
 impl<Body> Answer<Body> {
-    /// A header's value by its name in lower case.
+    /// Returns a header's value by its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// Sends a request without a body, with these headers, and none besides but `Connection`.
+/// Sends a request without a body, with only these headers and `Connection`.
 ///
 /// # Panics
-/// If nobody answers, or not in HTTP.
+/// If there is no answer, or it is not HTTP.
 pub fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     exchange(address, method, path, headers, &[])
 }
 
-/// The same with a body; its `Content-Length` is the caller's business.
+/// Like `request`, with a body; the caller sets `Content-Length`.
 ///
 /// # Panics
-/// If nobody answers, or not in HTTP, or not in text.
+/// If there is no answer, or it is not HTTP or not text.
 pub fn exchange(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let Answer { status, headers, body } = exchange_bytes(address, method, path, headers, body);
     Answer { status, headers, body: String::from_utf8(body).expect("the answer is text") }
 }
 
-/// The same where the answer may be anything.
+/// Like the above, for an answer of any bytes.
 ///
 /// # Panics
-/// If nobody answers, or not in HTTP.
+/// If there is no answer, or it is not HTTP.
 pub fn exchange_bytes(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer<Vec<u8>> {
     let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n{}\r\n", headers.concat());
@@ -58,17 +58,17 @@ pub fn exchange_bytes(address: SocketAddr, method: &str, path: &str, headers: &[
     let header = |line: &str| line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()));
     let mut answer =
         Answer { status: status.expect("a status line"), headers: lines.filter_map(header).collect(), body: Vec::new() };
-    // Some servers leave a connection open that they were asked to close; what HEAD names as a length does not come.
+    // Some servers keep a connection open despite `Connection: close`, and answers to HEAD have a length but no body.
     let length = answer.header("content-length").and_then(|length| length.parse().ok()).filter(|_| method != "HEAD");
     let body = stream.take(length.unwrap_or(u64::MAX)).read_to_end(&mut answer.body);
-    assert!(body.is_ok_and(|read| length.is_none_or(|length| read as u64 == length)), "the answer is whole");
+    assert!(body.is_ok_and(|read| length.is_none_or(|length| read as u64 == length)), "the answer is complete");
     if answer.header("transfer-encoding") == Some("chunked") {
         answer.body = joined(&answer.body);
     }
     answer
 }
 
-/// A body that came in chunks, each after its length.
+/// Decodes a chunked body.
 fn joined(mut chunks: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     loop {
@@ -83,7 +83,7 @@ fn joined(mut chunks: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Gets a path under the address's own name.
+/// Sends a GET request with the address as the host name.
 ///
 /// # Panics
 /// See [`request`].

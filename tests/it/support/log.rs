@@ -1,5 +1,5 @@
-//! The log of the library inside this test binary, which has one log for all tests: whoever asserts on it looks for its
-//! own file or run.
+//! The library's log inside this test binary. All tests share it, so assertions search for their own file or run
+//! name.
 
 use std::io::{self, Write};
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use rotewatch::config::LogLevel;
 
 static TEXT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 static SWITCH: LazyLock<LogLevelSwitch> =
-    LazyLock::new(|| logging::start(LogLevel::Info, || Sink).expect("nobody else starts the log of this binary"));
+    LazyLock::new(|| logging::start(LogLevel::Info, || Sink).expect("the log of this binary is started once"));
 
 struct Sink;
 
@@ -23,12 +23,12 @@ impl Write for Sink {
     }
 }
 
-/// Starts the log where it has not been, and hands out what sets its level.
+/// Starts the log if necessary, and returns the handle that sets its level.
 pub fn switch() -> LogLevelSwitch {
     SWITCH.clone()
 }
 
-/// The lines so far that hold `part`.
+/// Returns the lines so far that contain `part`.
 pub fn lines_with(part: &str) -> Vec<String> {
     let text = TEXT.lock().unwrap_or_else(PoisonError::into_inner);
     String::from_utf8_lossy(&text).lines().filter(|line| line.contains(part)).map(str::to_owned).collect()

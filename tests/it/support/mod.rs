@@ -1,4 +1,4 @@
-//! What the tests share: processes, requests, expositions, and activations with a known answer.
+//! Code shared by the tests: processes, requests, expositions, and activations with known results.
 
 pub mod activations;
 pub mod browser;

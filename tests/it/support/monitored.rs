@@ -1,4 +1,4 @@
-//! A monitor of this process: the library as somebody else's trainer uses it, with real HTTP.
+//! A monitor in this process: the library as another trainer uses it, with real HTTP.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -9,7 +9,7 @@ use rotewatch_core::vocabulary::choices::OnFull;
 
 use super::exposition::Exposition;
 
-/// The defaults, on a port of its own.
+/// The default configuration, on a free port.
 pub fn config() -> Config {
     Config { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), ..Config::default() }
 }
@@ -31,23 +31,23 @@ pub fn monitor(config: Config) -> Monitor {
     Monitor::set_up(Setup { config, ..Setup::default() }).expect("the monitor starts")
 }
 
-/// What it exports now.
+/// Scrapes the monitor.
 ///
 /// # Panics
-/// If it serves nothing.
+/// If it serves no metrics.
 pub fn scrape(monitor: &Monitor) -> Exposition {
     Exposition::scrape(monitor.address().expect("HTTP is on"))
 }
 
-/// Frames dropped for one reason.
+/// Returns the frames dropped for one reason.
 pub fn dropped(counts: &FlowCounts, reason: DropReason) -> u64 {
     counts.dropped[reason as usize]
 }
 
-/// offered = measured + dropped + queued.
+/// Asserts that offered = measured + dropped + queued.
 ///
 /// # Panics
-/// If it does not hold.
+/// If this is false.
 pub fn assert_conserved(counts: &FlowCounts) {
     assert_eq!(counts.offered, counts.measured + counts.dropped.iter().sum::<u64>() + counts.queued, "{counts:?}");
 }

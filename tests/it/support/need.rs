@@ -1,21 +1,21 @@
-//! What some tests need and not every machine has. A test that lacks it says so, and fails where nothing may be skipped.
+//! Programs that some tests need and not every machine has. Without them a test skips with a message, or fails if skipping is forbidden.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-/// The thing, or nothing where the test is to be skipped.
+/// Returns the needed thing, or `None` if the test is to be skipped.
 ///
 /// # Panics
-/// Where `ROTEWATCH_REQUIRE_ALL=1` is set and the thing is missing.
+/// If `ROTEWATCH_REQUIRE_ALL=1` is set and the thing is missing.
 pub fn or_skip<T>(found: Option<T>, what: &str) -> Option<T> {
     if found.is_none() {
-        assert!(std::env::var_os("ROTEWATCH_REQUIRE_ALL").is_none_or(|value| value != "1"), "{what}: not here, and required");
+        assert!(std::env::var_os("ROTEWATCH_REQUIRE_ALL").is_none_or(|value| value != "1"), "{what} is required, but missing");
         eprintln!("SKIPPED: {what}");
     }
     found
 }
 
-/// `promtool check metrics`, reading from a pipe, where it is in PATH.
+/// Returns `promtool check metrics`, reading from a pipe, if it is in PATH.
 fn promtool() -> Option<Command> {
     let version = Command::new("promtool").arg("--version").output().ok()?;
     let mut command = Command::new("promtool");
@@ -23,10 +23,10 @@ fn promtool() -> Option<Command> {
     version.status.success().then_some(command)
 }
 
-/// Asserts that promtool has nothing to say about an exposition. Skips aloud where there is no promtool.
+/// Asserts that promtool accepts an exposition without a message. Skips with a message if promtool is missing.
 ///
 /// # Panics
-/// If it says anything.
+/// If promtool prints anything.
 pub fn promtool_is_content(exposition: &str) {
     let Some(mut promtool) = or_skip(promtool(), "promtool is not in PATH (Debian: apt-get install prometheus)") else { return };
     let mut child = promtool.spawn().expect("promtool starts");

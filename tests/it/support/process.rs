@@ -1,4 +1,4 @@
-//! The binaries as child processes, in an environment without rotewatch's variables and without a home.
+//! The binaries as child processes, in an environment without rotewatch's variables and without a home folder.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -13,7 +13,7 @@ pub fn rotewatch<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     command
 }
 
-/// What a finished command has written.
+/// Exit code and output of a finished command.
 #[derive(Debug)]
 pub struct Ended {
     pub code: Option<i32>,
@@ -24,7 +24,7 @@ pub struct Ended {
 /// Runs a command to its end.
 ///
 /// # Panics
-/// If it cannot be started or writes something else than text.
+/// If it cannot be started, or its output is not text.
 pub fn ended(command: &mut Command) -> Ended {
     let Output { status, stdout, stderr } = command.output().expect("the command starts");
     let text = |bytes| String::from_utf8(bytes).expect("text");

@@ -1,24 +1,24 @@
-//! Expressions of Prometheus, taken apart.
+//! Parses Prometheus expressions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use promql_parser::parser::{self, Expr, VectorSelector};
 
-/// A series that an expression asks for.
+/// A series that an expression selects.
 #[derive(Clone, Debug)]
 pub struct Selected {
     pub name: String,
-    /// Its matchers as they are written: `=~"$job"`.
+    /// Its matchers as written: `=~"$job"`.
     pub matchers: BTreeMap<String, String>,
-    /// The time that it is asked for, and the function that gets it, if any.
+    /// The range, and the function applied to it, if any.
     pub range: Option<(Duration, String)>,
 }
 
-/// Everything that an expression asks for.
+/// Returns everything that an expression selects.
 ///
 /// # Errors
-/// What the parser says of an expression that is none.
+/// The parser's error for an invalid expression.
 pub fn selected(expression: &str) -> Result<Vec<Selected>, String> {
     let mut found = Vec::new();
     gather(&parser::parse(expression)?, "", &mut found);

@@ -1,4 +1,4 @@
-//! A connection on which exactly these bytes go out, at whatever pace, and what comes back.
+//! A connection that sends exactly the given bytes, at any speed, and reads what comes back.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,39 +9,39 @@ use super::until::DEADLINE;
 pub struct Raw(TcpStream);
 
 impl Raw {
-    /// Opens one.
+    /// Opens a connection.
     ///
     /// # Panics
-    /// If nobody listens.
+    /// If nothing listens.
     pub fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("somebody listens");
         stream.set_read_timeout(Some(DEADLINE)).and_then(|()| stream.set_write_timeout(Some(DEADLINE))).expect("above zero");
         Raw(stream)
     }
 
-    /// Sends bytes; whether the other side still took them.
+    /// Sends bytes; returns whether the other side still accepted them.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.0.write_all(bytes.as_ref()).is_ok()
     }
 
-    /// Everything that comes until the other side closes, as far as it can be had.
+    /// Reads until the other side closes, as far as possible.
     pub fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
-        // What was sent to a closed connection makes the last reading fail.
+        // After sending to a closed connection, the last read fails.
         let _ = self.0.read_to_end(&mut rest);
         rest
     }
 
-    /// The status of the answer, once the other side has closed after it; `None` where it closed without one.
+    /// Returns the status of the answer, once the other side has closed; `None` if it closed without an answer.
     pub fn refusal(&mut self) -> Option<u16> {
         let answer = String::from_utf8_lossy(&self.rest()).into_owned();
         answer.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
     }
 
-    /// Whether the other side has closed it, as far as is known by now.
+    /// Returns whether the other side has closed the connection, as far as is known now.
     ///
     /// # Panics
-    /// If the system does not say.
+    /// If the system reports no status.
     pub fn is_closed(&self) -> bool {
         self.0.set_nonblocking(true).expect("a socket");
         let seen = self.0.peek(&mut [0]);

@@ -1,4 +1,4 @@
-//! A run in an inbox, as another program puts it there.
+//! A run in an inbox, as written by another program.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::until::until;
 
 const ROWS: usize = 600;
 
-/// A run's folder in an inbox, and a place beside it where files are written.
+/// A run's folder in an inbox, and a folder beside it where files are prepared.
 pub struct Recorded {
     _folder: tempfile::TempDir,
     pub inbox: PathBuf,
@@ -21,10 +21,10 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// An empty inbox with an empty folder for the run `run`.
+    /// Creates an empty inbox with an empty folder for the run `run`.
     ///
     /// # Panics
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (inbox, aside) = (folder.path().join("inbox"), folder.path().join("aside"));
@@ -33,7 +33,7 @@ impl Recorded {
         Recorded { _folder: folder, inbox, run, aside }
     }
 
-    /// Writes a file elsewhere and renames it in.
+    /// Writes a file outside the inbox and renames it into the run's folder.
     ///
     /// # Panics
     /// If it cannot.
@@ -47,7 +47,7 @@ impl Recorded {
         self.put("run.json", json!({ "attempt": attempt, "layers": ["a", "b"] }).to_string().as_bytes());
     }
 
-    /// Puts whole epochs in.
+    /// Adds whole epochs.
     pub fn epochs(&self, epochs: std::ops::Range<usize>) {
         for epoch in epochs {
             self.put(&format!("{epoch}.0.safetensors"), &body(epoch));
@@ -60,10 +60,10 @@ impl Recorded {
         self.put("finish.json", br#"{"status": "finished"}"#);
     }
 
-    /// The files that lie in a folder below the run's.
+    /// Returns the files in a folder below the run's.
     ///
     /// # Panics
-    /// If one has a name that is no text.
+    /// If a file name is not text.
     pub fn files(&self, below: &str) -> Vec<String> {
         let entries = fs::read_dir(self.run.join(below)).map_or_else(|_| Vec::new(), |entries| entries.flatten().collect());
         let files = entries.into_iter().filter(|entry| !entry.path().is_dir());
@@ -73,17 +73,17 @@ impl Recorded {
     }
 }
 
-/// The activations of an epoch; memorization is found in the sixth.
+/// Returns the activations of an epoch; memorization is found in the sixth.
 pub fn body(epoch: usize) -> Vec<u8> {
     frame(&[("a", &layer(ROWS, 12, 2.0)), ("b", &layer(ROWS, 12, ALARMING[epoch]))])
 }
 
-/// A daemon that looks after an inbox.
+/// Starts a daemon that watches an inbox.
 pub fn with_inbox(inbox: &Path) -> Daemon {
     daemon_with(|config| config.inbox = Some(inbox.to_owned()))
 }
 
-/// The run once it has this status.
+/// Waits until the run has this status, and returns it.
 pub fn run_with(client: &Client, status: &str) -> Value {
     until(status, || {
         let answer = get(client.address, "/api/v1/runs/run");

@@ -1,5 +1,5 @@
-//! A training or a daemon that runs beside its test: what it writes, the signals it gets. One that is still there at the end of its test is
-//! killed.
+//! A training or a daemon that runs beside its test: its output, and the signals sent to it. It is killed at the end of the test if it
+//! still runs.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts it.
+    /// Starts the command.
     ///
     /// # Panics
     /// If it cannot be started.
@@ -34,27 +34,27 @@ impl Running {
         Running { child, stdout, stderr, readers }
     }
 
-    /// Starts a daemon on a free port, with a state folder of its own.
+    /// Starts a daemon on a free port, with its own state folder.
     pub fn serve(state: &Path, flags: &[&str]) -> Self {
         Running::start(rotewatch(["serve", "--listen", "127.0.0.1:0", "--state", text(state)]).args(flags))
     }
 
-    /// Everything on stdout so far.
+    /// Returns everything on stdout so far.
     pub fn stdout(&self) -> String {
         self.stdout.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Everything on stderr so far.
+    /// Returns everything on stderr so far.
     pub fn stderr(&self) -> String {
         self.stderr.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The process's id.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits until stdout holds this.
+    /// Waits until stdout contains `what`.
     ///
     /// # Panics
     /// If the process ends without it.
@@ -62,7 +62,7 @@ impl Running {
         self.tells(what, Running::stdout);
     }
 
-    /// Waits until stderr holds this.
+    /// Waits until stderr contains `what`.
     ///
     /// # Panics
     /// If the process ends without it.
@@ -88,10 +88,10 @@ impl Running {
         }
     }
 
-    /// Waits for the address under which a training can be watched.
+    /// Waits for the address of a training's live page.
     ///
     /// # Panics
-    /// If the process ends without telling it.
+    /// If the process ends without printing it.
     pub fn address(&mut self) -> SocketAddr {
         self.address_after("watched at http://")
     }
@@ -99,7 +99,7 @@ impl Running {
     /// Waits for the address of a daemon.
     ///
     /// # Panics
-    /// If the process ends without telling it.
+    /// If the process ends without printing it.
     pub fn served_address(&mut self) -> SocketAddr {
         self.address_after("serving at http://")
     }
@@ -114,10 +114,10 @@ impl Running {
         })
     }
 
-    /// The most memory that it has had, in bytes.
+    /// Returns its peak memory, in bytes.
     ///
     /// # Panics
-    /// If it is gone.
+    /// If the process is gone.
     pub fn peak_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("the process is there");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
@@ -125,17 +125,17 @@ impl Running {
         kibibytes << 10
     }
 
-    /// The names of its threads, cut off after 15 bytes by Linux.
+    /// Returns the names of its threads, which Linux cuts off after 15 bytes.
     ///
     /// # Panics
-    /// If it is gone.
+    /// If the process is gone.
     pub fn threads(&self) -> Vec<String> {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id())).expect("the process runs");
         let name = |task: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(task.ok()?.path().join("comm")).ok();
         tasks.filter_map(|task| Some(name(task)?.trim().to_owned())).collect()
     }
 
-    /// Waits until it has taken over its signals.
+    /// Waits until it handles its signals itself.
     ///
     /// # Panics
     /// If it never does.
@@ -143,7 +143,7 @@ impl Running {
         until("a thread for signals", || self.threads().contains(&"rotewatch-signa".to_owned()).then_some(()));
     }
 
-    /// Whether it has ended.
+    /// Returns whether it has ended.
     ///
     /// # Panics
     /// If it is not a child of this process.
@@ -151,10 +151,10 @@ impl Running {
         self.child.try_wait().expect("a child of this process").is_some()
     }
 
-    /// Sends it a signal by name, as `kill -INT` does.
+    /// Sends a signal by name, like `kill -INT`.
     ///
     /// # Panics
-    /// If it is gone already.
+    /// If the process is already gone.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status();
         assert!(sent.is_ok_and(|status| status.success()), "the process is there");
@@ -173,7 +173,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It is gone already where the test went well.
+        // If the test has passed, the process is already gone.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! Prometheus and Alertmanager, the real ones, on free ports of this machine, with configurations of this repository.
+//! Real Prometheus and Alertmanager servers on free ports of this machine, with this repository's configurations.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -15,26 +15,26 @@ use super::until::until;
 
 const LISTENING: &str = "msg=\"Listening on\" address=";
 
-/// A server that is gone at the end of its test.
+/// A server that is stopped at the end of its test.
 pub struct Server {
     pub address: SocketAddr,
     _process: Running,
     _folder: TempDir,
 }
 
-/// A file or folder of this repository.
+/// Returns the path of a file or folder of this repository.
 pub fn ours(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// A program of Debian's packages, where it is in PATH. Skips aloud where it is not.
+/// Returns a program of Debian's packages, if it is in PATH. Skips with a message otherwise.
 pub fn program(name: &str, package: &str) -> Option<Command> {
     let said = Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     let found = said.is_ok_and(|status| status.success()).then(|| Command::new(name));
     or_skip(found, &format!("{name} is not in PATH (Debian: apt-get install {package})"))
 }
 
-/// Prometheus with the rules of this repository, which looks at `target` four times a second and tells `alertmanager`.
+/// Starts Prometheus with this repository's rules; it scrapes `target` four times a second and sends alerts to `alertmanager`.
 pub fn prometheus(target: SocketAddr, alertmanager: Option<SocketAddr>) -> Option<Server> {
     let command = program("prometheus", "prometheus")?;
     let rules = ours("config/prometheus");
@@ -50,7 +50,7 @@ pub fn prometheus(target: SocketAddr, alertmanager: Option<SocketAddr>) -> Optio
     Some(start(command, &config, "--storage.tsdb.path", &[]))
 }
 
-/// Alertmanager as the repository's file has it, but for the address and the token's file.
+/// Starts Alertmanager with the repository's file, except for the address and the token's file.
 pub fn alertmanager(daemon: SocketAddr, token: &Path) -> Option<Server> {
     let command = program("prometheus-alertmanager", "prometheus-alertmanager")?;
     let config = fs::read_to_string(ours("config/prometheus/alertmanager.yml")).expect("the file is there");
@@ -78,7 +78,7 @@ fn start(mut command: Command, config: &str, data: &str, more: &[&str]) -> Serve
 }
 
 impl Server {
-    /// What an API of Prometheus answers.
+    /// Returns the answer of a Prometheus API.
     ///
     /// # Panics
     /// If it is an error.
@@ -90,7 +90,7 @@ impl Server {
         document["data"].clone()
     }
 
-    /// The samples that an expression has now.
+    /// Returns the current samples of an expression.
     pub fn samples(&self, expression: &str) -> Vec<Value> {
         let encoded: Vec<String> = expression.bytes().map(|byte| format!("%{byte:02x}")).collect();
         let data = self.asked(&format!("/api/v1/query?query={}", encoded.concat()));

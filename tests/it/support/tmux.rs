@@ -1,4 +1,4 @@
-//! A real terminal: a pane of a tmux server that belongs to one test and goes with it.
+//! A real terminal: a pane of a tmux server that belongs to one test and ends with it.
 
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::need::or_skip;
 use super::until::until;
 
-/// Servers that this process has started.
+/// Number of servers that this process has started.
 static STARTED: AtomicU32 = AtomicU32::new(0);
 
 /// A pane in which a command runs.
@@ -15,8 +15,8 @@ pub struct Pane {
 }
 
 impl Pane {
-    /// Runs a shell command in a terminal of this size; it stays open when the command has ended and says whether the terminal is as it
-    /// was. Skips aloud where there is no tmux.
+    /// Runs a shell command in a terminal of this size. The terminal stays open after the command and reports whether its settings are
+    /// restored. Skips with a message if tmux is missing.
     ///
     /// # Panics
     /// If tmux does not start.
@@ -36,12 +36,12 @@ impl Pane {
         Some(pane)
     }
 
-    /// What stands on the screen.
+    /// Returns the text on the screen.
     pub fn screen(&self) -> String {
         String::from_utf8(self.tmux(&["capture-pane", "-p"]).stdout).expect("a screen is text")
     }
 
-    /// Waits until the screen holds this, and returns it.
+    /// Waits until the screen contains `part`, and returns it.
     ///
     /// # Panics
     /// If it never does.
@@ -51,18 +51,18 @@ impl Pane {
         })
     }
 
-    /// Types keys by their names in tmux.
+    /// Presses keys, given by their tmux names.
     pub fn types(&self, keys: &[&str]) {
         assert!(self.tmux(&[&["send-keys"], keys].concat()).status.success(), "the pane is there");
     }
 
-    /// Gives the window another size.
+    /// Resizes the window.
     pub fn resize(&self, columns: u16, rows: u16) {
         let (columns, rows) = (columns.to_string(), rows.to_string());
         assert!(self.tmux(&["resize-window", "-x", &columns, "-y", &rows]).status.success(), "the window is there");
     }
 
-    /// Whether a program has the whole screen to itself, and whether the cursor is shown.
+    /// Returns whether a program uses the alternate screen, and whether the cursor is shown.
     pub fn alternate_screen_and_cursor(&self) -> (bool, bool) {
         let told = self.tmux(&["display-message", "-p", "#{alternate_on} #{cursor_flag}"]).stdout;
         let told = String::from_utf8(told).expect("text");
@@ -70,7 +70,7 @@ impl Pane {
         (alternate == "1", cursor == "1")
     }
 
-    /// The id of the command that the shell has started.
+    /// Returns the process id of the command that the shell has started.
     pub fn command_id(&self) -> u32 {
         let shell = String::from_utf8(self.tmux(&["display-message", "-p", "#{pane_pid}"]).stdout).expect("text");
         let shell = shell.trim();

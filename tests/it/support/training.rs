@@ -1,4 +1,4 @@
-//! Trainings of the built-in trainer: short, on the rendered digits, each with a state folder of its own.
+//! Trainings of the built-in trainer: short, on the rendered digits, each with its own state folder.
 
 use std::process::Command;
 
@@ -8,16 +8,16 @@ use tempfile::TempDir;
 use super::process::{Ended, ended, rotewatch, text};
 use super::trainer::or_skip_without;
 
-/// What most tests train, for a few epochs. With 40 % label noise example-level memorization is found within 12 of them at
+/// The training of most tests, for a few epochs. With 40 % label noise, example-level memorization is found within 12 epochs at
 /// seeds 1 and 2, and without noise it is not.
 pub const SMALL: [&str; 8] = ["--examples", "2000", "--batch-size", "64", "--lr", "0.002", "--probe-rows", "500"];
-/// As many epochs of [`SMALL`] as it takes.
+/// Enough epochs of [`SMALL`] for an alarm.
 pub const LONG_ENOUGH: [&str; 2] = ["--epochs", "12"];
-/// Two in five labels redrawn.
+/// 40 % of the labels randomized.
 pub const NOISY: [&str; 2] = ["--label-noise", "0.4"];
-/// No port.
+/// Without a port.
 pub const NOWHERE: [&str; 2] = ["--listen", "off"];
-/// A port of its own.
+/// On a free port.
 pub const ANY_PORT: [&str; 2] = ["--listen", "127.0.0.1:0"];
 
 /// A state folder and the trainings in it.
@@ -26,27 +26,27 @@ pub struct Trainings {
 }
 
 impl Trainings {
-    /// An empty state folder; skips aloud where there is no trainer.
+    /// Creates an empty state folder.
     ///
     /// # Panics
-    /// If there is no place for temporary files.
+    /// If no temporary folder can be created.
     pub fn or_skip() -> Option<Self> {
         or_skip_without().then(|| Trainings { state: tempfile::tempdir().expect("a temporary folder") })
     }
 
-    /// The folder, for other files too.
+    /// Returns the folder, for other files too.
     pub fn folder(&self) -> &std::path::Path {
         self.state.path()
     }
 
-    /// `rotewatch train` with these flags.
+    /// Returns the command `rotewatch train` with these flags.
     pub fn train(&self, flags: &[&str]) -> Command {
         let mut command = rotewatch(["train", "--state", text(self.state.path())]);
         command.args(flags);
         command
     }
 
-    /// Trains to the end and reads the document, which must be all there is on stdout.
+    /// Trains to the end and returns the document, which must be the only output on stdout.
     ///
     /// # Panics
     /// If training fails or prints anything else.
@@ -57,17 +57,17 @@ impl Trainings {
     }
 }
 
-/// The one line on stdout as JSON.
+/// Parses the one line on stdout as JSON.
 ///
 /// # Panics
-/// If there is anything but one document on one line.
+/// If there is anything except one document on one line.
 pub fn document(ended: &Ended) -> Value {
     let line = ended.stdout.strip_suffix('\n').unwrap_or_else(|| panic!("no line: {:?}; {}", ended.stdout, ended.stderr));
     assert!(!line.contains('\n'), "more than one line: {line}");
     serde_json::from_str(line).expect("the line is JSON")
 }
 
-/// What the trainer itself measured in each epoch.
+/// Returns what the trainer itself measured in each epoch.
 ///
 /// # Panics
 /// If the document has no history.

@@ -1,4 +1,4 @@
-//! What crosses the channel from the trainers to the monitor: one closed enum.
+//! The messages from the trainers to the monitor.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use crate::intake::gate::Permit;
 use crate::intake::run::{Run, Standing};
 use crate::vocabulary::units::Epoch;
 
-/// The most metrics that one epoch may carry.
+/// Maximum number of metrics per epoch.
 pub const EPOCH_METRICS_MAX: usize = 32;
 
 /// One message to the monitor.
 #[derive(Debug)]
 pub enum Event {
-    /// A run exists.
+    /// A run was declared.
     Declared(Arc<Run>),
     /// Activations of some rows.
     Frame(Frame),
@@ -27,7 +27,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The run that it is about.
+    /// Returns the run that the event belongs to.
     #[must_use]
     pub fn run(&self) -> &Arc<Run> {
         match self {
@@ -43,11 +43,11 @@ impl Event {
 pub struct Frame {
     /// The run it belongs to.
     pub run: Arc<Run>,
-    /// The epoch it was taken in.
+    /// The epoch in which it was taken.
     pub epoch: Epoch,
-    /// How many examples it holds.
+    /// Number of rows (examples).
     pub rows: usize,
-    /// One entry per declared layer, in declared order; `None` where the layer sent nothing.
+    /// One entry per declared layer, in declared order; `None` if the layer sent nothing.
     pub layers: Vec<Option<LayerActivations>>,
     /// The class that the network predicts for each row.
     pub predictions: Option<Vec<i64>>,
@@ -58,15 +58,15 @@ pub struct Frame {
 /// One layer's part of a frame.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerActivations {
-    /// How many neurons were sampled; `values` holds rows x neurons numbers.
+    /// Number of sampled neurons; `values` holds rows x neurons numbers.
     pub neurons: usize,
-    /// How many neurons the layer has.
+    /// Number of neurons in the layer.
     pub neurons_offered: usize,
     /// Row-major: the neurons of row 0, then those of row 1.
     pub values: Vec<f32>,
 }
 
-/// The end of an epoch, with what the trainer measured itself.
+/// The end of an epoch, with the trainer's own metrics.
 #[derive(Debug)]
 pub struct EpochEnd {
     /// The run it belongs to.
@@ -75,27 +75,27 @@ pub struct EpochEnd {
     pub epoch: Epoch,
     /// Losses and accuracies.
     pub metrics: EpochMetrics,
-    /// All rows offered by this run up to here, dropped ones included.
+    /// All rows that this run has offered so far, including dropped ones.
     pub rows_offered: u64,
-    /// Where the verdict after this epoch is awaited, if it is.
+    /// Where to send the verdict after this epoch, if the trainer waits for it.
     pub reply: Option<Sender<Arc<Standing>>>,
 }
 
-/// The trainer's own numbers for an epoch: names `[a-z][a-z0-9_]{0,63}`, at most 32.
+/// The trainer's own metrics of an epoch: at most 32, with names of the form `[a-z][a-z0-9_]{0,63}`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EpochMetrics(BTreeMap<String, f64>);
 
 /// Why a metric was refused.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum MetricError {
-    /// The name cannot be a label value.
-    #[error("metric name {name:?} is not of the form [a-z][a-z0-9_]{{0,63}}")]
+    /// The name cannot be used as a label value.
+    #[error("metric name {name:?} does not match [a-z][a-z0-9_]{{0,63}}")]
     Name {
         /// The name as given.
         name: String,
     },
-    /// The epoch carries as many as it may.
-    #[error("metric {name:?} is one too many: an epoch carries at most {EPOCH_METRICS_MAX}")]
+    /// The epoch has more metrics than allowed.
+    #[error("metric {name:?} is one too many: an epoch has at most {EPOCH_METRICS_MAX} metrics")]
     TooMany {
         /// The name that did not fit.
         name: String,
@@ -103,10 +103,10 @@ pub enum MetricError {
 }
 
 impl EpochMetrics {
-    /// Checks names and number.
+    /// Checks the names and the number of metrics.
     ///
     /// # Errors
-    /// The first name that is malformed, or one too many.
+    /// The first malformed name, or the first metric beyond the limit.
     pub fn new<'a>(metrics: impl IntoIterator<Item = (&'a str, f64)>) -> Result<Self, MetricError> {
         let mut checked = BTreeMap::new();
         for (name, value) in metrics {
@@ -123,13 +123,13 @@ impl EpochMetrics {
         Ok(EpochMetrics(checked))
     }
 
-    /// The value under `name`.
+    /// Returns the value under `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<f64> {
         self.0.get(name).copied()
     }
 
-    /// All metrics, ordered by name.
+    /// Returns all metrics, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
         self.0.iter().map(|(name, value)| (name.as_str(), *value))
     }

@@ -1,14 +1,14 @@
-//! Admission to the channel: room is asked for before anything is copied, and every loss is counted by its reason.
+//! Admission to the channel: space is reserved before anything is copied, and every dropped frame is counted by its reason.
 //!
-//! A [`Permit`] is a frame's place in the channel from the moment the trainer asks until the monitor has measured the
-//! frame. It is settled exactly once, by value or by being dropped, so that at rest
-//! `offered = measured + dropped + queued` holds by construction.
+//! A [`Permit`] is a frame's place in the channel, from the moment the trainer asks for it until the monitor has measured the
+//! frame. Each permit is settled exactly once, by a method or by being dropped. Hence, when nothing is in flight,
+//! `offered = measured + dropped + queued`.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-// Not `crate::`: `tests/it/interleavings` compiles this file as well, with a model of these in its place.
+// Not `crate::`: `tests/interleavings` includes this file too, with a model of these types in its own `sync` module.
 use super::sync::{AtomicBool, AtomicU64, AtomicUsize, Bell, Ordering};
 use crate::vocabulary::choices::OnFull;
 use crate::vocabulary::clock::Stopwatch;
@@ -16,17 +16,17 @@ use crate::vocabulary::clock::Stopwatch;
 /// Why a frame was not measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DropReason {
-    /// As many frames as the channel holds were queued.
+    /// The channel held its maximum number of frames.
     ChannelFull,
-    /// The queued frames held as many bytes as they may.
+    /// The queued frames held the maximum number of bytes.
     ByteBudget,
     /// The monitor has ended.
     MonitorGone,
     /// The trainer began the frame and never sent it.
     Abandoned,
-    /// The monitor could not use the frame: no layer of it was as declared.
+    /// The monitor could not use the frame: none of its layers matched the declaration.
     Rejected,
-    /// The frame came after its epoch had been reported.
+    /// The frame arrived after its epoch had been reported.
     Late,
 }
 
@@ -41,7 +41,7 @@ impl DropReason {
         DropReason::Late,
     ];
 
-    /// The spelling of the label `reason`.
+    /// Returns the value of the label `reason`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -61,35 +61,35 @@ impl fmt::Display for DropReason {
     }
 }
 
-/// The most that may be queued.
+/// The maximum that may be queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
-    /// In frames.
+    /// Number of frames.
     pub frames: usize,
-    /// In bytes of activations.
+    /// Bytes of activations.
     pub bytes: u64,
 }
 
-/// The counts of all frames since the start.
+/// Counts of all frames since the start.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FlowCounts {
-    /// Frames that a trainer asked room for.
+    /// Frames for which a trainer asked for space.
     pub offered: u64,
-    /// Frames that the monitor took into a window.
+    /// Frames that were added to a window.
     pub measured: u64,
-    /// Frames that were lost, by reason, in the order of [`DropReason::ALL`].
+    /// Dropped frames by reason, in the order of [`DropReason::ALL`].
     pub dropped: [u64; DropReason::ALL.len()],
-    /// Frames that hold a place now.
+    /// Frames that are in the channel now.
     pub queued: u64,
-    /// Rows of the frames taken into a window.
+    /// Rows of the frames that were added to a window.
     pub rows_received: u64,
-    /// Activations that were NaN or infinite.
+    /// NaN or infinite activations.
     pub nonfinite_values: u64,
-    /// How long trainers have waited for room.
+    /// Total time that trainers have waited for space.
     pub tap_wait: Duration,
 }
 
-/// The channel's doorkeeper, shared by all taps and the monitor.
+/// Controls admission to the channel. Shared by all taps and the monitor.
 #[derive(Debug)]
 pub struct Gate {
     capacity: Capacity,
@@ -102,15 +102,15 @@ pub struct Gate {
     rows_received: AtomicU64,
     nonfinite_values: AtomicU64,
     tap_wait_nanoseconds: AtomicU64,
-    /// Rung for whoever waits: a place became free, or the gate closed.
+    /// Rung when a place becomes free or the gate closes.
     freed: Bell,
 }
 
-/// How long a waiting tap sleeps at most before it looks again: two taps may wait, and the bell wakes one.
+/// Maximum time between two checks of a waiting tap. Several taps may wait, and the bell wakes only one.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 impl Gate {
-    /// An open gate with nothing queued.
+    /// Creates an open gate with nothing queued.
     #[must_use]
     pub fn new(capacity: Capacity) -> Arc<Self> {
         Arc::new(Gate {
@@ -128,7 +128,7 @@ impl Gate {
         })
     }
 
-    /// The most that may be queued.
+    /// Returns the maximum that may be queued.
     #[must_use]
     pub fn capacity(&self) -> Capacity {
         self.capacity
@@ -137,7 +137,7 @@ impl Gate {
     /// Counts an offered frame and takes a place for it, or counts it as dropped.
     ///
     /// # Errors
-    /// The reason why there is no place.
+    /// The reason why the frame was not admitted.
     pub fn admit(self: &Arc<Self>, on_full: OnFull) -> Result<Permit, DropReason> {
         self.offered.fetch_add(1, Ordering::Relaxed);
         match self.take(on_full, || self.take_place()) {
@@ -149,24 +149,24 @@ impl Gate {
         }
     }
 
-    /// Whether nobody is let in any more.
+    /// Returns whether the gate is closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Lets nobody in any more, and wakes who waits.
+    /// Closes the gate: nothing more is admitted, and a waiting tap wakes up.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.freed.ring();
     }
 
-    /// Counts activations that were NaN or infinite.
+    /// Counts NaN or infinite activations.
     pub fn count_nonfinite(&self, values: u64) {
         self.nonfinite_values.fetch_add(values, Ordering::Relaxed);
     }
 
-    /// The counts as they stand. While frames move the parts are read one after the other, `offered` last, so that
+    /// Returns the current counts. While frames move, the counts are read one after the other, `offered` last, so that
     /// their sum never exceeds it.
     #[must_use]
     pub fn counts(&self) -> FlowCounts {
@@ -211,10 +211,7 @@ impl Gate {
         taken
     }
 
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "there is a count for each of `DropReason::ALL`, which has every reason in its order"
-    )]
+    #[expect(clippy::indexing_slicing, reason = "`dropped` has one entry per reason, in declaration order")]
     fn count_dropped(&self, reason: DropReason) {
         self.dropped[reason as usize].fetch_add(1, Ordering::Release);
     }
@@ -236,11 +233,11 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Asks for room for the frame's `bytes`, all of them and before they are copied: two frames that wait while each
-    /// holds a part of the budget would wait for each other.
+    /// Reserves space for all of the frame's `bytes` before they are copied. Two frames that each held a part of the budget
+    /// could otherwise wait for each other forever.
     ///
     /// # Errors
-    /// [`DropReason::ByteBudget`] or [`DropReason::MonitorGone`]; the permit should then be settled with it. A frame
+    /// [`DropReason::ByteBudget`] or [`DropReason::MonitorGone`]; the caller then settles the permit with this reason. A frame
     /// larger than the whole budget never waits.
     pub fn claim_bytes(&mut self, bytes: u64) -> Result<(), DropReason> {
         let fits_at_all = bytes <= self.gate.capacity.bytes;
@@ -250,7 +247,7 @@ impl Permit {
         Ok(())
     }
 
-    /// The frame's rows are in a window.
+    /// Settles the frame as measured: its rows are in a window.
     pub fn measured(mut self, rows: usize) {
         self.gate.rows_received.fetch_add(rows as u64, Ordering::Relaxed);
         self.gate.leave(self.bytes);
@@ -258,7 +255,7 @@ impl Permit {
         self.settled = true;
     }
 
-    /// The frame is lost.
+    /// Settles the frame as dropped.
     pub fn dropped(mut self, reason: DropReason) {
         self.settle_as_dropped(reason);
     }

@@ -1,4 +1,4 @@
-//! Which runs are open: a run is opened here and nowhere else, whoever declares it, within the limits of the configuration.
+//! The open runs. Every run is opened here, within the configured limits.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -14,23 +14,23 @@ use crate::vocabulary::identity::RunName;
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum DeclareError {
     /// Another run of this name is still open.
-    #[error("run {run} is still being trained here: finish it first, or choose another name")]
+    #[error("run {run} is still open: finish it first, or use another name")]
     NameTaken {
         /// The name.
         run: RunName,
     },
     /// Too many runs are open.
-    #[error("{limit} runs are open, which is limits.runs: finish one, or raise the limit")]
+    #[error("{limit} runs are open, the maximum: finish one, or raise limits.runs")]
     TooManyRuns {
         /// The limit.
         limit: usize,
     },
-    /// The run has more layers than allowed, or none.
-    #[error("run {run} declares {layers} layers; 1 to {limit} are allowed (limits.layers)")]
+    /// The run declares no layer, or more than allowed.
+    #[error("run {run} declares {layers} layers: declare 1 to {limit}, or raise limits.layers")]
     Layers {
         /// The name.
         run: RunName,
-        /// How many it declares.
+        /// Number of declared layers.
         layers: usize,
         /// The limit.
         limit: usize,
@@ -45,16 +45,16 @@ pub enum DeclareError {
     },
 }
 
-/// What may be open at a time.
+/// The maximum numbers of open runs and of layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RosterLimits {
-    /// Runs.
+    /// Open runs.
     pub runs: usize,
     /// Layers of one run.
     pub layers: usize,
 }
 
-/// The open runs, and the way into the monitor that each is given.
+/// The open runs, and the intake through which they reach the monitor.
 #[derive(Debug)]
 pub struct Roster {
     intake: Intake,
@@ -63,19 +63,19 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// A roster that nobody is on.
+    /// Creates a roster without runs.
     #[must_use]
     pub fn new(intake: Intake, limits: RosterLimits) -> Self {
         Roster { intake, limits, open: Mutex::default() }
     }
 
-    /// The way into the monitor.
+    /// Returns the way into the monitor.
     #[must_use]
     pub fn intake(&self) -> &Intake {
         &self.intake
     }
 
-    /// Opens a run and hands out its tap.
+    /// Opens a run and returns its tap.
     ///
     /// # Errors
     /// See [`DeclareError`].
@@ -90,7 +90,7 @@ impl Roster {
                 return Err(DeclareError::LayerTwice { run: name, layer: layer.to_string() });
             }
         }
-        // A panic while the lock is held leaves a map of names, which is as good as before.
+        // A panic while the lock is held leaves a map of names, which is still usable.
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|_, run| run.upgrade().is_some_and(|run| run.is_open()));
         if open.contains_key(&name) {

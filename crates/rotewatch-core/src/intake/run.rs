@@ -1,4 +1,4 @@
-//! One training under one name, as the trainer's side and the monitor's side share it.
+//! One training run, as shared by the trainer's side and the monitor.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,21 +19,21 @@ use crate::vocabulary::identity::{LayerName, RunName};
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::Verdict;
 
-/// A random id drawn when training starts: training again under the same name is a new attempt.
+/// The random id of one training under a run name. Training again under the same name is a new attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Attempt(u64);
 
 impl Attempt {
-    /// Draws a new id.
+    /// Draws a new random id.
     #[must_use]
     pub fn draw() -> Self {
         Attempt(rand::random())
     }
 }
 
-/// A text that is no attempt's id.
+/// The text is not a valid attempt id.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("{text:?} is no attempt: draw 16 lowercase hexadecimal digits when training starts")]
+#[error("{text:?} is not a valid attempt id: use 16 random lowercase hexadecimal digits, drawn when training starts")]
 pub struct AttemptError {
     /// The text as given.
     text: String,
@@ -55,19 +55,19 @@ impl fmt::Display for Attempt {
     }
 }
 
-/// What a trainer says of its run before the first frame.
+/// What a trainer declares about its run before the first frame.
 #[derive(Clone, Debug)]
 pub struct Declaration {
     /// The run's name.
     pub run: RunName,
-    /// The tapped layers in forward order; a frame names them by their place in this list.
+    /// The tapped layers in forward order; frames refer to them by index.
     pub layers: Vec<LayerName>,
     /// Where the rows come from.
     pub source: Mode,
-    /// What the rows are recognised by, in words or as a digest: runs that say the same were looked at with the same rows. `None` where
-    /// nobody says.
+    /// Identifies the probe rows, in words or as a digest: runs with equal values were measured on the same rows. `None` if
+    /// unknown.
     pub probe: Option<String>,
-    /// The trainer's framework, for people: `tch`.
+    /// The trainer's framework, for display: `tch`.
     pub framework: String,
 }
 
@@ -76,21 +76,21 @@ pub struct Declaration {
 pub struct Standing {
     /// The epoch of the newest report; `None` before the first.
     pub epoch: Option<Epoch>,
-    /// What the reports so far add up to.
+    /// The verdict after the reports so far.
     pub verdict: Verdict,
-    /// The epochs up to now that an alarm may name as the onset, if it comes now or later: their weights are worth keeping.
+    /// Epochs up to now that a present or future alarm may name as the onset. Their weights are worth keeping.
     pub possible_onsets: Vec<Epoch>,
 }
 
-/// The history has said nothing of a run yet.
+/// The history has not yet reported anything about the run.
 const UNKNOWN: i64 = -2;
-/// The history has said what it knows of a run from before.
+/// The history has reported which earlier epochs of the run it holds.
 const KNOWN: i64 = -1;
-/// Lost epochs that are remembered: as many as anybody is told of.
+/// Maximum number of lost epochs remembered, which is also the most that a client is told.
 const LOST_KEPT: usize = 256;
 
-/// A declared run: written to by its trainer (counts), by the monitor (standing, stop) and by the history (what is committed), read by
-/// all.
+/// A declared run. Its trainer writes counts, the monitor writes the verdict and the stop request, and the history writes which
+/// epochs are committed. Everything else reads.
 #[derive(Debug)]
 pub struct Run {
     declaration: Declaration,
@@ -104,26 +104,26 @@ pub struct Run {
     ending: OnceLock<Ending>,
     /// The newest epoch that the history has committed; below 0 before the first.
     committed: AtomicI64,
-    /// The newest epoch of which the history has said whether it is committed; see [`KNOWN`] and [`UNKNOWN`].
+    /// The newest epoch for which the history has reported whether it is committed; see [`KNOWN`] and [`UNKNOWN`].
     settled: AtomicI64,
-    /// Epochs that were measured and found no way into the history: the newest ones, at most [`LOST_KEPT`]. Held for a moment.
+    /// The newest epochs that were measured but not saved to the history, at most [`LOST_KEPT`]. Locked only briefly.
     lost: Mutex<BTreeSet<Epoch>>,
-    /// Held for a moment.
+    /// Locked only briefly.
     awaiting: Mutex<Awaiting>,
 }
 
-/// Who is to be woken when something about a run changes.
+/// The tasks to wake when the run changes.
 #[derive(Debug, Default)]
 struct Awaiting {
     tickets: u64,
     wakers: BTreeMap<u64, Waker>,
 }
 
-/// Waits for an answer; it is asked for again whenever something about the run has changed. Dropping this leaves nothing behind.
+/// Waits until `answer` returns a value; checks again after every change of the run. Dropping it removes its waker.
 struct Until<'run, A> {
     run: &'run Run,
     answer: A,
-    /// Its place among those that wait.
+    /// Its key among the wakers.
     ticket: Option<u64>,
 }
 
@@ -140,7 +140,7 @@ impl<T, A: Fn() -> Option<T> + Unpin> Future for Until<'_, A> {
         awaiting.wakers.insert(ticket, context.waker().clone());
         drop(awaiting);
         self.ticket = Some(ticket);
-        // It may have changed before the waker was in its place.
+        // The run may have changed before the waker was registered.
         (self.answer)().map_or(Poll::Pending, Poll::Ready)
     }
 }
@@ -154,13 +154,13 @@ impl<A> Drop for Until<'_, A> {
 }
 
 impl Run {
-    /// A run that nothing has been heard from yet.
+    /// Creates a run with a new random attempt id.
     #[must_use]
     pub fn new(declaration: Declaration) -> Arc<Self> {
         Run::of_attempt(declaration, Attempt::draw())
     }
 
-    /// The same for a trainer that drew the id of its attempt itself.
+    /// Creates a run with the attempt id that the trainer drew.
     #[must_use]
     pub fn of_attempt(declaration: Declaration, attempt: Attempt) -> Arc<Self> {
         let verdict = Verdict::TooEarly { reason: "no epoch was reported yet".into() };
@@ -182,60 +182,60 @@ impl Run {
         })
     }
 
-    /// The run's name.
+    /// Returns the run's name.
     #[must_use]
     pub fn name(&self) -> &RunName {
         &self.declaration.run
     }
 
-    /// What the trainer said of the run.
+    /// Returns what the trainer declared.
     #[must_use]
     pub fn declaration(&self) -> &Declaration {
         &self.declaration
     }
 
-    /// The id of this training under the run's name.
+    /// Returns the attempt id of this training.
     #[must_use]
     pub fn attempt(&self) -> Attempt {
         self.attempt
     }
 
-    /// How long ago it was declared to this process.
+    /// Returns the time since the run was declared to this process.
     #[must_use]
     pub fn age(&self) -> Duration {
         self.declared.elapsed()
     }
 
-    /// The token that asks this run to stop.
+    /// Returns the token that asks this run to stop.
     #[must_use]
     pub fn stop(&self) -> &StopToken {
         &self.stop
     }
 
-    /// The newest verdict.
+    /// Returns the newest verdict.
     #[must_use]
     pub fn standing(&self) -> Arc<Standing> {
         self.standing.load_full()
     }
 
-    /// Whether its trainer may still send something.
+    /// Returns whether the trainer may still send something.
     #[must_use]
     pub fn is_open(&self) -> bool {
         !self.finished.load(Ordering::Acquire)
     }
 
-    /// How it ended, once it has; a trainer that did not say is taken to have finished.
+    /// Returns how the run ended, or `None` while it is open. If the trainer did not say, the run counts as finished.
     #[must_use]
     pub fn ending(&self) -> Option<Ending> {
         (!self.is_open()).then(|| self.ending.get().copied().unwrap_or(Ending::Finished))
     }
 
-    /// Notes how it is about to end; the first word stays.
+    /// Records how the run is about to end; only the first call has an effect.
     pub fn will_end(&self, ending: Ending) {
         let _ = self.ending.set(ending);
     }
 
-    /// Completes once `epoch` or a later one was judged, or the run is finished: whichever standing there is then.
+    /// Completes once `epoch` or a later one has a verdict, or the run is finished. Returns the newest verdict.
     pub fn judged(&self, epoch: Epoch) -> impl Future<Output = Arc<Standing>> {
         self.until(move || {
             let standing = self.standing();
@@ -244,12 +244,12 @@ impl Run {
         })
     }
 
-    /// Completes once the history has said of `epoch`, which was judged, whether it is committed.
+    /// Completes once the history has reported whether `epoch`, which has a verdict, is committed.
     pub fn settled(&self, epoch: Epoch) -> impl Future<Output = ()> {
         self.until(move || (self.settled.load(Ordering::Acquire) >= i64::from(epoch.0)).then_some(()))
     }
 
-    /// Completes once the history has said what it knows of this attempt from before.
+    /// Completes once the history has reported which earlier epochs of this attempt it holds.
     pub fn known(&self) -> impl Future<Output = ()> {
         self.until(|| (self.settled.load(Ordering::Acquire) >= KNOWN).then_some(()))
     }
@@ -258,30 +258,30 @@ impl Run {
         Until { run: self, answer, ticket: None }
     }
 
-    /// The newest epoch of this attempt that the history has committed: it survives whatever ends this process.
+    /// Returns the newest epoch of this attempt that the history has committed. It survives a crash of this process.
     #[must_use]
     pub fn committed_epoch(&self) -> Option<Epoch> {
         u32::try_from(self.committed.load(Ordering::Acquire)).ok().map(Epoch)
     }
 
-    /// Whether the history has committed an epoch.
+    /// Returns whether the history has committed an epoch.
     #[must_use]
     pub fn is_committed(&self, epoch: Epoch) -> bool {
         self.committed_epoch().is_some_and(|newest| newest >= epoch) && !self.lost().contains(&epoch)
     }
 
-    /// Notes that the history has said what it knows of this attempt from before.
+    /// Records that the history has reported which earlier epochs of this attempt it holds.
     pub fn note_known(&self) {
         self.settle(KNOWN);
     }
 
-    /// Notes that an epoch is committed.
+    /// Records that an epoch is committed.
     pub fn note_committed(&self, epoch: Epoch) {
         self.committed.fetch_max(i64::from(epoch.0), Ordering::AcqRel);
         self.settle(i64::from(epoch.0));
     }
 
-    /// Notes that an epoch will never be committed.
+    /// Records that an epoch will never be committed.
     pub fn note_lost(&self, epoch: Epoch) {
         let mut lost = self.lost();
         lost.insert(epoch);
@@ -292,7 +292,7 @@ impl Run {
         self.note_settled(epoch);
     }
 
-    /// Notes that nobody need wait for an epoch's commit: it is put off, or there is no history.
+    /// Records that waiting for an epoch's commit is pointless: the commit is postponed, or there is no history.
     pub fn note_settled(&self, epoch: Epoch) {
         self.settle(i64::from(epoch.0));
     }
@@ -302,14 +302,14 @@ impl Run {
         self.wake();
     }
 
-    /// Marks the run as finished; its name is free again. Whether it was not before.
+    /// Marks the run as finished, which frees its name. Returns whether it was open before.
     pub fn finish(&self) -> bool {
         let first = !self.finished.swap(true, Ordering::AcqRel);
         self.wake();
         first
     }
 
-    /// Publishes a verdict; the monitor alone calls this.
+    /// Publishes a verdict. Only the monitor calls this.
     pub(crate) fn set_standing(&self, standing: Standing) {
         self.standing.store(Arc::new(standing));
         self.wake();
@@ -328,12 +328,12 @@ impl Run {
         self.awaiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts rows that the trainer meant to send, whatever becomes of them.
+    /// Counts rows that the trainer offered, whether or not they are measured.
     pub(crate) fn count_rows_offered(&self, rows: usize) {
         self.rows_offered.fetch_add(rows as u64, Ordering::Relaxed);
     }
 
-    /// All rows that the trainer meant to send so far.
+    /// Returns the number of rows offered so far.
     pub(crate) fn rows_offered(&self) -> u64 {
         self.rows_offered.load(Ordering::Relaxed)
     }
@@ -345,7 +345,7 @@ impl Run {
             .is_ok()
     }
 
-    /// Gives the place back, once the monitor has received the epoch end.
+    /// Frees the place once the monitor has received the epoch end.
     pub(crate) fn free_epoch_end_place(&self) {
         self.queued_epoch_ends.fetch_sub(1, Ordering::AcqRel);
     }
@@ -376,7 +376,10 @@ mod tests {
         assert!(run.awaiting().wakers.is_empty());
         assert!(first.as_mut().poll(&mut context).is_ready());
         run.finish();
-        assert!(pin!(run.judged(Epoch(9))).poll(&mut context).is_ready(), "of a run that is over nothing more is to come");
+        assert!(
+            pin!(run.judged(Epoch(9))).poll(&mut context).is_ready(),
+            "a finished run gets no further verdicts, so the wait ends"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Asking a run, or the whole program, to stop, and saying why.
+//! Stop requests for a run or the whole program, with their reason.
 //!
-//! A token is raised once; the first reason stays. Nobody is interrupted: whoever holds a token looks at it where
-//! stopping is safe (the trainer at the end of an epoch).
+//! A token is raised once and keeps the first reason. It does not interrupt anything: the holder of a token checks it where
+//! stopping is safe (the trainer does so at the end of an epoch).
 
 use std::fmt;
 use std::io;
@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use crate::vocabulary::clock::Stopwatch;
 use crate::vocabulary::units::Epoch;
 
-/// How often waiting for a part says so.
+/// Interval between two log lines while waiting for a thread.
 const LATE_NOTICE: Duration = Duration::from_secs(1);
 
 /// Why a run was asked to stop.
@@ -22,19 +22,19 @@ const LATE_NOTICE: Duration = Duration::from_secs(1);
 pub enum StopReason {
     /// A detector found memorization of a kind listed in `detect.stop_on`.
     Onset {
-        /// The kind of memorization, in its configuration spelling.
+        /// The kind of memorization, spelled as in the configuration.
         kind: &'static str,
         /// The epoch whose report raised the alarm.
         alarm_epoch: Epoch,
         /// The epoch at which memorization set in.
         onset_epoch: Epoch,
     },
-    /// Somebody asked for it over HTTP.
+    /// A stop was requested over HTTP.
     Asked {
-        /// Why, in their words.
+        /// The reason given in the request.
         reason: String,
     },
-    /// A person or a supervisor ended the program.
+    /// A signal ended the program.
     Interrupted {
         /// The signal's name.
         signal: &'static str,
@@ -53,35 +53,35 @@ impl fmt::Display for StopReason {
     }
 }
 
-/// A flag that is raised at most once and carries its reason. Clones share the flag.
+/// A flag that is raised at most once and keeps its reason. Clones share the flag.
 #[derive(Clone, Debug, Default)]
 pub struct StopToken(Arc<OnceLock<StopReason>>);
 
 impl StopToken {
-    /// Asks for the stop. Returns whether this was the first request; later reasons are not kept.
+    /// Requests the stop. Returns whether this was the first request; later reasons are ignored.
     pub fn request(&self, reason: StopReason) -> bool {
         self.0.set(reason).is_ok()
     }
 
-    /// The reason, once a stop was asked for.
+    /// Returns the reason if a stop was requested.
     #[must_use]
     pub fn reason(&self) -> Option<&StopReason> {
         self.0.get()
     }
 
-    /// Whether a stop was asked for.
+    /// Returns whether a stop was requested.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         self.0.get().is_some()
     }
 }
 
-/// A named thread of this program that is waited for, with a limit, when the program stops.
+/// A named thread that the program waits for, up to a limit, when it stops.
 #[derive(Debug)]
 pub struct Part {
     name: &'static str,
     thread: JoinHandle<()>,
-    /// Disconnected when the thread ends, also by a panic.
+    /// Disconnected when the thread ends, also after a panic.
     ended: Receiver<()>,
 }
 
@@ -89,7 +89,7 @@ impl Part {
     /// Starts the thread `rotewatch-NAME`.
     ///
     /// # Errors
-    /// What the system said.
+    /// The error of the operating system.
     pub fn spawn(name: &'static str, work: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         let (end, ended) = bounded::<()>(0);
         let thread = thread::Builder::new().name(format!("rotewatch-{name}")).spawn(move || {
@@ -99,14 +99,14 @@ impl Part {
         Ok(Part { name, thread, ended })
     }
 
-    /// What people call it.
+    /// Returns the name as shown to users.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Waits for the thread's end until `patience` has passed since `since`, and says meanwhile that it does. Returns
-    /// whether it ended.
+    /// Waits for the thread to end until `patience` has passed since `since`, and logs that it is waiting. Returns whether the
+    /// thread ended.
     #[must_use]
     pub fn wait(&self, since: Stopwatch, patience: Duration) -> bool {
         loop {
@@ -115,10 +115,10 @@ impl Part {
                 return true;
             }
             if left.is_zero() {
-                tracing::warn!("the {} is still busy and is left behind", self.name);
+                tracing::warn!("the {} did not end in time; exiting without it", self.name);
                 return self.thread.is_finished();
             }
-            tracing::info!("waiting for the {}, at most {} s more", self.name, since.left_of(patience).as_secs());
+            tracing::info!("waiting for the {} to end, up to {} s more", self.name, since.left_of(patience).as_secs());
         }
     }
 }

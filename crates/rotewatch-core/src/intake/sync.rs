@@ -1,5 +1,5 @@
-//! What the gate's threads meet at. Apart from the gate, so that its tests can put a model in this place that tries every order in which
-//! threads may run (`tests/interleavings`).
+//! The synchronization that the gate uses. It is a module of its own so that the gate's tests can replace it with a model that
+//! tries every order in which threads may run (`tests/interleavings`).
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-/// Wakes one of those who wait, or the next who comes to wait.
+/// Wakes one waiting thread, or the next one that waits.
 #[derive(Debug)]
 pub(crate) struct Bell(Sender<()>, Receiver<()>);
 
@@ -18,11 +18,11 @@ impl Bell {
     }
 
     pub(crate) fn ring(&self) {
-        // One that rings already serves as well.
+        // If it is rung already, that one ring is enough.
         let _ = self.0.try_send(());
     }
 
-    /// Waits until it rings, at most so long: either way it is time to look again.
+    /// Waits until it is rung, at most `patience`. The caller checks its condition again in either case.
     pub(crate) fn wait(&self, patience: Duration) {
         let _ = self.1.recv_timeout(patience);
     }

@@ -1,4 +1,4 @@
-//! What is known now of every run: written by the monitor after each report, read by pages and scrapes without a lock.
+//! The current state of every run: written by the monitor after each report, read by pages and scrapes without a lock.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -17,9 +17,9 @@ use crate::vocabulary::identity::{LayerName, RunName};
 use crate::vocabulary::units::Epoch;
 use rotewatch_info::measures::{Density, Quartiles};
 
-/// Upper bounds in nats of the buckets of `neuron_entropy_nats`: up to the 4.6 nats of 100 bins.
+/// Upper bounds in nats of the buckets of `neuron_entropy_nats`: up to ln(100) = 4.6, for 100 bins.
 pub const ENTROPY_BOUNDS: [f64; 12] = [0.01, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0];
-/// Upper bounds in nats of the buckets of `pair_mutual_information_nats`: up to the 2.3 nats of 10 bins.
+/// Upper bounds in nats of the buckets of `pair_mutual_information_nats`: up to ln(10) = 2.3, for 10 bins.
 pub const MUTUAL_INFORMATION_BOUNDS: [f64; 12] = [0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0];
 /// Upper bounds in seconds of the buckets of `epoch_compute_seconds`.
 pub const COMPUTE_BOUNDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
@@ -33,35 +33,35 @@ pub struct RunView {
     pub active: bool,
     /// Its newest report.
     pub report: Option<Arc<EpochReport>>,
-    /// Its newest epochs in brief, oldest first.
+    /// Summaries of its newest epochs, oldest first.
     pub history: Arc<VecDeque<Arc<EpochSummary>>>,
     /// All values of all epochs, by layer.
     pub histograms: Arc<BTreeMap<LayerName, LayerHistograms>>,
 }
 
-/// An epoch's report without the values of single neurons and pairs: some 700 bytes a layer, whatever its width, so that some
-/// hundred of them can be kept.
+/// An epoch's report without the values of single neurons and pairs. It takes about 700 bytes per layer, whatever its width,
+/// so that some hundreds can be kept.
 #[derive(Clone, Debug)]
 pub struct EpochSummary {
     /// The epoch.
     pub epoch: Epoch,
-    /// What the trainer measured itself.
+    /// The trainer's own metrics.
     pub metrics: EpochMetrics,
-    /// Rows that the numbers are computed from.
+    /// Rows that the measures are computed from.
     pub rows: usize,
-    /// Rows measured / rows offered; `None` where none was offered.
+    /// Rows measured / rows offered; `None` if none was offered.
     pub coverage: Option<f64>,
     /// Entropy in nats of the classes that the network predicts; `None` without predictions.
     pub prediction_entropy_nats: Option<f64>,
-    /// The spelling of the verdict that held.
+    /// The spelling of the verdict.
     pub verdict: &'static str,
-    /// What the trainer's own numbers hinted at.
+    /// What the trainer's own metrics suggested.
     pub hints: Hints,
     /// How long the measures took.
     pub compute: Duration,
     /// When the report was made, in seconds since 1970.
     pub made_at_unix_seconds: f64,
-    /// Each layer in brief.
+    /// The summary of each layer.
     pub layers: Vec<LayerSummary>,
 }
 
@@ -70,18 +70,18 @@ pub struct EpochSummary {
 pub struct LayerSummary {
     /// The layer.
     pub layer: LayerName,
-    /// How many neurons it has, measured or not.
+    /// Number of neurons, measured or not.
     pub neurons: usize,
     /// Its distributions; `None` for a layer that could not be measured.
     pub statistics: Option<LayerStatistics>,
-    /// How the entropies with the network's edges lie, in nats.
+    /// How the entropies with shared bin edges are distributed, in nats.
     pub entropy_network_box: Option<Quartiles>,
-    /// How the mutual information of its pairs lies, in nats.
+    /// How the mutual information of its pairs is distributed, in nats.
     pub mutual_information_density: Option<Density>,
 }
 
 impl EpochSummary {
-    /// A report in brief.
+    /// Summarizes a report.
     #[must_use]
     pub fn of(report: &EpochReport) -> Self {
         EpochSummary {
@@ -99,7 +99,7 @@ impl EpochSummary {
     }
 }
 
-/// What a document tells of an epoch.
+/// The JSON form of an epoch.
 impl From<&EpochSummary> for EpochRecord {
     fn from(epoch: &EpochSummary) -> Self {
         let metric = |(name, value): (&str, f64)| (name.to_owned(), Some(value).filter(|value| value.is_finite()));
@@ -143,9 +143,9 @@ impl LayerSummary {
 /// Every value of a layer since the run began.
 #[derive(Clone, Debug)]
 pub struct LayerHistograms {
-    /// Entropies with the network's edges, one observation per neuron and epoch.
+    /// Entropies with shared bin edges, one observation per neuron and epoch.
     pub entropy_network: BucketCounts,
-    /// Entropies with each neuron's own edges.
+    /// Entropies with each neuron's own bin edges, one observation per neuron and epoch.
     pub entropy_neuron: BucketCounts,
     /// Mutual information, one observation per pair and epoch.
     pub mutual_information: BucketCounts,
@@ -161,24 +161,24 @@ impl Default for LayerHistograms {
     }
 }
 
-/// Who is told when the board changes. It is told on the monitor's thread and must not wait for anybody.
+/// Is notified when the board changes. The calls run on the monitor's thread and must not block.
 pub trait Follower: Send + Sync + fmt::Debug {
-    /// A run is shown anew.
+    /// A run was added or updated.
     fn shown(&self, before: Option<&RunView>, now: &RunView);
 
-    /// An attempt of a run is shown no longer.
+    /// An attempt of a run was removed.
     fn removed(&self, run: &Run);
 }
 
-/// A change that is still to be told of.
+/// A change of which the follower still has to be notified.
 #[derive(Debug)]
-#[must_use = "who follows the board is to be told"]
+#[must_use = "the follower must be notified"]
 pub(crate) struct Change {
     before: Option<Arc<RunView>>,
     now: Arc<RunView>,
 }
 
-/// All runs, and how the monitor itself is doing.
+/// All runs, and the monitor's own health.
 #[derive(Debug)]
 pub struct Board {
     runs: ArcSwap<BTreeMap<RunName, Arc<RunView>>>,
@@ -199,30 +199,30 @@ impl Default for Board {
 }
 
 impl Board {
-    /// Every run by name, as it stands.
+    /// Returns the current state of every run, by name.
     #[must_use]
     pub fn runs(&self) -> Arc<BTreeMap<RunName, Arc<RunView>>> {
         self.runs.load_full()
     }
 
-    /// How long the measures of each epoch took, in seconds.
+    /// Returns how long the measures of each epoch took, in seconds.
     #[must_use]
     pub fn compute_seconds(&self) -> Arc<BucketCounts> {
         self.compute.load_full()
     }
 
-    /// Whether the monitor has failed repeatedly, or ended.
+    /// Returns whether the monitor has failed repeatedly, or ended.
     #[must_use]
     pub fn is_failing(&self) -> bool {
         self.failing.load(Ordering::Acquire)
     }
 
-    /// Tells `follower` of changes from now on; the first one stays.
+    /// Notifies `follower` of changes from now on. Only the first follower is kept.
     pub fn follow(&self, follower: Arc<dyn Follower>) {
         let _ = self.follower.set(follower);
     }
 
-    /// Shows a run anew. Only the monitor's thread writes, so nothing can be lost between reading and storing.
+    /// Adds or updates a run. Only the monitor's thread writes, so no update is lost between reading and storing.
     pub(crate) fn show(&self, view: RunView) -> Change {
         let mut runs = BTreeMap::clone(&self.runs.load());
         let view = Arc::new(view);
@@ -231,14 +231,14 @@ impl Board {
         Change { before, now: view }
     }
 
-    /// Tells of a change, once everything else says the same.
+    /// Notifies the follower of a change, once everything else shows it.
     pub(crate) fn announce(&self, change: &Change) {
         if let Some(follower) = self.follower.get() {
             follower.shown(change.before.as_deref(), &change.now);
         }
     }
 
-    /// Shows this attempt of a run no longer; a newer one stays.
+    /// Removes this attempt of a run; a newer attempt stays.
     pub(crate) fn remove(&self, run: &Run) {
         let mut runs = BTreeMap::clone(&self.runs.load());
         if runs.get(run.name()).is_some_and(|view| view.run.attempt() == run.attempt()) {

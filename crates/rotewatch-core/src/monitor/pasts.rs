@@ -1,4 +1,4 @@
-//! What is known of attempts that are about to go on: from whoever has read it, who may wait for a disk, to the monitor, who may not.
+//! The saved results of attempts that are about to continue, passed to the monitor by code that may wait for a disk.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,29 +17,29 @@ pub struct PastEpoch {
     pub observation: Observation,
 }
 
-/// What tells runs apart. Clients draw their attempts themselves, and two may have drawn the same.
+/// Identifies a run. The attempt alone is not enough: clients draw attempt ids themselves, and two may draw the same one.
 pub(super) type RunKey = (RunName, Attempt);
 
 pub(super) fn key(run: &Run) -> RunKey {
     (run.name().clone(), run.attempt())
 }
 
-/// The past of each attempt that is being declared, for a moment only.
+/// The past of each attempt that is being declared. Entries are short-lived.
 #[derive(Debug, Default)]
 pub struct Pasts(Mutex<HashMap<RunKey, Vec<PastEpoch>>>);
 
 impl Pasts {
-    /// Leaves the past of an attempt, before its run is opened.
+    /// Stores the past of an attempt, before its run is opened.
     pub fn put(&self, run: &RunName, attempt: Attempt, past: Vec<PastEpoch>) {
         self.all().insert((run.clone(), attempt), past);
     }
 
-    /// Takes it back, where the run could not be opened.
+    /// Takes it back if the run could not be opened.
     pub fn forget(&self, run: &RunName, attempt: Attempt) {
         self.all().remove(&(run.clone(), attempt));
     }
 
-    /// The past of a run; nothing of one that begins.
+    /// Takes the past of a run; empty for a new attempt.
     pub(super) fn take(&self, run: &Run) -> Vec<PastEpoch> {
         self.all().remove(&key(run)).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! An epoch's numbers with their coverage: what the monitor hands to everything downstream.
+//! An epoch's measures with their coverage, as the monitor hands them to all consumers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,51 +12,51 @@ use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::{Alarm, Answer, Kind, Verdict};
 use rotewatch_info::measures::{Distribution, LayerMeasures};
 
-/// Everything that is known of a run after an epoch.
+/// Everything known about a run after an epoch.
 #[derive(Debug)]
 pub struct EpochReport {
     /// The run.
     pub run: Arc<Run>,
     /// The epoch.
     pub epoch: Epoch,
-    /// Whether the trainer's end of the epoch was lost and inferred from what came after it.
+    /// Whether the trainer's epoch end was lost, and inferred from the next frame.
     pub end_inferred: bool,
-    /// What the trainer measured itself.
+    /// The trainer's own metrics.
     pub metrics: EpochMetrics,
-    /// Rows in the window that the numbers are computed from.
+    /// Rows in the window that the measures are computed from.
     pub rows: usize,
-    /// Rows measured / rows offered in this epoch; `None` where none was offered.
+    /// Rows measured / rows offered in this epoch; `None` if none was offered.
     pub coverage: Option<f64>,
     /// Entropy in nats of the classes that the network predicts; `None` without predictions.
     pub prediction_entropy_nats: Option<f64>,
     /// The layers that were measured, in forward order.
     pub layers: Vec<LayerReport>,
-    /// What each detector says.
+    /// The finding of each detector.
     pub answers: Vec<(Kind, Answer)>,
-    /// What it adds up to.
+    /// The verdict from all findings.
     pub verdict: Verdict,
-    /// What the trainer's own numbers hint at; it decides nothing.
+    /// What the trainer's own metrics suggest; it does not affect the verdict.
     pub hints: Hints,
-    /// The alarms raised by this very epoch.
+    /// The alarms raised in this epoch.
     pub raised: Vec<Alarm>,
     /// How long the measures took.
     pub compute: Duration,
     /// When the report was made, in seconds since 1970.
     pub made_at_unix_seconds: f64,
-    /// The time since the run's report before this one.
+    /// The time since the run's previous report.
     pub interval: Option<Duration>,
 }
 
-/// A layer's numbers after an epoch.
+/// A layer's measures after an epoch.
 #[derive(Debug)]
 pub struct LayerReport {
     /// The layer.
     pub layer: LayerName,
-    /// How many neurons it has; the measures may hold fewer, chosen by seed.
+    /// Number of neurons; the measures may cover fewer, sampled with the seed.
     pub neurons_offered: usize,
-    /// Value by value.
+    /// All values.
     pub measures: LayerMeasures,
-    /// In brief; `None` for a layer that could not be measured.
+    /// The summary; `None` for a layer that could not be measured.
     pub statistics: Option<LayerStatistics>,
     /// Means of `statistics` over the newest reports; `None` before the first.
     pub rolling: Option<RollingStatistics>,
@@ -65,15 +65,15 @@ pub struct LayerReport {
 /// Distributions over a layer's neurons or pairs of neurons.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerStatistics {
-    /// Entropy in nats, one set of edges over all tapped layers.
+    /// Entropy in nats, with shared bin edges for all tapped layers.
     pub entropy_network_nats: Distribution,
-    /// The same as a share of ln(number of bins).
+    /// The entropy above as a share of ln(number of bins).
     pub entropy_network_ratio: Distribution,
-    /// Entropy in nats, each neuron with its own edges.
+    /// Entropy in nats, with each neuron's own bin edges.
     pub entropy_neuron_nats: Distribution,
-    /// The same as a share of ln(number of bins).
+    /// The entropy above as a share of ln(number of bins).
     pub entropy_neuron_ratio: Distribution,
-    /// Mutual information of all pairs in nats; `None` for a layer of one neuron.
+    /// Mutual information of all pairs in nats; `None` for a layer with one neuron.
     pub mutual_information_nats: Option<Distribution>,
     /// Mutual information of all pairs as a share of the smaller entropy.
     pub mutual_information_ratio: Option<Distribution>,
@@ -82,7 +82,7 @@ pub struct LayerStatistics {
 }
 
 impl LayerStatistics {
-    /// Sums up a layer's measures; `None` for a layer that was skipped.
+    /// Summarizes a layer's measures; `None` for a layer that was skipped.
     #[must_use]
     pub fn of(measures: &LayerMeasures) -> Option<Self> {
         let of = |values: &[f64]| Distribution::of(&mut values.to_vec());
@@ -98,7 +98,7 @@ impl LayerStatistics {
     }
 }
 
-/// What detectors may know of a layer; `None` for `statistics` that are missing, or of too few rows.
+/// Returns what the detectors see of a layer; `None` if `statistics` are missing or unreliable (too few rows).
 #[must_use]
 pub fn layer_observation(layer: &LayerName, statistics: Option<&LayerStatistics>) -> LayerObservation {
     LayerObservation {
@@ -123,7 +123,7 @@ pub struct RollingStatistics {
     pub class_information_nats: Option<Distribution>,
 }
 
-/// The newest reports' statistics of one layer.
+/// The statistics of one layer in the newest reports.
 #[derive(Debug)]
 pub struct Rolling {
     reports: usize,
@@ -131,13 +131,13 @@ pub struct Rolling {
 }
 
 impl Rolling {
-    /// Means over at most `reports` reports.
+    /// Creates means over at most `reports` reports.
     #[must_use]
     pub fn new(reports: usize) -> Self {
         Rolling { reports, newest: VecDeque::new() }
     }
 
-    /// Adds a report's statistics and returns the means that now hold.
+    /// Adds a report's statistics and returns the new means.
     pub fn push(&mut self, statistics: LayerStatistics) -> Option<RollingStatistics> {
         self.newest.push_back(statistics);
         while self.newest.len() > self.reports {
@@ -146,7 +146,7 @@ impl Rolling {
         self.means()
     }
 
-    /// The means over the kept reports; `None` before the first.
+    /// Returns the means over the kept reports; `None` before the first.
     #[must_use]
     pub fn means(&self) -> Option<RollingStatistics> {
         let mean_of = |part: fn(&LayerStatistics) -> Option<Distribution>| mean(self.newest.iter().filter_map(part));
@@ -159,7 +159,7 @@ impl Rolling {
     }
 }
 
-/// The mean of each statistic; `None` of nothing.
+/// Returns the mean of each statistic; `None` for an empty list.
 fn mean(distributions: impl Iterator<Item = Distribution>) -> Option<Distribution> {
     let mut count = 0.0;
     let mut sums = [0.0; 5];
@@ -173,24 +173,24 @@ fn mean(distributions: impl Iterator<Item = Distribution>) -> Option<Distributio
     (count > 0.0).then_some(Distribution { mean, p05, p50, p90, p95 })
 }
 
-/// Counts of values up to each of a list of bounds: a Prometheus histogram, filled epoch by epoch.
+/// Counts of values in buckets: a Prometheus histogram, filled epoch by epoch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BucketCounts {
     bounds: &'static [f64],
-    /// One per bound and one for what lies above all of them; not cumulative.
+    /// One count per bound and one for values above all bounds; not cumulative.
     counts: Vec<u64>,
     sum: f64,
 }
 
 impl BucketCounts {
-    /// No values yet; `bounds` ascend and belong to the bucket below them.
+    /// Creates an empty histogram. `bounds` ascend; each is the inclusive upper end of a bucket.
     #[must_use]
     pub fn new(bounds: &'static [f64]) -> Self {
         BucketCounts { bounds, counts: vec![0; bounds.len() + 1], sum: 0.0 }
     }
 
     /// Adds one observation per value.
-    #[expect(clippy::indexing_slicing, reason = "there is one count more than bounds, for what lies above all of them")]
+    #[expect(clippy::indexing_slicing, reason = "there is one more count than bounds, for values above all bounds")]
     pub fn observe(&mut self, values: impl IntoIterator<Item = f64>) {
         for value in values {
             let bucket = self.bounds.partition_point(|bound| *bound < value);
@@ -199,7 +199,7 @@ impl BucketCounts {
         }
     }
 
-    /// Each bound with the number of values at or below it.
+    /// Returns each bound with the number of values at or below it.
     pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
         let totals = self.counts.iter().scan(0, |total, count| {
             *total += count;
@@ -208,13 +208,13 @@ impl BucketCounts {
         self.bounds.iter().copied().zip(totals)
     }
 
-    /// How many values there are.
+    /// Returns the number of values.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// What they add up to.
+    /// Returns the sum of the values.
     #[must_use]
     pub fn sum(&self) -> f64 {
         self.sum

@@ -1,23 +1,23 @@
-//! When a run leaves the board: some time after its end, or after a long silence.
+//! When a run is removed from the live page: some time after its end, or after a long silence.
 
 use std::time::Duration;
 
-/// A run is not silent before it has been so for so many of its own epochs: then a stall can be alerted on first.
+/// A run is silent only after this many of its own epoch intervals, so that a stall alert can fire first.
 const SILENT_EPOCHS: u32 = 20;
 
-/// What decides it.
+/// When runs are removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetirementParams {
-    /// How long after its end a run is still shown.
+    /// How long an ended run is still shown.
     pub finished: Duration,
-    /// How long nothing must have been heard of a run that did not end.
+    /// How long a run that has not ended may be silent before it counts as given up.
     pub silent: Duration,
-    /// How many ended runs are shown at most; those that ended first leave first.
+    /// Maximum number of ended runs shown; the one that ended first is removed first.
     pub finished_runs: usize,
 }
 
 impl RetirementParams {
-    /// Whether a run that has not ended counts as given up. `epoch_interval` is the time between its newest two reports.
+    /// Returns whether a run that has not ended counts as given up. `epoch_interval` is the time between its newest two reports.
     #[must_use]
     pub fn is_silent(&self, silence: Duration, epoch_interval: Option<Duration>) -> bool {
         let of_its_own = epoch_interval.map_or(Duration::ZERO, |interval| interval.saturating_mul(SILENT_EPOCHS));

@@ -1,4 +1,4 @@
-//! What the monitor remembers of a run between two events.
+//! What the monitor keeps about a run between two events.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -15,33 +15,33 @@ use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
 use rotewatch_info::measures::LayerMeasures;
 
-/// Epochs of a run of which the figures in brief are kept.
+/// Number of epochs per run whose summaries are kept.
 pub const EPOCHS_KEPT: usize = 256;
 
-/// What the monitor remembers of one attempt of one run.
+/// What the monitor keeps about one attempt of one run.
 pub(super) struct RunState {
     pub(super) run: Arc<Run>,
     pub(super) active: bool,
-    /// Since the trainer was last heard from.
+    /// Since the last event of the trainer.
     pub(super) heard: Stopwatch,
     pub(super) window: Window,
     pub(super) judge: Judge,
     pub(super) hints: HintTracker,
     rolling: Vec<Rolling>,
     histograms: BTreeMap<LayerName, LayerHistograms>,
-    /// The epoch that frames have come for and that has not ended.
+    /// The epoch that has frames and has not ended.
     pub(super) open_epoch: Option<Epoch>,
     pub(super) last_reported: Option<Epoch>,
     pub(super) since_last_report: Option<Stopwatch>,
     pub(super) newest: Option<Arc<EpochReport>>,
     history: VecDeque<Arc<EpochSummary>>,
-    /// Rows measured since an end of an epoch last said how many were offered.
+    /// Rows measured since the last epoch end that reported how many were offered.
     pub(super) rows_taken: u64,
     rows_offered_before: u64,
 }
 
 impl RunState {
-    /// An attempt that nothing has been heard of but its declaration.
+    /// Creates the state of an attempt that has only been declared.
     pub(super) fn new(run: &Arc<Run>, params: &MonitorParams) -> Self {
         let layers = run.declaration().layers.len();
         RunState {
@@ -63,7 +63,7 @@ impl RunState {
         }
     }
 
-    /// Names a layer's measures, sums them up and adds them to what is kept over epochs.
+    /// Adds a layer's name to its measures, summarizes them and adds them to the values kept over epochs.
     pub(super) fn layer_report(&mut self, place: usize, measures: LayerMeasures) -> Option<LayerReport> {
         let layer = self.run.declaration().layers.get(place)?.clone();
         let neurons_offered = self.window.widths().get(place).copied().flatten()?.neurons_offered;
@@ -82,7 +82,7 @@ impl RunState {
         Some(LayerReport { layer, neurons_offered, measures, statistics, rolling })
     }
 
-    /// Rows measured / offered. Where the trainer's count was lost, its rows go into the next epoch's share.
+    /// Returns rows measured / offered. If the trainer's count was lost, its rows count towards the next epoch.
     pub(super) fn coverage(&mut self, rows_offered: Option<u64>) -> Option<f64> {
         let rows_offered = rows_offered?;
         let offered = rows_offered.saturating_sub(self.rows_offered_before);
@@ -91,8 +91,8 @@ impl RunState {
         (offered > 0).then(|| taken as f64 / offered as f64)
     }
 
-    /// Goes on from epochs that were judged before: detectors, hints and rolling means stand as if they had seen them. What was raised
-    /// then is not raised again.
+    /// Continues from earlier epochs that already have a verdict: detectors, hints and rolling means are as if they had seen them.
+    /// Alarms that were raised then are not raised again.
     pub(super) fn resume(&mut self, past: Vec<PastEpoch>, detect: &DetectParams) {
         let mut standing = None;
         for PastEpoch { summary, observation } in past {
@@ -113,7 +113,7 @@ impl RunState {
         }
     }
 
-    /// Closes the report's epoch and keeps what later ones and readers need of it; the same in brief.
+    /// Closes the report's epoch and keeps what later epochs and readers need. Returns the summary.
     pub(super) fn remember(&mut self, report: &Arc<EpochReport>) -> Arc<EpochSummary> {
         self.open_epoch = self.open_epoch.filter(|open| *open > report.epoch);
         self.last_reported = Some(report.epoch);
@@ -131,7 +131,7 @@ impl RunState {
         self.history.push_back(summary);
     }
 
-    /// The run as readers shall see it.
+    /// Returns the run as readers see it.
     pub(super) fn view(&self) -> RunView {
         RunView {
             run: Arc::clone(&self.run),

@@ -3,12 +3,12 @@
 //! ```text
 //! frame     -> its run's window (a frame of a later epoch ends the open one)
 //! epoch end -> the window's rows -> measures -> detectors -> verdict
-//!              -> the run (the trainer reads it), the board (pages and scrapes), subscribers, hooks, the history
-//! tick      -> runs that ended or fell silent long ago leave the board
-//! closing   -> what is queued is still measured, then the gate is shut
+//!              -> the run (the trainer reads it), the board (live page and scrapes), subscribers, hooks, the history
+//! tick      -> runs that ended or fell silent long ago are removed from the board
+//! closing   -> queued events are still measured, then the gate is closed
 //! ```
 //!
-//! One plain loop over one closed enum; nothing here waits for anybody downstream.
+//! The monitor is one loop over one enum; nothing here waits for a consumer.
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,28 +37,28 @@ use crate::vocabulary::verdict::Verdict;
 use rotewatch_info::measures::class::ClassGroups;
 use rotewatch_info::measures::{LayerMeasures, LayerSamples, MeasureParams, measure_layers};
 
-/// After how many failed computations in a row the monitor counts as failing.
+/// Number of failed computations in a row after which the monitor counts as failing.
 const FAILURES_IN_A_ROW: u32 = 3;
 
-/// How often it is looked for runs that are to leave the board.
+/// Interval between two searches for runs to remove from the board.
 const LOOK_FOR_RETIREMENT: Duration = Duration::from_millis(500);
 
-/// What the monitor needs to know and does not change while it runs.
+/// The monitor's fixed settings.
 #[derive(Clone, Debug)]
 pub struct MonitorParams {
-    /// The rows that an epoch's numbers are computed from.
+    /// The rows that an epoch's measures are computed from.
     pub window: WindowParams,
-    /// How the numbers are computed.
+    /// How the measures are computed.
     pub measures: MeasureParams,
-    /// Reports in a rolling mean.
+    /// Number of reports in a rolling mean.
     pub rolling: usize,
-    /// The run that every run is compared with, if any.
+    /// The baseline that every run is compared with, if any.
     pub reference: Option<Arc<Reference>>,
-    /// When a run leaves the board.
+    /// When a run is removed from the board.
     pub retirement: RetirementParams,
 }
 
-/// The state of the monitoring thread.
+/// State of the monitoring thread.
 pub struct MonitorThread {
     params: MonitorParams,
     detect: Arc<ArcSwap<DetectParams>>,
@@ -68,24 +68,24 @@ pub struct MonitorThread {
     sinks: Vec<Box<dyn Sink>>,
     pasts: Arc<Pasts>,
     runs: HashMap<RunKey, RunState>,
-    /// The runs that ended and are still on the board, in the order of their ends.
+    /// The ended runs that are still on the board, in the order in which they ended.
     finished: VecDeque<(Arc<Run>, Stopwatch)>,
-    /// The runs that fell silent. They leave the board a moment after the history was told, so that who reads on there finds them over.
+    /// The silent runs. They are removed from the board shortly after the history was told, so that its readers find them ended.
     given_up: Vec<Arc<Run>>,
     failures_in_a_row: u32,
 }
 
-/// How an epoch came to its end.
+/// How an epoch ended.
 struct EndOfEpoch {
     epoch: Epoch,
     inferred: bool,
     metrics: EpochMetrics,
-    /// Rows offered by the run so far, where the trainer said so.
+    /// Rows offered by the run so far, if the trainer reported them.
     rows_offered: Option<u64>,
 }
 
 impl MonitorThread {
-    /// A monitor that has heard nothing yet. Attempts of which `pasts` knows something go on from there.
+    /// Creates a monitor without runs. Attempts found in `pasts` continue from there.
     #[must_use]
     pub fn new(
         params: MonitorParams,
@@ -111,7 +111,7 @@ impl MonitorThread {
         }
     }
 
-    /// Works until `closing` is disconnected, or no tap is left; what is queued then is still measured.
+    /// Runs until `closing` is disconnected or no tap is left; events queued by then are still processed.
     pub fn run(mut self, events: &Receiver<Event>, closing: &Receiver<()>) {
         let _shut = ShutAtEnd { gate: Arc::clone(&self.gate), board: Arc::clone(&self.board) };
         let ticks = tick(LOOK_FOR_RETIREMENT);
@@ -136,13 +136,13 @@ impl MonitorThread {
         }
     }
 
-    /// Takes in an event. Where that panics, what is known of its run may be half changed, and the run begins anew; the others go on.
+    /// Processes an event. If that panics, the state of its run may be half changed, so the run starts anew; other runs go on.
     fn survive(&mut self, event: Event) {
         let run = Arc::clone(event.run());
         if catch_unwind(AssertUnwindSafe(|| self.take_in(event))).is_err() {
             self.count_failure();
             self.runs.insert(key(&run), RunState::new(&run, &self.params));
-            tracing::error!(run = %run.name(), "an event of this run could not be taken in; its window and its detectors begin anew");
+            tracing::error!(run = %run.name(), "internal error while processing an event of this run; its window and detectors were reset");
         }
     }
 
@@ -163,7 +163,7 @@ impl MonitorThread {
         }
     }
 
-    /// Whether the run has left: nothing of it is taken in any more.
+    /// Returns whether the run has been removed; its events are then ignored.
     fn has_left(&self, run: &Run) -> bool {
         !run.is_open() && !self.runs.contains_key(&key(run))
     }
@@ -197,7 +197,7 @@ impl MonitorThread {
             let layer = run.declaration().layers.get(rejected.place).map_or("?", LayerName::as_str);
             tracing::warn!(
                 run = %run.name(), layer, epoch = %frame.epoch,
-                "layer left out of this frame: it has {} neurons and had {}", rejected.neurons_got, rejected.neurons_expected
+                "layer left out of this frame: it now has {} neurons, but had {} before", rejected.neurons_got, rejected.neurons_expected
             );
         }
         let usable = frame.layers.iter().flatten().count() > taken_in.rejected.len();
@@ -219,7 +219,7 @@ impl MonitorThread {
         let state = self.state_of(&run);
         state.heard = Stopwatch::start();
         if let Some(reported) = state.last_reported.filter(|reported| epoch <= *reported) {
-            tracing::warn!(run = %run.name(), %epoch, "end of an epoch ignored: epoch {reported} was reported already");
+            tracing::warn!(run = %run.name(), %epoch, "epoch end ignored: epoch {reported} was already reported");
             return;
         }
         if let Some(open) = state.open_epoch.filter(|open| *open < epoch) {
@@ -245,8 +245,8 @@ impl MonitorThread {
                 None,
             );
         }
-        // Its window and its detectors are of no more use; the board goes on showing what they found, unless a newer
-        // attempt stands there already.
+        // The window and detectors are no longer needed. The board keeps showing the results, unless it already shows a newer
+        // attempt.
         let Some(state) = self.runs.remove(&key(run)) else { return };
         for sink in &mut self.sinks {
             sink.ended(run, run.ending());
@@ -258,7 +258,7 @@ impl MonitorThread {
         }
     }
 
-    /// Takes from the board what has been there long enough.
+    /// Removes runs from the board that have been shown long enough.
     fn retire(&mut self) {
         let RetirementParams { finished, finished_runs, .. } = self.params.retirement;
         let surplus = |ended: &VecDeque<_>| ended.len() > finished_runs;
@@ -267,7 +267,7 @@ impl MonitorThread {
             self.board.remove(&run);
         }
         for run in std::mem::take(&mut self.given_up) {
-            // Unless it has come back meanwhile.
+            // Unless the run has come back in the meantime.
             if self.has_left(&run) {
                 self.board.remove(&run);
             }
@@ -280,10 +280,10 @@ impl MonitorThread {
         let silent: Vec<Arc<Run>> =
             self.runs.values().filter(|state| is_silent(state)).map(|state| Arc::clone(&state.run)).collect();
         for run in silent {
-            tracing::warn!(run = %run.name(), "nothing was heard of this run for so long that it counts as given up");
+            tracing::warn!(run = %run.name(), "no data received from this run for too long; it counts as given up");
             run.finish();
             for sink in &mut self.sinks {
-                // Its trainer may come back and continue.
+                // The trainer may still come back and continue.
                 sink.ended(&run, None);
             }
             self.runs.remove(&key(&run));
@@ -344,12 +344,12 @@ impl MonitorThread {
         for sink in &mut self.sinks {
             sink.epoch(&measured);
         }
-        // Last: a trainer that has its verdict finds the report everywhere else as well.
+        // Last, so that a trainer that has its verdict finds the report everywhere else as well.
         publish_verdict(&measured, &detect, reply);
         self.board.announce(&change);
     }
 
-    /// The measures, or none at all where computing them failed; the run then goes on without this epoch's.
+    /// Computes the measures. Returns none if the computation failed; the run continues without this epoch's measures.
     fn measures_or_none(
         &mut self,
         run: &Run,
@@ -358,7 +358,7 @@ impl MonitorThread {
     ) -> Vec<LayerMeasures> {
         let Ok(measures) = measured else {
             self.count_failure();
-            tracing::error!(run = %run.name(), %epoch, "the measures of this epoch failed; its report has none");
+            tracing::error!(run = %run.name(), %epoch, "computing the measures of this epoch failed; its report has none");
             return Vec::new();
         };
         self.failures_in_a_row = 0;
@@ -381,7 +381,7 @@ impl MonitorThread {
     }
 }
 
-/// Hands the verdict to the trainer, and asks it to stop where the configuration says so.
+/// Publishes the verdict to the trainer, and requests a stop if the configuration says so.
 fn publish_verdict(measured: &MeasuredEpoch, detect: &DetectParams, reply: Option<Sender<Arc<Standing>>>) {
     let report = &measured.report;
     let possible_onsets = measured.possible_onsets.clone();
@@ -405,12 +405,12 @@ fn publish_verdict(measured: &MeasuredEpoch, detect: &DetectParams, reply: Optio
     }
     run.set_standing(Standing { epoch: Some(report.epoch), verdict: report.verdict.clone(), possible_onsets });
     if let Some(reply) = reply {
-        // A trainer that has lost patience reads the verdict from the run.
+        // A trainer that no longer waits reads the verdict from the run.
         let _ = reply.try_send(run.standing());
     }
 }
 
-/// What the detectors may know of an epoch.
+/// Returns what the detectors see of an epoch.
 fn observation(run: &Run, epoch: Epoch, prediction_entropy_nats: Option<f64>, layers: &[LayerReport]) -> Observation {
     let of_layer =
         |report: &LayerReport| layer_observation(&report.layer, report.statistics.as_ref().filter(|_| report.measures.reliable));
@@ -418,7 +418,7 @@ fn observation(run: &Run, epoch: Epoch, prediction_entropy_nats: Option<f64>, la
     Observation { epoch, source, prediction_entropy_nats, layers: layers.iter().map(of_layer).collect() }
 }
 
-/// Whatever ends the thread, nobody waits at its gate afterwards, and readiness says so.
+/// However the thread ends, the gate is closed so that no tap keeps waiting, and readiness reports the failure.
 struct ShutAtEnd {
     gate: Arc<Gate>,
     board: Arc<Board>,

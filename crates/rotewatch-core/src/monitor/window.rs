@@ -1,7 +1,7 @@
-//! The rows that an epoch's numbers are computed from: what enters, what is replaced, what leaves.
+//! The rows that an epoch's measures are computed from: which rows are added, replaced and removed.
 //!
-//! Each epoch keeps a uniform sample of its rows (reservoir sampling, so that the number of rows need not be known
-//! beforehand); the window joins the samples of its newest epochs. Rows stay aligned across layers.
+//! Each epoch keeps a uniform sample of its rows (reservoir sampling, so the number of rows need not be known in advance).
+//! The window joins the samples of the newest epochs. Rows stay aligned across layers.
 
 use std::collections::VecDeque;
 
@@ -13,52 +13,52 @@ use crate::intake::tap::{chosen, derived_seed};
 use crate::vocabulary::units::Epoch;
 use rotewatch_info::measures::Columns;
 
-/// What bounds a window.
+/// The limits of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WindowParams {
-    /// How many epochs it joins.
+    /// Number of epochs in the window.
     pub epochs: u32,
-    /// The most rows it holds, per epoch and in all.
+    /// Maximum number of rows, per epoch and in total.
     pub rows: usize,
-    /// The seed of its choices.
+    /// Seed of the random choices.
     pub seed: u64,
 }
 
-/// Why a layer's part of a frame was not taken in.
+/// A layer of a frame that was rejected because its width changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedLayer {
-    /// Its place in the declaration.
+    /// Index of the layer in the declaration.
     pub place: usize,
-    /// The width that the layer had before.
+    /// Width of the layer in earlier frames.
     pub neurons_expected: usize,
-    /// The width in this frame.
+    /// Width of the layer in this frame.
     pub neurons_got: usize,
 }
 
-/// What became of a frame.
+/// The result of adding a frame to the window.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TakenIn {
-    /// Layers left out because their width changed.
+    /// Layers that were left out because their width changed.
     pub rejected: Vec<RejectedLayer>,
-    /// Values that were NaN or infinite: they are kept and masked by the measures.
+    /// Number of NaN or infinite values. They are kept, and the measures ignore them.
     pub nonfinite_values: u64,
 }
 
-/// The window's rows, by column.
+/// The window's rows, stored by column.
 #[derive(Debug)]
 pub struct WindowSamples {
-    /// How many rows.
+    /// Number of rows.
     pub rows: usize,
-    /// One entry per declared layer; `None` for a layer that was never heard from.
+    /// One entry per declared layer; `None` for a layer that has sent nothing.
     pub layers: Vec<Option<Columns>>,
-    /// The predicted class of each row, if every row came with one.
+    /// The predicted class of each row, if every row has one.
     pub predictions: Option<Vec<i64>>,
 }
 
-/// A run's window.
+/// The window of a run.
 ///
 /// # Cost
-/// At most `epochs * rows * neurons * 4` bytes, the neurons counted over all layers.
+/// At most `epochs * rows * neurons * 4` bytes, with the neurons of all layers added up.
 #[derive(Debug)]
 pub struct Window {
     params: WindowParams,
@@ -66,16 +66,16 @@ pub struct Window {
     segments: VecDeque<Segment>,
 }
 
-/// A layer's width, as its first frame had it.
+/// A layer's width in its first frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LayerWidth {
-    /// Neurons sampled.
+    /// Number of sampled neurons.
     pub neurons: usize,
-    /// Neurons in the layer.
+    /// Number of neurons in the layer.
     pub neurons_offered: usize,
 }
 
-/// One epoch's sample.
+/// The sample of one epoch.
 #[derive(Debug)]
 struct Segment {
     epoch: Epoch,
@@ -87,19 +87,19 @@ struct Segment {
 }
 
 impl Window {
-    /// An empty window over `layers` layers.
+    /// Creates an empty window for `layers` layers.
     #[must_use]
     pub fn new(params: WindowParams, layers: usize) -> Self {
         Window { params, widths: vec![None; layers], segments: VecDeque::new() }
     }
 
-    /// The width of each layer, once it was heard from.
+    /// Returns the width of each layer, or `None` before the layer's first frame.
     #[must_use]
     pub fn widths(&self) -> &[Option<LayerWidth>] {
         &self.widths
     }
 
-    /// Takes in `rows` rows of every layer. A layer that is missing, or whose width changed, is masked in these rows.
+    /// Adds `rows` rows of every layer. The rows of a layer that is missing or whose width changed are filled with NaN.
     pub fn take_in(
         &mut self,
         epoch: Epoch,
@@ -131,14 +131,11 @@ impl Window {
         taken_in
     }
 
-    /// The rows of the window that ends with `epoch`. Epochs that have left it are forgotten.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "rows are visited below `segment.rows`, and predictions, where they are kept, are as many"
-    )]
+    /// Returns the rows of the window that ends with `epoch`, and forgets the epochs before the window.
+    #[expect(clippy::indexing_slicing, reason = "visited rows are below `segment.rows`, and kept predictions have that length")]
     pub fn samples(&mut self, epoch: Epoch) -> WindowSamples {
         let newest_left = epoch.0.checked_sub(self.params.epochs);
-        // Rows of the untrained network are never mixed with others: nothing it shows is left after the first steps.
+        // Rows of the untrained network are never mixed with later ones: the first training steps change its activations completely.
         let mixes = |segment: &Segment| segment.epoch != epoch && segment.epoch == Epoch::UNTRAINED;
         self.segments.retain(|segment| newest_left.is_none_or(|left| segment.epoch.0 > left) && !mixes(segment));
         let rows_held: usize = self.segments.iter().map(|segment| segment.rows).sum();
@@ -171,7 +168,7 @@ impl Window {
         }
     }
 
-    /// Visits rows, given ascending by their place in the joined segments.
+    /// Visits rows given by their ascending index in the joined segments.
     fn for_each_row(&self, places: &[usize], mut visit: impl FnMut(&Segment, usize)) {
         let mut places = places.iter().peekable();
         let mut first = 0;
@@ -187,7 +184,7 @@ impl Window {
 impl Segment {
     #[expect(
         clippy::indexing_slicing,
-        reason = "a frame's parts are rows x neurons and its predictions one a row, as its builder asserts; what is kept is made long enough here"
+        reason = "the frame's builder asserts rows x neurons values and one prediction per row; the kept vectors are extended here"
     )]
     fn take_in(
         &mut self,
@@ -205,7 +202,7 @@ impl Segment {
             for ((kept, part), width) in self.layers.iter_mut().zip(parts).zip(widths) {
                 let Some(width) = width else { continue };
                 let at = place * width.neurons;
-                // A layer that is heard from for the first time was missing in the rows before.
+                // A layer's first frame may come late: its earlier rows were missing.
                 if kept.len() < at + width.neurons {
                     kept.resize(at + width.neurons, f32::NAN);
                 }
@@ -226,7 +223,7 @@ impl Segment {
         }
     }
 
-    /// Where the next row goes, if it is kept (Vitter, 1985, algorithm R).
+    /// Returns the index at which the next row is stored, or `None` if the row is not kept (Vitter, 1985, algorithm R).
     fn place_of_next_row(&mut self, capacity: usize) -> Option<usize> {
         self.rows_seen += 1;
         if self.rows < capacity {
@@ -237,11 +234,11 @@ impl Segment {
         (place < capacity).then_some(place)
     }
 
-    #[expect(clippy::indexing_slicing, reason = "a segment has as many layers as the window has widths")]
+    #[expect(clippy::indexing_slicing, reason = "a segment has one entry per layer of the window")]
     fn push_row(&self, layer: usize, neurons: usize, row: usize, values: &mut Vec<f32>) {
         let kept = &self.layers[layer];
         let at = row * neurons;
-        // Rows at the end for which the layer was missing were never written.
+        // If the layer was missing in the last rows, nothing was written for them.
         match kept.get(at..at + neurons) {
             Some(row) => values.extend_from_slice(row),
             None => values.extend(std::iter::repeat_n(f32::NAN, neurons)),
@@ -253,7 +250,7 @@ impl Segment {
 mod tests {
     use super::*;
 
-    #[expect(clippy::unnecessary_wraps, reason = "a frame holds options")]
+    #[expect(clippy::unnecessary_wraps, reason = "frames store `Option`s")]
     fn layer(neurons: usize, values: Vec<f32>) -> Option<LayerActivations> {
         Some(LayerActivations { neurons, neurons_offered: neurons, values })
     }
@@ -274,7 +271,7 @@ mod tests {
         let samples = window.samples(Epoch(1));
         assert_eq!(samples.rows, 50);
         let (Some(wide), Some(narrow), Some(predictions)) = (&samples.layers[0], &samples.layers[1], &samples.predictions) else {
-            panic!("both layers and the predictions are there");
+            panic!("a layer or the predictions are missing");
         };
         for (row, prediction) in predictions.iter().enumerate() {
             assert_eq!(wide.column(0)[row].to_bits(), narrow.column(0)[row].to_bits());
@@ -282,7 +279,7 @@ mod tests {
             let as_class = narrow.column(0)[row] as i64;
             assert_eq!(*prediction, as_class);
         }
-        assert!(predictions.iter().any(|row| *row >= 200), "late rows get in: {predictions:?}");
+        assert!(predictions.iter().any(|row| *row >= 200), "late rows are kept too: {predictions:?}");
     }
 
     #[test]
@@ -295,7 +292,7 @@ mod tests {
                 kept[usize::try_from(row).expect("a small row")] += 1;
             }
         }
-        // 600 expected with a standard deviation of 20.5: five of them on either side.
+        // 600 expected, with a standard deviation of 20.5: allow five on either side.
         assert!(kept.iter().all(|count| (498..=702).contains(count)), "{kept:?}");
     }
 

@@ -1,6 +1,6 @@
-//! The one spelling of verdicts and figures in JSON: in what hooks are sent, what `train --json` prints and what HTTP answers.
+//! The JSON form of verdicts and measures, the same in hooks, in `train --json` and over HTTP.
 //!
-//! JSON has no NaN and no infinity, so null says that there is no number; it also says that there is no such thing (yet).
+//! JSON has no NaN and no infinity, so null stands for them. Null also stands for a value that does not exist (yet).
 
 use serde_json::{Map, Value, json};
 
@@ -14,19 +14,19 @@ use crate::vocabulary::verdict::{Alarm, Evidence, Kind, Verdict};
 use rotewatch_info::measures::blocks::block_means;
 use rotewatch_info::measures::{Density, Distribution, PairMatrix, Quartiles};
 
-/// A number, or null for what is none.
+/// Returns the number, or null for NaN and infinity.
 #[must_use]
 pub fn finite(value: f64) -> Value {
     serde_json::Number::from_f64(value).map_or(Value::Null, Value::Number)
 }
 
-/// The statistics by name.
+/// Returns the statistics by name.
 #[must_use]
 pub fn distribution(of: &Distribution) -> Value {
     of.by_name().into_iter().map(|(name, value)| (name.to_owned(), finite(value))).collect::<Map<_, _>>().into()
 }
 
-/// `{kind, onset_epoch, alarm_epoch, layers, evidence, why, remedy}` of an alarm.
+/// Returns `{kind, onset_epoch, alarm_epoch, layers, evidence, why, remedy}` of an alarm.
 #[must_use]
 pub fn alarm(alarm: &Alarm) -> Map<String, Value> {
     let finding = &alarm.finding;
@@ -41,8 +41,8 @@ pub fn alarm(alarm: &Alarm) -> Map<String, Value> {
     }))
 }
 
-/// `{verdict, ...}` with the keys of the alarm with the earliest onset; null without an alarm, and all null where there is
-/// no verdict. While it is too early to tell, `why` says what is missing.
+/// Returns `{verdict, ...}` with the keys of the alarm with the earliest onset; null without an alarm, and all null without a
+/// verdict. While the verdict is *too early*, `why` says what is missing.
 #[must_use]
 pub fn verdict(verdict: Option<&Verdict>) -> Map<String, Value> {
     let mut document = match verdict.and_then(Verdict::alarm) {
@@ -58,7 +58,7 @@ pub fn verdict(verdict: Option<&Verdict>) -> Map<String, Value> {
     document
 }
 
-/// What the trainer's own numbers hint at; null for what they do not.
+/// Returns what the trainer's own metrics suggest; null for each hint that they do not give.
 #[must_use]
 pub fn hints(hints: &Hints) -> Value {
     json!({
@@ -69,7 +69,7 @@ pub fn hints(hints: &Hints) -> Value {
     })
 }
 
-/// `{epoch, metrics, rows, coverage, prediction_entropy_nats, verdict, hints, compute_seconds, made_at, layers}` of an epoch.
+/// Returns `{epoch, metrics, rows, coverage, prediction_entropy_nats, verdict, hints, compute_seconds, made_at, layers}` of an epoch.
 #[must_use]
 pub fn epoch(epoch: &EpochSummary) -> Map<String, Value> {
     let metrics: Map<String, Value> = epoch.metrics.iter().map(|(name, value)| (name.to_owned(), finite(value))).collect();
@@ -87,8 +87,8 @@ pub fn epoch(epoch: &EpochSummary) -> Map<String, Value> {
     }))
 }
 
-/// `{neurons, blocks, mutual_information_nats}` of a layer's pairs: the mean over each block of neighbouring neurons, at most
-/// `most_blocks` a side. `diagonal` has each neuron's entropy.
+/// Returns `{neurons, blocks, mutual_information_nats}` of a layer's pairs: the mean over each block of neighbouring neurons, at
+/// most `most_blocks` per side. `diagonal` holds each neuron's entropy.
 #[must_use]
 pub fn matrix(pairs: &PairMatrix, diagonal: &[f64], most_blocks: usize) -> Map<String, Value> {
     let means = block_means(pairs, diagonal, most_blocks);
@@ -96,7 +96,7 @@ pub fn matrix(pairs: &PairMatrix, diagonal: &[f64], most_blocks: usize) -> Map<S
     object(json!({ "neurons": pairs.neurons(), "blocks": rows.len(), "mutual_information_nats": rows }))
 }
 
-/// `{layers: [{layer, neurons}], probe}` of how networks were seen; null for what nobody tells.
+/// Returns `{layers: [{layer, neurons}], probe}`, which describes how networks were measured; null for unknown values.
 #[must_use]
 pub fn seen(seen: &Seen) -> Map<String, Value> {
     let probe = match &seen.probe {
@@ -107,7 +107,7 @@ pub fn seen(seen: &Seen) -> Map<String, Value> {
     object(json!({ "layers": layers.collect::<Vec<_>>(), "probe": probe }))
 }
 
-/// `{verdict, better, since_epoch, says, ...}` of two runs held against each other; null where nothing is better.
+/// Returns `{verdict, better, since_epoch, says, ...}` of a comparison of two runs; `better` is null if neither is better.
 #[must_use]
 pub fn comparison(of: &Comparison) -> Map<String, Value> {
     let better = |found: Option<(Side, Epoch)>| found.map_or((None, None), |(side, since)| (Some(of.name(side)), Some(since.0)));
@@ -144,16 +144,16 @@ pub fn comparison(of: &Comparison) -> Map<String, Value> {
     document
 }
 
-/// The keys and values of a document that is written as an object.
+/// Returns the keys and values of a JSON object.
 ///
 /// # Panics
-/// If it is none.
+/// If the document is not an object.
 #[must_use]
-#[expect(clippy::panic, reason = "documented; it is called with objects that are spelt out in the call")]
+#[expect(clippy::panic, reason = "the panic is documented; every caller passes a literal object")]
 pub fn object(document: Value) -> Map<String, Value> {
     match document {
         Value::Object(members) => members,
-        other => panic!("{other} is no object"),
+        other => panic!("{other} is not an object"),
     }
 }
 

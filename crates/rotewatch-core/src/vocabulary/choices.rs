@@ -3,63 +3,63 @@
 pub use rotewatch_info::choice::{Choice, UnknownChoice};
 use strum::{Display, EnumMessage, EnumString, VariantArray, VariantNames};
 
-/// Where an epoch's rows come from.
+/// Where the rows of an epoch come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<Mode>)]
 pub enum Mode {
-    /// A fixed, unlabelled set of examples, passed through the network at the end of each epoch.
+    /// A fixed set of examples that are not trained on, passed through the network at the end of each epoch.
     Probe,
-    /// Rows sampled from the training batches themselves.
+    /// Rows sampled from the training batches.
     Stream,
 }
 
-/// How a map or a sequence of a neuron becomes one number a row.
+/// How a feature map or a sequence becomes one number per row and neuron.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<Reduce>)]
 pub enum Reduce {
     /// The mean over all positions.
     Mean,
-    /// The largest value over all positions.
+    /// The maximum over all positions.
     Max,
-    /// Positions sampled by seed, each a row of its own.
+    /// Seeded random positions, each as a row of its own.
     Sample,
     /// The last position, as in a causal language model.
     Last,
 }
 
-/// How a run came to its end.
+/// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<Ending>)]
 pub enum Ending {
-    /// It did all that it was to do.
+    /// The training is complete.
     Finished,
-    /// Something went wrong.
+    /// The training failed.
     Failed,
-    /// It was asked to stop, and did.
+    /// The training stopped because it was asked to.
     Stopped,
 }
 
-/// What the trainer's side does when the channel to the monitor is full.
+/// What the trainer does when the channel to the monitor is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<OnFull>)]
 pub enum OnFull {
     /// Drop the frame and count it: training never waits.
     Drop,
-    /// Wait for room and count the time: no frame is lost.
+    /// Wait for space and count the time: no frame is lost.
     Wait,
 }
 
-/// The two ways in which a network memorizes (Bansal, Pruthi, Belinkov, 2022, section 1), and what looks like either.
+/// The two ways in which a network memorizes (Bansal, Pruthi, Belinkov, 2022, section 1), and a departure from a baseline run.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames,
 )]
 #[strum(serialize_all = "snake_case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<Kind>)]
 pub enum Kind {
-    /// Single examples are learnt by heart, wrong labels for instance: high entropy, low mutual information.
+    /// The network memorizes wrong labels or single examples: high entropy, low mutual information.
     ExampleLevel,
-    /// A shortcut is learnt in place of the task: low entropy, high mutual information.
+    /// The network memorizes a shortcut: low entropy, high mutual information.
     Heuristic,
-    /// The run departs from a reference run as memorizing networks do.
+    /// The run departs from the baseline run in the way that memorizing networks do.
     Baseline,
 }
 

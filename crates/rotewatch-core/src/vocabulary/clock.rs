@@ -1,26 +1,26 @@
-//! The only reader of time: durations come from the monotonic clock, wall time is for display alone.
+//! The only module that reads the time. Durations come from the monotonic clock; wall time is used for display only.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A started measurement on the monotonic clock.
+/// A stopwatch on the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
 
 impl Stopwatch {
-    /// Starts to measure.
+    /// Starts the stopwatch.
     #[must_use]
     pub fn start() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+        #[expect(clippy::disallowed_methods, reason = "this is the only module that reads the clock")]
         Stopwatch(Instant::now())
     }
 
-    /// The time since the start.
+    /// Returns the time since the start.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
 
-    /// What is left of `budget`; zero once it is spent.
+    /// Returns what is left of `budget`, zero once it is spent.
     #[must_use]
     pub fn left_of(&self, budget: Duration) -> Duration {
         budget.saturating_sub(self.elapsed())
@@ -30,21 +30,21 @@ impl Stopwatch {
 /// The wall clock.
 #[must_use]
 pub fn wall_clock() -> SystemTime {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    #[expect(clippy::disallowed_methods, reason = "this is the only module that reads the clock")]
     SystemTime::now()
 }
 
-/// Seconds since 1970 by the wall clock, for display; 0 for a clock that stands before 1970.
+/// Returns the wall clock time in seconds since 1970, for display; 0 if the clock is set before 1970.
 #[must_use]
 pub fn unix_seconds() -> f64 {
     wall_clock().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
-/// Seconds since 1970 as a date and a time of day in UTC: `2026-01-31 23:59:59Z`.
+/// Formats seconds since 1970 as a date and a time of day in UTC: `2026-01-31 23:59:59Z`.
 ///
 /// # Source
 /// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms" (2013), `civil_from_days`: eras of 400 years that begin in March, so that the
-/// leap day is their last.
+/// leap day is the last day of the year.
 #[must_use]
 pub fn utc(unix_seconds: f64) -> String {
     let seconds = unix_seconds as i64;
@@ -60,7 +60,7 @@ pub fn utc(unix_seconds: f64) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}Z", of_day / 3600, of_day / 60 % 60, of_day % 60)
 }
 
-/// A date and time of RFC 3339 (`2026-01-31T23:59:59.5Z`, `...+01:00`) in seconds since 1970; `None` for what is no such text.
+/// Converts an RFC 3339 date and time (`2026-01-31T23:59:59.5Z`, `...+01:00`) to seconds since 1970; `None` if the text is malformed.
 ///
 /// # Source
 /// Howard Hinnant, as for [`utc`]: `days_from_civil`.

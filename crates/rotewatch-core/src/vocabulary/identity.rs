@@ -1,15 +1,15 @@
-//! The names under which runs and layers are known: checked once, trusted afterwards.
+//! The names of runs and layers. A name is checked once, when it is parsed.
 //!
-//! A name ends up in label values, file names and web pages, so what it may hold is decided here and nowhere else.
+//! Names appear in label values, file names and web pages, so this module alone decides which characters they may contain.
 
 use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
 
-/// The longest run name, in bytes.
+/// Maximum length of a run name, in bytes.
 pub const RUN_NAME_MAX_BYTES: usize = 64;
-/// The longest layer name, in bytes.
+/// Maximum length of a layer name, in bytes.
 pub const LAYER_NAME_MAX_BYTES: usize = 128;
 
 /// Why a name was refused.
@@ -17,26 +17,26 @@ pub const LAYER_NAME_MAX_BYTES: usize = 128;
 pub enum NameError {
     /// The run name does not match `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
     #[error(
-        "run name {name:?} is not of the form [A-Za-z0-9][A-Za-z0-9._-]{{0,63}}: start with a letter or digit, then at most 63 letters, digits, '.', '_' or '-'"
+        "run name {name:?} does not match [A-Za-z0-9][A-Za-z0-9._-]{{0,63}}: start with a letter or digit, then at most 63 letters, digits, '.', '_' or '-'"
     )]
     Run {
         /// The name as given.
         name: String,
     },
-    /// The layer name is empty, too long, or holds a control character.
-    #[error("layer name {name:?} is not of 1 to {LAYER_NAME_MAX_BYTES} bytes without control characters")]
+    /// The layer name is empty, too long, or contains a control character.
+    #[error("layer name {name:?} is not valid: use 1 to {LAYER_NAME_MAX_BYTES} bytes without control characters")]
     Layer {
         /// The name as given.
         name: String,
     },
 }
 
-/// The name of one training: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
+/// The name of a run: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunName(String);
 
 impl RunName {
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -68,7 +68,7 @@ impl fmt::Display for RunName {
 pub struct LayerName(String);
 
 impl LayerName {
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

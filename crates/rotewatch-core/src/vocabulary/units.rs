@@ -1,8 +1,8 @@
-//! Quantities that would be mistaken for one another as bare numbers.
+//! Number types that could be confused with one another as bare numbers.
 
 use std::fmt;
 
-/// The number of passes over the training data that the network has seen.
+/// The number of passes over the training data that the network has completed.
 ///
 /// Epoch 0 is the untrained network, probed before the first step; epoch n follows the n-th pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

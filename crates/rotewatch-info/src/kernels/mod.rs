@@ -1,21 +1,21 @@
-//! The innermost loops, in one variant for each instruction set, all with the same answer.
+//! The innermost loops, in one variant for each instruction set. All variants give the same result.
 //!
-//! Everything that a kernel returns is made of integers, so "the same" means the same bits: there is no rounding whose order
-//! could differ. [`scalar`] is the definition of right and what processors without a variant of their own run.
+//! Everything that a kernel returns is computed from integers, so "the same" means the same bits: nothing is rounded, so the order
+//! does not matter. [`scalar`] is the reference, and runs on processors without a variant of their own.
 //!
-//! A variant is chosen once, by [`Kernel::get`]: the widest that the processor has, or the one that the environment variable
+//! [`Kernel::get`] chooses a variant once: the widest that the processor supports, or the one that the environment variable
 //! `ROTEWATCH_KERNEL` names (`scalar`, `avx2` or `avx512`).
 //!
-//! This is the only place with `unsafe` code. Each file under `x86_64` holds one instruction set; its functions may be called only
-//! where the processor has it, which having a [`Kernel`] of that variant proves: the type cannot be made otherwise.
+//! This is the only module with `unsafe` code. Each file under `x86_64` uses one instruction set; its functions may be called only
+//! if the processor supports it. A [`Kernel`] of that variant proves this, because it cannot be created otherwise.
 
 #![cfg_attr(
     target_arch = "x86_64",
-    expect(unsafe_code, reason = "a call into an instruction set is unsafe; holding a Kernel of it is the proof")
+    expect(unsafe_code, reason = "calling code for an instruction set is unsafe; a Kernel of that variant proves the support")
 )]
 #![expect(
     clippy::indexing_slicing,
-    reason = "lanes, planes, cells and points are counted up to sizes that the entry points check, or document as a panic"
+    reason = "indices of lanes, planes, cells and points stay below sizes that the entry points check, or document as a panic"
 )]
 
 mod lanes;
@@ -31,7 +31,7 @@ pub use lanes::{LANES, Lanes, MASKED, NEIGHBOURS_LIMIT};
 /// Name of the environment variable that forces a variant.
 pub const KERNEL_VARIABLE: &str = "ROTEWATCH_KERNEL";
 
-/// An instruction set that there is a variant for.
+/// An instruction set with a variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Variant {
     Scalar,
@@ -45,29 +45,29 @@ enum Variant {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kernel(Variant);
 
-/// Why the variant asked for cannot be had.
+/// Why the requested variant is not available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KernelError {
     /// There is no variant of this name.
-    #[error("{KERNEL_VARIABLE}={name} names no kernel; there are scalar, avx2 and avx512")]
+    #[error("{KERNEL_VARIABLE}={name} is not a kernel: use scalar, avx2 or avx512")]
     Unknown {
-        /// What was asked for.
+        /// The requested variant.
         name: String,
     },
-    /// This processor lacks the instructions.
-    #[error("{KERNEL_VARIABLE}={name}: this processor lacks the instructions; it has {available}")]
+    /// The processor lacks the instructions.
+    #[error("{KERNEL_VARIABLE}={name} is not supported by this processor: use {available}")]
     Unsupported {
-        /// What was asked for.
+        /// The requested variant.
         name: String,
-        /// What there is.
+        /// The available variants.
         available: String,
     },
 }
 
 impl Kernel {
-    /// The variant that this process uses: the forced one, or the widest. Chosen at the first call.
+    /// Returns the variant that this process uses: the forced one, or the widest. Chosen at the first call.
     ///
-    /// A forced variant that cannot be had is passed over with a warning; call [`Kernel::from_environment`] first to refuse it.
+    /// A forced variant that is not available is ignored with a warning; call [`Kernel::from_environment`] first to reject it.
     #[must_use]
     pub fn get() -> Self {
         static CHOSEN: OnceLock<Kernel> = OnceLock::new();
@@ -79,7 +79,7 @@ impl Kernel {
         })
     }
 
-    /// The variant that `ROTEWATCH_KERNEL` names, or the widest if it is not set.
+    /// Returns the variant that `ROTEWATCH_KERNEL` names, or the widest if it is not set.
     ///
     /// # Errors
     /// If the name is unknown or the processor cannot run it.
@@ -90,7 +90,7 @@ impl Kernel {
         }
     }
 
-    /// The variant of this name.
+    /// Returns the variant of this name.
     ///
     /// # Errors
     /// If the name is unknown or the processor cannot run it.
@@ -105,7 +105,7 @@ impl Kernel {
         Err(KernelError::Unsupported { name: name.to_owned(), available })
     }
 
-    /// The variants that this processor can run, the plainest first.
+    /// Returns the variants that this processor can run, the scalar one first.
     #[must_use]
     pub fn available() -> Vec<Self> {
         let mut kernels = vec![Self(Variant::Scalar)];
@@ -123,10 +123,10 @@ impl Kernel {
 
     #[expect(clippy::expect_used, reason = "`available` begins with the scalar variant")]
     fn widest() -> Self {
-        Self::available().pop().expect("the scalar variant is always there")
+        Self::available().pop().expect("the scalar variant is always available")
     }
 
-    /// The name as in `ROTEWATCH_KERNEL`, the log and `build_info`.
+    /// Returns the name as in `ROTEWATCH_KERNEL`, the log and `build_info`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self.0 {
@@ -138,7 +138,7 @@ impl Kernel {
         }
     }
 
-    /// The most bins for which counting on bit planes beats counting row by row with this variant.
+    /// Returns the largest number of bins for which counting on bit planes is faster than counting row by row.
     #[must_use]
     pub fn widest_bit_table(self) -> usize {
         match self.0 {
@@ -150,17 +150,18 @@ impl Kernel {
         }
     }
 
-    /// Counts the rows that are set both in each plane of a left neuron and in each plane of eight right neurons.
+    /// Counts the rows that are set both in a plane of a left neuron and in a plane of a right neuron, for all planes of both and
+    /// eight right neurons.
     ///
     /// # Shape
     /// `left`: words x left planes, the planes of one word side by side. `panel`: words x right planes of [`Lanes`], likewise.
-    /// `table[a * stride + b]` becomes the counts of left plane `a` with right plane `b`, a lane for each right neuron.
+    /// `table[a * stride + b]` receives the counts of left plane `a` with right plane `b`, one lane per right neuron.
     ///
     /// # Cost
-    /// An AND, a population count and an addition for each word of each pair of planes. The record in `benches/record` has the cycles.
+    /// An AND, a population count and an addition for each word of each pair of planes. `benches/record` has the cycles.
     ///
     /// # Panics
-    /// If the slices do not fit the numbers of planes.
+    /// If the lengths of the slices do not match the numbers of planes.
     pub fn joint_counts(
         self,
         left: &[u64],
@@ -195,23 +196,23 @@ impl Kernel {
     /// Sums a term over the cells of a joint table that is given by its cumulative counts.
     ///
     /// # Shape
-    /// `cumulative[a * right_bins + b]`: how many rows are in left bin `a` or above and in right bin `b` or above, a lane for each
-    /// right neuron; `terms[n]`: the term of a cell with `n` rows. The result has the lanes of the panel.
+    /// `cumulative[a * right_bins + b]`: how many rows are in left bin `a` or above and in right bin `b` or above, one lane per
+    /// right neuron; `terms[n]`: the term of a cell with `n` rows. The result has one lane per right neuron of the panel.
     ///
     /// # Cost
-    /// One look-up a cell.
+    /// One look-up per cell.
     ///
     /// # Panics
-    /// If the table is not `left_bins x right_bins`, or a count lies beyond `terms`.
+    /// If the table is not `left_bins x right_bins`, or a count is beyond `terms`.
     #[must_use]
     pub fn sum_over_cells(self, cumulative: &[Lanes], left_bins: usize, right_bins: usize, terms: &[u64]) -> Lanes {
         assert_eq!(cumulative.len(), left_bins * right_bins, "left bins x right bins");
         let Some(all) = cumulative.first() else {
             return Lanes::default();
         };
-        // Cumulative counts only fall, so no cell can be fuller than the first entry says: with this, every look-up is in bounds
-        // for tables that really are cumulative; the kernels mask or check the rest.
-        assert!(all.0.iter().all(|&rows| (rows as usize) < terms.len()), "a term for every count");
+        // Cumulative counts only decrease, so no cell has more rows than the first entry. With this check, every look-up is in bounds
+        // for tables that are cumulative; the kernels mask or check the rest.
+        assert!(all.0.iter().all(|&rows| (rows as usize) < terms.len()), "`terms` must have an entry for every count");
         match self.0 {
             Variant::Scalar => scalar::sum_over_cells(cumulative, left_bins, right_bins, terms),
             #[cfg(target_arch = "x86_64")]
@@ -223,17 +224,17 @@ impl Kernel {
         }
     }
 
-    /// Chebyshev distance in the plane from each of the points `first..first + 8` to its `k`-th nearest neighbour.
+    /// Returns the Chebyshev distance in the plane from each of the points `first..first + 8` to its `k`-th nearest neighbour.
     ///
     /// # Shape
     /// `along`: one coordinate, ascending, with [`padding(rows)`](neighbours::padding) times -inf before and inf behind it; `across`: the other
-    /// coordinate in the same order, with as many zeros. Lanes behind the last point, and those not `wanted`, hold nothing of meaning.
+    /// coordinate in the same order, with as many zeros. Lanes after the last point, and lanes not `wanted`, hold arbitrary values.
     ///
     /// # Estimator
-    /// `max(|dx|, |dy|)` in double precision; infinite where there are not `k` other points.
+    /// `max(|dx|, |dy|)` in double precision; infinite if there are not `k` other points.
     ///
     /// # Cost
-    /// Two distances a step and point, about `sqrt(k rows)` steps for independent coordinates of equal scale.
+    /// Two distances per step and point, about `sqrt(k rows)` steps for independent coordinates of equal scale.
     ///
     /// # Panics
     /// If `k` is not in `1..=`[`NEIGHBOURS_LIMIT`] or the padding is too short.
@@ -258,10 +259,10 @@ impl Kernel {
         }
     }
 
-    /// How many points lie within `radius` of each of the points `first..first + 8` on a sorted axis, itself included.
+    /// Returns how many points lie within `radius` of each of the points `first..first + 8` on a sorted axis, including the point itself.
     ///
     /// # Shape
-    /// `along` as in [`Kernel::kth_distance`]; lanes behind the last point hold nothing of meaning.
+    /// `along` as in [`Kernel::kth_distance`]; lanes after the last point hold arbitrary values.
     ///
     /// # Cost
     /// A comparison for every sixteen points within, and four more.
@@ -281,14 +282,14 @@ impl Kernel {
         }
     }
 
-    /// Turns bins into thermometer planes: plane `p` of a row is set where its bin is at least `first + p`.
+    /// Turns bins into thermometer planes: plane `p` of a row is set if its bin is at least `first + p`.
     ///
     /// # Shape
-    /// `bins`: one a row; [`MASKED`] sets no plane. `planes_out`: `ceil(rows / 64)` words x `planes`, the planes of one word
+    /// `bins`: one per row; [`MASKED`](crate::info::binning::MASKED) sets no plane. `planes_out`: `ceil(rows / 64)` words x `planes`, the planes of one word
     /// side by side; row `r` is bit `r % 64` of word `r / 64`, and bits beyond the last row are 0.
     ///
     /// # Panics
-    /// If `planes_out` has another length.
+    /// If `planes_out` has the wrong length.
     pub fn thermometer(self, bins: &[u16], first: u16, planes: usize, planes_out: &mut [u64]) {
         assert_eq!(planes_out.len(), bins.len().div_ceil(64) * planes, "words x planes");
         match self.0 {
@@ -302,15 +303,15 @@ impl Kernel {
         }
     }
 
-    /// Adds to each value's bin how many of the ascending `thresholds` are not above it.
+    /// Writes the number of ascending `thresholds` that are not above each value to `bins`.
     ///
     /// # Shape
-    /// `bins`: as long as `values`, and overwritten. NaN gets bin 0.
+    /// `bins`: as long as `values`, overwritten. NaN gets bin 0.
     ///
     /// # Panics
     /// If the lengths differ.
     pub fn bins_of_f32(self, values: &[f32], thresholds: &[f32], bins: &mut [u16]) {
-        assert_eq!(values.len(), bins.len(), "a bin a value");
+        assert_eq!(values.len(), bins.len(), "one bin per value");
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the variant exists, so the processor has AVX-512.

@@ -1,20 +1,20 @@
 //! Nearest neighbours along a sorted axis, eight points at a time.
 //!
-//! Eight points that are neighbours on the axis walk outwards together, one step right and one step left at a time, each in
-//! its own lane: no horizontal operation, one unpredictable branch for eight points. The code is plain; it is compiled once
-//! for each instruction set, where the lanes become registers. Only subtractions and comparisons occur, so all variants agree.
+//! Eight adjacent points on the axis walk outwards together, one step right and one step left at a time, each in its own lane.
+//! There is no horizontal operation, and one unpredictable branch for eight points. The plain code is compiled once for each
+//! instruction set, which turns the lanes into registers. It only subtracts and compares, so all variants agree.
 
 #![allow(
     clippy::inline_always,
-    reason = "to be compiled for an instruction set, code must be part of the function that enables it"
+    reason = "only code inlined into the function that enables an instruction set is compiled for it"
 )]
 
 use super::lanes::LANES;
 
-/// How far a count strides along the axis before it looks closer.
+/// Stride of a count along the axis before it narrows down.
 pub(super) const STRIDE: usize = 16;
 
-/// Room that is needed on either side of `rows` sorted values.
+/// Padding needed on either side of `rows` sorted values.
 #[must_use]
 pub fn padding(rows: usize) -> usize {
     rows.next_multiple_of(LANES) + 2 * STRIDE + LANES
@@ -23,12 +23,12 @@ pub fn padding(rows: usize) -> usize {
 type Lane = [f64; LANES];
 
 #[inline(always)]
-#[expect(clippy::expect_used, reason = "both axes are padded by more than a vector beyond any place that is loaded from")]
+#[expect(clippy::expect_used, reason = "both axes are padded by more than a vector beyond every index that is loaded")]
 fn load(values: &[f64], at: usize) -> Lane {
-    *values[at..].first_chunk().expect("padded on either side")
+    *values[at..].first_chunk().expect("the axis is padded on both sides")
 }
 
-/// Puts each lane's distance among its `K` smallest so far, which are ascending.
+/// Inserts each lane's distance into its `K` smallest so far, which are ascending.
 #[inline(always)]
 fn insert<const K: usize>(smallest: &mut [Lane; K], distance: Lane) {
     let mut rest = distance;
@@ -44,8 +44,8 @@ fn insert<const K: usize>(smallest: &mut [Lane; K], distance: Lane) {
 
 /// Chebyshev distance of each point to its `K`-th nearest neighbour, for the points `first..first + 8` of the sorted order.
 ///
-/// `along`: the axis, ascending, padded with -inf before and inf behind; `across`: the other coordinate in the same order, padded with anything
-/// finite. A lane of `wanted` that is false neither prolongs the walk nor gives anything of meaning.
+/// `along`: the axis, ascending, padded with -inf before and inf behind; `across`: the other coordinate in the same order, padded with any
+/// finite values. A lane with `wanted` false does not prolong the walk, and its result is arbitrary.
 #[inline(always)]
 pub(super) fn kth_distance<const K: usize>(
     along: &[f64],
@@ -59,7 +59,7 @@ pub(super) fn kth_distance<const K: usize>(
     let mut smallest = [[f64::INFINITY; LANES]; K];
     for level in &mut smallest {
         for lane in 0..LANES {
-            // Nothing is closer than -1, so an unwanted lane is done from the start.
+            // No distance is below -1, so an unwanted lane is done from the start.
             level[lane] = if wanted[lane] { f64::INFINITY } else { -1.0 };
         }
     }
@@ -78,8 +78,8 @@ pub(super) fn kth_distance<const K: usize>(
         }
         insert(&mut smallest, right);
         insert(&mut smallest, left);
-        // Beyond a step along the axis that is no closer than the K-th neighbour, nothing is. Lanes behind the last point hold
-        // inf - inf here, which is not less than anything either.
+        // If a step along the axis is not closer than the K-th neighbour, no point beyond it is either. Lanes after the last point hold
+        // inf - inf here, which does not compare as less than anything.
         let mut open = false;
         for lane in 0..LANES {
             open |= nearer[lane] < smallest[K - 1][lane];
@@ -123,7 +123,7 @@ pub(super) fn count_within(along: &[f64], padding: usize, first: usize, radius: 
             break;
         }
     }
-    // Each lane's border is now less than a stride beyond where it stands: four halvings find it.
+    // Each lane's border is now less than a stride beyond its position: four halvings find it.
     for half in [8, 4, 2, 1] {
         for lane in 0..LANES {
             let place = at + lane;

@@ -1,8 +1,8 @@
-//! The definition of right, and what a processor without a variant of its own runs. Argument shapes: see [`Kernel`](super::Kernel).
+//! The reference variant, which also runs on processors without a variant of their own. Argument shapes: see [`Kernel`](super::Kernel).
 
 #![allow(
     clippy::inline_always,
-    reason = "to be compiled for an instruction set, code must be part of the function that enables it"
+    reason = "only code inlined into the function that enables an instruction set is compiled for it"
 )]
 
 use super::lanes::{LANES, Lanes};
@@ -65,7 +65,7 @@ pub(super) fn thermometer(bins: &[u16], first: u16, planes: usize, planes_out: &
     }
 }
 
-/// How many thresholds are not above each value.
+/// Counts the thresholds that are not above each value.
 #[inline(always)]
 pub(super) fn bins_of_f32(values: &[f32], thresholds: &[f32], bins: &mut [u16]) {
     match EvenThresholds::of(thresholds) {
@@ -74,7 +74,7 @@ pub(super) fn bins_of_f32(values: &[f32], thresholds: &[f32], bins: &mut [u16]) 
     }
 }
 
-/// Thresholds so evenly spaced that the place of a value among them can be computed to within one and then be looked up.
+/// Thresholds spaced so evenly that the index of a value can be computed to within one and then looked up.
 struct EvenThresholds {
     first: f32,
     per_step: f32,
@@ -83,7 +83,7 @@ struct EvenThresholds {
 }
 
 impl EvenThresholds {
-    /// With fewer, comparing with each is faster.
+    /// With fewer thresholds, comparing with each is faster.
     const WORTHWHILE: usize = 24;
 
     fn of(thresholds: &[f32]) -> Option<Self> {
@@ -94,12 +94,12 @@ impl EvenThresholds {
         let per_step = (thresholds.len() - 1) as f32 / (last - first);
         let pairs = thresholds.windows(2).map(|pair| [pair[0], pair[1]]).collect();
         let even = EvenThresholds { first, per_step, pairs };
-        // `guess` does not decrease, so what holds at the thresholds bounds it between them: at most one off everywhere.
+        // `guess` does not decrease, so checking it at the thresholds bounds the error in between: at most one everywhere.
         let is_close = |(place, &threshold): (usize, &f32)| (place as i32..=place as i32 + 1).contains(&even.guess(threshold));
         (per_step > 0.0 && thresholds.iter().enumerate().all(is_close)).then_some(even)
     }
 
-    /// About how many thresholds are not above a value.
+    /// Returns about how many thresholds are not above a value.
     #[inline(always)]
     fn guess(&self, value: f32) -> i32 {
         ((value - self.first) * self.per_step + 0.5) as i32
@@ -113,7 +113,7 @@ impl EvenThresholds {
     }
 }
 
-/// Few thresholds are compared with many values at a time.
+/// Compares many values at a time with a few thresholds.
 #[inline(always)]
 fn compare_with_each(values: &[f32], thresholds: &[f32], bins: &mut [u16]) {
     const BLOCK: usize = 64;
@@ -130,7 +130,7 @@ fn compare_with_each(values: &[f32], thresholds: &[f32], bins: &mut [u16]) {
     }
 }
 
-/// Distance to the `k`-th nearest neighbour: picks the loop that was made for this `k`.
+/// Distance to the `k`-th nearest neighbour; selects the loop compiled for this `k`.
 #[inline(always)]
 pub(super) fn kth_distance(
     k: usize,

@@ -1,14 +1,14 @@
-//! Mutual information of all pairs of a layer, on bit planes or row by row, whichever is cheaper.
+//! Mutual information of all pairs of a layer, from bit planes or row by row, whichever is faster.
 //!
-//! In plain words:
+//! The steps:
 //!
 //! 1. turn every neuron's bins into bit planes, once;
 //! 2. for each left neuron and each panel of eight right neurons: count the cumulative joint table, then sum the
 //!    terms `n ln n` over its cells;
-//! 3. mutual information is that sum, less the sums of the two marginals, plus the term of all rows.
+//! 3. mutual information is that sum, minus the sums of the two marginals, plus the term of all rows.
 //!
-//! With many bins a table has more cells than a neuron has rows, and rows are counted one by one instead. All sums are
-//! integers ([`Terms`]), so the two ways, every kernel and any number of threads agree to the last bit.
+//! With many bins, a table has more cells than there are rows, and rows are counted one by one instead. All sums are
+//! integers ([`Terms`]), so both ways, every kernel and any number of threads give the same result to the last bit.
 
 use rayon::prelude::*;
 
@@ -18,24 +18,24 @@ use super::terms::{PACKED_CELLS, TermSum, Terms};
 use crate::kernels::MASKED;
 use crate::kernels::{Kernel, LANES, Lanes};
 
-/// Left neurons that one task takes: enough for a panel to be worth loading, few enough to share the work out evenly.
+/// Left neurons per task: enough to make loading a panel worthwhile, few enough to divide the work evenly.
 const TASK_NEURONS: usize = 16;
 
-/// Cells up to which a table is filled fourfold and read from end to end: four of them fit the first-level cache.
+/// Largest number of cells for which four copies of the table are filled and then read completely: they fit the first-level cache.
 const SMALL_TABLE: usize = 48 * 48;
 
-/// What all pairs of a layer share.
+/// Results for all pairs of a layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PairMeasures {
     /// Mutual information in nats.
     pub mutual: PairMatrix,
-    /// The same as a share of the smaller entropy of the pair; 0 where that is 0.
+    /// Mutual information as a share of the smaller entropy of the pair; 0 where that is 0.
     pub normalised: PairMatrix,
-    /// Miller-Madow bias in nats, averaged over the pairs; 0 without a pair.
+    /// Miller-Madow bias in nats, averaged over the pairs; 0 without pairs.
     pub miller_madow_nats: f64,
 }
 
-/// A layer that is ready to be paired.
+/// A layer that is prepared for pairing.
 #[derive(Debug)]
 pub struct Pairing<'a> {
     layer: &'a BinnedLayer,
@@ -45,7 +45,7 @@ pub struct Pairing<'a> {
     bits: Option<BitMatrix>,
 }
 
-/// Memory of one task: a joint table for each way of counting, and planes of permuted rows.
+/// The memory of one task: a joint table for each way of counting, and planes of permuted rows.
 #[derive(Debug, Default)]
 pub struct Scratch {
     table: Vec<Lanes>,
@@ -57,10 +57,10 @@ impl<'a> Pairing<'a> {
     /// Prepares the pairs of `layer`; runs on the current rayon pool.
     ///
     /// # Panics
-    /// If there is not one marginal a neuron.
+    /// If there is not one marginal per neuron.
     #[must_use]
     pub fn new(layer: &'a BinnedLayer, marginals: &'a [Marginal], terms: &'a Terms, kernel: Kernel) -> Self {
-        assert_eq!(marginals.len(), layer.neurons(), "one marginal a neuron");
+        assert_eq!(marginals.len(), layer.neurons(), "there must be one marginal per neuron");
         let bins = layer.bin_count();
         let on_bits = bins <= kernel.widest_bit_table() && bins * bins <= PACKED_CELLS;
         let bits = on_bits.then(|| BitMatrix::of(layer, marginals, kernel));
@@ -70,11 +70,11 @@ impl<'a> Pairing<'a> {
     /// Measures every pair of different neurons; runs on the current rayon pool.
     ///
     /// # Estimator
-    /// As [`pair_information`](super::pairwise::pair_information), with each `n ln n` rounded as [`Terms`] says.
+    /// As [`pair_information`](super::pairwise::pair_information), with each `n ln n` rounded as documented at [`Terms`].
     ///
     /// # Cost
-    /// Quadratic in neurons, linear in rows; about 0.1 microseconds a pair for 2,048 rows and 10 bins with AVX-512.
-    /// 16 bytes a pair are kept.
+    /// Quadratic in neurons, linear in rows; about 0.1 microseconds per pair for 2,048 rows and 10 bins with AVX-512.
+    /// The result takes 16 bytes per pair.
     #[must_use]
     pub fn measure(&self) -> PairMeasures {
         let neurons = self.layer.neurons();
@@ -115,10 +115,10 @@ impl<'a> Pairing<'a> {
         }
     }
 
-    /// What neuron `left` shares with each neuron of a panel. Lanes without a neuron hold nothing of meaning.
+    /// Returns the information that neuron `left` shares with each neuron of a panel. Lanes without a neuron hold arbitrary values.
     ///
     /// # Panics
-    /// If there is no such neuron or panel.
+    /// If the neuron or the panel does not exist.
     #[must_use]
     pub fn with_panel(&self, left: usize, panel: usize, scratch: &mut Scratch) -> [PairInformation; LANES] {
         let marginal = &self.marginals[left];
@@ -128,10 +128,10 @@ impl<'a> Pairing<'a> {
         }
     }
 
-    /// As [`Pairing::with_panel`], with the rows of the left neuron in another order: `bins` are its bins, permuted.
+    /// Like [`Pairing::with_panel`], with the rows of the left neuron in another order: `bins` are its permuted bins.
     ///
     /// # Panics
-    /// If there is no such neuron or panel, or `bins` has another length.
+    /// If the neuron or the panel does not exist, or `bins` has the wrong length.
     #[must_use]
     pub fn permuted_with_panel(
         &self,
@@ -167,7 +167,7 @@ impl<'a> Pairing<'a> {
         let joint = self.kernel.sum_over_cells(table, bins, bins, terms);
         let mut shared = [PairInformation::default(); LANES];
         if self.layer.masked() {
-            // Plane 0 is the finite rows: with it, row 0 and column 0 of the table are the marginals over shared rows.
+            // Plane 0 marks the finite rows, so row 0 and column 0 of the table are the marginals over the shared rows.
             let right_sums = self.kernel.sum_over_cells(&table[..bins], 1, bins, terms);
             let first_column: Vec<Lanes> = table.iter().step_by(bins).copied().collect();
             let left_sums = self.kernel.sum_over_cells(&first_column, bins, 1, terms);
@@ -201,7 +201,7 @@ impl<'a> Pairing<'a> {
         shared
     }
 
-    /// Sum of the terms of a joint table that is filled one row at a time; the table is left empty for the next pair.
+    /// Sums the terms of a joint table that is filled one row at a time, and clears the table for the next pair.
     fn count_rows(&self, x: &[u16], y: &[u16], scratch: &mut Scratch) -> TermSum {
         let bins = self.layer.bin_count();
         let cells = &mut scratch.cells;
@@ -211,10 +211,10 @@ impl<'a> Pairing<'a> {
             for (&x, &y) in x.iter().zip(y) {
                 cells[cell(x, y)] += 1;
             }
-            // Fewer rows than cells: a cell's term is taken at the first of its rows that comes by, which empties it.
+            // There are fewer rows than cells, so each row's cell is read and then cleared; later rows of the same cell add nothing.
             return self.terms.sum(x.iter().zip(y).map(|(&x, &y)| u64::from(std::mem::take(&mut cells[cell(x, y)]))));
         }
-        // Four tables, so that equal rows in succession do not wait for each other.
+        // Four tables, so that equal rows in succession do not wait for each other's additions.
         cells.clear();
         cells.resize(4 * bins * bins, 0);
         let (first, rest) = cells.split_at_mut(bins * bins);
@@ -249,7 +249,7 @@ impl<'a> Pairing<'a> {
     }
 }
 
-/// The left neurons `first..end` and where the figures of their pairs go.
+/// The left neurons `first..end` and the slices that receive the results of their pairs.
 struct Task<'a> {
     first: usize,
     end: usize,

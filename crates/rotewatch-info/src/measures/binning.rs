@@ -1,8 +1,8 @@
-//! Which bin a value falls in: the edges, their scope, and the rule for the maximum.
+//! Bins: their edges, the scope of the edges, and the rule for the maximum.
 //!
-//! A value's bin is the number of inner edges that are not above it. With half-open bins the largest value is one more inner
-//! edge, so the maximum falls in a bin of its own. Edges of scope `neuron` come from one column, those of scope `network`
-//! from all columns of all layers; what follows is the same.
+//! A value's bin is the number of inner edges that are not above it. With half-open bins, the maximum is an additional inner
+//! edge, so that it falls in a bin of its own. Edges of scope `neuron` come from one column, those of scope `network`
+//! from all columns of all layers; everything else is the same.
 
 use super::params::{BinEdges, Binning};
 use super::samples::Value;
@@ -10,18 +10,18 @@ use crate::kernels::{Kernel, MASKED};
 
 /// The inner edges of one column, or of a whole network: ascending, not necessarily distinct.
 ///
-/// A value `x` is in bin `#{e : e <= x}`. Without edges everything is in bin 0, which is also what a constant gets.
+/// A value `x` is in bin `#{e : e <= x}`. Without edges, as for a constant column, every value is in bin 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InnerEdges {
     inner: Vec<f64>,
 }
 
 impl InnerEdges {
-    /// Edges for `bins` bins over the finite ones of `columns` (one column in scope `neuron`, all in scope `network`).
+    /// Computes edges for `bins` bins over the finite values of `columns` (one column in scope `neuron`, all in scope `network`).
     ///
     /// # Estimator
-    /// Equal width: edge `k` is `min + k * ((max - min) / bins)`, rounded as `numpy.linspace` rounds it. Equal frequency: edge
-    /// `k` is the order statistic of rank `floor(k n / bins)`, so that only the order of the values matters. If all
+    /// Equal width: edge `k` is `min + k * ((max - min) / bins)`, rounded as in `numpy.linspace`. Equal frequency: edge
+    /// `k` is the order statistic of rank `floor(k n / bins)`, so only the order of the values matters. If all
     /// finite values are equal, or there are none, there are no edges.
     ///
     /// # Source
@@ -58,11 +58,11 @@ impl InnerEdges {
         let edge = |k: usize| {
             let k = k as f64;
             if step.is_infinite() {
-                // The range itself overflows: weigh the two ends instead of adding steps.
+                // The range overflows: weight the two ends instead of adding steps.
                 let share = k / bins as f64;
                 min * (1.0 - share) + max * share
             } else if step == 0.0 {
-                // The range is so small that a step underflows: `numpy.linspace` divides first.
+                // The range is so small that a step underflows: divide first, as `numpy.linspace` does.
                 k / bins as f64 * (max - min) + min
             } else {
                 k * step + min
@@ -89,19 +89,19 @@ impl InnerEdges {
         Self { inner }
     }
 
-    /// The edges, ascending.
+    /// Returns the edges, ascending.
     #[must_use]
     pub fn inner(&self) -> &[f64] {
         &self.inner
     }
 
-    /// Whether one value, or none, is all there is.
+    /// Returns whether the columns have at most one distinct finite value.
     #[must_use]
     pub fn constant(&self) -> bool {
         self.inner.is_empty()
     }
 
-    /// The bin of one value; [`MASKED`] if it is not finite.
+    /// Returns the bin of one value; [`MASKED`] if it is not finite.
     #[must_use]
     pub fn bin<V: Value>(&self, value: V) -> u16 {
         if !value.finite() {
@@ -111,7 +111,7 @@ impl InnerEdges {
         self.inner.partition_point(|&edge| edge <= value) as u16
     }
 
-    /// The bin of every value of a column.
+    /// Returns the bin of every value of a column.
     #[must_use]
     pub fn assign<V: Value>(&self, column: &[V]) -> Vec<u16> {
         let mut bins = vec![0; column.len()];
@@ -119,7 +119,7 @@ impl InnerEdges {
         bins
     }
 
-    /// The bin of every value of a column, written to `bins`.
+    /// Writes the bin of every value of a column to `bins`.
     ///
     /// # Panics
     /// If `bins` is not as long as the column.
@@ -131,9 +131,9 @@ impl InnerEdges {
     }
 }
 
-/// Smallest and largest finite value; `(inf, -inf)` if there is none.
+/// Returns the smallest and the largest finite value; `(inf, -inf)` if there is none.
 fn finite_range<V: Value>(column: &[V]) -> (f64, f64) {
-    /// As many running ranges as a vector register has lanes: one would wait for itself at every value.
+    /// One running range per lane of a vector register: with a single one, every value would wait for the previous one.
     const LANES: usize = 16;
     let (mut low, mut high) = ([V::INFINITY; LANES], [V::NEG_INFINITY; LANES]);
     for values in column.chunks(LANES) {
@@ -146,7 +146,7 @@ fn finite_range<V: Value>(column: &[V]) -> (f64, f64) {
     (smallest, high.into_iter().map(V::widened).fold(f64::NEG_INFINITY, f64::max))
 }
 
-/// How many values are in each of `bin_count` bins; masked values are in none.
+/// Counts the values in each of `bin_count` bins; masked values are not counted.
 ///
 /// # Panics
 /// If a bin is out of range.
@@ -234,7 +234,7 @@ mod tests {
             let mut column: Vec<f32> = shares.iter().map(|share| low + share * width).collect();
             let binning = if evenly { Binning::EqualWidth } else { Binning::EqualFrequency };
             let edges = InnerEdges::of([&column[..]], bins, binning, if half_open { BinEdges::HalfOpen } else { BinEdges::Closed });
-            // Where it could go wrong: at the edges, a step beside them, and beyond them.
+            // The risky values: on the edges, a step beside them, and beyond them.
             for &edge in edges.inner() {
                 let edge = edge as f32;
                 column.extend([edge, edge.next_up(), edge.next_down()]);

@@ -1,11 +1,11 @@
 //! The bit matrix: each neuron's bins as a thermometer of bitmaps.
 //!
-//! Plane `b` of a neuron has one bit a row, set where the neuron's bin is at least `b`. Two planes AND-ed and counted
-//! give the rows that are in bin `a` or above on the left and in bin `b` or above on the right; the second difference of these
-//! cumulative counts is the joint table. Plane 0 only says that the value is finite: it is kept if some value
-//! of the layer is not, and otherwise its counts are known beforehand.
+//! Plane `b` of a neuron has one bit per row, set if the neuron's bin is at least `b`. The AND of two planes counts
+//! the rows that are in bin `a` or above on the left and in bin `b` or above on the right; the second difference of these
+//! cumulative counts is the joint table. Plane 0 marks the finite values: it is kept if the layer has a value that is not
+//! finite, and otherwise its counts are known beforehand.
 //!
-//! The tail rule: rows are numbered from bit 0 of word 0, and bits beyond the last row are 0 in every plane. They are in no count.
+//! The tail rule: rows are numbered from bit 0 of word 0, and bits beyond the last row are 0 in every plane, so they are never counted.
 //!
 //! The planes are stored twice: neuron by neuron for the left side of a pair, and in panels of eight neurons, word by word, for the right.
 
@@ -15,7 +15,7 @@ use super::terms::{TermSum, Terms};
 use crate::kernels::MASKED;
 use crate::kernels::{Kernel, LANES, Lanes};
 
-/// The bins of a layer: one a row and neuron, neuron-major.
+/// The bins of a layer: one per row and neuron, neuron-major.
 #[derive(Clone, Debug)]
 pub struct BinnedLayer {
     rows: usize,
@@ -28,10 +28,10 @@ impl BinnedLayer {
     /// Takes `rows` bins of neuron 0, then of neuron 1, and so on; bins below `bin_count`, or [`MASKED`].
     ///
     /// # Panics
-    /// If the bins are no whole number of neurons or one is out of range.
+    /// If the bins are not a whole number of neurons, or one is out of range.
     #[must_use]
     pub fn new(rows: usize, bin_count: usize, bins: Vec<u16>) -> Self {
-        assert!(rows == 0 || bins.len().is_multiple_of(rows), "rows x neurons bins");
+        assert!(rows == 0 || bins.len().is_multiple_of(rows), "there must be rows x neurons bins");
         let (mut highest, mut masked) = (0, false);
         for &bin in &bins {
             masked |= bin == MASKED;
@@ -41,34 +41,34 @@ impl BinnedLayer {
         Self { rows, bin_count, bins, masked }
     }
 
-    /// How many rows.
+    /// Returns the number of rows.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// How many bins.
+    /// Returns the number of bins.
     #[must_use]
     pub fn bin_count(&self) -> usize {
         self.bin_count
     }
 
-    /// How many neurons.
+    /// Returns the number of neurons.
     #[must_use]
     pub fn neurons(&self) -> usize {
         self.bins.len().checked_div(self.rows).unwrap_or(0)
     }
 
-    /// Whether some value is not finite.
+    /// Returns whether the layer has a value that is not finite.
     #[must_use]
     pub fn masked(&self) -> bool {
         self.masked
     }
 
-    /// The bins of one neuron.
+    /// Returns the bins of one neuron.
     ///
     /// # Panics
-    /// If there is no such neuron.
+    /// If the neuron does not exist.
     #[must_use]
     pub fn column(&self, neuron: usize) -> &[u16] {
         &self.bins[neuron * self.rows..(neuron + 1) * self.rows]
@@ -82,7 +82,7 @@ pub struct Marginal {
     pub counts: Vec<u64>,
     /// Finite rows.
     pub rows: u64,
-    /// What the terms of the counts add up to.
+    /// Sum of the terms of the counts.
     pub sum: TermSum,
 }
 
@@ -90,7 +90,7 @@ impl Marginal {
     /// Counts the bins of one neuron.
     ///
     /// # Panics
-    /// If a bin is out of range or there are more rows than `terms` knows.
+    /// If a bin is out of range or there are more rows than `terms` covers.
     #[must_use]
     pub fn of(bins: &[u16], bin_count: usize, terms: &Terms) -> Self {
         let counts = super::binning::bin_counts(bins, bin_count);
@@ -115,13 +115,13 @@ impl BitMatrix {
     /// Builds the planes of a layer whose marginals are known.
     ///
     /// # Cost
-    /// One comparison for 16 to 32 rows of each plane, and `planes * rows / 4` bytes a neuron.
+    /// One comparison per 16 to 32 rows of each plane, and `planes * rows / 4` bytes per neuron.
     ///
     /// # Panics
-    /// If there is not one marginal a neuron.
+    /// If there is not one marginal per neuron.
     #[must_use]
     pub fn of(layer: &BinnedLayer, marginals: &[Marginal], kernel: Kernel) -> Self {
-        assert_eq!(marginals.len(), layer.neurons(), "one marginal a neuron");
+        assert_eq!(marginals.len(), layer.neurons(), "there must be one marginal per neuron");
         let first = usize::from(!layer.masked());
         let planes = layer.bin_count() - first;
         let words = layer.rows().div_ceil(64);
@@ -141,7 +141,7 @@ impl BitMatrix {
                 }
             });
         }
-        // A lane without a neuron counts as a neuron that is always in bin 0, so that its table is a table all the same.
+        // A lane without a neuron is filled as a neuron that is always in bin 0, so that its table is valid.
         for bins in right_cumulative.chunks_exact_mut(layer.bin_count()) {
             bins[0] = Lanes([layer.rows() as u64; LANES]);
         }
@@ -156,34 +156,34 @@ impl BitMatrix {
         Self { first, planes, words, left, panels, right_cumulative, bin_count: layer.bin_count() }
     }
 
-    /// How many panels of right neurons there are.
+    /// Returns the number of panels of right neurons.
     #[must_use]
     pub fn panels(&self) -> usize {
         self.right_cumulative.len().checked_div(self.bin_count).unwrap_or(0)
     }
 
-    /// The planes of one neuron as a left side, word by word.
+    /// Returns the planes of one neuron as a left side, word by word.
     #[must_use]
     pub fn left(&self, neuron: usize) -> &[u64] {
         let size = self.words * self.planes;
         &self.left[neuron * size..(neuron + 1) * size]
     }
 
-    /// The planes of other bins of the same layer (permuted rows, say) as a left side.
+    /// Writes the planes of other bins of the same layer (permuted rows, for example) as a left side.
     pub fn left_of(&self, bins: &[u16], planes: &mut Vec<u64>, kernel: Kernel) {
         planes.clear();
         planes.resize(self.words * self.planes, 0);
         kernel.thermometer(bins, self.first as u16, self.planes, planes);
     }
 
-    /// Cumulative joint counts of a left side with the eight neurons of a panel: `table[a * bin_count + b]` is how many
-    /// rows are in bin `a` or above on the left and in `b` or above on the right.
+    /// Computes the cumulative joint counts of a left side with the eight neurons of a panel: `table[a * bin_count + b]` is the
+    /// number of rows in bin `a` or above on the left and in bin `b` or above on the right.
     ///
     /// # Shape
-    /// `left`: planes as from [`BitMatrix::left`]; `left_counts`: its rows a bin; `table`: `bin_count` squared.
+    /// `left`: planes as from [`BitMatrix::left`]; `left_counts`: its rows per bin; `table`: `bin_count` squared.
     ///
     /// # Panics
-    /// If a slice has another length or there is no such panel.
+    /// If a slice has the wrong length or the panel does not exist.
     pub fn cumulative_counts(&self, left: &[u64], left_counts: &[u64], panel: usize, table: &mut [Lanes], kernel: Kernel) {
         assert_eq!((left_counts.len(), table.len()), (self.bin_count, self.bin_count * self.bin_count), "bins");
         let size = self.words * self.planes;

@@ -1,15 +1,15 @@
-//! A pair matrix seen from further away: means over blocks of neighbouring neurons.
+//! A pair matrix at a lower resolution: means over blocks of neighbouring neurons.
 
 use super::pairwise::PairMatrix;
 
-/// The mean of each block of a symmetric matrix whose upper triangle is `pairs` and whose diagonal is `diagonal`.
+/// Computes the mean of each block of a symmetric matrix whose upper triangle is `pairs` and whose diagonal is `diagonal`.
 ///
 /// # Shape
-/// `diagonal` has one value a neuron. The neurons are cut into `min(neurons, most_blocks)` runs of neighbours as equal as can be;
-/// the result has one row and one column a run, and is symmetric.
+/// `diagonal` has one value per neuron. The neurons are divided into `min(neurons, most_blocks)` groups of neighbours, as equal
+/// as possible; the result has one row and one column per group, and is symmetric.
 ///
 /// # Estimator
-/// A block's value is the mean over its pairs of different neurons; a block of one neuron with itself has that neuron's
+/// A block's value is the mean over its pairs of different neurons. The diagonal block of a single neuron has that neuron's
 /// diagonal value.
 ///
 /// # Cost
@@ -20,8 +20,8 @@ use super::pairwise::PairMatrix;
 #[must_use]
 pub fn block_means(pairs: &PairMatrix, diagonal: &[f64], most_blocks: usize) -> Vec<Vec<f64>> {
     let neurons = pairs.neurons();
-    assert_eq!(diagonal.len(), neurons, "one diagonal value a neuron");
-    assert!(most_blocks > 0, "there is at least one block");
+    assert_eq!(diagonal.len(), neurons, "there must be one diagonal value per neuron");
+    assert!(most_blocks > 0, "there must be at least one block");
     let blocks = neurons.min(most_blocks);
     let block_of = |neuron: usize| neuron * blocks / neurons;
     let mut sums = vec![vec![(0.0, 0_u64); blocks]; blocks];
@@ -38,7 +38,7 @@ pub fn block_means(pairs: &PairMatrix, diagonal: &[f64], most_blocks: usize) -> 
             means[column][row] = means[row][column];
         }
     }
-    // Of a single neuron there is no pair to take a mean of.
+    // A single neuron has no pair with itself.
     for (neuron, value) in diagonal.iter().enumerate() {
         let block = block_of(neuron);
         if sums[block][block].1 == 0 {
@@ -69,7 +69,7 @@ mod tests {
     fn a_block_is_the_mean_of_its_pairs() {
         assert_eq!(block_means(&matrix(), &[9.0; 4], 2), [[1.0, 3.5], [3.5, 6.0]]);
         assert_eq!(block_means(&matrix(), &[9.0; 4], 1), [[3.5]]);
-        // Three blocks: neurons 0 and 1, 2, 3.
+        // Three blocks: neurons 0 and 1, neuron 2, neuron 3.
         assert_eq!(block_means(&matrix(), &[9.0; 4], 3)[0], [1.0, 3.0, 4.0]);
         assert_eq!(block_means(&matrix(), &[9.0; 4], 3)[1][1], 9.0);
     }

@@ -1,9 +1,9 @@
-//! What a neuron tells of the class that the network itself predicts.
+//! How much a neuron tells about the class that the network itself predicts.
 
 use super::entropy::x_ln_x;
 use crate::kernels::MASKED;
 
-/// The rows of a frame grouped by predicted class, so that any number of classes costs one pass a neuron and no big table.
+/// The rows of a frame grouped by predicted class. Any number of classes costs one pass per neuron and no large table.
 #[derive(Clone, Debug)]
 pub struct ClassGroups {
     rows: Vec<u32>,
@@ -11,12 +11,12 @@ pub struct ClassGroups {
 }
 
 impl ClassGroups {
-    /// Groups rows by their class; any integers will do for classes.
+    /// Groups rows by their class; classes may be any integers.
     ///
     /// # Panics
     /// If there are more than `u32::MAX` rows.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "more rows than 32 bits count are the caller's mistake, and documented as a panic")]
+    #[expect(clippy::expect_used, reason = "more than 2^32 rows are a bug of the caller; the panic is documented")]
     pub fn of(predictions: &[i64]) -> Self {
         let count = u32::try_from(predictions.len()).expect("a frame has fewer than 2^32 rows");
         let mut rows: Vec<u32> = (0..count).collect();
@@ -33,19 +33,19 @@ impl ClassGroups {
         Self { rows, ends }
     }
 
-    /// How many different classes are predicted.
+    /// Returns the number of different predicted classes.
     #[must_use]
     pub fn classes(&self) -> usize {
         self.ends.len()
     }
 
-    /// How many rows were grouped.
+    /// Returns the number of rows.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.rows.len()
     }
 
-    /// Entropy of the predicted class in nats: what a neuron could tell at most. Plug-in, not corrected; 0 for no rows.
+    /// Returns the entropy of the predicted class in nats, the most that a neuron can tell. Plug-in, not corrected; 0 for no rows.
     #[must_use]
     pub fn entropy_nats(&self) -> f64 {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
@@ -54,10 +54,10 @@ impl ClassGroups {
         if rows == 0.0 { 0.0 } else { (x_ln_x(rows) - of_classes) / rows }
     }
 
-    /// Mutual information between a binned neuron and the predicted class, in nats.
+    /// Returns the mutual information between a binned neuron and the predicted class, in nats.
     ///
     /// # Shape
-    /// `bins`: one bin a row, row-aligned with the predictions, [`MASKED`] where the value is not finite.
+    /// `bins`: one bin per row, aligned with the predictions, [`MASKED`] where the value is not finite.
     ///
     /// # Estimator
     /// Plug-in `I = H(A) + H(class) - H(A, class)` over the rows where the neuron is finite, in nats, not corrected; in
@@ -67,10 +67,10 @@ impl ClassGroups {
     /// One pass over the rows and `classes * bin_count` logarithms.
     ///
     /// # Panics
-    /// If `bins` has another number of rows or a bin is out of range.
+    /// If `bins` has a different number of rows or a bin is out of range.
     #[must_use]
     pub fn information_nats(&self, bins: &[u16], bin_count: usize) -> f64 {
-        assert_eq!(bins.len(), self.rows.len(), "one prediction a row");
+        assert_eq!(bins.len(), self.rows.len(), "there must be one bin per prediction");
         let mut of_neuron = vec![0_u64; bin_count];
         let mut cell = vec![0_u64; bin_count];
         let (mut joint_sum, mut class_sum, mut total) = (0.0, 0.0, 0_u64);

@@ -1,9 +1,9 @@
-//! The digamma function at whole numbers, as doubles and as integers that can be summed in any order.
+//! The digamma function at positive integers, as doubles and as fixed-point integers that can be summed in any order.
 
-/// Bits behind the point of a fixed value.
+/// Fractional bits of a fixed-point value.
 const FRACTION_BITS: i32 = 44;
 
-/// Euler and Mascheroni's constant.
+/// The Euler-Mascheroni constant.
 const EULER: f64 = 0.577_215_664_901_532_9;
 
 /// `psi(1), psi(2), ...` up to a largest argument.
@@ -14,10 +14,10 @@ pub struct Digamma {
 }
 
 impl Digamma {
-    /// The values at `1..=largest`.
+    /// Computes the values at `1..=largest`.
     ///
     /// # Estimator
-    /// Below 32 from the recurrence `psi(n + 1) = psi(n) + 1 / n`, from there on the asymptotic series to the sixth power, whose rest
+    /// Below 32 the recurrence `psi(n + 1) = psi(n) + 1 / n`, from there on the asymptotic series to the sixth power, whose remainder
     /// is below 1e-15.
     ///
     /// # Source
@@ -36,7 +36,7 @@ impl Digamma {
         Self { values, fixed }
     }
 
-    /// `psi(n)`.
+    /// Returns `psi(n)`.
     ///
     /// # Panics
     /// If `n` is 0 or beyond the largest argument.
@@ -46,7 +46,7 @@ impl Digamma {
         self.values[n]
     }
 
-    /// `psi(n)` in units of `2^-44`.
+    /// Returns `psi(n)` in units of `2^-44`.
     ///
     /// # Panics
     /// If `n` is beyond the largest argument.
@@ -56,7 +56,7 @@ impl Digamma {
         self.fixed[n]
     }
 
-    /// A sum of fixed values as a double.
+    /// Converts a sum of fixed-point values to a double.
     #[must_use]
     pub fn unfixed(sum: i128) -> f64 {
         sum as f64 * 2.0_f64.powi(-FRACTION_BITS)
@@ -77,7 +77,7 @@ mod tests {
         let digamma = Digamma::up_to(5_000);
         assert_eq!(digamma.of(1), -EULER);
         for n in 1..5_000 {
-            // Thirty additions of the recurrence may be off by a unit in the last place each.
+            // Each of the thirty additions of the recurrence may be off by one unit in the last place.
             assert!((digamma.of(n + 1) - digamma.of(n) - 1.0 / n as f64).abs() < 1e-14, "{n}");
             assert!((Digamma::unfixed(digamma.fixed(n).into()) - digamma.of(n)).abs() < 1e-13, "{n}");
         }

@@ -1,34 +1,34 @@
 //! Mean and quantiles over the neurons or the pairs of a layer.
 
-/// What is reported of many values: their mean and four quantiles, in the unit of the values.
+/// A summary of many values: their mean and four quantiles, in the unit of the values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Distribution {
     /// Arithmetic mean.
     pub mean: f64,
-    /// 5 % of the values lie below.
+    /// 5 % of the values are below.
     pub p05: f64,
     /// The median.
     pub p50: f64,
-    /// 90 % lie below.
+    /// 90 % are below.
     pub p90: f64,
-    /// 95 % lie below.
+    /// 95 % are below.
     pub p95: f64,
 }
 
 impl Distribution {
-    /// Mean and quantiles of `values`, or nothing if there are none. The order of `values` changes.
+    /// Computes the mean and quantiles of `values`; `None` if there are none. Reorders `values`.
     ///
     /// # Estimator
-    /// The quantile `q` of `n` values lies at position `q (n - 1)` of the sorted values, interpolated linearly between neighbours.
+    /// The quantile `q` of `n` values is at position `q (n - 1)` of the sorted values, interpolated linearly between neighbours.
     ///
     /// # Source
-    /// Hyndman and Fan (1996), definition 7; what `numpy.quantile` does by default.
+    /// Hyndman and Fan (1996), definition 7; the default of `numpy.quantile`.
     ///
     /// # Cost
-    /// One selection a quantile: linear in the number of values. The mean is summed in the order given.
+    /// One selection per quantile: linear in the number of values. The mean is summed in the given order.
     ///
     /// # Panics
-    /// Never on numbers; NaN sorts last.
+    /// Never; NaN sorts last.
     #[must_use]
     pub fn of(values: &mut [f64]) -> Option<Self> {
         if values.is_empty() {
@@ -44,14 +44,14 @@ impl Distribution {
         })
     }
 
-    /// Each statistic under the name that labels and JSON give it.
+    /// Returns each statistic with its name in labels and JSON.
     #[must_use]
     pub fn by_name(&self) -> [(&'static str, f64); 5] {
         [("mean", self.mean), ("p05", self.p05), ("p50", self.p50), ("p90", self.p90), ("p95", self.p95)]
     }
 }
 
-/// The value that a share of `values` lies below, see [`Distribution::of`].
+/// Returns the value that a share of `values` is below, see [`Distribution::of`].
 pub(super) fn quantile(values: &mut [f64], share: f64) -> f64 {
     let position = share * (values.len() - 1) as f64;
     let below = position.floor() as usize;

@@ -1,9 +1,9 @@
-//! Seeded draws whose order will not change with a release of a crate.
+//! Seeded draws whose results do not change with new versions of a crate.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// A generator of its own for every (seed, stream, number).
+/// Creates an independent generator for each (seed, stream, number).
 #[must_use]
 pub fn generator(seed: u64, stream: u64, number: u64) -> ChaCha8Rng {
     let mut generator = ChaCha8Rng::seed_from_u64(seed ^ stream.rotate_left(32));
@@ -11,11 +11,11 @@ pub fn generator(seed: u64, stream: u64, number: u64) -> ChaCha8Rng {
     generator
 }
 
-/// A uniform number below `bound`, by Lemire's multiplication; its bias, below `bound / 2^32`, is far below any error here.
+/// Returns a uniform number below `bound`, by Lemire's multiplication; its bias, below `bound / 2^32`, is far below any error here.
 ///
 /// # Panics
 /// If `bound` does not fit 32 bits.
-#[expect(clippy::expect_used, reason = "a bound beyond 32 bits is the caller's mistake, and documented as a panic")]
+#[expect(clippy::expect_used, reason = "a bound beyond 32 bits is a bug of the caller; the panic is documented")]
 pub fn below(generator: &mut impl Rng, bound: usize) -> usize {
     let bound = u32::try_from(bound).expect("fewer than 2^32 rows and neurons");
     ((u64::from(generator.next_u32()) * u64::from(bound)) >> 32) as usize

@@ -1,25 +1,25 @@
 //! Shannon entropy of binned values.
 
-/// `x ln x`, continued by 0 at 0.
+/// Returns `x ln x`, and 0 at 0.
 #[must_use]
 pub fn x_ln_x(x: f64) -> f64 {
     if x > 0.0 { x * x.ln() } else { 0.0 }
 }
 
-/// Plug-in entropy of counts, in nats.
+/// Returns the plug-in entropy of counts, in nats.
 ///
 /// # Shape
-/// One count a bin.
+/// One count per bin.
 ///
 /// # Estimator
 /// `H = -sum p ln p` with `p = count / n`, computed as `ln n - (sum c ln c) / n`: natural logarithm, biased downwards by about
-/// `(occupied bins - 1) / (2 n)`, not corrected. In `[0, ln(bins)]`; 0 for one occupied bin and for no values at all.
+/// `(occupied bins - 1) / (2 n)`, not corrected. In `[0, ln(bins)]`; 0 for one occupied bin and for no values.
 ///
 /// # Source
 /// Shannon (1948), theorem 2.
 ///
 /// # Cost
-/// One logarithm a bin.
+/// One logarithm per bin.
 #[must_use]
 pub fn entropy_nats(counts: &[u64]) -> f64 {
     let total: u64 = counts.iter().sum();
@@ -31,7 +31,7 @@ pub fn entropy_nats(counts: &[u64]) -> f64 {
     (total.ln() - weighted / total).max(0.0)
 }
 
-/// Entropy as a share of the most that `bin_count` bins can hold: `H / ln(bin_count)`, and 0 where there is one bin.
+/// Returns the entropy as a share of the maximum for `bin_count` bins: `H / ln(bin_count)`, and 0 for one bin.
 #[must_use]
 pub fn entropy_ratio(nats: f64, bin_count: usize) -> f64 {
     if bin_count < 2 {

@@ -1,14 +1,14 @@
 //! Entropy and mutual information without bins, from distances to nearest neighbours.
 //!
-//! In plain words, for one pair of neurons: for each row find the distance to its k-th nearest neighbour in the plane (the larger of
-//! the two coordinate differences counts); then count, on each axis alone, the rows that are closer than that. The
-//! more rows an axis alone brings close, the less it tells of the other.
+//! For one pair of neurons: find each row's distance to its k-th nearest neighbour in the plane (the larger of
+//! the two coordinate differences), then count, on each axis alone, the rows that are closer than that. The
+//! more rows are close on one axis alone, the less that axis tells about the other.
 //!
-//! What makes it quick: each neuron is sorted once for all its pairs; a search walks along the axis on which points lie
-//! further apart, eight points at a time ([`crate::kernels::neighbours`]); points that are tied on that axis with many others,
-//! as zeros of a rectifier are, are searched along the other one.
+//! Why it is fast: each neuron is sorted once for all its pairs. A search walks along the axis on which points are
+//! further apart, eight points at a time ([`crate::kernels::neighbours`]). Points that are tied with many others on that axis,
+//! such as the zeros of a rectifier, are searched along the other one.
 //!
-//! The conventions are those of the code that the golden files were made with, and they matter where values tie: see [`KnnParams`].
+//! The conventions for tied values are those of the code that made the golden files: see [`KnnParams`].
 
 use rayon::prelude::*;
 
@@ -18,23 +18,23 @@ use super::params::KnnParams;
 use super::samples::{Columns, Value};
 use crate::kernels::{Kernel, LANES, neighbours};
 
-/// Points tied with more others than this are searched along the other axis, if they are tied with fewer there.
+/// Points tied with more others than this are searched along the other axis, if they have fewer ties there.
 const LONG_TIE: u32 = 32;
 
 /// Differential entropy of one neuron in nats, from the distances to the `k`-th nearest neighbours.
 ///
 /// # Shape
-/// One value a row; values that are not finite are left out.
+/// One value per row; values that are not finite are left out.
 ///
 /// # Estimator
-/// `psi(n) - psi(k) + mean ln(2 d)`, `d` being the distance to the `k`-th nearest other row; `-inf` where ties make one
-/// of them 0, NaN where there are not more than `k` rows. Not an entropy of bins: it is negative for narrow distributions.
+/// `psi(n) - psi(k) + mean ln(2 d)`, where `d` is the distance to the `k`-th nearest other row; `-inf` if ties make a
+/// distance 0, NaN if there are not more than `k` rows. Unlike the entropy of bins, it is negative for narrow distributions.
 ///
 /// # Source
 /// Kozachenko and Leonenko (1987); Kraskov, Stoegbauer, Grassberger (2004), equation 20.
 ///
 /// # Cost
-/// A sort, and one logarithm a row.
+/// A sort, and one logarithm per row.
 #[must_use]
 pub fn knn_entropy_nats<V: Value>(column: &[V], params: KnnParams) -> f64 {
     let mut sorted: Vec<f64> = column.iter().filter(|value| value.finite()).map(|value| value.widened()).collect();
@@ -43,7 +43,7 @@ pub fn knn_entropy_nats<V: Value>(column: &[V], params: KnnParams) -> f64 {
     if n <= k {
         return f64::NAN;
     }
-    // The k nearest of a sorted row are k consecutive others: try each window of k + 1 that holds the row.
+    // The k nearest of a sorted row are k consecutive others: try each window of k + 1 that contains the row.
     let kth_distance = |row: usize| {
         let windows = row.saturating_sub(k)..=row.min(n - 1 - k);
         let reach = windows.map(|first| (sorted[row] - sorted[first]).max(sorted[first + k] - sorted[row]));
@@ -54,7 +54,7 @@ pub fn knn_entropy_nats<V: Value>(column: &[V], params: KnnParams) -> f64 {
     digamma.of(n) - digamma.of(k) + logarithms / n as f64
 }
 
-/// The neurons of a layer, sorted and ready to be paired.
+/// The neurons of a layer, sorted and prepared for pairing.
 #[derive(Debug)]
 pub struct Neighbourhoods {
     params: KnnParams,
@@ -63,7 +63,7 @@ pub struct Neighbourhoods {
     neurons: Vec<SortedNeuron>,
 }
 
-/// Memory of one task.
+/// The memory of one task.
 #[derive(Debug, Default)]
 pub struct KnnScratch {
     across: Vec<f64>,
@@ -81,21 +81,18 @@ struct SortedNeuron {
     order: Vec<u32>,
     /// Values ascending, padded.
     sorted: Vec<f64>,
-    /// By row: where the run of values equal to it begins in `sorted`, padding not counted, and how long it is.
+    /// By row: where the run of equal values begins in `sorted`, without padding, and how long it is.
     runs: Vec<(u32, u32)>,
-    /// The longest run.
+    /// Length of the longest run of equal values.
     longest_run: u32,
     /// Whether all rows are finite.
     finite: bool,
-    /// Distance between the first and the last tenth, which says on which axis points lie further apart.
+    /// Distance between the first and the last tenth, to find the axis on which points are further apart.
     spread: f64,
 }
 
 impl SortedNeuron {
-    #[expect(
-        clippy::expect_used,
-        reason = "more rows than 32 bits count are documented as a panic where neighbourhoods are made"
-    )]
+    #[expect(clippy::expect_used, reason = "`Neighbourhoods::of` documents the panic for more than 2^32 rows")]
     fn of(values: Vec<f64>) -> Self {
         let n = values.len();
         let rows = u32::try_from(n).expect("fewer than 2^32 rows");
@@ -139,7 +136,7 @@ impl Neighbourhoods {
 
     /// Mutual information in nats of every pair of different neurons; runs on the current rayon pool.
     ///
-    /// `finished` is told how many further pairs are done, from whichever thread did them.
+    /// Calls `finished` with the number of newly finished pairs, from the thread that computed them.
     #[must_use]
     pub fn all_pairs(&self, finished: impl Fn(usize) + Sync) -> PairMatrix {
         let neurons = self.neurons.len();
@@ -155,22 +152,22 @@ impl Neighbourhoods {
         PairMatrix::from_condensed(neurons, rows.concat())
     }
 
-    /// Mutual information in nats between two neurons, which may be the same.
+    /// Returns the mutual information in nats between two neurons, which may be the same.
     ///
     /// # Estimator
     /// The first estimator of Kraskov, Stoegbauer and Grassberger: `psi(n) + psi(k) - mean psi(cx) - mean psi(cy)` over the
-    /// rows that are finite in both, with `cx` the rows within the radius on the first axis, the row itself included. The radius
-    /// is the largest double below the distance to the `k`-th neighbour, and 0 where that distance is 0: then the
-    /// tied rows count. May be negative, and is left so; NaN where there are not more than `k` rows.
+    /// rows that are finite in both, where `cx` is the number of rows within the radius on the first axis, including the row itself.
+    /// The radius is the largest double below the distance to the `k`-th neighbour. If that distance is 0, the radius is 0 and the
+    /// tied rows count. The result may be negative and is not clamped; NaN if there are not more than `k` rows.
     ///
     /// # Source
     /// Kraskov, Stoegbauer, Grassberger (2004), equation 8; the radius as in scikit-learn's `mutual_info_regression`.
     ///
     /// # Cost
-    /// About `rows * sqrt(k * rows)` distances, in eights; the record in `benches/record` has the microseconds.
+    /// About `rows * sqrt(k * rows)` distances, eight at a time; `benches/record` has the microseconds.
     ///
     /// # Panics
-    /// If there is no such neuron.
+    /// If a neuron does not exist.
     #[must_use]
     pub fn information_nats(&self, i: usize, j: usize, scratch: &mut KnnScratch) -> f64 {
         let (x, y) = (&self.neurons[i], &self.neurons[j]);
@@ -198,7 +195,7 @@ impl Neighbourhoods {
         self.digamma.of(n) + self.digamma.of(self.params.k()) - Digamma::unfixed(sums) / n as f64
     }
 
-    /// Finds the radius of every point, walking along one axis; leaves those with a long tie to a second walk along the other.
+    /// Finds the radius of every point by walking along one axis. Points with many ties are left to a second walk along the other axis.
     fn search(&self, along: &SortedNeuron, across: &SortedNeuron, second: bool, scratch: &mut KnnScratch) {
         let n = along.values.len();
         let padding = neighbours::padding(n);
@@ -234,7 +231,7 @@ impl Neighbourhoods {
         }
     }
 
-    /// Sum over the points of `psi` of how many points are within its radius on one axis.
+    /// Sums `psi` of the number of points within each point's radius on one axis.
     fn psi_of_counts(&self, axis: &SortedNeuron, radius: &[f64]) -> i128 {
         let padding = neighbours::padding(axis.values.len());
         let mut sum = 0;
@@ -251,7 +248,7 @@ impl Neighbourhoods {
     }
 }
 
-/// Rows ascending along one axis and, where they tie there, ascending along the other: ties are then neighbours in the plane.
+/// Sorts rows along one axis and ties along the other, so that tied rows are neighbours in the plane.
 fn order_ties(along: &SortedNeuron, across: &SortedNeuron, order: &mut Vec<u32>, next: &mut Vec<u32>) {
     let n = along.order.len();
     order.clear();
@@ -271,7 +268,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The definition, word for word.
+    /// The definition, computed literally.
     fn plain(x: &[f64], y: &[f64], k: usize) -> f64 {
         let n = x.len();
         let digamma = Digamma::up_to(n.max(k));

@@ -1,4 +1,4 @@
-//! Nearest-neighbour mutual information on a sample of a layer's pairs: what a live run can afford.
+//! Nearest-neighbour mutual information on a sample of a layer's pairs: fast enough for a live run.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ use super::params::KnnParams;
 use super::samples::{Columns, Value};
 use crate::kernels::Kernel;
 
-/// The number that the sample's generator has among those of a layer; permutations of the shuffle null count up from 0.
+/// The sample's generator number within a layer; the permutations of the shuffle null count up from 0.
 const GENERATOR: u64 = u64::MAX;
 
 /// Mutual information over the sampled pairs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KsgSample {
-    /// Mean and quantiles in nats over the pairs that have a figure.
+    /// Mean and quantiles in nats over the pairs with a result.
     pub nats: Distribution,
-    /// How many pairs have a figure.
+    /// Number of pairs with a result.
     pub pairs: usize,
 }
 
@@ -31,7 +31,7 @@ pub struct KsgSample {
 /// As [`Neighbourhoods::information_nats`]. `None` if no pair has more than `k` rows that are finite in both.
 ///
 /// # Cost
-/// Sorts the neurons drawn, then a search a pair.
+/// Sorts the sampled neurons, then does one search per pair.
 #[must_use]
 pub fn ksg_sample<V: Value>(
     columns: &Columns<V>,

@@ -1,4 +1,4 @@
-//! All measures of one epoch's layers: what the monitor calls.
+//! All measures of one epoch's layers: the entry point of the monitor.
 
 use rayon::prelude::*;
 
@@ -16,7 +16,7 @@ use super::surprisal::own_surprisals_nats;
 use super::terms::Terms;
 use crate::kernels::Kernel;
 
-/// One layer as it is handed in.
+/// The samples of one layer.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerSamples<'a, V: Value = f32> {
     /// The layer's name.
@@ -25,68 +25,68 @@ pub struct LayerSamples<'a, V: Value = f32> {
     pub columns: &'a Columns<V>,
 }
 
-/// Why a layer has no figures.
+/// Why a layer was not measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Skipped {
-    /// Fewer finite rows than bins: nothing can be said.
-    #[error("{finite_rows} finite rows for {needed} bins")]
+    /// There are fewer finite rows than bins.
+    #[error("only {finite_rows} finite rows for {needed} bins")]
     TooFewFiniteRows {
-        /// Finite values a neuron, averaged over the layer and rounded down.
+        /// Finite values per neuron, averaged over the layer and rounded down.
         finite_rows: usize,
-        /// The least that would do: one a bin.
+        /// The minimum: one row per bin.
         needed: usize,
     },
 }
 
-/// The figures of one layer. Vectors have one entry a neuron, or a row where they say so; a skipped layer has empty ones.
+/// The measures of one layer. Vectors have one entry per neuron, or per row where documented; those of a skipped layer are empty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerMeasures {
     /// The layer's name.
     pub name: String,
-    /// How many neurons were measured.
+    /// Number of measured neurons.
     pub neurons: usize,
-    /// How many rows came in.
+    /// Number of rows.
     pub rows: usize,
-    /// How many values were infinite or NaN, and left out.
+    /// Number of values that were infinite or NaN, and left out.
     pub nonfinite: u64,
-    /// How many neurons have one value on all finite rows, or no finite row.
+    /// Number of neurons with one value on all finite rows, or no finite row.
     pub constant_neurons: usize,
-    /// Whether there are at least [`RELIABLE_ROWS_PER_BIN`] finite rows a bin of scope `neuron`.
+    /// Whether there are at least [`RELIABLE_ROWS_PER_BIN`] finite rows per bin of scope `neuron`.
     pub reliable: bool,
-    /// Why there are no figures, if there are none.
+    /// Why the layer was not measured, if it was skipped.
     pub skipped: Option<Skipped>,
-    /// Bins in scope `network`, the maximum's own included.
+    /// Number of bins in scope `network`, including the maximum's own bin.
     pub network_bin_count: usize,
-    /// Bins in scope `neuron`, the maximum's own included.
+    /// Number of bins in scope `neuron`, including the maximum's own bin.
     pub neuron_bin_count: usize,
-    /// Entropy in nats with one set of edges over all layers.
+    /// Entropy in nats with shared bin edges for all layers.
     pub entropy_network_nats: Vec<f64>,
-    /// Entropy in nats with each neuron's own edges.
+    /// Entropy in nats with each neuron's own bin edges.
     pub entropy_neuron_nats: Vec<f64>,
     /// Mutual information in nats of every pair.
     pub mutual_information: PairMatrix,
-    /// The same as a share of the smaller entropy of the pair.
+    /// Mutual information as a share of the smaller entropy of the pair.
     pub normalised_mi: PairMatrix,
-    /// Information in nats between each neuron and the predicted class, where there are predictions.
+    /// Information in nats between each neuron and the predicted class, if there are predictions.
     pub class_information_nats: Option<Vec<f64>>,
-    /// Surprisal in nats of each row among these very rows, with the bins of scope `neuron`; NaN for a row without a finite value.
+    /// Surprisal in nats of each row among these same rows, with the bins of scope `neuron`; NaN for a row without a finite value.
     pub surprisal_nats: Vec<f64>,
-    /// The shuffle null, unless turned off or without a pair.
+    /// The shuffle null; `None` if it is turned off or there are no pairs.
     pub shuffle_bias: Option<ShuffleBias>,
-    /// Miller-Madow bias of the mutual information in nats, averaged over the pairs; 0 without a pair.
+    /// Miller-Madow bias of the mutual information in nats, averaged over the pairs; 0 without pairs.
     pub miller_madow_bias: f64,
-    /// Nearest-neighbour mutual information on a sample of pairs, if that is asked for and a pair has the rows.
+    /// Nearest-neighbour mutual information on a sample of pairs; `None` if it is turned off or no pair has enough rows.
     pub ksg: Option<KsgSample>,
 }
 
 impl LayerMeasures {
-    /// Entropy in scope `network` as a share of the most that its bins can hold.
+    /// Returns the entropy in scope `network` as a share of the maximum for its bins.
     #[must_use]
     pub fn entropy_network_ratio(&self) -> Vec<f64> {
         self.entropy_network_nats.iter().map(|&nats| entropy_ratio(nats, self.network_bin_count)).collect()
     }
 
-    /// Entropy in scope `neuron` as a share of the most that its bins can hold.
+    /// Returns the entropy in scope `neuron` as a share of the maximum for its bins.
     #[must_use]
     pub fn entropy_neuron_ratio(&self) -> Vec<f64> {
         self.entropy_neuron_nats.iter().map(|&nats| entropy_ratio(nats, self.neuron_bin_count)).collect()
@@ -96,17 +96,17 @@ impl LayerMeasures {
 /// Measures every layer of an epoch.
 ///
 /// # Shape
-/// `layers`: any number of layers, of any widths. `predictions`: one class a row; a layer with another number of rows has no
-/// class information. The result has one entry a layer, in the same order.
+/// `layers`: any number of layers, of any widths. `predictions`: one class per row; a layer with a different number of rows has no
+/// class information. The result has one entry per layer, in the same order.
 ///
 /// # Estimator
 /// Plug-in measures as documented at [`entropy_nats`](super::entropy::entropy_nats),
-/// [`pair_information`](super::pairwise::pair_information), [`ClassGroups::information_nats`], [`own_surprisals_nats`] and [`shuffle_bias`]. The edges of scope `network` are drawn over all layers that are not skipped. Values that are
+/// [`pair_information`](super::pairwise::pair_information), [`ClassGroups::information_nats`], [`own_surprisals_nats`] and [`shuffle_bias`]. The edges of scope `network` are computed over all layers that are not skipped. Values that are
 /// not finite are left out one by one; a pair uses the rows where both are finite.
 ///
 /// # Cost
-/// Grows as the square of the neurons and linearly in the rows. Runs on `pool` and gives the same bits for any number of threads: no
-/// sum crosses a task's border.
+/// Quadratic in neurons, linear in rows. Runs on `pool` and gives the same bits for any number of threads, because no
+/// floating-point sum is split between tasks.
 #[must_use]
 pub fn measure_layers<V: Value>(
     layers: &[LayerSamples<'_, V>],
@@ -134,7 +134,7 @@ fn reason_to_skip<V: Value>(columns: &Columns<V>, params: &MeasureParams) -> Opt
     (finite_rows < needed).then_some(Skipped::TooFewFiniteRows { finite_rows, needed })
 }
 
-/// Finite values a neuron, averaged over the layer and rounded down.
+/// Returns the finite values per neuron, averaged over the layer and rounded down.
 fn finite_rows<V: Value>(columns: &Columns<V>) -> usize {
     let masked = columns.nonfinite() as usize;
     let all = columns.rows() * columns.neurons();

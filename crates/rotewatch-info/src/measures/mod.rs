@@ -1,37 +1,37 @@
 //! The measures: how varied a layer's neurons are, and how much they repeat each other.
 //!
-//! Everything here is pure: samples in, numbers out, no clock, no files, and no failure on checked input. All information is in
-//! nats (natural logarithm); ratios are for people. [`measure_layers`] is the one entry point of the monitor.
+//! Everything here is pure: no clock, no files, and no errors on checked input. All information is in
+//! nats (natural logarithm); ratios are for display. [`measure_layers`] is the entry point of the monitor.
 //!
-//! | module | what it answers |
+//! | module | content |
 //! |---|---|
-//! | [`samples`] | how activations are laid out: one row-aligned column a neuron |
+//! | [`samples`] | the layout of activations: one row-aligned column per neuron |
 //! | [`params`] | the choices (bins, edges, binning, shuffle, seed), checked once |
 //! | [`binning`] | which bin a value falls in |
 //! | [`entropy`] | how evenly one neuron uses its bins |
-//! | [`neurons`] | a layer binned, and its entropies |
-//! | [`terms`] | `n ln n` as integers, so that sums have no order |
+//! | [`neurons`] | a binned layer, and its entropies |
+//! | [`terms`] | `n ln n` as integers, so that the order of a sum does not matter |
 //! | [`bits`] | bins as bit planes, and the tail rule |
-//! | [`pairwise`] | what a pair of neurons shares; the plain definition |
-//! | [`all_pairs`] | the same for all pairs of a layer, at the speed of the machine |
-//! | [`blocks`] | that matrix seen from further away |
+//! | [`pairwise`] | what a pair of neurons shares; the plain reference implementation |
+//! | [`all_pairs`] | the same for all pairs of a layer, optimized |
+//! | [`blocks`] | that matrix at a lower resolution |
 //! | [`knn`] | entropy and mutual information without bins, from nearest neighbours |
 //! | [`ksg_sample`] | the same on a seeded sample of pairs, for live runs |
-//! | [`digamma`] | the function that they need |
-//! | [`class`] | what a neuron tells of the class that the network predicts |
-//! | [`surprisal`] | how unlike the others, or a reference, a row is |
-//! | [`shuffle`] | how much of the pairwise figure is there by chance |
+//! | [`digamma`] | the digamma function, which [`knn`] needs |
+//! | [`class`] | how much a neuron tells about the class that the network predicts |
+//! | [`surprisal`] | how unusual a row is among the others, or against a reference |
+//! | [`shuffle`] | how much of the pairwise mutual information is chance |
 //! | [`draw`] | seeded numbers |
 //! | [`distribution`] | mean and quantiles over neurons or pairs |
-//! | [`spread`] | how values lie, small enough to keep: a box, a density |
+//! | [`spread`] | compact summaries of values: a box plot, a density |
 //! | [`layer`] | all of the above for the layers of one epoch |
 //!
-//! Deliberately absent: smoothing and windows over epochs (`window`, the monitor's), thresholds (the detectors'), and any correction of
-//! a measure by its bias: the bias stands beside the value.
+//! Not included: smoothing and windows over epochs (`window` and the monitor), thresholds (the detectors), and bias
+//! correction of a measure: the bias is reported beside the value.
 
 #![expect(
     clippy::indexing_slicing,
-    reason = "rows, neurons and bins are counted in the shape that every slice here is made of; one beyond it would be a wrong number"
+    reason = "every slice here has the shape that its indices are bounded by; an index beyond it would be a wrong result"
 )]
 
 pub mod all_pairs;

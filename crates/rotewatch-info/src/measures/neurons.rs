@@ -1,4 +1,4 @@
-//! All neurons of a layer binned, and what each tells by itself.
+//! All neurons of a layer, binned, with the measures of single neurons.
 
 use rayon::prelude::*;
 
@@ -16,15 +16,15 @@ pub struct BinnedNeurons {
     pub layer: BinnedLayer,
     /// Each neuron's counts over its finite rows.
     pub marginals: Vec<Marginal>,
-    /// How many neurons have one value on all finite rows, or no finite row.
+    /// Number of neurons with one value on all finite rows, or no finite row.
     pub constant: usize,
 }
 
 impl BinnedNeurons {
-    /// Bins every neuron on its own edges; runs on the current rayon pool.
+    /// Bins every neuron with its own edges; runs on the current rayon pool.
     ///
     /// # Panics
-    /// If `terms` were made for fewer rows.
+    /// If `terms` covers fewer rows.
     #[must_use]
     pub fn of<V: Value>(
         columns: &Columns<V>,
@@ -48,20 +48,20 @@ impl BinnedNeurons {
         Self { layer: BinnedLayer::new(rows, bin_count, all), marginals, constant }
     }
 
-    /// Entropy in nats of each neuron; estimator as [`entropy_nats`](super::entropy::entropy_nats).
+    /// Returns the entropy in nats of each neuron; estimator as [`entropy_nats`](super::entropy::entropy_nats).
     ///
     /// # Panics
-    /// If `terms` were made for fewer rows.
+    /// If `terms` covers fewer rows.
     #[must_use]
     pub fn entropies_nats(&self, terms: &Terms) -> Vec<f64> {
         self.marginals.iter().map(|marginal| terms.entropy_nats(marginal.rows, marginal.sum)).collect()
     }
 }
 
-/// Entropy in nats of each neuron with edges that all share; runs on the current rayon pool.
+/// Returns the entropy in nats of each neuron with shared edges; runs on the current rayon pool.
 ///
 /// # Panics
-/// If there are more than `bin_count` bins, or `terms` were made for fewer rows.
+/// If there are more than `bin_count` bins, or `terms` covers fewer rows.
 #[must_use]
 pub fn shared_entropies_nats<V: Value>(
     columns: &Columns<V>,

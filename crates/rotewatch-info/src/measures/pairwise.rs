@@ -1,4 +1,4 @@
-//! What two neurons share: mutual information from binned rows, for one pair and for all pairs of a layer.
+//! Mutual information of two neurons from binned rows, and the container for all pairs of a layer.
 
 use super::entropy::x_ln_x;
 use crate::kernels::MASKED;
@@ -11,64 +11,64 @@ pub struct PairMatrix {
 }
 
 impl PairMatrix {
-    /// Takes the values of the pairs (0,1), (0,2), ..., (0,n-1), (1,2), ... in that order.
+    /// Creates it from the values of the pairs (0,1), (0,2), ..., (0,n-1), (1,2), ... in this order.
     ///
     /// # Panics
-    /// If there are not exactly `neurons * (neurons - 1) / 2` of them.
+    /// If there are not exactly `neurons * (neurons - 1) / 2` values.
     #[must_use]
     pub fn from_condensed(neurons: usize, values: Vec<f64>) -> Self {
-        assert_eq!(values.len(), pair_count(neurons), "one value a pair of {neurons} neurons");
+        assert_eq!(values.len(), pair_count(neurons), "there must be one value per pair of {neurons} neurons");
         Self { neurons, values }
     }
 
-    /// How many neurons are paired.
+    /// Returns the number of neurons.
     #[must_use]
     pub fn neurons(&self) -> usize {
         self.neurons
     }
 
-    /// How many pairs there are.
+    /// Returns the number of pairs.
     #[must_use]
     pub fn pairs(&self) -> usize {
         self.values.len()
     }
 
-    /// The value of a pair, in either order.
+    /// Returns the value of a pair, in either order.
     ///
     /// # Panics
-    /// If `i == j` (a neuron is no pair with itself) or one of them does not exist.
+    /// If `i == j` or one of the neurons does not exist.
     #[must_use]
     pub fn get(&self, i: usize, j: usize) -> f64 {
         let (low, high) = (i.min(j), i.max(j));
-        assert!(low < high && high < self.neurons, "({i}, {j}) is no pair of {} neurons", self.neurons);
+        assert!(low < high && high < self.neurons, "({i}, {j}) is not a pair of {} neurons", self.neurons);
         self.values[first_of_row(self.neurons, low) + (high - low - 1)]
     }
 
-    /// The values in condensed order.
+    /// Returns the values in condensed order.
     #[must_use]
     pub fn condensed(&self) -> &[f64] {
         &self.values
     }
 
-    /// Every pair `(i, j)`, `i < j`, with its value, in condensed order.
+    /// Returns every pair `(i, j)`, `i < j`, with its value, in condensed order.
     pub fn iter(&self) -> impl Iterator<Item = (usize, usize, f64)> + '_ {
         pairs_of(self.neurons).zip(&self.values).map(|((i, j), &value)| (i, j, value))
     }
 }
 
-/// How many unordered pairs `neurons` make.
+/// Returns the number of unordered pairs of `neurons`.
 #[must_use]
 pub fn pair_count(neurons: usize) -> usize {
     neurons * neurons.saturating_sub(1) / 2
 }
 
-/// Where the pairs `(i, i+1), (i, i+2), ...` begin in condensed order.
+/// Returns where the pairs `(i, i+1), (i, i+2), ...` begin in condensed order.
 #[must_use]
 pub fn first_of_row(neurons: usize, i: usize) -> usize {
     i * neurons - i * (i + 1) / 2
 }
 
-/// The pairs `(i, j)`, `i < j`, in condensed order.
+/// Returns the pairs `(i, j)`, `i < j`, in condensed order.
 pub fn pairs_of(neurons: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..neurons).flat_map(move |i| (i + 1..neurons).map(move |j| (i, j)))
 }
@@ -80,18 +80,18 @@ pub struct PairInformation {
     pub mutual_nats: f64,
     /// Mutual information as a share of the smaller entropy; 0 where that is 0.
     pub normalised: f64,
-    /// Miller-Madow estimate of how much of `mutual_nats` comes from the number of rows being finite.
+    /// Miller-Madow estimate of the part of `mutual_nats` that comes from the finite number of rows.
     pub miller_madow_nats: f64,
 }
 
-/// Mutual information of two binned neurons over the rows that are finite in both.
+/// Computes the mutual information of two binned neurons over the rows that are finite in both.
 ///
 /// # Shape
-/// `x` and `y`: one bin a row, [`MASKED`] where the value is not finite; bins below `bin_count`.
+/// `x` and `y`: one bin per row, [`MASKED`] where the value is not finite; bins below `bin_count`.
 ///
 /// # Estimator
 /// Plug-in: `I = H(X) + H(Y) - H(X,Y)`, all three over the same rows, in nats; in `[0, min(H(X), H(Y))]`, and 0 if no row
-/// is finite in both. Not corrected; the Miller-Madow bias beside it is `(Kxy - Kx - Ky + 1) / (2 n)` over occupied cells.
+/// is finite in both. Not corrected; the Miller-Madow bias is returned beside it: `(Kxy - Kx - Ky + 1) / (2 n)` over occupied cells.
 ///
 /// # Source
 /// Cover and Thomas (2006), equation 2.45; Miller (1955) for the bias of each entropy, of which this is the sum.
@@ -103,7 +103,7 @@ pub struct PairInformation {
 /// If the columns differ in length or a bin is out of range.
 #[must_use]
 pub fn pair_information(x: &[u16], y: &[u16], bin_count: usize) -> PairInformation {
-    assert_eq!(x.len(), y.len(), "columns are row-aligned");
+    assert_eq!(x.len(), y.len(), "columns must have the same number of rows");
     let mut joint = vec![0_u64; bin_count * bin_count];
     for (&x, &y) in x.iter().zip(y) {
         if x != MASKED && y != MASKED {
@@ -113,7 +113,7 @@ pub fn pair_information(x: &[u16], y: &[u16], bin_count: usize) -> PairInformati
     information_of_counts(&joint, bin_count)
 }
 
-/// Mutual information of a table of counts, `rows of the table x bin_count`; estimator as [`pair_information`].
+/// Computes the mutual information of a table of counts, `rows of the table x bin_count`; estimator as [`pair_information`].
 #[must_use]
 pub fn information_of_counts(joint: &[u64], bin_count: usize) -> PairInformation {
     let mut of_y = vec![0_u64; bin_count];

@@ -1,4 +1,4 @@
-//! The choices that a measure depends on, checked once so that the mathematics need not fail.
+//! The parameters of the measures, checked once so that computing cannot fail.
 
 use std::ops::RangeInclusive;
 
@@ -6,42 +6,42 @@ use crate::choice::UnknownChoice;
 use crate::kernels::NEIGHBOURS_LIMIT;
 use strum::{Display, EnumMessage, EnumString, VariantArray, VariantNames};
 
-/// Where the maximum of the values goes.
+/// Which bin the maximum value falls in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<BinEdges>)]
 pub enum BinEdges {
-    /// Into the last bin, as `numpy.histogram` counts.
+    /// The last bin, as in `numpy.histogram`.
     #[default]
     Closed,
-    /// Into a further bin of its own, as `numpy.digitize` counts: B + 1 bins.
+    /// An extra bin of its own, as in `numpy.digitize`: B + 1 bins.
     HalfOpen,
 }
 
-/// How the edges of the bins are laid.
+/// How the bin edges are placed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<Binning>)]
 pub enum Binning {
-    /// Bins of the same width between the smallest and the largest value.
+    /// Bins of equal width between the smallest and the largest value.
     #[default]
     EqualWidth,
-    /// Bins that hold the same number of values.
+    /// Bins with equal numbers of values.
     EqualFrequency,
 }
 
-/// The numbers of bins that can be asked for.
+/// The allowed numbers of bins.
 pub const BINS: RangeInclusive<usize> = 2..=256;
 
-/// The numbers of pairs that the shuffle null may be estimated on; 0 turns it off.
+/// The allowed numbers of pairs for the shuffle null; 0 turns it off.
 pub const SHUFFLE_PAIRS: RangeInclusive<usize> = 0..=1_000_000;
 
-/// The numbers of pairs that nearest-neighbour mutual information may be sampled on; 0 turns it off.
+/// The allowed numbers of pairs for sampled nearest-neighbour mutual information; 0 turns it off.
 pub const KSG_PAIRS: RangeInclusive<usize> = 0..=1_000_000;
 
-/// A layer's figures count as reliable from this many finite rows a bin on (DESIGN, section 3).
+/// A layer's measures count as reliable from this many finite rows per bin (DESIGN, section 3).
 pub const RELIABLE_ROWS_PER_BIN: usize = 5;
 
 impl BinEdges {
-    /// How many bins there are when `bins` were asked for.
+    /// Returns the actual number of bins when `bins` are requested.
     #[must_use]
     pub fn bin_count(self, bins: usize) -> usize {
         match self {
@@ -51,7 +51,7 @@ impl BinEdges {
     }
 }
 
-/// How many neighbours.
+/// The number of neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnnParams {
     k: usize,
@@ -96,13 +96,13 @@ pub struct MeasureParams {
     knn: KnnParams,
 }
 
-/// A choice that is out of range.
+/// A parameter is out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} is {value}, which is outside {smallest} to {largest}")]
 pub struct ParamsError {
-    /// The name of the choice.
+    /// The name of the parameter.
     pub field: &'static str,
-    /// What was asked for.
+    /// The given value.
     pub value: usize,
     /// The smallest value allowed.
     pub smallest: usize,
@@ -111,7 +111,7 @@ pub struct ParamsError {
 }
 
 impl Default for MeasureParams {
-    /// 10 bins a neuron, 100 over the network, closed equal-width bins, the shuffle null on 1,000 pairs, seed 0, no KSG.
+    /// 10 bins per neuron, 100 over the network, closed equal-width bins, the shuffle null on 1,000 pairs, seed 0, no KSG.
     fn default() -> Self {
         Self {
             bins: 10,
@@ -127,10 +127,10 @@ impl Default for MeasureParams {
 }
 
 impl MeasureParams {
-    /// Checks all choices.
+    /// Checks all parameters.
     ///
     /// # Errors
-    /// The first choice that is out of range, by the name it has here: `bins` and `network_bins` lie in [`BINS`],
+    /// The first parameter that is out of range: `bins` and `network_bins` must be in [`BINS`],
     /// `shuffle_pairs` in [`SHUFFLE_PAIRS`].
     pub fn new(
         bins: usize,
@@ -146,7 +146,7 @@ impl MeasureParams {
         Ok(Self { bins, network_bins, edges, binning, shuffle_pairs, seed, ..Self::default() })
     }
 
-    /// The same choices with nearest-neighbour mutual information on a sample of `pairs` pairs a layer; 0: not at all.
+    /// Adds nearest-neighbour mutual information on a sample of `pairs` pairs per layer; 0 turns it off.
     ///
     /// # Errors
     /// If `pairs` is not in [`KSG_PAIRS`].
@@ -155,49 +155,49 @@ impl MeasureParams {
         Ok(Self { ksg_pairs: pairs, knn, ..self })
     }
 
-    /// On how many pairs of a layer nearest-neighbour mutual information is measured; 0: not at all.
+    /// Returns the number of pairs per layer for nearest-neighbour mutual information; 0 if it is off.
     #[must_use]
     pub fn ksg_pairs(&self) -> usize {
         self.ksg_pairs
     }
 
-    /// How many neighbours it looks at.
+    /// Returns the number of neighbours for it.
     #[must_use]
     pub fn knn(&self) -> KnnParams {
         self.knn
     }
 
-    /// Bins asked for in scope `neuron` (entropy, mutual information, class information).
+    /// Returns the bins requested in scope `neuron` (entropy, mutual information, class information).
     #[must_use]
     pub fn bins(&self) -> usize {
         self.bins
     }
 
-    /// Bins asked for in scope `network` (entropy).
+    /// Returns the bins requested in scope `network` (entropy).
     #[must_use]
     pub fn network_bins(&self) -> usize {
         self.network_bins
     }
 
-    /// Where the maximum goes.
+    /// Returns which bin the maximum falls in.
     #[must_use]
     pub fn edges(&self) -> BinEdges {
         self.edges
     }
 
-    /// Where the edges lie.
+    /// Returns how the edges are placed.
     #[must_use]
     pub fn binning(&self) -> Binning {
         self.binning
     }
 
-    /// On how many pairs of a layer the shuffle null is estimated; 0: not at all.
+    /// Returns the number of pairs per layer for the shuffle null; 0 if it is off.
     #[must_use]
     pub fn shuffle_pairs(&self) -> usize {
         self.shuffle_pairs
     }
 
-    /// Seed of the shuffle null.
+    /// Returns the seed of the shuffle null.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed

@@ -1,22 +1,22 @@
-//! Activations as the measures want them: neuron by neuron, rows aligned.
+//! Activations in the layout of the measures: one column per neuron, rows aligned.
 //!
-//! Trainers hand over rows of neurons; every measure walks down one neuron at a time. The turn is made once, here.
+//! Trainers send rows of neurons, but every measure reads one neuron at a time. The data are transposed once, here.
 
 use crate::kernels::Kernel;
 
-/// A floating-point value that the measures take: `f32` or `f64`.
+/// A floating-point type that the measures accept: `f32` or `f64`.
 ///
-/// Half-precision input is widened to `f32` before it comes here, which loses nothing.
+/// Half-precision input is widened to `f32` before, which loses nothing.
 pub trait Value: Copy + Default + PartialOrd + Send + Sync + 'static {
-    /// Above every finite value.
+    /// A value above every finite value.
     const INFINITY: Self;
-    /// Below every finite value.
+    /// A value below every finite value.
     const NEG_INFINITY: Self;
-    /// The same number in double precision, in which every edge and distance is computed.
+    /// Returns the same number in double precision, in which every edge and distance is computed.
     fn widened(self) -> f64;
-    /// Whether it is neither infinite nor NaN.
+    /// Returns whether it is neither infinite nor NaN.
     fn finite(self) -> bool;
-    /// How many of the ascending `edges` are not above each value; anything for values that are not finite.
+    /// Writes how many of the ascending `edges` are not above each value; arbitrary for values that are not finite.
     ///
     /// # Panics
     /// If `bins` is not as long as `values`.
@@ -48,14 +48,14 @@ impl Value for f64 {
         self.is_finite()
     }
     fn count_edges(values: &[Self], edges: &[f64], bins: &mut [u16], _kernel: Kernel) {
-        assert_eq!(values.len(), bins.len(), "a bin a value");
+        assert_eq!(values.len(), bins.len(), "there must be one bin per value");
         for (bin, value) in bins.iter_mut().zip(values) {
             *bin = edges.partition_point(|edge| edge <= value) as u16;
         }
     }
 }
 
-/// The threshold that single-precision values pass exactly when they reach `edge`.
+/// Returns the threshold that single-precision values reach exactly when they reach `edge`.
 fn smallest_f32_not_below(edge: f64) -> f32 {
     let nearest = edge as f32;
     if f64::from(nearest) < edge { nearest.next_up() } else { nearest }
@@ -70,7 +70,7 @@ pub struct Columns<V: Value = f32> {
 }
 
 impl<V: Value> Columns<V> {
-    /// Turns `rows` x `neurons` values, row after row, into columns.
+    /// Transposes `rows` x `neurons` values, given row after row, into columns.
     ///
     /// # Cost
     /// One pass and one copy, in square blocks so that both sides stay in the first-level cache.
@@ -80,7 +80,7 @@ impl<V: Value> Columns<V> {
     #[must_use]
     pub fn from_row_major(rows: usize, neurons: usize, values: &[V]) -> Self {
         const BLOCK: usize = 32;
-        assert_eq!(Some(values.len()), rows.checked_mul(neurons), "rows x neurons values");
+        assert_eq!(Some(values.len()), rows.checked_mul(neurons), "there must be rows x neurons values");
         let mut turned = vec![V::default(); values.len()];
         for first_row in (0..rows).step_by(BLOCK) {
             for first_neuron in (0..neurons).step_by(BLOCK) {
@@ -94,44 +94,44 @@ impl<V: Value> Columns<V> {
         Self { rows, neurons, values: turned }
     }
 
-    /// Takes values that are neuron-major already: `rows` values of neuron 0, then of neuron 1, and so on.
+    /// Creates columns from values that are neuron-major already: `rows` values of neuron 0, then of neuron 1, and so on.
     ///
     /// # Panics
     /// If `values` does not hold exactly `rows * neurons` values.
     #[must_use]
     pub fn from_neuron_major(rows: usize, neurons: usize, values: Vec<V>) -> Self {
-        assert_eq!(Some(values.len()), rows.checked_mul(neurons), "rows x neurons values");
+        assert_eq!(Some(values.len()), rows.checked_mul(neurons), "there must be rows x neurons values");
         Self { rows, neurons, values }
     }
 
-    /// How many examples.
+    /// Returns the number of rows (examples).
     #[must_use]
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// How many neurons.
+    /// Returns the number of neurons.
     #[must_use]
     pub fn neurons(&self) -> usize {
         self.neurons
     }
 
-    /// The values of one neuron, one a row.
+    /// Returns the values of one neuron, one per row.
     ///
     /// # Panics
-    /// If there is no such neuron.
+    /// If the neuron does not exist.
     #[must_use]
     pub fn column(&self, neuron: usize) -> &[V] {
         assert!(neuron < self.neurons, "neuron {neuron} of {}", self.neurons);
         &self.values[neuron * self.rows..(neuron + 1) * self.rows]
     }
 
-    /// Every neuron's values in turn.
+    /// Returns the values of every neuron in order.
     pub fn columns(&self) -> impl ExactSizeIterator<Item = &[V]> {
         (0..self.neurons).map(|neuron| self.column(neuron))
     }
 
-    /// How many values are infinite or NaN.
+    /// Returns the number of infinite or NaN values.
     #[must_use]
     pub fn nonfinite(&self) -> u64 {
         self.values.iter().filter(|value| !value.finite()).count() as u64

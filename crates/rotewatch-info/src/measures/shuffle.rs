@@ -1,4 +1,4 @@
-//! How much mutual information there is by chance: the same neurons with their rows shuffled apart.
+//! How much mutual information comes from chance: the same neurons with their rows shuffled.
 
 use rayon::prelude::*;
 
@@ -8,37 +8,37 @@ use super::draw::{below, generator, permute};
 use super::pairwise::pair_count;
 use crate::kernels::LANES;
 
-/// Panels of right neurons that each permuted neuron meets: permuting costs as much as measuring some sixty pairs.
+/// Panels of right neurons per permuted neuron. Permuting costs as much as measuring about sixty pairs.
 const PANELS_A_PERMUTATION: usize = 4;
 
-/// The mean mutual information of pairs whose rows were permuted independently, which is bias and nothing else.
+/// The mean mutual information of pairs whose rows were permuted independently. It is pure bias.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ShuffleBias {
     /// Mean over the sampled pairs, in nats.
     pub mean_nats: f64,
-    /// Standard error of that mean, in nats; 0 if one neuron was permuted.
+    /// Standard error of that mean, in nats; 0 if only one neuron was permuted.
     pub standard_error_nats: f64,
-    /// How many pairs it was estimated on.
+    /// Number of pairs it was estimated on.
     pub pairs: usize,
 }
 
 /// Estimates the shuffle null of a layer on a seeded sample of its pairs, drawn with replacement; runs on the current rayon pool.
 ///
 /// # Shape
-/// `stream` keeps layers apart: the same seed with another stream draws other numbers.
+/// `stream` separates layers: the same seed with another stream draws other numbers.
 ///
 /// # Estimator
 /// A left neuron is drawn and its rows are permuted uniformly; its mutual information with the unpermuted neurons of four drawn
-/// panels (of up to eight) is averaged. To permute one side of a pair gives the same law as to permute both independently. The
-/// mean of these averages is unbiased for the mean null over all pairs, since a panel is drawn as often as it has neurons to pair with. Its error is taken
-/// between permutations, so that pairs that share one are not counted as independent. At least `sample` pairs are
-/// drawn where panels are full. `None` if the layer has no pair or `sample` is 0.
+/// panels (of up to eight) is averaged. Permuting one side of a pair gives the same distribution as permuting both independently.
+/// The mean of these averages is unbiased for the mean null over all pairs, since a panel is drawn as often as it has neurons to
+/// pair with. The standard error is taken between permutations, so that pairs that share a permutation do not count as
+/// independent. If panels are full, at least `sample` pairs are drawn. `None` if the layer has no pair or `sample` is 0.
 ///
 /// # Source
-/// A permutation null, as in Fisher (1935), section 21, read as an estimate of bias.
+/// A permutation null, as in Fisher (1935), section 21, used as an estimate of the bias.
 ///
 /// # Cost
-/// `sample` pairs and `sample / 32` permutations: for 1,000 pairs of 2,048 rows about a tenth of measuring 256 neurons.
+/// `sample` pairs and `sample / 32` permutations: for 1,000 pairs of 2,048 rows, about a tenth of measuring 256 neurons.
 #[must_use]
 pub fn shuffle_bias(pairing: &Pairing<'_>, layer: &BinnedLayer, sample: usize, seed: u64, stream: u64) -> Option<ShuffleBias> {
     let neurons = layer.neurons();
@@ -113,7 +113,7 @@ mod tests {
     fn copies_of_one_neuron_have_no_more_than_the_bias_of_their_table() {
         let one = columns(1, 2_000);
         let found = null([one.clone(), one].concat(), 2_000, 800, 3, 0).unwrap();
-        // Miller-Madow for a full 10 x 10 table: 81 / (2 * 2000).
+        // Miller-Madow bias for a full 10 x 10 table: 81 / (2 * 2000).
         assert!((found.mean_nats - 81.0 / 4_000.0).abs() < 5.0 * found.standard_error_nats + 1e-3, "{found:?}");
         assert_eq!(found.pairs, 800);
     }

@@ -1,27 +1,27 @@
-//! How values lie, small enough to keep for every epoch: a box, and a density.
+//! Summaries of how values are distributed, small enough to keep for every epoch: a box plot and a density.
 
 use super::distribution::quantile;
 
-/// Intervals of a density.
+/// Number of intervals of a density.
 const INTERVALS: usize = 48;
 
-/// What a box plot draws.
+/// The values of a box plot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quartiles {
-    /// 5 % of the values lie below.
+    /// 5 % of the values are below.
     pub p05: f64,
-    /// A quarter lies below.
+    /// 25 % are below.
     pub p25: f64,
     /// The median.
     pub p50: f64,
-    /// Three quarters lie below.
+    /// 75 % are below.
     pub p75: f64,
-    /// 95 % lie below.
+    /// 95 % are below.
     pub p95: f64,
 }
 
 impl Quartiles {
-    /// Those of `values`, or nothing if there are none. The order of `values` changes.
+    /// Computes the quartiles of `values`; `None` if there are none. Reorders `values`.
     ///
     /// # Estimator
     /// As in [`super::distribution::Distribution::of`].
@@ -35,22 +35,22 @@ impl Quartiles {
     }
 }
 
-/// How many values lie in each of a number of equal intervals.
+/// How many values are in each of a number of equal intervals.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Density {
-    /// Where the first interval begins: the smallest value.
+    /// Start of the first interval: the smallest value.
     pub from: f64,
-    /// Where the last one ends: the largest value, which belongs to it.
+    /// End of the last interval: the largest value, which belongs to it.
     pub to: f64,
     /// Values in each interval.
     pub counts: Vec<u32>,
 }
 
 impl Density {
-    /// That of `values`, or nothing if no value is finite; what is not finite is left out.
+    /// Computes the density of the finite `values`; `None` if there are none.
     ///
     /// # Estimator
-    /// A histogram of 48 equal intervals between the smallest and the largest value; of equal values, all lie in the first.
+    /// A histogram of 48 equal intervals between the smallest and the largest value; equal values are all in the first.
     ///
     /// # Cost
     /// Two passes, 192 bytes.

@@ -1,12 +1,11 @@
-//! How surprising each row is: the mean over neurons of `-ln p` of the bins that its values fall in.
+//! The surprisal of each row: the mean over neurons of `-ln p` of the bins that its values fall in.
 //!
-//! A row whose activations are rare among the rows it is held against scores high, whatever the network predicts. The hope was a score for
-//! rows that do not belong to the distribution; measured, it is none: on held-out classes and reversed colours it is at chance or below it
-//! (`benches/record/surprisal.md`). Held against its own layer, rows are told apart by rarity alone, since every bin that is hit has been
-//! counted. Held against a reference, bins may be empty and values may lie outside of what the reference spans, and both need a
-//! probability: [`ReferenceBins`] says which.
+//! A row whose activations are rare among the compared rows scores high, whatever the network predicts. It was meant to detect rows
+//! from another distribution, but it does not: on held-out classes and reversed colours it measured at chance or below
+//! (`benches/record/surprisal.md`). Within one layer's own rows, every bin that is hit has been counted. Against a reference, bins
+//! may be empty and values may be outside the reference's range, and both need a probability: [`ReferenceBins`] defines it.
 //!
-//! Deliberately absent: a threshold, and any dependence between neurons. Their surprisals are averaged as if they were independent.
+//! Not included: a threshold, and any dependence between neurons. Their surprisals are averaged as if they were independent.
 
 use super::binning::{InnerEdges, bin_counts};
 use super::bits::{BinnedLayer, Marginal};
@@ -15,29 +14,29 @@ use super::samples::{Columns, Value};
 use crate::kernels::Kernel;
 use crate::kernels::MASKED;
 
-/// What is added to the count of every cell of a reference: Jeffreys' prior, 1/2.
+/// The count added to every cell of a reference: Jeffreys' prior, 1/2.
 ///
 /// # Source
 /// Krichevsky and Trofimov (1981), "The performance of universal encoding", section II: `(n_b + 1/2) / (n + K / 2)` costs at
 /// most `ln(n) (K - 1) / 2` nats more than the best distribution over `K` cells, however the counts turn out.
 pub const PSEUDO_COUNT: f64 = 0.5;
 
-/// Surprisal in nats of each row of a layer among the layer's own rows.
+/// Returns the surprisal in nats of each row of a layer among the layer's own rows.
 ///
 /// # Shape
-/// `layer`: rows x neurons bins; `marginals`: one a neuron, counted over the same rows. One number a row.
+/// `layer`: rows x neurons bins; `marginals`: one per neuron, counted over the same rows. Returns one number per row.
 ///
 /// # Estimator
-/// Plug-in: the mean over the neurons that are finite in the row of `-ln(n_b / n)`, where `n_b` of the neuron's `n` finite rows share
-/// the row's bin. Not smoothed: no bin that is hit is empty. In `[0, ln rows]`; 0 where all neurons are constant; NaN for a row without a
-/// finite neuron. Where all values are finite, its mean over rows is the mean over neurons of
+/// Plug-in: the mean of `-ln(n_b / n)` over the neurons that are finite in the row, where `n_b` of the neuron's `n` finite rows are
+/// in the row's bin. Not smoothed: no bin that is hit is empty. In `[0, ln rows]`; 0 if all neurons are constant; NaN for a row
+/// without a finite neuron. If all values are finite, its mean over rows is the mean over neurons of
 /// [`entropy_nats`](super::entropy::entropy_nats).
 ///
 /// # Source
 /// Shannon (1948), section 6: the entropy is the mean of `-ln p`.
 ///
 /// # Cost
-/// One pass over the bins and a logarithm a neuron and bin.
+/// One pass over the bins and one logarithm per neuron and bin.
 ///
 /// # Panics
 /// If there are fewer marginals than neurons.
@@ -53,10 +52,10 @@ pub fn own_surprisals_nats(layer: &BinnedLayer, marginals: &[Marginal]) -> Vec<f
     means.finish()
 }
 
-/// Surprisal in nats of each row over several layers: the mean of the layers' surprisals, each weighing as much as its neurons.
+/// Returns the surprisal in nats of each row over several layers: the mean of the layers' surprisals, weighted by their neurons.
 ///
 /// # Shape
-/// Pairs of a layer's neurons and its surprisals, one a row and as many in each layer. NaN where no layer has a number.
+/// Pairs of a layer's neurons and its surprisals, one per row and the same number in each layer. NaN if no layer has a number.
 #[must_use]
 pub fn mean_over_layers(layers: &[(usize, &[f64])]) -> Vec<f64> {
     let rows = layers.iter().map(|(_, surprisals)| surprisals.len()).max().unwrap_or(0);
@@ -70,10 +69,10 @@ pub fn mean_over_layers(layers: &[(usize, &[f64])]) -> Vec<f64> {
     (0..rows).map(of_row).collect()
 }
 
-/// What the neurons of a layer do in a reference: the bins of each, and how surprising each bin is.
+/// The distribution of a layer's neurons in a reference: the bins of each, and the surprisal of each bin.
 #[derive(Clone, Debug)]
 pub struct ReferenceBins {
-    /// One a neuron; `None` for a neuron without a finite value in the reference, of which nothing can be said.
+    /// One per neuron; `None` for a neuron without a finite value in the reference.
     neurons: Vec<Option<NeuronBins>>,
 }
 
@@ -92,8 +91,8 @@ impl ReferenceBins {
     ///
     /// # Estimator
     /// `p_b = (n_b + 1/2) / (n + K / 2)` over the neuron's `n` finite rows, see [`PSEUDO_COUNT`]. The `K` cells are the bins and one
-    /// more for all that lies below the reference's smallest value or above its largest; that cell is empty, so its surprisal,
-    /// `ln(2 n + K)`, is the most that a value can have, however far out it lies. A neuron that is constant in the reference has two
+    /// more for all values below the reference's smallest or above its largest. That cell is empty, so its surprisal,
+    /// `ln(2 n + K)`, is the maximum for a value, however far outside it is. A neuron that is constant in the reference has two
     /// cells: its value, and everything else.
     ///
     /// # Cost
@@ -115,29 +114,29 @@ impl ReferenceBins {
         Self { neurons: neurons.collect() }
     }
 
-    /// How many neurons the reference has.
+    /// Returns the number of neurons of the reference.
     #[must_use]
     pub fn neurons(&self) -> usize {
         self.neurons.len()
     }
 
-    /// Surprisal in nats of each row, held against the reference.
+    /// Returns the surprisal in nats of each row against the reference.
     ///
     /// # Shape
-    /// `columns`: rows x neurons, the neurons those of the reference. One number a row.
+    /// `columns`: rows x neurons, with the neurons of the reference. Returns one number per row.
     ///
     /// # Estimator
     /// The mean of `-ln p_b` over the neurons that are finite in the row and in the reference, with the `p_b` of [`ReferenceBins::of`].
-    /// NaN for a row without such a neuron. The mean over the reference's own rows is above their entropy: smoothing costs.
+    /// NaN for a row without such a neuron. Because of the smoothing, the mean over the reference's own rows is above their entropy.
     ///
     /// # Cost
-    /// One search of the edges a value.
+    /// One search of the edges per value.
     ///
     /// # Panics
-    /// If there are more or fewer neurons than in the reference.
+    /// If the number of neurons differs from the reference.
     #[must_use]
     pub fn surprisals_nats<V: Value>(&self, columns: &Columns<V>, kernel: Kernel) -> Vec<f64> {
-        assert_eq!(columns.neurons(), self.neurons(), "the neurons are those of the reference");
+        assert_eq!(columns.neurons(), self.neurons(), "the number of neurons must be that of the reference");
         let mut means = RowMeans::of_rows(columns.rows());
         let mut bins = vec![0; columns.rows()];
         for (column, neuron) in columns.columns().zip(&self.neurons) {
@@ -150,7 +149,7 @@ impl ReferenceBins {
 }
 
 impl NeuronBins {
-    /// Surprisal of a value and its bin; `None` where it is not finite.
+    /// Returns the surprisal of a value's bin; `None` if the value is not finite.
     fn nats_of(&self, value: f64, bin: u16) -> Option<f64> {
         if bin == MASKED {
             return None;
@@ -160,12 +159,12 @@ impl NeuronBins {
     }
 }
 
-/// `-ln(count / total)`; a cell that nothing falls in is never asked for.
+/// Returns `-ln(count / total)`; never called for an empty cell.
 fn surprisal_nats(count: f64, total: f64) -> f64 {
     (total / count).ln()
 }
 
-/// Sums over neurons in their order, so that a mean has the same bits whatever came before it.
+/// Sums over neurons in their order, so that the mean always has the same bits.
 struct RowMeans {
     sums: Vec<f64>,
     neurons: Vec<u32>,
@@ -216,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_row_is_as_surprising_as_its_bin_is_rare() {
-        // Bins 0, 0, 0, 3 of four, and 0, 3, 3, 0.
+        // Of four bins: 0, 0, 0, 3 and 0, 3, 3, 0.
         assert_eq!(
             own(1, &[0.0, 0.1, 0.2, 4.0]),
             [(4.0_f64 / 3.0).ln(), (4.0_f64 / 3.0).ln(), (4.0_f64 / 3.0).ln(), 4.0_f64.ln()]
@@ -227,7 +226,7 @@ mod tests {
 
     #[test]
     fn empty_bins_and_values_outside_have_half_a_count() {
-        // Counts 3, 0, 0, 1 and nothing outside: five cells, 4 + 5/2 counts.
+        // Counts 3, 0, 0, 1 and nothing outside: five cells, total 4 + 5/2.
         let four = reference(&[0.0, 0.1, 0.2, 4.0]);
         let nats = against(&four, &[0.5, 1.5, 4.0, 4.1, -0.1, -1e300, f64::NAN]);
         let of = |count: f64| (6.5 / count).ln();
@@ -247,7 +246,7 @@ mod tests {
         let without = ReferenceBins::of(&columns, BINS, Binning::EqualWidth, BinEdges::Closed, Kernel::get());
         let asked = Columns::from_neuron_major(2, 2, vec![0.0, f64::NAN, 7.0, 7.0]);
         let nats = without.surprisals_nats(&asked, Kernel::get());
-        assert_eq!(nats[0], (4.5_f64 / 1.5).ln(), "the neuron without a reference says nothing");
+        assert_eq!(nats[0], (4.5_f64 / 1.5).ln(), "a neuron without a reference is left out");
         assert!(nats[1].is_nan());
         assert!(own(2, &[1.0, f64::NAN, 2.0, f64::NAN])[1].is_nan());
     }

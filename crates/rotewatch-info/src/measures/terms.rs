@@ -1,25 +1,25 @@
 //! `n ln n` of counts, as integers.
 //!
-//! Every entropy of counts is a sum of `n ln n`. Here each of these terms is rounded once, to a multiple of a power of two that the
-//! largest sum still fits in. From then on there is only integer arithmetic, which does not care about order: however
-//! cells are tiled, split among threads or counted, a sum comes out the same to the last bit.
+//! Every entropy of counts is a sum of `n ln n`. Here each of these terms is rounded once, to a multiple of a power of two for
+//! which the largest sum still fits. All further arithmetic is on integers, where order does not matter: however
+//! cells are tiled, split among threads or counted, a sum is the same to the last bit.
 
 use super::entropy::x_ln_x;
 
-/// Bits that a packed term leaves for counting occupied cells: tables have fewer than 2^13 cells wherever packed terms are used.
+/// Bits of a packed term that count occupied cells: tables have fewer than 2^13 cells wherever packed terms are used.
 const CELL_BITS: u32 = 13;
 
-/// Bits of the largest sum, so that it fits a double exactly and a packed sum fits 64 bits.
+/// Bits of the largest sum, chosen so that it fits a double exactly and a packed sum fits 64 bits.
 const SUM_BITS: i32 = 50;
 
-/// The most cells of a table that packed terms can count.
+/// Maximum number of cells of a table with packed terms.
 pub const PACKED_CELLS: usize = (1 << CELL_BITS) - 1;
 
 /// The terms `n ln n` for all counts up to a number of rows.
 ///
-/// A packed term is `round(n ln n * 2^k) << 13 | (n > 0)`: one addition a cell sums the term and counts the cell. `k` is the largest
-/// for which the sum over any table stays below 2^50. The error of an information in nats is below `cells * 2^-51 * ln(rows)`:
-/// 1e-13 for 10 x 10 cells.
+/// A packed term is `round(n ln n * 2^k) << 13 | (n > 0)`: one addition per cell sums the term and counts the cell. `k` is the largest
+/// value for which the sum over any table stays below 2^50. The error of an information in nats is below
+/// `cells * 2^-51 * ln(rows)`: 1e-13 for 10 x 10 cells.
 #[derive(Clone, Debug)]
 pub struct Terms {
     packed: Vec<u64>,
@@ -31,12 +31,12 @@ pub struct Terms {
 pub struct TermSum {
     /// The sum of `n ln n`, in units of `2^-k`.
     pub fixed: i64,
-    /// How many cells were not empty.
+    /// Number of cells that are not empty.
     pub cells: u32,
 }
 
 impl TermSum {
-    /// Takes a sum of packed terms apart.
+    /// Unpacks a sum of packed terms.
     #[must_use]
     pub fn unpack(packed: u64) -> Self {
         Self { fixed: (packed >> CELL_BITS) as i64, cells: (packed & PACKED_CELLS as u64) as u32 }
@@ -44,10 +44,10 @@ impl TermSum {
 }
 
 impl Terms {
-    /// The terms of the counts `0..=rows`.
+    /// Computes the terms of the counts `0..=rows`.
     ///
     /// # Cost
-    /// A logarithm and 8 bytes a row, once.
+    /// One logarithm and 8 bytes per row, once.
     #[must_use]
     pub fn up_to(rows: usize) -> Self {
         let largest = x_ln_x(rows as f64).max(1.0);
@@ -60,22 +60,22 @@ impl Terms {
         Self { packed: (0..=rows).map(packed).collect(), fraction_bits }
     }
 
-    /// The packed term of every count.
+    /// Returns the packed term of every count.
     #[must_use]
     pub fn packed(&self) -> &[u64] {
         &self.packed
     }
 
-    /// `n ln n` in units of `2^-k`.
+    /// Returns `n ln n` in units of `2^-k`.
     ///
     /// # Panics
-    /// If `count` is more than the rows that the terms were made for.
+    /// If `count` is more than the rows that the terms cover.
     #[must_use]
     pub fn fixed(&self, count: u64) -> i64 {
         (self.packed[count as usize] >> CELL_BITS) as i64
     }
 
-    /// What the terms of all `counts` add up to.
+    /// Returns the sum of the terms of all `counts`.
     ///
     /// # Panics
     /// As [`Terms::fixed`].
@@ -89,13 +89,13 @@ impl Terms {
         sum
     }
 
-    /// The factor that turns a sum over `rows` rows into nats; 0 without rows.
+    /// Returns the factor that turns a sum over `rows` rows into nats; 0 without rows.
     #[must_use]
     pub fn nats_per_unit(&self, rows: u64) -> f64 {
         if rows == 0 { 0.0 } else { 2.0_f64.powi(-self.fraction_bits) / rows as f64 }
     }
 
-    /// Entropy in nats of counts whose terms add up to `sum`; estimator as [`entropy_nats`](super::entropy::entropy_nats).
+    /// Returns the entropy in nats of counts whose terms add up to `sum`; estimator as [`entropy_nats`](super::entropy::entropy_nats).
     #[must_use]
     pub fn entropy_nats(&self, rows: u64, sum: TermSum) -> f64 {
         (self.fixed(rows) - sum.fixed).max(0) as f64 * self.nats_per_unit(rows)

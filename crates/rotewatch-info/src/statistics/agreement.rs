@@ -6,37 +6,37 @@ use rand_chacha::ChaCha8Rng;
 use super::bootstrap::{Interval, tau_interval_over_pairs};
 use super::tau::tau_b;
 
-/// Orders of the scores that are tried.
+/// Number of random orders of the scores.
 const PERMUTATIONS: usize = 10_000;
-/// Where the generator starts.
+/// Seed of the generator.
 const SEED: u64 = 5;
-/// Differences of taus that only rounding makes.
+/// Differences between taus up to this size come from rounding.
 const ROUNDING: f64 = 1e-12;
 
-/// Kendall's tau-b between a measure and a score, and what stands behind it.
+/// Kendall's tau-b between a measure and a score, with its uncertainty.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Agreement {
     /// Tau-b and its 95 % interval over resamples of the models.
     pub tau: Interval,
-    /// How many models it is of.
+    /// Number of models.
     pub models: usize,
-    /// The share of random orders of the scores that agree at least as far.
+    /// Share of random orders of the scores that agree at least as far.
     pub chance: f64,
 }
 
 impl Agreement {
-    /// Agreement of pairs of a measure and a score; `None` where one side is constant.
+    /// Computes the agreement of pairs of a measure and a score; `None` if one side is constant.
     ///
     /// # Estimator
-    /// [`tau_b`] and its bootstrap interval; `chance` is one-sided, over 10,000 seeded permutations of the scores and the order as it is, so
-    /// never 0.
+    /// [`tau_b`] and its bootstrap interval. `chance` is one-sided, over 10,000 seeded permutations of the scores and the actual
+    /// order, so it is never 0.
     ///
     /// # Source
     /// Efron and Tibshirani (1993), "An introduction to the bootstrap", section 13.3, for the interval; Phipson and Smyth (2010),
     /// "Permutation p-values should never be zero", for the share.
     ///
     /// # Cost
-    /// 20,000 times tau: every pair of models each time.
+    /// 20,000 times tau, each over every pair of models.
     #[must_use]
     pub fn of(pairs: &[(f64, f64)]) -> Option<Self> {
         let tau = tau_interval_over_pairs(pairs)?;

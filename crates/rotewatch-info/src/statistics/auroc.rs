@@ -1,14 +1,14 @@
-//! How well a score tells two kinds of things apart.
+//! How well a score separates two classes.
 
-/// The area under the receiver operating characteristic: the chance that a thing of the one kind scores higher than one of the other.
-/// `None` where there is none of a kind, or a score is no number.
+/// Returns the area under the receiver operating characteristic: the probability that a positive scores higher than a negative.
+/// `None` if a class is empty or a score is NaN.
 ///
 /// # Estimator
-/// `U / (m n)`: over all pairs 1 where the positive scores higher, 1/2 where both score the same. In `[0, 1]`; 0.5 says nothing.
+/// `U / (m n)`: over all pairs 1 if the positive scores higher, 1/2 if both score the same. In `[0, 1]`; 0.5 means no separation.
 ///
 /// # Source
 /// Bamber (1975), "The area above the ordinal dominance graph and the area below the receiver operating characteristic graph":
-/// it is the Mann-Whitney statistic.
+/// it equals the Mann-Whitney statistic.
 ///
 /// # Cost
 /// One sort of all scores.

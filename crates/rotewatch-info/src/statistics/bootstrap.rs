@@ -1,27 +1,27 @@
-//! Intervals by drawing the runs again. The seed is fixed: the same runs give the same interval.
+//! Confidence intervals by resampling runs. The seed is fixed: the same runs give the same interval.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::tau::tau_b;
 
-/// Resamples of one interval.
+/// Number of resamples per interval.
 const RESAMPLES: usize = 10_000;
-/// Where the generator starts.
+/// Seed of the generator.
 const SEED: u64 = 4;
 
-/// A number and its 95 % interval.
+/// A value and its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
-    /// Of the runs themselves.
+    /// The value of the runs themselves.
     pub value: f64,
-    /// 2.5 % of the resamples lie below.
+    /// 2.5 % of the resamples are below.
     pub lower: f64,
-    /// 2.5 % lie above.
+    /// 2.5 % are above.
     pub upper: f64,
 }
 
-/// The mean of `ours - theirs` over pairs of the same run, with the percentile interval of 10,000 resamples of the pairs. `None`
+/// Returns the mean of `ours - theirs` over pairs of the same run, with the percentile interval of 10,000 resamples of the pairs. `None`
 /// without a pair.
 #[must_use]
 pub fn paired_difference(pairs: &[(f64, f64)]) -> Option<Interval> {
@@ -29,18 +29,18 @@ pub fn paired_difference(pairs: &[(f64, f64)]) -> Option<Interval> {
     resampled(&differences, |drawn| Some(mean(drawn)))
 }
 
-/// Kendall's tau-b averaged over groups (seeds), with the percentile interval of 10,000 resamples of the groups. Groups without a
-/// tau are left out.
+/// Returns Kendall's tau-b averaged over groups (seeds), with the percentile interval of 10,000 resamples of the groups. Groups
+/// without a tau are left out.
 #[must_use]
 pub fn tau_interval(groups: &[Vec<(f64, f64)>]) -> Option<Interval> {
     let taus: Vec<f64> = groups.iter().filter_map(|pairs| tau_b(pairs)).collect();
     resampled(&taus, |drawn| Some(mean(drawn)))
 }
 
-/// Kendall's tau-b of pairs, with the percentile interval of 10,000 resamples of the pairs. `None` where one side is constant.
-/// Resamples that are constant on one side have no tau and are left out.
+/// Returns Kendall's tau-b of pairs, with the percentile interval of 10,000 resamples of the pairs. `None` if one side is
+/// constant. Resamples with a constant side have no tau and are left out.
 ///
-/// An interval of pairs that agree completely has no width, however few they are: a percentile interval cannot leave the
+/// If the pairs agree completely, the interval has no width, however few they are: a percentile interval stays within the
 /// values that the pairs themselves give.
 #[must_use]
 pub(super) fn tau_interval_over_pairs(pairs: &[(f64, f64)]) -> Option<Interval> {
@@ -51,8 +51,8 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// A statistic of all items and of resamples of them; `None` where there is no item, or none of the statistic.
-#[expect(clippy::indexing_slicing, reason = "the places that are drawn are those of the items")]
+/// Computes a statistic of all items and of resamples of them; `None` if there are no items or the statistic is undefined.
+#[expect(clippy::indexing_slicing, reason = "drawn indices are below the number of items")]
 fn resampled<T: Copy>(items: &[T], statistic: impl Fn(&[T]) -> Option<f64>) -> Option<Interval> {
     if items.is_empty() {
         return None;

@@ -1,5 +1,5 @@
-//! What tables need of statistics: exact intervals of a share, paired bootstrap, Kendall's tau, the area under a
-//! receiver's characteristic. Experiments and rankings count with the same code.
+//! Statistics for tables: exact intervals of a share, paired bootstrap, Kendall's tau, the area under a receiver operating
+//! characteristic. Experiments and rankings use the same code.
 
 mod agreement;
 mod auroc;
@@ -18,20 +18,20 @@ use crate::measures::Distribution;
 /// Mean, median, 90th percentile and maximum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
-    /// How many values there are.
+    /// Number of values.
     pub count: usize,
     /// Arithmetic mean.
     pub mean: f64,
     /// The median.
     pub median: f64,
-    /// 90 % lie below.
+    /// 90 % of the values are below.
     pub p90: f64,
     /// The largest.
     pub max: f64,
 }
 
 impl Summary {
-    /// `None` of nothing.
+    /// Returns the summary; `None` without values.
     #[must_use]
     pub fn of(values: &[f64]) -> Option<Self> {
         let distribution = Distribution::of(&mut values.to_vec())?;

@@ -1,21 +1,21 @@
-//! So many of so many, and what that says about the share behind it.
+//! A count out of a total, and the confidence interval of the share behind it.
 
 use std::fmt;
 
-/// The error that an interval may make.
+/// Error probability of an interval.
 const ERROR: f64 = 0.05;
 
-/// A count of runs out of some.
+/// A number of runs out of a total.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CountedShare {
-    /// Runs that did.
+    /// Runs that meet the condition.
     pub hits: u32,
-    /// All of them.
+    /// All runs.
     pub of: u32,
 }
 
 impl CountedShare {
-    /// Counts those that satisfy.
+    /// Counts the items that meet the condition.
     pub fn count<T>(all: impl IntoIterator<Item = T>, hit: impl Fn(&T) -> bool) -> Self {
         let mut share = CountedShare::default();
         for one in all {
@@ -25,17 +25,17 @@ impl CountedShare {
         share
     }
 
-    /// The share itself; `None` of none.
+    /// Returns the share; `None` if the total is 0.
     #[must_use]
     pub fn value(&self) -> Option<f64> {
         (self.of > 0).then(|| f64::from(self.hits) / f64::from(self.of))
     }
 
-    /// The exact 95 % interval; `None` of none.
+    /// Returns the exact 95 % interval; `None` if the total is 0.
     ///
     /// # Estimator
-    /// The shares under which so many hits or more, and so many or fewer, each have a chance of at least 2.5 %. Of no hits and of
-    /// all hits only one side is open and has the whole 5 %, so that 0 of 40 means below 7.2 %.
+    /// The shares under which at least this many hits, and at most this many hits, each have a probability of at least 2.5 %. With
+    /// no hits or only hits, one side is open and the other gets the whole 5 %, so that 0 of 40 means below 7.2 %.
     ///
     /// # Source
     /// Clopper and Pearson (1934); the ends are found by bisection on the binomial tail.
@@ -56,7 +56,7 @@ impl CountedShare {
 }
 
 impl fmt::Display for CountedShare {
-    /// `3 of 40 (7.5 %, 1.6 to 20.4)`.
+    /// Formats as `3 of 40 (7.5 %, 1.6 to 20.4)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {}", self.hits, self.of)?;
         if let (Some(value), Some((lower, upper))) = (self.value(), self.interval()) {
@@ -66,7 +66,7 @@ impl fmt::Display for CountedShare {
     }
 }
 
-/// The largest share from 0 on for which `holds`, which must hold up to some share and no further.
+/// Returns the largest share for which `holds`, which must be true up to some share and false beyond it.
 fn bisect(holds: impl Fn(f64) -> bool) -> f64 {
     let (mut holding, mut failing) = (0.0_f64, 1.0_f64);
     for _ in 0..60 {
@@ -80,7 +80,7 @@ fn bisect(holds: impl Fn(f64) -> bool) -> f64 {
     f64::midpoint(holding, failing)
 }
 
-/// The chance of at most so many hits.
+/// Returns the probability of at most this many hits.
 fn at_most(hits: u32, of: u32, share: f64) -> f64 {
     if share <= 0.0 {
         return 1.0;
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn intervals_are_those_of_the_tables() {
-        // scipy 1.17 `binomtest(k, n).proportion_ci()`; of none and of all `1 - 0.05 ** (1 / n)`.
+        // scipy 1.17 `binomtest(k, n).proportion_ci()`; for no hits and for all hits `1 - 0.05 ** (1 / n)`.
         let table = [
             (0, 40, 0.0, 0.072_158),
             (40, 40, 0.927_842, 1.0),

@@ -1,15 +1,15 @@
 //! Kendall's rank correlation.
 
-/// Kendall's tau-b of pairs, -1 to 1; `None` where one side is constant.
+/// Returns Kendall's tau-b of pairs, -1 to 1; `None` if one side is constant.
 ///
 /// # Estimator
 /// (concordant - discordant) / sqrt((n0 - ties of one side) (n0 - ties of the other)), n0 = n (n - 1) / 2.
 ///
 /// # Source
-/// Kendall (1945), "The treatment of ties in ranking problems"; what `scipy.stats.kendalltau` gives.
+/// Kendall (1945), "The treatment of ties in ranking problems"; the same value as `scipy.stats.kendalltau`.
 ///
 /// # Cost
-/// Every pair of pairs: meant for tens of values.
+/// Quadratic in the number of pairs: meant for tens of values.
 #[must_use]
 pub fn tau_b(pairs: &[(f64, f64)]) -> Option<f64> {
     let (mut agreement, mut untied_left, mut untied_right) = (0_i64, 0_i64, 0_i64);

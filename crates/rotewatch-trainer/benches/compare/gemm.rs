@@ -1,9 +1,9 @@
-//! libtorch's way: one-hot columns, one float32 product for all joint counts of a block, then x ln x over all cells.
+//! The libtorch way: one-hot columns, one float32 product for all joint counts of a block, then x ln x over all cells.
 
 use rotewatch_info::measures::bits::{BinnedLayer, Marginal};
 use tch::{Device, Kind, Tensor};
 
-/// Left neurons a block; the block's counts are then some tens of megabytes.
+/// Left neurons per block; the block's counts then take some tens of megabytes.
 const BLOCK: usize = 64;
 
 /// The one-hot columns of a layer: rows x (neurons * bins).
@@ -18,7 +18,7 @@ pub fn one_hot(layer: &BinnedLayer) -> Tensor {
     Tensor::from_slice(&values).view([rows as i64, (neurons * bins) as i64])
 }
 
-/// Sums of `n ln n` over the joint tables of all pairs, block by block of left neurons; right ones from the block's first on.
+/// Sums `n ln n` over the joint tables of all pairs, in blocks of left neurons; the right ones start at the block's first.
 pub fn joint_sums(one_hot: &Tensor, neurons: usize, bins: usize) -> Vec<Tensor> {
     let starts = (0..neurons).step_by(BLOCK);
     starts

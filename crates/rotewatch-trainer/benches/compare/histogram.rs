@@ -1,4 +1,4 @@
-//! The usual quick way to count a pair: four interleaved tables, so that equal rows in succession do not wait for each other.
+//! A common fast way to count a pair: four interleaved tables, so that equal rows in succession do not wait for each other.
 
 use rotewatch_info::measures::bits::Marginal;
 use rotewatch_info::measures::terms::Terms;

@@ -1,11 +1,11 @@
-//! The trainer's handle: offers frames, ends epochs, reads the newest verdict, and never holds the trainer up.
+//! The trainer's handle: offers frames, ends epochs and returns the newest verdict without delaying the trainer.
 //!
 //! ```text
-//! offer an epoch's frame -> is there room?  no: counted and dropped (or waited for), nothing was copied
+//! offer an epoch's frame -> is there space? no: counted as dropped (or waited for), nothing was copied
 //!                                           yes: a Permit
-//! copy the activations   -> FrameBuilder    claims their bytes first
-//! send                   -> channel         always has room for a frame that holds a Permit
-//! end the epoch          -> channel         has room of its own: an end never waits for frames
+//! copy the activations   -> FrameBuilder    reserves their bytes first
+//! send                   -> channel         always has space for a frame with a Permit
+//! end the epoch          -> channel         has reserved space: an epoch end never waits for frames
 //! ```
 
 mod sample;
@@ -24,27 +24,27 @@ pub use crate::vocabulary::choices::{OnFull, Reduce};
 use crate::vocabulary::clock::Stopwatch;
 use crate::vocabulary::units::Epoch;
 
-/// How long a tap that waits for the place of an epoch end sleeps before it looks again.
+/// Time between two checks of a tap that waits for space for an epoch end.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
-/// What a tap looks at.
+/// What a tap samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SamplingParams {
-    /// The most rows of one frame.
+    /// Maximum number of rows per frame.
     pub rows: usize,
-    /// A stream looks at every so many training steps; at least 1.
+    /// In stream mode, a frame is taken every this many training steps; at least 1.
     pub every_steps: u64,
-    /// The most neurons of one layer; a wider one is sampled by seed.
+    /// Maximum number of neurons per layer; a wider layer is sampled with the seed.
     pub neurons_per_layer: usize,
-    /// How maps and sequences are reduced.
+    /// How feature maps and sequences are reduced.
     pub reduce: Reduce,
-    /// The seed of every choice.
+    /// Seed of the random choices.
     pub seed: u64,
 }
 
 impl SamplingParams {
-    /// The neurons of the layer at `place` that are measured, ascending: the same ones in every epoch; `None` for all of
-    /// them.
+    /// Returns the indices of the neurons measured in the layer at `place`, ascending and the same in every epoch; `None` means
+    /// all neurons.
     #[must_use]
     pub fn neurons(&self, place: usize, offered: usize) -> Option<Vec<usize>> {
         let seed = derived_seed(self.seed, &[place as u64]);
@@ -55,13 +55,13 @@ impl SamplingParams {
 /// Why the end of an epoch was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndRefused {
-    /// As many ends of this run are queued as may be: the monitor is behind.
+    /// The maximum number of epoch ends of this run is queued: the monitor is behind.
     NoPlace,
     /// The monitor has ended.
     MonitorGone,
 }
 
-/// The way into the monitor that all taps share: the channel and its doorkeeper.
+/// The way into the monitor, shared by all taps: the channel and its gate.
 #[derive(Clone, Debug)]
 pub struct Intake {
     gate: Arc<Gate>,
@@ -70,8 +70,8 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// A channel for the frames that `capacity` admits and, apart from them, for the declarations, ends of epochs and
-    /// ends of `runs` runs. Each run may have one epoch end queued for every frame and one more.
+    /// Creates a channel for the frames that `capacity` admits, with separate space for the declarations, epoch ends and ends of
+    /// `runs` runs. Each run may have one more queued epoch end than there are frames.
     #[must_use]
     pub fn new(capacity: Capacity, runs: usize) -> (Self, Receiver<Event>) {
         let epoch_ends_per_run = capacity.frames + 1;
@@ -80,22 +80,22 @@ impl Intake {
         (Intake { gate: Gate::new(capacity), events, epoch_ends_per_run }, receiver)
     }
 
-    /// The doorkeeper, for its counts.
+    /// Returns the gate, for its counts.
     #[must_use]
     pub fn gate(&self) -> &Arc<Gate> {
         &self.gate
     }
 
-    /// Announces a run and hands out its tap.
+    /// Announces a run and returns its tap.
     #[must_use]
     pub fn open(&self, run: Arc<Run>, on_full: OnFull) -> Tap {
-        // A run that could not be announced is known from its first frame on.
+        // If the announcement fails, the monitor learns of the run with its first frame.
         let _ = self.events.try_send(Event::Declared(Arc::clone(&run)));
         Tap { run, intake: self.clone(), on_full }
     }
 }
 
-/// One run's way into the monitor. Dropping it finishes the run.
+/// The way of one run into the monitor. Dropping it finishes the run.
 #[derive(Debug)]
 pub struct Tap {
     run: Arc<Run>,
@@ -104,22 +104,22 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// The run this tap belongs to.
+    /// Returns the run that this tap belongs to.
     #[must_use]
     pub fn run(&self) -> &Arc<Run> {
         &self.run
     }
 
-    /// Asks for room for a frame of `rows` rows. `None` means that there is none: the frame is counted as dropped, and
-    /// nothing needs to be computed for it.
+    /// Reserves space for a frame of `rows` rows. `None` means that the frame was counted as dropped, so the caller need not
+    /// compute anything for it.
     #[must_use]
     pub fn offer(&self, epoch: Epoch, rows: usize) -> Option<FrameBuilder<'_>> {
         self.run.count_rows_offered(rows);
         self.offer_again(epoch, rows)
     }
 
-    /// The same for a frame that was refused before: its rows were counted then, so that they do not lower the epoch's
-    /// coverage once they are measured after all.
+    /// Reserves space for a frame that was refused before. Its rows were counted then; counting them again would lower the
+    /// epoch's coverage.
     #[must_use]
     pub fn offer_again(&self, epoch: Epoch, rows: usize) -> Option<FrameBuilder<'_>> {
         let permit = self.intake.gate.admit(self.on_full).ok()?;
@@ -127,25 +127,25 @@ impl Tap {
         Some(FrameBuilder { tap: self, epoch, rows, layers, predictions: None, permit })
     }
 
-    /// Ends an epoch and returns the newest verdict without waiting: that of an earlier epoch, as a rule. Where the
-    /// monitor is so far behind that the end finds no place, it is left out, and inferred from the next epoch's first frame.
+    /// Ends an epoch and returns the newest verdict without waiting, usually that of an earlier epoch. If there is no space for
+    /// the epoch end, it is left out, and the monitor infers it from the first frame of the next epoch.
     pub fn end_epoch(&self, epoch: Epoch, metrics: EpochMetrics) -> Arc<Standing> {
-        // Either way the newest verdict is all there is to tell.
+        // The newest verdict is returned in either case.
         let _ = self.try_end_epoch(epoch, metrics);
         self.run.standing()
     }
 
-    /// Ends an epoch, unless there is no place for its end.
+    /// Ends an epoch, unless there is no space for the epoch end.
     ///
     /// # Errors
-    /// Why the end is not queued.
+    /// Why the end was not queued.
     pub fn try_end_epoch(&self, epoch: Epoch, metrics: EpochMetrics) -> Result<(), EndRefused> {
         self.take_end_place()?;
         self.send_epoch_end(epoch, metrics, None)
     }
 
-    /// Ends an epoch and waits until the monitor has judged it, at most `patience`; then the newest verdict is
-    /// returned, whichever epoch it follows. Where the end finds no place, that is waited for as well.
+    /// Ends an epoch, waits at most `patience` for its verdict, and returns the newest verdict, whichever epoch it follows. If
+    /// there is no space for the epoch end, the wait for space counts too.
     pub fn end_epoch_and_await(&self, epoch: Epoch, metrics: EpochMetrics, patience: Duration) -> Arc<Standing> {
         let waiting = Stopwatch::start();
         while self.take_end_place().is_err() {
@@ -156,7 +156,7 @@ impl Tap {
             std::thread::sleep(LOOK_AGAIN.min(left));
         }
         let (reply, verdict) = bounded(1);
-        // A monitor that has ended drops the reply, which ends the waiting.
+        // A monitor that has ended drops the reply, which ends the wait.
         let _ = self.send_epoch_end(epoch, metrics, Some(reply));
         verdict.recv_timeout(waiting.left_of(patience)).unwrap_or_else(|_| self.run.standing())
     }
@@ -166,7 +166,7 @@ impl Tap {
         if taken { Ok(()) } else { Err(EndRefused::NoPlace) }
     }
 
-    /// Sends the end of an epoch that has its place.
+    /// Sends an epoch end for which space is reserved.
     fn send_epoch_end(
         &self,
         epoch: Epoch,
@@ -185,15 +185,15 @@ impl Tap {
 
 impl Drop for Tap {
     fn drop(&mut self) {
-        // The monitor may have finished the run itself, for its silence.
+        // The monitor may already have finished the run because it was silent.
         if self.run.finish() {
-            // A run whose end is lost retires by its silence.
+            // A run whose end is lost is removed later because it is silent.
             let _ = self.intake.events.try_send(Event::Finished(Arc::clone(&self.run)));
         }
     }
 }
 
-/// A frame that has a place in the channel and is being filled.
+/// A frame that has space in the channel and is being filled.
 #[derive(Debug)]
 pub struct FrameBuilder<'tap> {
     tap: &'tap Tap,
@@ -205,7 +205,7 @@ pub struct FrameBuilder<'tap> {
 }
 
 impl FrameBuilder<'_> {
-    /// Asks for room for all bytes that the layers will take. On failure the frame is counted as dropped.
+    /// Reserves the bytes that all layers need. On failure the frame is counted as dropped.
     #[must_use]
     pub fn claim_bytes(mut self, bytes: u64) -> Option<Self> {
         match self.permit.claim_bytes(bytes) {
@@ -217,25 +217,22 @@ impl FrameBuilder<'_> {
         }
     }
 
-    /// Puts in a layer by its place in the declaration.
+    /// Adds a layer, given by its index in the declaration.
     ///
     /// # Panics
     /// If the run declared no such layer, or the values are not rows x neurons.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a layer that was not declared is the caller's mistake, and documented as a panic"
-    )]
+    #[expect(clippy::indexing_slicing, reason = "an undeclared layer is a bug of the caller; the panic is documented")]
     pub fn layer(&mut self, place: usize, activations: LayerActivations) {
-        assert_eq!(activations.values.len(), self.rows * activations.neurons, "layer {place} is rows x neurons");
+        assert_eq!(activations.values.len(), self.rows * activations.neurons, "layer {place} needs rows x neurons values");
         self.layers[place] = Some(activations);
     }
 
-    /// Puts in the class that the network predicts for each row.
+    /// Adds the class that the network predicts for each row.
     ///
     /// # Panics
-    /// If there is not one per row.
+    /// If there is not one prediction per row.
     pub fn predictions(&mut self, predictions: Vec<i64>) {
-        assert_eq!(predictions.len(), self.rows, "one prediction per row");
+        assert_eq!(predictions.len(), self.rows, "there must be one prediction per row");
         self.predictions = Some(predictions);
     }
 
@@ -243,7 +240,7 @@ impl FrameBuilder<'_> {
     pub fn send(self) {
         let FrameBuilder { tap, epoch, rows, layers, predictions, permit } = self;
         let frame = Frame { run: Arc::clone(&tap.run), epoch, rows, layers, predictions, permit };
-        // Only a monitor that has ended refuses a frame that holds a permit.
+        // Only a monitor that has ended refuses a frame with a permit.
         if let Err(refused) = tap.intake.events.try_send(Event::Frame(frame))
             && let Event::Frame(frame) = refused.into_inner()
         {

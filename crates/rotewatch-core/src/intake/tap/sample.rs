@@ -1,10 +1,10 @@
-//! Which rows and neurons are looked at: seeded, so that the same seed looks at the same ones.
+//! Which rows and neurons are sampled. The same seed gives the same choice.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Chooses `take` of `0..population` without repetition, each set equally likely; ascending. All of them where there
-/// are no more than `take`.
+/// Chooses `take` of `0..population` without repetition, ascending; each set is equally likely. Returns the whole population
+/// if it has at most `take` members.
 ///
 /// # Cost
 /// Time and memory are linear in `population` (a partial shuffle).
@@ -22,7 +22,7 @@ pub fn chosen(seed: u64, population: usize, take: usize) -> Vec<usize> {
     places
 }
 
-/// A seed for one use of a configured seed: the same for the same arguments, unrelated for others.
+/// Derives a seed for one purpose from a configured seed: the same for the same arguments, unrelated for different ones.
 ///
 /// # Source
 /// The output function of `SplitMix64` (Steele, Lea, Flood, 2014), applied once per part.
@@ -66,7 +66,7 @@ mod tests {
                 times[place] += 1;
             }
         }
-        // 600 expected with a standard deviation of 20.5: five of them on either side.
+        // 600 expected, with a standard deviation of 20.5: allow five on either side.
         assert!(times.iter().all(|count| (498..=702).contains(count)), "{times:?}");
     }
 

@@ -1,19 +1,19 @@
-//! AVX2: four pairs to a register, population counts by looking up half-bytes.
+//! AVX2: four pairs per register, population counts by looking up half-bytes.
 //!
-//! There is no population count of a vector here. Each byte's count comes from two shuffles (Mula, Kurz, Lemire 2018,
-//! section 4.1) and is added up in bytes for as long as they cannot overflow; only then are the bytes of a lane
+//! AVX2 has no population count of a vector. Two shuffles give each byte's count (Mula, Kurz, Lemire 2018, section 4.1). The
+//! counts are added in bytes for as long as these cannot overflow; only then are the bytes of a lane
 //! summed (VPSADBW).
-#![allow(unsafe_code, reason = "intrinsics that read memory are unsafe, and so are functions for one instruction set")]
-#![allow(clippy::wildcard_imports, reason = "intrinsics carry their module in their names")]
+#![allow(unsafe_code, reason = "intrinsics that read memory and functions for one instruction set are unsafe")]
+#![allow(clippy::wildcard_imports, reason = "the names of intrinsics identify their module")]
 
 use std::arch::x86_64::*;
 
 use crate::kernels::lanes::{LANES, Lanes};
 
-/// A byte gains at most 8 a word, so 31 words are what it can hold.
+/// A byte gains at most 8 per word, so it can hold the counts of 31 words.
 const WORDS_A_BYTE_HOLDS: usize = 31;
 
-/// Whether the processor has all that this file uses.
+/// Returns whether the processor supports everything that this file uses.
 pub(in crate::kernels) fn supported() -> bool {
     is_x86_feature_detected!("avx2")
 }
@@ -21,7 +21,7 @@ pub(in crate::kernels) fn supported() -> bool {
 /// Joint counts; shapes as in [`Kernel::joint_counts`](crate::kernels::Kernel::joint_counts).
 ///
 /// # Safety
-/// The processor must have AVX2, `left` and `panel` be whole numbers of words with their planes, and `table` have room for
+/// The processor must have AVX2, `left` and `panel` must hold whole numbers of words with their planes, and `table` must hold
 /// `left_planes` rows at `stride`.
 #[target_feature(enable = "avx2")]
 pub(in crate::kernels) unsafe fn joint_counts(
@@ -92,7 +92,7 @@ unsafe fn count<const HEIGHT: usize>(
     for (h, sums) in sums.iter().enumerate() {
         let cell = &mut table[(a + h) * stride + b].0;
         for (half, &sum) in cell.as_chunks_mut::<{ LANES / 2 }>().0.iter_mut().zip(sums) {
-            // SAFETY: half a cell is four words, and all bits of a register are valid words.
+            // SAFETY: half a cell is four words, and every bit pattern of a register is a valid word.
             let of_chunk = unsafe { std::mem::transmute::<__m256i, [u64; LANES / 2]>(_mm256_sad_epu8(sum, zero)) };
             for (total, word) in half.iter_mut().zip(of_chunk) {
                 *total += word;
@@ -101,7 +101,7 @@ unsafe fn count<const HEIGHT: usize>(
     }
 }
 
-/// Sum of the terms of all cells; shapes as in [`Kernel::sum_over_cells`](crate::kernels::Kernel::sum_over_cells).
+/// Sums the terms of all cells; shapes as in [`Kernel::sum_over_cells`](crate::kernels::Kernel::sum_over_cells).
 ///
 /// # Safety
 /// The processor must have AVX2.
@@ -130,10 +130,10 @@ pub(in crate::kernels) unsafe fn sum_over_cells(
     sum
 }
 
-/// Thermometer planes, 16 rows a comparison; shapes as in [`Kernel::thermometer`](crate::kernels::Kernel::thermometer).
+/// Thermometer planes, 16 rows per comparison; shapes as in [`Kernel::thermometer`](crate::kernels::Kernel::thermometer).
 ///
 /// # Safety
-/// The processor must have AVX2 and `planes_out` hold `ceil(rows / 64) * planes` words.
+/// The processor must have AVX2, and `planes_out` must hold `ceil(rows / 64) * planes` words.
 #[target_feature(enable = "avx2")]
 pub(in crate::kernels) unsafe fn thermometer(bins: &[u16], first: u16, planes: usize, planes_out: &mut [u64]) {
     let masked = _mm256_set1_epi16(crate::kernels::lanes::MASKED.cast_signed());
@@ -151,7 +151,7 @@ pub(in crate::kernels) unsafe fn thermometer(bins: &[u16], first: u16, planes: u
             *word = 0;
             for (part, rows) in padded.chunks_exact(32).enumerate() {
                 let (low, high) = (at_least(&rows[..16]), at_least(&rows[16..]));
-                // Packing works within halves of the register, so the quarters come out as 0, 2, 1, 3.
+                // Packing works within halves of the register, so the quarters come out in the order 0, 2, 1, 3.
                 let packed = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi16(low, high));
                 *word |= u64::from(_mm256_movemask_epi8(packed).cast_unsigned()) << (32 * part);
             }

@@ -1,24 +1,24 @@
-//! AVX-512 with VPOPCNTDQ: eight pairs to a register.
+//! AVX-512 with VPOPCNTDQ: eight pairs per register.
 //!
-//! A lane belongs to one right neuron throughout, so nothing is ever added across lanes. Counting keeps a tile of up to 3 x 9 plane
-//! pairs in registers (27 sums, 3 left words, 1 right word, 1 product: all 32), and its only loads are the 3 + 9 words: an
-//! AND, a VPOPCNTQ and an addition for each 512 bits are what the vector units have to do, and the bound.
-#![allow(unsafe_code, reason = "intrinsics that read memory are unsafe, and so are functions for one instruction set")]
-#![allow(clippy::wildcard_imports, reason = "intrinsics carry their module in their names")]
+//! Each lane belongs to one right neuron throughout, so nothing is added across lanes. Counting keeps a tile of up to 3 x 9 plane
+//! pairs in registers (27 sums, 3 left words, 1 right word, 1 product: all 32), and loads only the 3 + 9 words. The vector units
+//! have to do an AND, a VPOPCNTQ and an addition for each 512 bits, and this bounds the speed.
+#![allow(unsafe_code, reason = "intrinsics that read memory and functions for one instruction set are unsafe")]
+#![allow(clippy::wildcard_imports, reason = "the names of intrinsics identify their module")]
 
 use std::arch::x86_64::*;
 
 use crate::kernels::lanes::{LANES, Lanes};
 
-/// Tiles are at most this many left planes high and right planes wide.
+/// Maximum number of left planes and of right planes in a tile.
 const TILE_HEIGHT: usize = 3;
 const TILE_WIDTH: usize = 9;
 
-/// Words after which a tile's sums go back to the table, so that a chunk of the panel stays in the first-level cache while
-/// all tiles pass over it: 32 words x 9 planes x 64 bytes are 18 KiB of 48.
+/// Words after which a tile's sums are written to the table, so that a chunk of the panel stays in the first-level cache while
+/// all tiles use it: 32 words x 9 planes x 64 bytes are 18 KiB of 48.
 const CHUNK_WORDS: usize = 32;
 
-/// Whether the processor has all that this file uses.
+/// Returns whether the processor supports everything that this file uses.
 pub(in crate::kernels) fn supported() -> bool {
     is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
@@ -30,8 +30,8 @@ pub(in crate::kernels) fn supported() -> bool {
 /// Joint counts; shapes as in [`Kernel::joint_counts`](crate::kernels::Kernel::joint_counts).
 ///
 /// # Safety
-/// The processor must have the features named below, `left` and `panel` whole numbers of words with their planes, and `table`
-/// room for `left_planes` rows at `stride`.
+/// The processor must have the features named below, `left` and `panel` must hold whole numbers of words with their planes, and
+/// `table` must hold `left_planes` rows at `stride`.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq")]
 pub(in crate::kernels) unsafe fn joint_counts(
     left: &[u64],
@@ -59,14 +59,14 @@ pub(in crate::kernels) unsafe fn joint_counts(
             let (b, next_b) = (width * right_planes / widths, (width + 1) * right_planes / widths);
             for height in 0..heights {
                 let (a, next_a) = (height * left_planes / heights, (height + 1) * left_planes / heights);
-                // SAFETY: a..next_a and b..next_b lie within the planes, which the caller vouches that the slices hold.
+                // SAFETY: a..next_a and b..next_b are within the planes, and the caller guarantees that the slices hold these.
                 unsafe { chunk.tile(a, next_a - a, b, next_b - b) };
             }
         }
     }
 }
 
-/// A run of words of one left neuron and one panel, and the table that their counts go to.
+/// A range of words of one left neuron and one panel, and the table that receives their counts.
 struct Chunk {
     left: *const u64,
     left_planes: usize,
@@ -81,7 +81,7 @@ struct Chunk {
 macro_rules! dispatch_tile {
     ($chunk:expr, $a:expr, $height:expr, $b:expr, $width:expr; $($h:literal: $($w:literal)+;)+) => {
         match ($height, $width) {
-            // SAFETY: the constants equal the extents that the caller vouches for.
+            // SAFETY: the constants equal the extents that the caller guarantees.
             $($(($h, $w) => unsafe { $chunk.count::<$h, $w>($a, $b) },)+)+
             _ => unreachable!("tiles are at most {TILE_HEIGHT} x {TILE_WIDTH}"),
         }
@@ -92,7 +92,7 @@ impl Chunk {
     /// Counts the plane pairs `a..a + height` x `b..b + width`.
     ///
     /// # Safety
-    /// The planes must exist and the features be there.
+    /// The planes must exist and the processor must have the features.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq")]
     unsafe fn tile(&self, a: usize, height: usize, b: usize, width: usize) {
         dispatch_tile!(self, a, height, b, width;
@@ -107,7 +107,7 @@ impl Chunk {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq")]
     unsafe fn count<const HEIGHT: usize, const WIDTH: usize>(&self, a: usize, b: usize) {
         let mut sums = [[_mm512_setzero_si512(); WIDTH]; HEIGHT];
-        // SAFETY: every address is inside the words, planes and table rows that the caller vouches for; `Lanes` is aligned to 64.
+        // SAFETY: every address is inside the words, planes and table rows that the caller guarantees; `Lanes` is aligned to 64.
         unsafe {
             let mut left = self.left.wrapping_add(a);
             let mut right = self.panel.wrapping_add(b);
@@ -137,11 +137,11 @@ impl Chunk {
     }
 }
 
-/// Sum of the terms of all cells; shapes as in [`Kernel::sum_over_cells`](crate::kernels::Kernel::sum_over_cells).
+/// Sums the terms of all cells; shapes as in [`Kernel::sum_over_cells`](crate::kernels::Kernel::sum_over_cells).
 ///
 /// # Safety
-/// The processor must have the features named below, `cumulative` be `left_bins * right_bins` long, and `terms` not be empty.
-/// Indices are brought into range, so a table that is not cumulative gives a wrong sum and nothing worse.
+/// The processor must have the features named below, `cumulative` must be `left_bins * right_bins` long, and `terms` must not be
+/// empty. Indices are clamped, so a table that is not cumulative gives a wrong sum but no invalid access.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq")]
 pub(in crate::kernels) unsafe fn sum_over_cells(
     cumulative: &[Lanes],
@@ -166,7 +166,7 @@ pub(in crate::kernels) unsafe fn sum_over_cells(
             let from_b = _mm512_sub_epi64(here, below);
             let count = _mm512_min_epu64(_mm512_sub_epi64(from_b, above), last);
             above = from_b;
-            // SAFETY: no index is beyond the last term.
+            // SAFETY: every index is clamped to the last term.
             let term = unsafe { _mm512_i64gather_epi64::<8>(count, base) };
             sums[b % 2] = _mm512_add_epi64(sums[b % 2], term);
         }
@@ -177,15 +177,15 @@ pub(in crate::kernels) unsafe fn sum_over_cells(
     sum
 }
 
-/// Thermometer planes, 32 rows a comparison; shapes as in [`Kernel::thermometer`](crate::kernels::Kernel::thermometer).
+/// Thermometer planes, 32 rows per comparison; shapes as in [`Kernel::thermometer`](crate::kernels::Kernel::thermometer).
 ///
 /// # Safety
-/// The processor must have the features named below and `planes_out` hold `ceil(rows / 64) * planes` words.
+/// The processor must have the features named below, and `planes_out` must hold `ceil(rows / 64) * planes` words.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq")]
 pub(in crate::kernels) unsafe fn thermometer(bins: &[u16], first: u16, planes: usize, planes_out: &mut [u64]) {
     let masked = _mm512_set1_epi16(crate::kernels::lanes::MASKED.cast_signed());
     for (rows, words) in bins.chunks(64).zip(planes_out.chunks_exact_mut(planes.max(1))) {
-        // Rows beyond the last load as masked, which sets no plane.
+        // Rows beyond the last one load as masked, which sets no plane.
         let present = u64::MAX >> (64 - rows.len());
         // SAFETY: the mask keeps every load within `rows`.
         let (low, high) = unsafe {

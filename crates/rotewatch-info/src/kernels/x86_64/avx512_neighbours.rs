@@ -1,9 +1,9 @@
 //! AVX-512: the walk to the nearest neighbours, eight points to a register.
 //!
-//! The plain code in [`neighbours`](crate::kernels::neighbours) defines what is right. It is spelled out in
-//! intrinsics here because compilers take some of its minima apart into single lanes, which doubles the time.
-#![allow(unsafe_code, reason = "intrinsics that read memory are unsafe, and so are functions for one instruction set")]
-#![allow(clippy::wildcard_imports, reason = "intrinsics carry their module in their names")]
+//! The plain code in [`neighbours`](crate::kernels::neighbours) is the reference. This file spells it out in intrinsics because
+//! compilers split some of its minima into single lanes, which doubles the time.
+#![allow(unsafe_code, reason = "intrinsics that read memory and functions for one instruction set are unsafe")]
+#![allow(clippy::wildcard_imports, reason = "the names of intrinsics identify their module")]
 
 use std::arch::x86_64::*;
 
@@ -30,14 +30,14 @@ pub(in crate::kernels) unsafe fn kth_distance(
         return crate::kernels::scalar::kth_distance(k, along, across, padding, first, wanted);
     }
     let at = padding + first;
-    assert!(along.len() == across.len() && at + padding <= along.len(), "padded on either side");
+    assert!(along.len() == across.len() && at + padding <= along.len(), "the axis must be padded on both sides");
     let wanted = wanted.iter().enumerate().fold(0, |mask, (lane, &wanted)| mask | __mmask8::from(wanted) << lane);
-    // The walk goes at most as far as the shorter padding, where every difference along the axis is infinite and all lanes are done.
+    // The walk goes at most as far as the shorter padding. There, every difference along the axis is infinite, so all lanes are done.
     let furthest = at.min(along.len() - at - LANES);
     let (along, across) = (along[at..].as_ptr(), across[at..].as_ptr());
     // SAFETY: both slices have eight values from `at` on.
     let (x, y) = unsafe { (_mm512_loadu_pd(along), _mm512_loadu_pd(across)) };
-    // Nothing is closer than -1, so an unwanted lane is done from the start.
+    // No distance is below -1, so an unwanted lane is done from the start.
     let mut first = _mm512_mask_blend_pd(wanted, _mm512_set1_pd(-1.0), _mm512_set1_pd(f64::INFINITY));
     let (mut second, mut third) = (first, first);
     for step in 1..=furthest {
@@ -81,16 +81,16 @@ pub(in crate::kernels) unsafe fn kth_distance(
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq")]
 pub(in crate::kernels) unsafe fn count_within(along: &[f64], padding: usize, first: usize, radius: [f64; LANES]) -> [u64; LANES] {
     let at = padding + first;
-    assert!(at + padding <= along.len() && at >= LANES, "padded on either side");
+    assert!(at + padding <= along.len() && at >= LANES, "the axis must be padded on both sides");
     let values = along[at..].as_ptr();
-    // SAFETY: eight values lie from `at` on, and the array holds eight.
+    // SAFETY: there are eight values from `at` on, and the array holds eight.
     let (x, radius) = unsafe { (_mm512_loadu_pd(values), _mm512_loadu_pd(radius.as_ptr())) };
     let behind = (along.len() - at - LANES) / STRIDE;
     let before = at / STRIDE;
     let (zero, stride) = (_mm512_setzero_si512(), _mm512_set1_epi64(STRIDE as i64));
     let (mut right, mut left) = (zero, zero);
     for strides in 1..=behind {
-        // SAFETY: `behind` strides and eight values more fit behind `at`.
+        // SAFETY: `behind` strides and eight more values fit after `at`.
         let there = unsafe { _mm512_loadu_pd(values.add(strides * STRIDE)) };
         let within = _mm512_cmp_pd_mask::<_CMP_LE_OQ>(_mm512_sub_pd(there, x), radius);
         right = _mm512_mask_add_epi64(right, within, right, stride);
@@ -107,8 +107,8 @@ pub(in crate::kernels) unsafe fn count_within(along: &[f64], padding: usize, fir
             break;
         }
     }
-    // Each lane's border is now less than a stride beyond where it stands: four halvings find it. Padding is infinitely
-    // far, so lanes stand on points, and no look goes further than a stride beyond a point.
+    // Each lane's border is now less than a stride beyond its position: four halvings find it. Padding is infinitely far away, so
+    // lanes are on points, and no access goes further than a stride beyond a point.
     let place = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
     let (lowest, highest) = (_mm512_set1_epi64(-(at as i64)), _mm512_set1_epi64((along.len() - at - 1) as i64));
     for half in [8, 4, 2, 1] {
@@ -117,7 +117,7 @@ pub(in crate::kernels) unsafe fn count_within(along: &[f64], padding: usize, fir
         let further_left = _mm512_add_epi64(left, half);
         let right_index = _mm512_min_epi64(_mm512_add_epi64(place, further_right), highest);
         let left_index = _mm512_max_epi64(_mm512_sub_epi64(place, further_left), lowest);
-        // SAFETY: both indices are brought into the slice.
+        // SAFETY: both indices are clamped to the slice.
         let (right_x, left_x) = unsafe {
             (_mm512_i64gather_pd::<8>(right_index, values.cast()), _mm512_i64gather_pd::<8>(left_index, values.cast()))
         };

@@ -1,4 +1,4 @@
-//! Variants for x86-64, one instruction set a file.
+//! Variants for x86-64, one file per instruction set.
 
 pub(super) mod avx2;
 pub(super) mod avx512;
