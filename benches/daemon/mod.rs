@@ -13,7 +13,7 @@ use safetensors::tensor::{Dtype, TensorView};
 const ATTEMPT: &str = "00000000000000aa";
 
 /// A frame of single-precision layers in which all neurons differ.
-pub fn activations(layers: usize, rows: usize, neurons: usize) -> Vec<u8> {
+pub(crate) fn activations(layers: usize, rows: usize, neurons: usize) -> Vec<u8> {
     let values: Vec<u8> = (0..rows * neurons).flat_map(|place| ((place * 31 % 1000) as f32).to_le_bytes()).collect();
     let tensor = |_| TensorView::new(Dtype::F32, vec![rows, neurons], &values).expect("rows x neurons");
     let layers = (0..layers).map(|layer| (format!("hidden{layer}"), tensor(layer)));
@@ -21,7 +21,7 @@ pub fn activations(layers: usize, rows: usize, neurons: usize) -> Vec<u8> {
 }
 
 /// The daemon's process, killed when dropped.
-pub struct Daemon {
+pub(crate) struct Daemon {
     process: Child,
     /// The address it listens on.
     pub address: SocketAddr,
@@ -30,12 +30,12 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts a daemon with its state in this folder.
-    pub fn start(state: &Path) -> Self {
+    pub(crate) fn start(state: &Path) -> Self {
         Daemon::configured(state, "")
     }
 
     /// Starts a daemon with a configuration file.
-    pub fn configured(state: &Path, configuration: &str) -> Self {
+    pub(crate) fn configured(state: &Path, configuration: &str) -> Self {
         let file = state.join("rotewatch.yaml");
         fs::write(&file, configuration).expect("the folder is writable");
         let mut process = Command::new(env!("CARGO_BIN_EXE_rotewatch"))
@@ -56,29 +56,29 @@ impl Daemon {
     }
 
     /// Returns the token.
-    pub fn token(&self) -> &str {
+    pub(crate) fn token(&self) -> &str {
         &self.token
     }
 
     /// Opens a connection that is kept open.
-    pub fn connect(&self) -> Client {
+    pub(crate) fn connect(&self) -> Client {
         let stream = TcpStream::connect(self.address).expect("the daemon listens");
         Client { stream: BufReader::new(stream), token: self.token.clone() }
     }
 
     /// Returns status and body of an answer, over a new connection.
-    pub fn ask(&self, method: &str, path: &str, body: &[u8]) -> (u16, String) {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &[u8]) -> (u16, String) {
         let (status, answer) = self.connect().ask(method, path, body);
         (status, String::from_utf8(answer).expect("text"))
     }
 
     /// Resident memory.
-    pub fn resident_bytes(&self) -> u64 {
+    pub(crate) fn resident_bytes(&self) -> u64 {
         self.status("VmRSS:")
     }
 
     /// Peak resident memory.
-    pub fn peak_bytes(&self) -> u64 {
+    pub(crate) fn peak_bytes(&self) -> u64 {
         self.status("VmHWM:")
     }
 
@@ -98,21 +98,21 @@ impl Drop for Daemon {
 }
 
 /// One connection. The daemon closes a connection that is idle for long, or when it has too many.
-pub struct Client {
+pub(crate) struct Client {
     stream: BufReader<TcpStream>,
     token: String,
 }
 
 impl Client {
     /// Declares a run whose layers are named as in [`activations`].
-    pub fn declare(&mut self, run: &str, layers: usize) {
+    pub(crate) fn declare(&mut self, run: &str, layers: usize) {
         let layers: Vec<String> = (0..layers).map(|layer| format!("\"hidden{layer}\"")).collect();
         let declaration = format!("{{\"attempt\": \"{ATTEMPT}\", \"layers\": [{}]}}", layers.join(","));
         assert_eq!(self.ask("PUT", &format!("/api/v1/runs/{run}"), declaration.as_bytes()).0, 200);
     }
 
     /// Sends a frame, repeatedly while there is no space. Returns the number of refusals.
-    pub fn send_until_taken(&mut self, run: &str, epoch: u32, seq: u64, body: &[u8]) -> u32 {
+    pub(crate) fn send_until_taken(&mut self, run: &str, epoch: u32, seq: u64, body: &[u8]) -> u32 {
         let path = format!("/api/v1/runs/{run}/epochs/{epoch}/activations?attempt={ATTEMPT}&seq={seq}");
         let mut refused = 0;
         loop {
@@ -126,20 +126,20 @@ impl Client {
     }
 
     /// Ends an epoch and waits for its verdict.
-    pub fn end_epoch(&mut self, run: &str, epoch: u32) {
+    pub(crate) fn end_epoch(&mut self, run: &str, epoch: u32) {
         let path = format!("/api/v1/runs/{run}/epochs/{epoch}/end?attempt={ATTEMPT}&wait=30");
         assert_eq!(self.ask("POST", &path, b"{\"train_loss\": 1.0}").0, 200);
     }
 
     /// Sends a GET request about a run.
-    pub fn read(&mut self, path: &str) -> serde_json::Value {
+    pub(crate) fn read(&mut self, path: &str) -> serde_json::Value {
         let (status, body) = self.ask("GET", &format!("/api/v1/runs/{path}"), b"");
         assert_eq!(status, 200, "{path}");
         serde_json::from_slice(&body).expect("JSON")
     }
 
     /// Returns status and body of an answer.
-    pub fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
+    pub(crate) fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n",
             self.token,

@@ -5,7 +5,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use rotewatch_info::measures::Columns;
 
 /// Correlated, roughly Gaussian pre-activations: each neuron is a weighted sum of eight shared factors plus its own noise.
-pub fn layer(rows: usize, neurons: usize, seed: u64) -> Columns {
+pub(crate) fn layer(rows: usize, neurons: usize, seed: u64) -> Columns {
     const FACTORS: usize = 8;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut gaussian = move || (0..6).map(|_| f64::from(rng.next_u32()) / f64::from(u32::MAX) - 0.5).sum::<f64>() * 1.4;

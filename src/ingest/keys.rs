@@ -10,24 +10,24 @@ use rotewatch_core::vocabulary::units::Epoch;
 const FRAMES_REMEMBERED: usize = 4096;
 
 /// Identifies a frame within its run: its epoch, and its number within the epoch.
-pub type FrameKey = (Epoch, u64);
+pub(super) type FrameKey = (Epoch, u64);
 
 /// A 128-bit digest that identifies the bytes of a frame; an accidental collision is practically impossible. It is not
 /// cryptographic: a client could construct two frames with the same digest, but could do no harm with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Digest(u128);
+pub(super) struct Digest(u128);
 
 impl Digest {
     /// Computes the digest of a frame's bytes.
     #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
+    pub(super) fn of(bytes: &[u8]) -> Self {
         Digest(XxHash3_128::oneshot(bytes))
     }
 }
 
 /// The newest frames of one attempt.
 #[derive(Debug, Default)]
-pub struct ReceivedKeys {
+pub(super) struct ReceivedKeys {
     queued: BTreeMap<FrameKey, Digest>,
     refused: BTreeSet<FrameKey>,
 }
@@ -35,12 +35,12 @@ pub struct ReceivedKeys {
 impl ReceivedKeys {
     /// Returns the digest of the frame that was queued under a key.
     #[must_use]
-    pub fn queued(&self, key: FrameKey) -> Option<Digest> {
+    pub(super) fn queued(&self, key: FrameKey) -> Option<Digest> {
         self.queued.get(&key).copied()
     }
 
     /// Remembers a frame that was queued.
-    pub fn remember(&mut self, key: FrameKey, digest: Digest) {
+    pub(super) fn remember(&mut self, key: FrameKey, digest: Digest) {
         self.refused.remove(&key);
         self.queued.insert(key, digest);
         if self.queued.len() > FRAMES_REMEMBERED {
@@ -49,7 +49,7 @@ impl ReceivedKeys {
     }
 
     /// Remembers a frame for which there was no room. Returns whether it was already remembered as such.
-    pub fn was_refused(&mut self, key: FrameKey) -> bool {
+    pub(super) fn was_refused(&mut self, key: FrameKey) -> bool {
         let before = !self.refused.insert(key);
         if self.refused.len() > FRAMES_REMEMBERED {
             self.refused.pop_first();

@@ -52,7 +52,7 @@ pub struct RunLine {
 
 /// Summary of an epoch.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct EpochLine {
+pub(super) struct EpochLine {
     pub(super) epoch: u32,
     pub(super) metrics: BTreeMap<String, Option<f64>>,
     pub(super) layers: Vec<LayerLine>,
@@ -60,7 +60,7 @@ pub struct EpochLine {
 
 /// A layer of an epoch.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct LayerLine {
+pub(super) struct LayerLine {
     pub(super) layer: String,
     pub(super) neurons: usize,
     pub(super) entropy_network_nats: Option<Spread>,

@@ -18,7 +18,7 @@ const CLASSES: usize = 10;
 ///
 /// # Panics
 /// If a name is malformed.
-pub fn declaration(run: &str, layers: &[&str]) -> Declaration {
+pub(crate) fn declaration(run: &str, layers: &[&str]) -> Declaration {
     Declaration {
         run: run.parse().expect("a good name"),
         layers: layers.iter().map(|layer| layer.parse().expect("a good name")).collect(),
@@ -30,7 +30,7 @@ pub fn declaration(run: &str, layers: &[&str]) -> Declaration {
 
 /// A layer in which every neuron depends on the class as strongly as `signal`, plus noise that is the same for every call.
 /// A stronger signal means more class information and more mutual information.
-pub fn layer(rows: usize, neurons: usize, signal: f32) -> LayerActivations {
+pub(crate) fn layer(rows: usize, neurons: usize, signal: f32) -> LayerActivations {
     let mut random = ChaCha8Rng::seed_from_u64(7);
     let value = |place: usize| {
         let (row, neuron) = (place / neurons, place % neurons);
@@ -41,12 +41,12 @@ pub fn layer(rows: usize, neurons: usize, signal: f32) -> LayerActivations {
 }
 
 /// The class of each row.
-pub fn predictions(rows: usize) -> Vec<i64> {
+pub(crate) fn predictions(rows: usize) -> Vec<i64> {
     (0..rows).map(|row| i64::try_from(row % CLASSES).expect("a small number")).collect()
 }
 
 /// Offers a frame with these layers; returns whether there was space.
-pub fn send(tap: &Tap, epoch: u32, rows: usize, layers: &[LayerActivations]) -> bool {
+pub(crate) fn send(tap: &Tap, epoch: u32, rows: usize, layers: &[LayerActivations]) -> bool {
     let Some(frame) = tap.offer(Epoch(epoch), rows) else { return false };
     let bytes: usize = layers.iter().map(|layer| size_of_val(layer.values.as_slice())).sum();
     let Some(mut frame) = frame.claim_bytes(bytes as u64) else { return false };
@@ -62,7 +62,7 @@ pub fn send(tap: &Tap, epoch: u32, rows: usize, layers: &[LayerActivations]) -> 
 ///
 /// # Panics
 /// If the monitor gives no verdict.
-pub fn judged(tap: &Tap, epoch: u32) -> Arc<Standing> {
+pub(crate) fn judged(tap: &Tap, epoch: u32) -> Arc<Standing> {
     let standing = tap.end_epoch_and_await(Epoch(epoch), EpochMetrics::default(), DEADLINE);
     assert_eq!(standing.epoch, Some(Epoch(epoch)), "the verdict must be that of this epoch");
     standing
@@ -72,7 +72,7 @@ pub fn judged(tap: &Tap, epoch: u32) -> Arc<Standing> {
 ///
 /// # Panics
 /// If the run's name is taken.
-pub fn alarmed(monitor: &Monitor) -> Tap {
+pub(crate) fn alarmed(monitor: &Monitor) -> Tap {
     const ROWS: usize = 600;
     let tap = monitor.declare(declaration("alarmed", &["hidden1", "hidden2"])).expect("the name is free");
     for (epoch, signal) in (0..).zip([0.2, 3.0, 4.0, 4.0, 1.5, 1.0]) {

@@ -15,7 +15,7 @@ use super::until::until;
 const STARTED: &str = "started successfully on port ";
 
 /// A browser with one tab, closed at the end of its test.
-pub struct Browser {
+pub(crate) struct Browser {
     driver: SocketAddr,
     session: String,
     _process: Running,
@@ -26,7 +26,7 @@ impl Browser {
     ///
     /// # Panics
     /// If the browser exists and does not start.
-    pub fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let found =
             Command::new("chromedriver").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
         or_skip(found.then_some(()), "chromedriver is not in PATH (Debian: apt-get install chromium chromium-driver)")?;
@@ -64,17 +64,17 @@ impl Browser {
     }
 
     /// Opens an address and waits until it is loaded.
-    pub fn open(&self, url: &str) {
+    pub(crate) fn open(&self, url: &str) {
         self.command("url", &json!({ "url": url }));
     }
 
     /// Returns what a function's body returns when it runs in the page.
-    pub fn run(&self, body: &str) -> Value {
+    pub(crate) fn run(&self, body: &str) -> Value {
         self.command("execute/sync", &json!({ "script": body, "args": [] }))
     }
 
     /// Like `run`, for a function that passes its result to its first argument.
-    pub fn run_async(&self, body: &str) -> Value {
+    pub(crate) fn run_async(&self, body: &str) -> Value {
         self.command("execute/async", &json!({ "script": body, "args": [] }))
     }
 
@@ -82,17 +82,17 @@ impl Browser {
     ///
     /// # Panics
     /// If it never does.
-    pub fn shows(&self, text: &str) {
+    pub(crate) fn shows(&self, text: &str) {
         until(text, || self.text().contains(text).then_some(()));
     }
 
     /// Returns all visible text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.run("return document.body.innerText").as_str().unwrap_or_default().to_owned()
     }
 
     /// Sets the page's width and colour scheme, as on another device.
-    pub fn as_on(&self, width: u32, height: u32, lights: &str) {
+    pub(crate) fn as_on(&self, width: u32, height: u32, lights: &str) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", &size);
         self.devtools(
@@ -102,12 +102,12 @@ impl Browser {
     }
 
     /// A command of the `DevTools` protocol.
-    pub fn devtools(&self, command: &str, parameters: &Value) -> Value {
+    pub(crate) fn devtools(&self, command: &str, parameters: &Value) -> Value {
         self.command("goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
     }
 
     /// Returns warnings and errors of the console since the last call.
-    pub fn complaints(&self) -> Vec<String> {
+    pub(crate) fn complaints(&self) -> Vec<String> {
         let log = self.command("se/log", &json!({ "type": "browser" }));
         let entries = log.as_array().cloned().unwrap_or_default();
         let is_complaint = |entry: &&Value| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING"));
@@ -115,7 +115,7 @@ impl Browser {
     }
 
     /// Returns the addresses that the page has requested since the last call.
-    pub fn requested(&self) -> Vec<String> {
+    pub(crate) fn requested(&self) -> Vec<String> {
         let log = self.command("se/log", &json!({ "type": "performance" }));
         let entries = log.as_array().cloned().unwrap_or_default();
         let address = |entry: &Value| {
@@ -128,7 +128,7 @@ impl Browser {
     }
 
     /// Returns the accessibility problems that axe-core finds. Skips with a message if axe-core is missing.
-    pub fn barriers(&self) -> Option<Vec<String>> {
+    pub(crate) fn barriers(&self) -> Option<Vec<String>> {
         let axe = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/axe/package/axe.min.js")).ok();
         let axe = or_skip(axe, "axe-core is not in target/axe (make axe)")?;
         self.run(&axe);

@@ -1,7 +1,7 @@
 //! The exported series.
 
 /// Every series of any monitor, its type, and its labels in alphabetical order.
-pub const CATALOGUE: &[(&str, &str, &[&str])] = &[
+pub(crate) const CATALOGUE: &[(&str, &str, &[&str])] = &[
     ("layer_entropy_nats", "gauge", &["layer", "run", "scope", "stat"]),
     ("layer_entropy_ratio", "gauge", &["layer", "run", "scope", "stat"]),
     ("layer_entropy_rolling_nats", "gauge", &["layer", "run", "scope", "stat"]),
@@ -44,7 +44,7 @@ pub const CATALOGUE: &[(&str, &str, &[&str])] = &[
 ];
 
 /// The additional series if a configuration file is followed and a history is kept.
-pub const OF_DAEMON: &[(&str, &str, &[&str])] = &[
+pub(crate) const OF_DAEMON: &[(&str, &str, &[&str])] = &[
     ("config_last_reload_successful", "gauge", &[]),
     ("config_last_reload_success_timestamp_seconds", "gauge", &[]),
     ("store_degraded", "gauge", &[]),

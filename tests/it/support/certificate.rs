@@ -8,7 +8,7 @@ use rustls::pki_types::CertificateDer;
 ///
 /// # Panics
 /// If they cannot be written.
-pub fn folder_with_certificate() -> (tempfile::TempDir, CertificateDer<'static>) {
+pub(crate) fn folder_with_certificate() -> (tempfile::TempDir, CertificateDer<'static>) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
     fs::write(folder.path().join("a.crt"), made.cert.pem()).expect("the folder is writable");

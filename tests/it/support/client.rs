@@ -16,25 +16,25 @@ use super::http::{Answer, exchange, get};
 use super::monitored::config;
 
 /// The attempt id of tests that need only one.
-pub const ATTEMPT: &str = "00000000000000aa";
+pub(crate) const ATTEMPT: &str = "00000000000000aa";
 /// A second attempt id.
-pub const NEXT_ATTEMPT: &str = "00000000000000ab";
+pub(crate) const NEXT_ATTEMPT: &str = "00000000000000ab";
 /// A run in which memorization is found: both signals are high at epoch 2 and fall from there.
-pub const ALARMING: [f32; 6] = [0.2, 3.0, 4.0, 4.0, 1.5, 1.0];
+pub(crate) const ALARMING: [f32; 6] = [0.2, 3.0, 4.0, 4.0, 1.5, 1.0];
 /// The `probe` that [`Client::alarming`] declares.
-pub const ALARMING_PROBE: &str = "600 rows";
+pub(crate) const ALARMING_PROBE: &str = "600 rows";
 /// Time limit for any verdict here, which is also the daemon's maximum.
-pub const WAIT: Duration = Duration::from_secs(30);
+pub(crate) const WAIT: Duration = Duration::from_secs(30);
 
 /// A daemon's address and token.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub(crate) struct Client {
     pub address: SocketAddr,
     pub token: String,
 }
 
 /// A daemon in this process.
-pub struct Daemon {
+pub(crate) struct Daemon {
     pub monitor: Monitor,
     pub client: Client,
     /// Removed with the daemon.
@@ -45,7 +45,7 @@ pub struct Daemon {
 ///
 /// # Panics
 /// If it does not start.
-pub fn daemon() -> Daemon {
+pub(crate) fn daemon() -> Daemon {
     daemon_with(|_| ())
 }
 
@@ -53,7 +53,7 @@ pub fn daemon() -> Daemon {
 ///
 /// # Panics
 /// If it does not start.
-pub fn daemon_with(change: impl FnOnce(&mut Config)) -> Daemon {
+pub(crate) fn daemon_with(change: impl FnOnce(&mut Config)) -> Daemon {
     super::log::switch();
     let state = tempfile::tempdir().expect("a temporary folder");
     let mut config = Config { state: Some(state.path().to_owned()), ..config() };
@@ -68,12 +68,12 @@ impl Client {
     ///
     /// # Panics
     /// If there is none.
-    pub fn of(address: SocketAddr, state: &Path) -> Self {
+    pub(crate) fn of(address: SocketAddr, state: &Path) -> Self {
         Client { address, token: std::fs::read_to_string(state.join("token")).expect("the daemon wrote its token") }
     }
 
     /// Sends a body with the token.
-    pub fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+    pub(crate) fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {
         let (host, length) = (self.address.to_string(), body.len().to_string());
         let bearer = format!("Bearer {}", self.token);
         let headers = [("Host", host.as_str()), ("Content-Length", &length), ("Authorization", &bearer)];
@@ -81,13 +81,13 @@ impl Client {
     }
 
     /// Declares a run with the minimal document.
-    pub fn declare(&self, run: &str, attempt: &str, layers: &[&str]) -> Answer {
+    pub(crate) fn declare(&self, run: &str, attempt: &str, layers: &[&str]) -> Answer {
         let declaration = json!({ "attempt": attempt, "layers": layers, "framework": "test" });
         self.send("PUT", &format!("runs/{run}"), declaration.to_string().as_bytes())
     }
 
     /// Sends a frame of [`ATTEMPT`].
-    pub fn activations(&self, run: &str, epoch: u32, seq: u64, body: &[u8]) -> Answer {
+    pub(crate) fn activations(&self, run: &str, epoch: u32, seq: u64, body: &[u8]) -> Answer {
         self.send("POST", &format!("runs/{run}/epochs/{epoch}/activations?attempt={ATTEMPT}&seq={seq}"), body)
     }
 
@@ -95,7 +95,7 @@ impl Client {
     ///
     /// # Panics
     /// If there is no verdict.
-    pub fn judged(&self, run: &str, epoch: u32) -> Value {
+    pub(crate) fn judged(&self, run: &str, epoch: u32) -> Value {
         let ended = self.send("POST", &format!("runs/{run}/epochs/{epoch}/end?attempt={ATTEMPT}&wait={}", WAIT.as_secs()), b"{}");
         let document = document(&ended, 200);
         assert_eq!(document["epoch"], epoch, "{document}");
@@ -103,7 +103,7 @@ impl Client {
     }
 
     /// Ends [`ATTEMPT`].
-    pub fn finish(&self, run: &str) -> Answer {
+    pub(crate) fn finish(&self, run: &str) -> Answer {
         self.send("POST", &format!("runs/{run}/finish?attempt={ATTEMPT}"), br#"{"status": "finished"}"#)
     }
 
@@ -111,7 +111,7 @@ impl Client {
     ///
     /// # Panics
     /// If an epoch is not committed.
-    pub fn alarming(&self, run: &str) {
+    pub(crate) fn alarming(&self, run: &str) {
         let layers = ["hidden1", "<b>\"hidden2\""];
         let declaration = json!({ "attempt": ATTEMPT, "layers": layers, "framework": "test", "probe_digest": ALARMING_PROBE });
         document(&self.send("PUT", &format!("runs/{run}"), declaration.to_string().as_bytes()), 200);
@@ -127,7 +127,7 @@ impl Client {
     ///
     /// # Panics
     /// If it cannot.
-    pub fn read(&self, path: &str) -> Value {
+    pub(crate) fn read(&self, path: &str) -> Value {
         document(&get(self.address, &format!("/api/v1/{path}")), 200)
     }
 }
@@ -136,7 +136,7 @@ impl Client {
 ///
 /// # Panics
 /// If the status is another, or the body is not JSON.
-pub fn document(answer: &Answer, status: u16) -> Value {
+pub(crate) fn document(answer: &Answer, status: u16) -> Value {
     assert_eq!((answer.status, answer.header("content-type")), (status, Some("application/json")), "{}", answer.body);
     serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{error}: {}", answer.body))
 }
@@ -145,7 +145,7 @@ pub fn document(answer: &Answer, status: u16) -> Value {
 ///
 /// # Panics
 /// If the layers have different numbers of rows.
-pub fn frame(layers: &[(&str, &LayerActivations)]) -> Vec<u8> {
+pub(crate) fn frame(layers: &[(&str, &LayerActivations)]) -> Vec<u8> {
     let rows = layers.first().map_or(0, |(_, layer)| layer.values.len() / layer.neurons);
     let bytes = |layer: &LayerActivations| layer.values.iter().flat_map(|value| value.to_le_bytes()).collect();
     let mut tensors: Vec<(&str, Dtype, Vec<usize>, Vec<u8>)> =
@@ -159,7 +159,7 @@ pub fn frame(layers: &[(&str, &LayerActivations)]) -> Vec<u8> {
 ///
 /// # Panics
 /// If bytes and shapes do not match.
-pub fn serialized(tensors: &[(&str, Dtype, Vec<usize>, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn serialized(tensors: &[(&str, Dtype, Vec<usize>, Vec<u8>)]) -> Vec<u8> {
     let view = |(name, dtype, shape, bytes): &'_ (&str, Dtype, Vec<usize>, Vec<u8>)| {
         ((*name).to_owned(), *dtype, shape.clone(), bytes.clone())
     };

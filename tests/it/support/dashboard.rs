@@ -6,11 +6,11 @@ use std::path::Path;
 use serde_json::Value;
 
 /// The value that replaces `$__rate_interval`.
-pub const RATE_INTERVAL: &str = "1m";
+pub(crate) const RATE_INTERVAL: &str = "1m";
 
 /// A panel's query.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub(crate) struct Target {
     /// Dashboard and panel, for messages.
     pub place: String,
     /// The expression as written.
@@ -19,12 +19,12 @@ pub struct Target {
 
 impl Target {
     /// Returns the expression in a form that Prometheus can parse: durations filled in, variables left as text.
-    pub fn timed(&self) -> String {
+    pub(crate) fn timed(&self) -> String {
         self.expression.replace("$__rate_interval", RATE_INTERVAL)
     }
 
     /// Returns the expression as Grafana sends it with all variables set to everything, except for one run.
-    pub fn of_run(&self, run: &str) -> String {
+    pub(crate) fn of_run(&self, run: &str) -> String {
         self.timed().replace("$job", ".+").replace("$instance", ".+").replace("$layer", ".+").replace("$run", run)
     }
 }
@@ -33,7 +33,7 @@ impl Target {
 ///
 /// # Panics
 /// If a file is not JSON.
-pub fn all() -> Vec<(String, Value)> {
+pub(crate) fn all() -> Vec<(String, Value)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards");
     let files = fs::read_dir(folder).expect("the folder is there").map(|entry| entry.expect("it is readable").path());
     let mut found: Vec<(String, Value)> = files
@@ -49,17 +49,17 @@ pub fn all() -> Vec<(String, Value)> {
 }
 
 /// Returns the panels that show something, without rows.
-pub fn panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
+pub(crate) fn panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
     list(&dashboard["panels"]).filter(|panel| panel["type"] != "row")
 }
 
 /// Returns the variables that query Prometheus.
-pub fn queried_variables(dashboard: &Value) -> impl Iterator<Item = &Value> {
+pub(crate) fn queried_variables(dashboard: &Value) -> impl Iterator<Item = &Value> {
     list(&dashboard["templating"]["list"]).filter(|variable| variable["type"] == "query")
 }
 
 /// Returns every query of a dashboard's panels and annotations.
-pub fn targets(name: &str, dashboard: &Value) -> Vec<Target> {
+pub(crate) fn targets(name: &str, dashboard: &Value) -> Vec<Target> {
     let of = |place: &Value, expression: &Value| Target {
         place: format!("{name}, {}", place.as_str().unwrap_or("?")),
         expression: expression.as_str().unwrap_or_default().to_owned(),
@@ -72,6 +72,6 @@ pub fn targets(name: &str, dashboard: &Value) -> Vec<Target> {
 }
 
 /// Returns the elements of a list; nothing if the value is not a list.
-pub fn list(value: &Value) -> impl Iterator<Item = &Value> {
+pub(crate) fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }

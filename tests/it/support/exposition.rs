@@ -7,7 +7,7 @@ use super::http::get;
 
 /// All samples of a scrape, and the declared types of their families.
 #[derive(Debug)]
-pub struct Exposition {
+pub(crate) struct Exposition {
     samples: BTreeMap<String, f64>,
     types: BTreeMap<String, String>,
 }
@@ -17,7 +17,7 @@ impl Exposition {
     ///
     /// # Panics
     /// If the answer is not 200 or not in the format.
-    pub fn scrape(address: SocketAddr) -> Self {
+    pub(crate) fn scrape(address: SocketAddr) -> Self {
         let answer = get(address, "/metrics");
         assert_eq!(answer.status, 200, "{}", answer.body);
         Exposition::parse(&answer.body)
@@ -27,7 +27,7 @@ impl Exposition {
     ///
     /// # Panics
     /// At the first malformed line, and at a repeated sample.
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let mut exposition = Exposition { samples: BTreeMap::new(), types: BTreeMap::new() };
         for line in text.lines() {
             if let Some(announced) = line.strip_prefix("# TYPE ") {
@@ -43,7 +43,7 @@ impl Exposition {
     }
 
     /// Returns the value of one sample, named as in the text but without the prefix, its labels in any order: `run_epoch{run="a"}`.
-    pub fn get(&self, sample: &str) -> Option<f64> {
+    pub(crate) fn get(&self, sample: &str) -> Option<f64> {
         self.samples.get(&in_order(&format!("rotewatch_{sample}"))).copied()
     }
 
@@ -51,24 +51,24 @@ impl Exposition {
     ///
     /// # Panics
     /// If it does not exist.
-    pub fn value(&self, sample: &str) -> f64 {
+    pub(crate) fn value(&self, sample: &str) -> f64 {
         self.get(sample).unwrap_or_else(|| panic!("{sample} is missing in {:#?}", self.samples.keys()))
     }
 
     /// Returns the samples of one series, with their values.
-    pub fn series<'a>(&'a self, name: &str) -> impl Iterator<Item = (&'a str, f64)> {
+    pub(crate) fn series<'a>(&'a self, name: &str) -> impl Iterator<Item = (&'a str, f64)> {
         let (bare, labelled) = (format!("rotewatch_{name}"), format!("rotewatch_{name}{{"));
         let samples = self.samples.iter().map(|(sample, value)| (sample.as_str(), *value));
         samples.filter(move |(sample, _)| *sample == bare || sample.starts_with(&labelled))
     }
 
     /// Returns the sum over a series.
-    pub fn sum(&self, name: &str) -> f64 {
+    pub(crate) fn sum(&self, name: &str) -> f64 {
         self.series(name).map(|(_, value)| value).sum()
     }
 
     /// Returns this program's series with their types, without the prefix.
-    pub fn catalogue(&self) -> BTreeSet<(&str, &str)> {
+    pub(crate) fn catalogue(&self) -> BTreeSet<(&str, &str)> {
         let own = self.types.iter().filter_map(|(name, kind)| Some((name.strip_prefix("rotewatch_")?, kind.as_str())));
         own.collect()
     }
@@ -77,7 +77,7 @@ impl Exposition {
     ///
     /// # Panics
     /// If its samples have different labels.
-    pub fn labels(&self, name: &str) -> Vec<String> {
+    pub(crate) fn labels(&self, name: &str) -> Vec<String> {
         let mut sets: Vec<Vec<String>> = self.series(name).map(|(sample, _)| names(labels(sample).1)).collect();
         sets.dedup();
         assert!(sets.len() <= 1, "{name} has samples with {sets:?}");
@@ -85,7 +85,7 @@ impl Exposition {
     }
 
     /// Returns every value.
-    pub fn values(&self) -> impl Iterator<Item = (&str, f64)> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&str, f64)> {
         self.samples.iter().map(|(sample, value)| (sample.as_str(), *value))
     }
 }

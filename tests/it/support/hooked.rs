@@ -21,14 +21,14 @@ use super::until::DEADLINE;
 const ROWS: usize = 600;
 
 /// A monitor whose configuration file has these hooks.
-pub struct Scene {
+pub(crate) struct Scene {
     pub folder: tempfile::TempDir,
     pub monitor: Monitor,
     pub outcomes: Receiver<HookOutcome>,
 }
 
 impl Scene {
-    pub fn new(hooks: &str) -> Self {
+    pub(crate) fn new(hooks: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         write(folder.path(), hooks);
         let path = folder.path().join("rotewatch.yaml");
@@ -40,28 +40,28 @@ impl Scene {
         Scene { folder, monitor, outcomes }
     }
 
-    pub fn run(&self, name: &str) -> Tap {
+    pub(crate) fn run(&self, name: &str) -> Tap {
         self.monitor.declare(declaration(name, &["hidden"])).expect("the name is free")
     }
 
     /// Waits for the next outcome of a hook.
-    pub fn outcome(&self) -> HookOutcome {
+    pub(crate) fn outcome(&self) -> HookOutcome {
         self.outcomes.recv_timeout(DEADLINE).expect("a hook ends")
     }
 
-    pub fn attempts(&self, hook: &str, result: &str) -> f64 {
+    pub(crate) fn attempts(&self, hook: &str, result: &str) -> f64 {
         scrape(&self.monitor).value(&format!("hook_attempts_total{{hook=\"{hook}\",result=\"{result}\"}}"))
     }
 }
 
 /// Writes the configuration file with these hooks.
-pub fn write(folder: &Path, hooks: &str) {
+pub(crate) fn write(folder: &Path, hooks: &str) {
     let text = format!("listen: 127.0.0.1:0\nstate: {}\nlimits: {{shutdown_seconds: 8}}\nhooks: {hooks}\n", folder.display());
     fs::write(folder.join("rotewatch.yaml"), text).expect("the folder is writable");
 }
 
 /// Trains an epoch of a run that memorizes single examples from epoch 3 on; returns its verdict.
-pub fn epoch(tap: &Tap, epoch: u32) -> Verdict {
+pub(crate) fn epoch(tap: &Tap, epoch: u32) -> Verdict {
     let signals = [0.2, 3.0, 4.0, 4.0, 1.5, 1.0];
     let signal = signals.get(epoch as usize).copied().unwrap_or(1.0);
     assert!(send(tap, epoch, ROWS, &[layer(ROWS, 12, signal)]));
@@ -69,13 +69,13 @@ pub fn epoch(tap: &Tap, epoch: u32) -> Verdict {
 }
 
 /// Trains a run up to the epoch that raises an alarm, and returns the next epoch.
-pub fn alarmed(tap: &Tap) -> u32 {
+pub(crate) fn alarmed(tap: &Tap) -> u32 {
     let raised = (0..20).find(|number| matches!(epoch(tap, *number), Verdict::Memorizing { .. }));
     raised.expect("the alarm comes") + 1
 }
 
 /// A receiver that gives these answers, one per connection, repeating the last; without answers it hangs.
-pub fn receiver(answers: &[&str]) -> (SocketAddr, Receiver<String>) {
+pub(crate) fn receiver(answers: &[&str]) -> (SocketAddr, Receiver<String>) {
     let answers: Vec<String> = answers.iter().map(ToString::to_string).collect();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it is bound");

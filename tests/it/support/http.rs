@@ -7,7 +7,7 @@ use super::until::DEADLINE;
 
 /// A response.
 #[derive(Debug)]
-pub struct Answer<Body = String> {
+pub(crate) struct Answer<Body = String> {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Body,
@@ -15,7 +15,7 @@ pub struct Answer<Body = String> {
 
 impl<Body> Answer<Body> {
     /// Returns a header's value by its name in lower case.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 }
@@ -24,7 +24,7 @@ impl<Body> Answer<Body> {
 ///
 /// # Panics
 /// If there is no answer, or it is not HTTP.
-pub fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+pub(crate) fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     exchange(address, method, path, headers, &[])
 }
 
@@ -32,7 +32,7 @@ pub fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, 
 ///
 /// # Panics
 /// If there is no answer, or it is not HTTP or not text.
-pub fn exchange(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+pub(crate) fn exchange(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let Answer { status, headers, body } = exchange_bytes(address, method, path, headers, body);
     Answer { status, headers, body: String::from_utf8(body).expect("the answer is text") }
 }
@@ -41,7 +41,13 @@ pub fn exchange(address: SocketAddr, method: &str, path: &str, headers: &[(&str,
 ///
 /// # Panics
 /// If there is no answer, or it is not HTTP.
-pub fn exchange_bytes(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer<Vec<u8>> {
+pub(crate) fn exchange_bytes(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer<Vec<u8>> {
     let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n{}\r\n", headers.concat());
     let mut stream = TcpStream::connect(address).expect("somebody listens");
@@ -87,6 +93,6 @@ fn joined(mut chunks: &[u8]) -> Vec<u8> {
 ///
 /// # Panics
 /// See [`request`].
-pub fn get(address: SocketAddr, path: &str) -> Answer {
+pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
     request(address, "GET", path, &[("Host", &address.to_string())])
 }

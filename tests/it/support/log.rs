@@ -24,12 +24,12 @@ impl Write for Sink {
 }
 
 /// Starts the log if necessary, and returns the handle that sets its level.
-pub fn switch() -> LogLevelSwitch {
+pub(crate) fn switch() -> LogLevelSwitch {
     SWITCH.clone()
 }
 
 /// Returns the lines so far that contain `part`.
-pub fn lines_with(part: &str) -> Vec<String> {
+pub(crate) fn lines_with(part: &str) -> Vec<String> {
     let text = TEXT.lock().unwrap_or_else(PoisonError::into_inner);
     String::from_utf8_lossy(&text).lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
 }

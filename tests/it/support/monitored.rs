@@ -10,12 +10,12 @@ use rotewatch_core::vocabulary::choices::OnFull;
 use super::exposition::Exposition;
 
 /// The default configuration, on a free port.
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), ..Config::default() }
 }
 
 /// Two frames of four wide layers fill the channel; measuring one epoch of them takes far longer than offering the next.
-pub fn slow(on_full: OnFull) -> Config {
+pub(crate) fn slow(on_full: OnFull) -> Config {
     let mut config = config();
     config.sampling.on_full = Some(on_full);
     config.limits.channel_frames = 2;
@@ -26,7 +26,7 @@ pub fn slow(on_full: OnFull) -> Config {
 ///
 /// # Panics
 /// If it does not start.
-pub fn monitor(config: Config) -> Monitor {
+pub(crate) fn monitor(config: Config) -> Monitor {
     super::log::switch();
     Monitor::set_up(Setup { config, ..Setup::default() }).expect("the monitor starts")
 }
@@ -35,12 +35,12 @@ pub fn monitor(config: Config) -> Monitor {
 ///
 /// # Panics
 /// If it serves no metrics.
-pub fn scrape(monitor: &Monitor) -> Exposition {
+pub(crate) fn scrape(monitor: &Monitor) -> Exposition {
     Exposition::scrape(monitor.address().expect("HTTP is on"))
 }
 
 /// Returns the frames dropped for one reason.
-pub fn dropped(counts: &FlowCounts, reason: DropReason) -> u64 {
+pub(crate) fn dropped(counts: &FlowCounts, reason: DropReason) -> u64 {
     counts.dropped[reason as usize]
 }
 
@@ -48,6 +48,6 @@ pub fn dropped(counts: &FlowCounts, reason: DropReason) -> u64 {
 ///
 /// # Panics
 /// If this is false.
-pub fn assert_conserved(counts: &FlowCounts) {
+pub(crate) fn assert_conserved(counts: &FlowCounts) {
     assert_eq!(counts.offered, counts.measured + counts.dropped.iter().sum::<u64>() + counts.queued, "{counts:?}");
 }

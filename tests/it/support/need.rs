@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 ///
 /// # Panics
 /// If `ROTEWATCH_REQUIRE_ALL=1` is set and the thing is missing.
-pub fn or_skip<T>(found: Option<T>, what: &str) -> Option<T> {
+pub(crate) fn or_skip<T>(found: Option<T>, what: &str) -> Option<T> {
     if found.is_none() {
         assert!(std::env::var_os("ROTEWATCH_REQUIRE_ALL").is_none_or(|value| value != "1"), "{what} is required, but missing");
         eprintln!("SKIPPED: {what}");
@@ -27,7 +27,7 @@ fn promtool() -> Option<Command> {
 ///
 /// # Panics
 /// If promtool prints anything.
-pub fn promtool_is_content(exposition: &str) {
+pub(crate) fn promtool_is_content(exposition: &str) {
     let Some(mut promtool) = or_skip(promtool(), "promtool is not in PATH (Debian: apt-get install prometheus)") else { return };
     let mut child = promtool.spawn().expect("promtool starts");
     child.stdin.take().expect("stdin is a pipe").write_all(exposition.as_bytes()).expect("promtool reads");

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 /// `rotewatch` with these arguments.
-pub fn rotewatch<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
+pub(crate) fn rotewatch<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rotewatch"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ROTEWATCH_")) {
         command.env_remove(name);
@@ -15,7 +15,7 @@ pub fn rotewatch<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
 
 /// Exit code and output of a finished command.
 #[derive(Debug)]
-pub struct Ended {
+pub(crate) struct Ended {
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
@@ -25,7 +25,7 @@ pub struct Ended {
 ///
 /// # Panics
 /// If it cannot be started, or its output is not text.
-pub fn ended(command: &mut Command) -> Ended {
+pub(crate) fn ended(command: &mut Command) -> Ended {
     let Output { status, stdout, stderr } = command.output().expect("the command starts");
     let text = |bytes| String::from_utf8(bytes).expect("text");
     Ended { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
@@ -35,6 +35,6 @@ pub fn ended(command: &mut Command) -> Ended {
 ///
 /// # Panics
 /// If it is not text.
-pub fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("temporary folders have plain names")
 }

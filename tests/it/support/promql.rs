@@ -7,7 +7,7 @@ use promql_parser::parser::{self, Expr, VectorSelector};
 
 /// A series that an expression selects.
 #[derive(Clone, Debug)]
-pub struct Selected {
+pub(crate) struct Selected {
     pub name: String,
     /// Its matchers as written: `=~"$job"`.
     pub matchers: BTreeMap<String, String>,
@@ -19,7 +19,7 @@ pub struct Selected {
 ///
 /// # Errors
 /// The parser's error for an invalid expression.
-pub fn selected(expression: &str) -> Result<Vec<Selected>, String> {
+pub(crate) fn selected(expression: &str) -> Result<Vec<Selected>, String> {
     let mut found = Vec::new();
     gather(&parser::parse(expression)?, "", &mut found);
     Ok(found)

@@ -13,7 +13,7 @@ use super::until::until;
 const ROWS: usize = 600;
 
 /// A run's folder in an inbox, and a folder beside it where files are prepared.
-pub struct Recorded {
+pub(crate) struct Recorded {
     _folder: tempfile::TempDir,
     pub inbox: PathBuf,
     pub run: PathBuf,
@@ -25,7 +25,7 @@ impl Recorded {
     ///
     /// # Panics
     /// If it cannot be created.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (inbox, aside) = (folder.path().join("inbox"), folder.path().join("aside"));
         let run = inbox.join("run");
@@ -37,18 +37,18 @@ impl Recorded {
     ///
     /// # Panics
     /// If it cannot.
-    pub fn put(&self, name: &str, bytes: &[u8]) {
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) {
         let aside = self.aside.join(name);
         fs::write(&aside, bytes).and_then(|()| fs::rename(&aside, self.run.join(name))).expect("the folder is writable");
     }
 
     /// Declares an attempt of two layers.
-    pub fn declare(&self, attempt: &str) {
+    pub(crate) fn declare(&self, attempt: &str) {
         self.put("run.json", json!({ "attempt": attempt, "layers": ["a", "b"] }).to_string().as_bytes());
     }
 
     /// Adds whole epochs.
-    pub fn epochs(&self, epochs: std::ops::Range<usize>) {
+    pub(crate) fn epochs(&self, epochs: std::ops::Range<usize>) {
         for epoch in epochs {
             self.put(&format!("{epoch}.0.safetensors"), &body(epoch));
             self.put(&format!("{epoch}.json"), br#"{"train_loss": null}"#);
@@ -56,7 +56,7 @@ impl Recorded {
     }
 
     /// Ends the run.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.put("finish.json", br#"{"status": "finished"}"#);
     }
 
@@ -64,7 +64,7 @@ impl Recorded {
     ///
     /// # Panics
     /// If a file name is not text.
-    pub fn files(&self, below: &str) -> Vec<String> {
+    pub(crate) fn files(&self, below: &str) -> Vec<String> {
         let entries = fs::read_dir(self.run.join(below)).map_or_else(|_| Vec::new(), |entries| entries.flatten().collect());
         let files = entries.into_iter().filter(|entry| !entry.path().is_dir());
         let mut names: Vec<String> = files.map(|entry| entry.file_name().into_string().expect("plain names")).collect();
@@ -74,17 +74,17 @@ impl Recorded {
 }
 
 /// Returns the activations of an epoch; memorization is found in the sixth.
-pub fn body(epoch: usize) -> Vec<u8> {
+pub(crate) fn body(epoch: usize) -> Vec<u8> {
     frame(&[("a", &layer(ROWS, 12, 2.0)), ("b", &layer(ROWS, 12, ALARMING[epoch]))])
 }
 
 /// Starts a daemon that watches an inbox.
-pub fn with_inbox(inbox: &Path) -> Daemon {
+pub(crate) fn with_inbox(inbox: &Path) -> Daemon {
     daemon_with(|config| config.inbox = Some(inbox.to_owned()))
 }
 
 /// Waits until the run has this status, and returns it.
-pub fn run_with(client: &Client, status: &str) -> Value {
+pub(crate) fn run_with(client: &Client, status: &str) -> Value {
     until(status, || {
         let answer = get(client.address, "/api/v1/runs/run");
         let run: Value = serde_json::from_str(&answer.body).ok()?;

@@ -12,7 +12,7 @@ use super::process::{Ended, rotewatch, text};
 use super::until::until;
 
 /// A command that runs beside its test.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     stdout: Arc<Mutex<String>>,
     stderr: Arc<Mutex<String>>,
@@ -24,7 +24,7 @@ impl Running {
     ///
     /// # Panics
     /// If it cannot be started.
-    pub fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command starts");
         let (stdout, stderr) = (Arc::default(), Arc::default());
         let readers = vec![
@@ -35,22 +35,22 @@ impl Running {
     }
 
     /// Starts a daemon on a free port, with its own state folder.
-    pub fn serve(state: &Path, flags: &[&str]) -> Self {
+    pub(crate) fn serve(state: &Path, flags: &[&str]) -> Self {
         Running::start(rotewatch(["serve", "--listen", "127.0.0.1:0", "--state", text(state)]).args(flags))
     }
 
     /// Returns everything on stdout so far.
-    pub fn stdout(&self) -> String {
+    pub(crate) fn stdout(&self) -> String {
         self.stdout.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns everything on stderr so far.
-    pub fn stderr(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         self.stderr.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns the process id.
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
@@ -58,7 +58,7 @@ impl Running {
     ///
     /// # Panics
     /// If the process ends without it.
-    pub fn says(&mut self, what: &str) {
+    pub(crate) fn says(&mut self, what: &str) {
         self.tells(what, Running::stdout);
     }
 
@@ -66,7 +66,7 @@ impl Running {
     ///
     /// # Panics
     /// If the process ends without it.
-    pub fn warns(&mut self, what: &str) {
+    pub(crate) fn warns(&mut self, what: &str) {
         self.tells(what, Running::stderr);
     }
 
@@ -92,7 +92,7 @@ impl Running {
     ///
     /// # Panics
     /// If the process ends without printing it.
-    pub fn address(&mut self) -> SocketAddr {
+    pub(crate) fn address(&mut self) -> SocketAddr {
         self.address_after("watched at http://")
     }
 
@@ -100,7 +100,7 @@ impl Running {
     ///
     /// # Panics
     /// If the process ends without printing it.
-    pub fn served_address(&mut self) -> SocketAddr {
+    pub(crate) fn served_address(&mut self) -> SocketAddr {
         self.address_after("serving at http://")
     }
 
@@ -118,7 +118,7 @@ impl Running {
     ///
     /// # Panics
     /// If the process is gone.
-    pub fn peak_bytes(&self) -> u64 {
+    pub(crate) fn peak_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("the process is there");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
         let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
@@ -129,7 +129,7 @@ impl Running {
     ///
     /// # Panics
     /// If the process is gone.
-    pub fn threads(&self) -> Vec<String> {
+    pub(crate) fn threads(&self) -> Vec<String> {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id())).expect("the process runs");
         let name = |task: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(task.ok()?.path().join("comm")).ok();
         tasks.filter_map(|task| Some(name(task)?.trim().to_owned())).collect()
@@ -139,7 +139,7 @@ impl Running {
     ///
     /// # Panics
     /// If it never does.
-    pub fn heeds_signals(&self) {
+    pub(crate) fn heeds_signals(&self) {
         until("a thread for signals", || self.threads().contains(&"rotewatch-signa".to_owned()).then_some(()));
     }
 
@@ -147,7 +147,7 @@ impl Running {
     ///
     /// # Panics
     /// If it is not a child of this process.
-    pub fn has_ended(&mut self) -> bool {
+    pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child of this process").is_some()
     }
 
@@ -155,7 +155,7 @@ impl Running {
     ///
     /// # Panics
     /// If the process is already gone.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status();
         assert!(sent.is_ok_and(|status| status.success()), "the process is there");
     }
@@ -164,7 +164,7 @@ impl Running {
     ///
     /// # Panics
     /// If it does not end.
-    pub fn end(mut self) -> Ended {
+    pub(crate) fn end(mut self) -> Ended {
         let status: ExitStatus = until("the end of the process", || self.child.try_wait().expect("a child of this process"));
         self.read_to_the_end();
         Ended { code: status.code(), stdout: self.stdout(), stderr: self.stderr() }

@@ -16,26 +16,26 @@ use super::until::until;
 const LISTENING: &str = "msg=\"Listening on\" address=";
 
 /// A server that is stopped at the end of its test.
-pub struct Server {
+pub(crate) struct Server {
     pub address: SocketAddr,
     _process: Running,
     _folder: TempDir,
 }
 
 /// Returns the path of a file or folder of this repository.
-pub fn ours(path: &str) -> PathBuf {
+pub(crate) fn ours(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 /// Returns a program of Debian's packages, if it is in PATH. Skips with a message otherwise.
-pub fn program(name: &str, package: &str) -> Option<Command> {
+pub(crate) fn program(name: &str, package: &str) -> Option<Command> {
     let said = Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     let found = said.is_ok_and(|status| status.success()).then(|| Command::new(name));
     or_skip(found, &format!("{name} is not in PATH (Debian: apt-get install {package})"))
 }
 
 /// Starts Prometheus with this repository's rules; it scrapes `target` four times a second and sends alerts to `alertmanager`.
-pub fn prometheus(target: SocketAddr, alertmanager: Option<SocketAddr>) -> Option<Server> {
+pub(crate) fn prometheus(target: SocketAddr, alertmanager: Option<SocketAddr>) -> Option<Server> {
     let command = program("prometheus", "prometheus")?;
     let rules = ours("config/prometheus");
     let alerting = alertmanager.map_or(String::new(), |address| {
@@ -51,7 +51,7 @@ pub fn prometheus(target: SocketAddr, alertmanager: Option<SocketAddr>) -> Optio
 }
 
 /// Starts Alertmanager with the repository's file, except for the address and the token's file.
-pub fn alertmanager(daemon: SocketAddr, token: &Path) -> Option<Server> {
+pub(crate) fn alertmanager(daemon: SocketAddr, token: &Path) -> Option<Server> {
     let command = program("prometheus-alertmanager", "prometheus-alertmanager")?;
     let config = fs::read_to_string(ours("config/prometheus/alertmanager.yml")).expect("the file is there");
     let config = config
@@ -82,7 +82,7 @@ impl Server {
     ///
     /// # Panics
     /// If it is an error.
-    pub fn asked(&self, path: &str) -> Value {
+    pub(crate) fn asked(&self, path: &str) -> Value {
         let answer = get(self.address, path);
         let document: Value =
             serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{path}: {error}: {}", answer.body));
@@ -91,14 +91,14 @@ impl Server {
     }
 
     /// Returns the current samples of an expression.
-    pub fn samples(&self, expression: &str) -> Vec<Value> {
+    pub(crate) fn samples(&self, expression: &str) -> Vec<Value> {
         let encoded: Vec<String> = expression.bytes().map(|byte| format!("%{byte:02x}")).collect();
         let data = self.asked(&format!("/api/v1/query?query={}", encoded.concat()));
         data["result"].as_array().cloned().unwrap_or_default()
     }
 
     /// Waits until an expression has a sample.
-    pub fn has(&self, expression: &str) {
+    pub(crate) fn has(&self, expression: &str) {
         until(expression, || (!self.samples(expression).is_empty()).then_some(()));
     }
 }

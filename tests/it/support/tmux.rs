@@ -10,7 +10,7 @@ use super::until::until;
 static STARTED: AtomicU32 = AtomicU32::new(0);
 
 /// A pane in which a command runs.
-pub struct Pane {
+pub(crate) struct Pane {
     socket: String,
 }
 
@@ -20,7 +20,7 @@ impl Pane {
     ///
     /// # Panics
     /// If tmux does not start.
-    pub fn run(columns: u16, rows: u16, command: &str) -> Option<Self> {
+    pub(crate) fn run(columns: u16, rows: u16, command: &str) -> Option<Self> {
         let there = Command::new("tmux").arg("-V").output().ok().filter(|version| version.status.success());
         or_skip(there, "tmux is not in PATH (Debian: apt-get install tmux)")?;
         let socket = format!("rotewatch-test-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
@@ -37,7 +37,7 @@ impl Pane {
     }
 
     /// Returns the text on the screen.
-    pub fn screen(&self) -> String {
+    pub(crate) fn screen(&self) -> String {
         String::from_utf8(self.tmux(&["capture-pane", "-p"]).stdout).expect("a screen is text")
     }
 
@@ -45,25 +45,25 @@ impl Pane {
     ///
     /// # Panics
     /// If it never does.
-    pub fn shows(&self, what: &str) -> String {
+    pub(crate) fn shows(&self, what: &str) -> String {
         until(&format!("{what:?} on the screen, which is\n{}", self.screen()), || {
             Some(self.screen()).filter(|screen| screen.contains(what))
         })
     }
 
     /// Presses keys, given by their tmux names.
-    pub fn types(&self, keys: &[&str]) {
+    pub(crate) fn types(&self, keys: &[&str]) {
         assert!(self.tmux(&[&["send-keys"], keys].concat()).status.success(), "the pane is there");
     }
 
     /// Resizes the window.
-    pub fn resize(&self, columns: u16, rows: u16) {
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
         let (columns, rows) = (columns.to_string(), rows.to_string());
         assert!(self.tmux(&["resize-window", "-x", &columns, "-y", &rows]).status.success(), "the window is there");
     }
 
     /// Returns whether a program uses the alternate screen, and whether the cursor is shown.
-    pub fn alternate_screen_and_cursor(&self) -> (bool, bool) {
+    pub(crate) fn alternate_screen_and_cursor(&self) -> (bool, bool) {
         let told = self.tmux(&["display-message", "-p", "#{alternate_on} #{cursor_flag}"]).stdout;
         let told = String::from_utf8(told).expect("text");
         let (alternate, cursor) = told.trim().split_once(' ').expect("two flags");
@@ -71,7 +71,7 @@ impl Pane {
     }
 
     /// Returns the process id of the command that the shell has started.
-    pub fn command_id(&self) -> u32 {
+    pub(crate) fn command_id(&self) -> u32 {
         let shell = String::from_utf8(self.tmux(&["display-message", "-p", "#{pane_pid}"]).stdout).expect("text");
         let shell = shell.trim();
         until("a child of the shell", || {

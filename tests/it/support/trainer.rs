@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::need::or_skip;
 
 /// Whether the trainer is there, beside `rotewatch`, and as new as the sources. Skips aloud where it is not.
-pub fn or_skip_without() -> bool {
+pub(crate) fn or_skip_without() -> bool {
     let trainer = Path::new(env!("CARGO_BIN_EXE_rotewatch")).with_file_name("rotewatch-trainer");
     let fresh = modified(&trainer).filter(|built| *built >= newest_source());
     or_skip(fresh, "rotewatch-trainer is missing or older than its sources (cargo test --workspace builds it)").is_some()

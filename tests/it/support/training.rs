@@ -10,18 +10,18 @@ use super::trainer::or_skip_without;
 
 /// The training of most tests, for a few epochs. With 40 % label noise, example-level memorization is found within 12 epochs at
 /// seeds 1 and 2, and without noise it is not.
-pub const SMALL: [&str; 8] = ["--examples", "2000", "--batch-size", "64", "--lr", "0.002", "--probe-rows", "500"];
+pub(crate) const SMALL: [&str; 8] = ["--examples", "2000", "--batch-size", "64", "--lr", "0.002", "--probe-rows", "500"];
 /// Enough epochs of [`SMALL`] for an alarm.
-pub const LONG_ENOUGH: [&str; 2] = ["--epochs", "12"];
+pub(crate) const LONG_ENOUGH: [&str; 2] = ["--epochs", "12"];
 /// 40 % of the labels randomized.
-pub const NOISY: [&str; 2] = ["--label-noise", "0.4"];
+pub(crate) const NOISY: [&str; 2] = ["--label-noise", "0.4"];
 /// Without a port.
-pub const NOWHERE: [&str; 2] = ["--listen", "off"];
+pub(crate) const NOWHERE: [&str; 2] = ["--listen", "off"];
 /// On a free port.
-pub const ANY_PORT: [&str; 2] = ["--listen", "127.0.0.1:0"];
+pub(crate) const ANY_PORT: [&str; 2] = ["--listen", "127.0.0.1:0"];
 
 /// A state folder and the trainings in it.
-pub struct Trainings {
+pub(crate) struct Trainings {
     state: TempDir,
 }
 
@@ -30,17 +30,17 @@ impl Trainings {
     ///
     /// # Panics
     /// If no temporary folder can be created.
-    pub fn or_skip() -> Option<Self> {
+    pub(crate) fn or_skip() -> Option<Self> {
         or_skip_without().then(|| Trainings { state: tempfile::tempdir().expect("a temporary folder") })
     }
 
     /// Returns the folder, for other files too.
-    pub fn folder(&self) -> &std::path::Path {
+    pub(crate) fn folder(&self) -> &std::path::Path {
         self.state.path()
     }
 
     /// Returns the command `rotewatch train` with these flags.
-    pub fn train(&self, flags: &[&str]) -> Command {
+    pub(crate) fn train(&self, flags: &[&str]) -> Command {
         let mut command = rotewatch(["train", "--state", text(self.state.path())]);
         command.args(flags);
         command
@@ -50,7 +50,7 @@ impl Trainings {
     ///
     /// # Panics
     /// If training fails or prints anything else.
-    pub fn document(&self, flags: &[&[&str]]) -> Value {
+    pub(crate) fn document(&self, flags: &[&[&str]]) -> Value {
         let ended = ended(self.train(&flags.concat()).args(["--json"]));
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         document(&ended)
@@ -61,7 +61,7 @@ impl Trainings {
 ///
 /// # Panics
 /// If there is anything except one document on one line.
-pub fn document(ended: &Ended) -> Value {
+pub(crate) fn document(ended: &Ended) -> Value {
     let line = ended.stdout.strip_suffix('\n').unwrap_or_else(|| panic!("no line: {:?}; {}", ended.stdout, ended.stderr));
     assert!(!line.contains('\n'), "more than one line: {line}");
     serde_json::from_str(line).expect("the line is JSON")
@@ -71,7 +71,7 @@ pub fn document(ended: &Ended) -> Value {
 ///
 /// # Panics
 /// If the document has no history.
-pub fn metrics(document: &Value) -> Vec<Value> {
+pub(crate) fn metrics(document: &Value) -> Vec<Value> {
     let history = document["history"].as_array().expect("a history");
     history.iter().map(|epoch| epoch["metrics"].clone()).collect()
 }

@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 const BLOCK: usize = 64;
 
 /// The one-hot columns of a layer: rows x (neurons * bins).
-pub fn one_hot(layer: &BinnedLayer) -> Tensor {
+pub(crate) fn one_hot(layer: &BinnedLayer) -> Tensor {
     let (neurons, bins, rows) = (layer.neurons(), layer.bin_count(), layer.rows());
     let mut values = vec![0_f32; rows * neurons * bins];
     for neuron in 0..neurons {
@@ -19,7 +19,7 @@ pub fn one_hot(layer: &BinnedLayer) -> Tensor {
 }
 
 /// Sums `n ln n` over the joint tables of all pairs, in blocks of left neurons; the right ones start at the block's first.
-pub fn joint_sums(one_hot: &Tensor, neurons: usize, bins: usize) -> Vec<Tensor> {
+pub(crate) fn joint_sums(one_hot: &Tensor, neurons: usize, bins: usize) -> Vec<Tensor> {
     let starts = (0..neurons).step_by(BLOCK);
     starts
         .map(|start| {
@@ -35,7 +35,7 @@ pub fn joint_sums(one_hot: &Tensor, neurons: usize, bins: usize) -> Vec<Tensor> 
 }
 
 /// Mutual information in nats of the pair (0, 1).
-pub fn first_pair_nats(sums: &[Tensor], marginals: &[Marginal]) -> f64 {
+pub(crate) fn first_pair_nats(sums: &[Tensor], marginals: &[Marginal]) -> f64 {
     let joint = sums[0].to_device(Device::Cpu).double_value(&[0, 1]);
     let rows = marginals[0].rows as f64;
     let of = |marginal: &Marginal| {

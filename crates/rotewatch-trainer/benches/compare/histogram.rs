@@ -6,7 +6,7 @@ use rotewatch_info::measures::terms::Terms;
 const TABLES: usize = 4;
 
 /// Mutual information in nats of two columns of finite bins.
-pub fn information_nats(
+pub(crate) fn information_nats(
     x: &[u16],
     y: &[u16],
     bins: usize,
