@@ -1,7 +1,7 @@
 # Every target first installs what it needs; running a target twice changes nothing.
 #
 #   make run     build, train digits with 40 % label noise while monitoring, explain the alarm, serve until Ctrl-C
-#   make test    all tests of `cargo test`, with and without libtorch, then the tests of the Python package
+#   make test    all tests of all crates, then the tests of the Python package
 #   make check   format, lints, documentation, licences, types, then test: what CI runs
 #   make build   target/release/rotewatch and target/release/rotewatch-trainer
 #   make observe the same training under Prometheus and Alertmanager with this repository's rules, on free ports, until Ctrl-C
@@ -12,7 +12,7 @@
 #   make kills   kill the daemon 200 times, at random moments
 #   make soak    50 trainers at once for SOAK_SECONDS (1800), then more load than can be measured; prints the figures
 #   make asan    the kernels under AddressSanitizer; needs a nightly toolchain
-#   make mutants break src/detect in every way that cargo-mutants knows and check that a test fails
+#   make mutants break the detectors in every way that cargo-mutants knows and check that a test fails
 #   make doc     the library's documentation
 #   make fmt     format the code
 #   make clean   remove everything that was built and installed here
@@ -52,15 +52,14 @@ else
 endif
 
 build: $(libtorch)
-	cargo build --release --locked --bins
+	cargo build --release --locked --workspace --bins
 
 run: build
 	keep=; if [ -t 1 ]; then keep=--keep-serving; fi; \
 	  exec target/release/rotewatch train --task digits --label-noise 0.4 $$keep
 
 test: $(libtorch) observers browser tmux faketime axe grafana-types .venv/kubernetes-validate-$(KUBERNETES_VALIDATE).installed
-	cargo test --locked --no-default-features
-	cargo test --locked
+	cargo test --locked --workspace
 	$(MAKE) python-test
 
 # The Python tests use the debug build of the daemon that `cargo test` has just linked.
@@ -74,15 +73,14 @@ python-check: .venv-python/requirements.installed
 	cd python && ../.venv-python/bin/mypy
 
 check: $(libtorch) licences python-check workflows
-	cargo fmt --check
-	cargo clippy --locked --all-targets --no-default-features -- -D warnings
-	cargo clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 	$(MAKE) test
 
 licences:
 	cargo deny --version 2>/dev/null | grep -qF ' $(CARGO_DENY)' || cargo install --locked --version $(CARGO_DENY) cargo-deny
-	cargo deny --all-features check licenses bans sources
+	cargo deny --workspace check licenses bans sources
 
 .PHONY: workflows
 workflows: .venv/check-jsonschema-$(CHECK_JSONSCHEMA).installed
@@ -93,14 +91,14 @@ workflows: .venv/check-jsonschema-$(CHECK_JSONSCHEMA).installed
 	  $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 
 fmt: .venv-python/requirements.installed
-	cargo fmt
+	cargo fmt --all
 	cd python && ../.venv-python/bin/ruff format .
 
 doc: $(libtorch)
-	cargo doc --locked --no-deps
+	cargo doc --locked --workspace --no-deps
 
 bench: $(libtorch) .venv/scikit-learn-$(SCIKIT_LEARN).installed
-	cargo bench --locked
+	cargo bench --locked --workspace
 
 onset: build
 	for grid in onset shuffled-mnist colored-mnist; do \
@@ -122,21 +120,21 @@ fuzz:
 	    -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -max_len=65536 -len_control=10 -timeout=30 || exit 1; done
 
 kills:
-	ROTEWATCH_KILLS=200 cargo test --locked --no-default-features --test it case_21
+	ROTEWATCH_KILLS=200 cargo test --locked --test it case_21
 
 soak:
-	cargo build --release --locked --no-default-features --bin rotewatch
-	cargo bench --locked --no-default-features --bench load -- --seconds $(SOAK_SECONDS)
-	cargo bench --locked --no-default-features --bench load -- --seconds 60 --overload
+	cargo build --release --locked --bin rotewatch
+	cargo bench --locked --bench load -- --seconds $(SOAK_SECONDS)
+	cargo bench --locked --bench load -- --seconds 60 --overload
 
 # Only this crate is instrumented, not the standard library that comes with the toolchain.
 asan:
-	RUSTFLAGS=-Zsanitizer=address cargo +nightly test --locked --no-default-features --target $$(rustc -vV | sed -n 's/^host: //p') \
-	  --target-dir target/asan --lib -- kernels:: info::
+	RUSTFLAGS=-Zsanitizer=address cargo +nightly test --locked --package rotewatch-info --target $$(rustc -vV | sed -n 's/^host: //p') \
+	  --target-dir target/asan --lib
 
 mutants:
 	cargo mutants --version 2>/dev/null | grep -qF ' $(CARGO_MUTANTS)' || cargo install --locked --version $(CARGO_MUTANTS) cargo-mutants
-	cargo mutants --no-shuffle --file 'src/detect/*.rs' --no-default-features --output target -- --lib detect::
+	cargo mutants --no-shuffle --package rotewatch-core --file 'crates/rotewatch-core/src/detect/*.rs' --output target -- --lib detect::
 
 clean:
 	rm -rf target .venv .venv-python python/dist

@@ -4,6 +4,7 @@
 #[path = "../../../crates/rotewatch-core/src/intake/gate.rs"]
 #[allow(
     dead_code,
+    unreachable_pub,
     unfulfilled_lint_expectations,
     reason = "what is not used here is used there, as are the lints of the library"
 )]

@@ -15,7 +15,7 @@ use crate::vocabulary::clock::Stopwatch;
 
 /// Why a frame was not measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum DropReason {
+pub enum DropReason {
     /// The channel held its maximum number of frames.
     ChannelFull,
     /// The queued frames held the maximum number of bytes.
@@ -32,7 +32,7 @@ pub(super) enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of [`FlowCounts::dropped`].
-    pub(super) const ALL: [DropReason; 6] = [
+    pub const ALL: [DropReason; 6] = [
         DropReason::ChannelFull,
         DropReason::ByteBudget,
         DropReason::MonitorGone,
@@ -43,7 +43,7 @@ impl DropReason {
 
     /// Returns the value of the label `reason`.
     #[must_use]
-    pub(super) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             DropReason::ChannelFull => "channel_full",
             DropReason::ByteBudget => "byte_budget",
@@ -63,7 +63,7 @@ impl fmt::Display for DropReason {
 
 /// The maximum that may be queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Capacity {
+pub struct Capacity {
     /// Number of frames.
     pub frames: usize,
     /// Bytes of activations.
@@ -72,7 +72,7 @@ pub(super) struct Capacity {
 
 /// Counts of all frames since the start.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct FlowCounts {
+pub struct FlowCounts {
     /// Frames for which a trainer asked for space.
     pub offered: u64,
     /// Frames that were added to a window.
@@ -91,7 +91,7 @@ pub(super) struct FlowCounts {
 
 /// Controls admission to the channel. Shared by all taps and the monitor.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub struct Gate {
     capacity: Capacity,
     closed: AtomicBool,
     queued_frames: AtomicUsize,
@@ -112,7 +112,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 impl Gate {
     /// Creates an open gate with nothing queued.
     #[must_use]
-    pub(super) fn new(capacity: Capacity) -> Arc<Self> {
+    pub fn new(capacity: Capacity) -> Arc<Self> {
         Arc::new(Gate {
             capacity,
             closed: AtomicBool::new(false),
@@ -130,7 +130,7 @@ impl Gate {
 
     /// Returns the maximum that may be queued.
     #[must_use]
-    pub(super) fn capacity(&self) -> Capacity {
+    pub fn capacity(&self) -> Capacity {
         self.capacity
     }
 
@@ -138,7 +138,7 @@ impl Gate {
     ///
     /// # Errors
     /// The reason why the frame was not admitted.
-    pub(super) fn admit(self: &Arc<Self>, on_full: OnFull) -> Result<Permit, DropReason> {
+    pub fn admit(self: &Arc<Self>, on_full: OnFull) -> Result<Permit, DropReason> {
         self.offered.fetch_add(1, Ordering::Relaxed);
         match self.take(on_full, || self.take_place()) {
             Ok(()) => Ok(Permit { gate: Arc::clone(self), on_full, bytes: 0, settled: false }),
@@ -151,25 +151,25 @@ impl Gate {
 
     /// Returns whether the gate is closed.
     #[must_use]
-    pub(super) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
 
     /// Closes the gate: nothing more is admitted, and a waiting tap wakes up.
-    pub(super) fn close(&self) {
+    pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.freed.ring();
     }
 
     /// Counts NaN or infinite activations.
-    pub(super) fn count_nonfinite(&self, values: u64) {
+    pub fn count_nonfinite(&self, values: u64) {
         self.nonfinite_values.fetch_add(values, Ordering::Relaxed);
     }
 
     /// Returns the current counts. While frames move, the counts are read one after the other, `offered` last, so that
     /// their sum never exceeds it.
     #[must_use]
-    pub(super) fn counts(&self) -> FlowCounts {
+    pub fn counts(&self) -> FlowCounts {
         let read = |count: &AtomicU64| count.load(Ordering::Acquire);
         FlowCounts {
             measured: read(&self.measured),
@@ -225,7 +225,7 @@ impl Gate {
 
 /// A frame's place in the channel. Dropping it unsettled counts the frame as [`DropReason::Abandoned`].
 #[derive(Debug)]
-pub(super) struct Permit {
+pub struct Permit {
     gate: Arc<Gate>,
     on_full: OnFull,
     bytes: u64,
@@ -239,7 +239,7 @@ impl Permit {
     /// # Errors
     /// [`DropReason::ByteBudget`] or [`DropReason::MonitorGone`]; the caller then settles the permit with this reason. A frame
     /// larger than the whole budget never waits.
-    pub(super) fn claim_bytes(&mut self, bytes: u64) -> Result<(), DropReason> {
+    pub fn claim_bytes(&mut self, bytes: u64) -> Result<(), DropReason> {
         let fits_at_all = bytes <= self.gate.capacity.bytes;
         let on_full = if fits_at_all { self.on_full } else { OnFull::Drop };
         self.gate.take(on_full, || self.gate.take_bytes(bytes))?;
@@ -248,7 +248,7 @@ impl Permit {
     }
 
     /// Settles the frame as measured: its rows are in a window.
-    pub(super) fn measured(mut self, rows: usize) {
+    pub fn measured(mut self, rows: usize) {
         self.gate.rows_received.fetch_add(rows as u64, Ordering::Relaxed);
         self.gate.leave(self.bytes);
         self.gate.measured.fetch_add(1, Ordering::Release);
@@ -256,7 +256,7 @@ impl Permit {
     }
 
     /// Settles the frame as dropped.
-    pub(super) fn dropped(mut self, reason: DropReason) {
+    pub fn dropped(mut self, reason: DropReason) {
         self.settle_as_dropped(reason);
     }
 

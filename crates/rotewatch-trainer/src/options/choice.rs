@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-pub use rotewatch_core::vocabulary::choices::{Choice, UnknownChoice};
+use rotewatch_core::vocabulary::choices::UnknownChoice;
 use strum::{Display, EnumMessage, EnumString, VariantArray, VariantNames};
 
 use super::OptionsError;
@@ -95,6 +95,7 @@ impl fmt::Display for LrStep {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rotewatch_core::vocabulary::choices::Choice;
 
     #[test]
     fn names_are_read_as_they_are_written() {

@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 pub use check::OptionsError;
-pub use choice::{Choice, LrStep, Model, Optimizer, ProbeFrom, Task};
+pub use choice::{LrStep, Model, Optimizer, ProbeFrom, Task};
 
 /// Rows that a task of rendered examples hands out at most (MNIST has its own number); 0.8 GB at 14 x 14 floats.
 pub const RENDERED_EXAMPLES_MAX: usize = 1_000_000;
