@@ -1,4 +1,4 @@
-//! `rotewatch-trainer`: the built-in trainer, the only binary that links libtorch. `rotewatch train` starts it.
+//! `rotewatch-trainer`: the built-in trainer, and the only binary that links libtorch. Started by `rotewatch train`.
 
 use clap::Parser;
 use rotewatch::cli::exit::{Exit, Failure};
