@@ -1,8 +1,8 @@
-//! The tasks of the paper (Bansal, Pruthi, Belinkov 2022) on examples that are read or rendered, split and spoilt on purpose.
+//! The tasks of the paper (Bansal, Pruthi, Belinkov 2022): examples are read or rendered, split, and given wrong labels or shortcuts.
 //!
-//! Every task yields the same four sets: training examples, a probe and a hold-out that follow the training distribution but
-//! are not trained on, and a clean test set. Wrong labels and shortcuts are drawn after the examples and from generators of
-//! their own, so that a noisy and a clean run of one seed see the same pictures.
+//! Every task has the same four sets: training examples, a probe and a hold-out that follow the training distribution but are not
+//! trained on, and a clean test set. Wrong labels and shortcuts are drawn after the examples and from their own generators, so that a
+//! noisy and a clean run of the same seed see the same images.
 
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -16,34 +16,34 @@ use super::seed::{Draw, generator};
 use super::{circles, digits, topics};
 use crate::training::{COLORED_LABEL_NOISE, OptionsError, ProbeFrom, Task, TaskOptions};
 
-/// Test examples of a task that renders its own; MNIST has 10,000.
+/// Number of test examples of a task that renders them; MNIST has 10,000.
 const RENDERED_TEST_ROWS: usize = 5_000;
 
-/// The hold-out has one example for this many trained on.
+/// The hold-out has one example for this many training examples.
 const TRAINED_PER_HELD_OUT: usize = 10;
 
 /// The examples of one training, ready for a network.
 #[derive(Debug)]
 pub struct TaskData {
-    /// How many classes there are.
+    /// The number of classes.
     pub classes: i64,
     /// The shape of one input: channels x 14 x 14, or the number of features.
     pub input_shape: Vec<i64>,
-    /// What is trained on, wrong labels included.
+    /// The training examples, wrong labels included.
     pub train: Split,
-    /// Training rows whose label is wrong, i64; `None` where there are none.
+    /// Training rows whose label is wrong, i64; `None` if there are none.
     pub mislabelled: Option<Tensor>,
-    /// Unlabelled inputs, not among those trained on: like them, or of the test set, as the options say.
+    /// Unlabelled inputs that are not trained on: like the training examples, or from the test set, as the options say.
     pub probe: Tensor,
-    /// Examples like those trained on, with labels as noisy, and not among them.
+    /// Examples like the training examples, with equally noisy labels, that are not trained on.
     pub hold_out: Split,
-    /// Clean examples: true labels, shortcuts that say nothing.
+    /// Clean examples: true labels, and shortcuts that are random.
     pub test: Split,
-    /// What augmentation shifts, epoch by epoch; `None` without it.
+    /// The images that augmentation shifts in every epoch; `None` without augmentation.
     source: Option<Pictures>,
 }
 
-/// Training pictures before they became inputs.
+/// Training images before they become inputs.
 #[derive(Debug)]
 struct Pictures {
     images: Images,
@@ -51,11 +51,11 @@ struct Pictures {
 }
 
 impl TaskData {
-    /// Reads or renders the examples of a task and draws what is wrong with them.
+    /// Reads or renders the examples of a task, and adds wrong labels and shortcuts.
     ///
     /// # Errors
-    /// Options that do not go together, a task on MNIST without its folder, files that cannot be read, more examples than
-    /// there are.
+    /// Options that do not fit together, a task on MNIST without its folder, files that cannot be read, more examples than
+    /// exist.
     pub fn load(options: &TaskOptions, seed: u64) -> Result<Self, TaskError> {
         options.check()?;
         let mut data = Self::load_as_trained(options, seed)?;
@@ -69,7 +69,7 @@ impl TaskData {
         Ok(data)
     }
 
-    /// The examples with a probe like those trained on.
+    /// The examples, with a probe like the training examples.
     fn load_as_trained(options: &TaskOptions, seed: u64) -> Result<Self, TaskError> {
         match options.task {
             Task::Circles => Ok(circles::load(options, seed)),
@@ -96,14 +96,14 @@ impl TaskData {
         }
     }
 
-    /// The training inputs moved anew, each row by its own shift; `None` where the task does not augment.
+    /// The training inputs with new random shifts, one per row; `None` without augmentation.
     pub(super) fn shifted(&self, random: &mut ChaCha8Rng) -> Option<Tensor> {
         let source = self.source.as_ref()?;
         let shifts = data::random_shifts(source.images.rows(), random);
         Some(data::pictures(&source.images, source.colors.as_deref(), Some(&shifts)))
     }
 
-    /// A task from its splits, where no picture is shifted.
+    /// A task from its splits, without augmentation.
     pub(super) fn unshifted(classes: i64, [train, probe, hold_out, test]: [Split; 4], wrong: &[i64]) -> Self {
         let input_shape = train.inputs.size().into_iter().skip(1).collect();
         let mislabelled = (!wrong.is_empty()).then(|| Tensor::from_slice(wrong));
@@ -111,19 +111,19 @@ impl TaskData {
     }
 }
 
-/// Rows to train on, to probe and to hold out.
+/// The numbers of rows for training, the probe and the hold-out.
 pub(super) fn row_counts(options: &TaskOptions) -> [usize; 3] {
     [options.examples, options.probe_rows, options.examples.div_ceil(TRAINED_PER_HELD_OUT)]
 }
 
 fn too_many(options: &TaskOptions, wanted: usize, has: usize) -> TaskError {
     let left = has.saturating_sub(options.probe_rows);
-    // The most examples that leave room for their own hold-out.
+    // The maximum number of examples that leaves room for their hold-out.
     let most = left * TRAINED_PER_HELD_OUT / (TRAINED_PER_HELD_OUT + 1);
     TaskError::TooManyExamples { task: options.task, wanted, examples: options.examples, has, most }
 }
 
-/// Splits a pool of pictures in the order of `rows` and spoils all but the test set as the options say.
+/// Splits a pool of images in the order of `rows`, and adds wrong labels and colours to all but the test set, as the options say.
 fn from_pictures(options: &TaskOptions, seed: u64, pool: &Images, test: Images, rows: &[usize]) -> TaskData {
     let [train_rows, probe_rows, _] = row_counts(options);
     let (train_part, rest) = rows.split_at(train_rows);
@@ -145,7 +145,7 @@ fn from_pictures(options: &TaskOptions, seed: u64, pool: &Images, test: Images, 
     task
 }
 
-/// Pictures with the labels and colours that a task gives them.
+/// Images with the labels and colours of a task.
 struct Spoilt {
     images: Images,
     labels: Vec<u8>,
@@ -180,7 +180,7 @@ impl Spoilt {
     }
 }
 
-/// Labels of which this share, to the nearest row, is drawn anew, uniformly over all classes: one in `classes` stays right.
+/// Labels of which this share, to the nearest row, is redrawn uniformly over all classes; one in `classes` of them stays right.
 #[expect(clippy::indexing_slicing, reason = "rows are chosen among as many as there are labels")]
 pub(super) fn redrawn(truth: &[u8], share: f64, classes: u8, random: &mut ChaCha8Rng) -> Vec<u8> {
     let mut labels = truth.to_vec();
@@ -190,7 +190,7 @@ pub(super) fn redrawn(truth: &[u8], share: f64, classes: u8, random: &mut ChaCha
     labels
 }
 
-/// Two-class labels of which this share, to the nearest row, is turned into the other.
+/// Two-class labels of which this share, to the nearest row, is flipped.
 #[expect(clippy::indexing_slicing, reason = "rows are chosen among as many as there are labels")]
 fn flipped(truth: &[u8], share: f64, random: &mut ChaCha8Rng) -> Vec<u8> {
     let mut labels = truth.to_vec();
@@ -219,19 +219,21 @@ pub(super) fn differing(truth: &[u8], labels: &[u8]) -> Vec<i64> {
     rows.filter(|((truth, label), _)| truth != label).map(|(_, row)| row).collect()
 }
 
-/// Why the examples of a task could not be had.
+/// Why the examples of a task could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskError {
-    /// Options that do not go together.
+    /// Options that do not fit together.
     #[error(transparent)]
     Options(#[from] OptionsError),
     /// MNIST could not be read.
     #[error(transparent)]
     Idx(#[from] IdxError),
-    /// MNIST was asked for, and nobody said where it is.
-    #[error("--task {task} needs MNIST's files: name their folder with --data DIR or ROTEWATCH_DATA (--task digits needs none)")]
+    /// A task on MNIST without its folder.
+    #[error(
+        "--task {task} needs MNIST's files: set --data DIR or ROTEWATCH_DATA to their folder, or use --task digits, which needs none"
+    )]
     NoData {
-        /// What was to be learnt.
+        /// The task.
         task: Task,
     },
     /// The probe is larger than the test set that it comes from.
@@ -239,28 +241,28 @@ pub enum TaskError {
         "--probe-from test with --probe-rows {wanted}, but the test set of --task {task} has {has} rows; use --probe-rows {has} or fewer"
     )]
     TooManyProbeRows {
-        /// What was to be learnt.
+        /// The task.
         task: Task,
-        /// Rows asked for.
+        /// The requested rows.
         wanted: usize,
-        /// Rows there are.
+        /// The rows that exist.
         has: usize,
     },
     /// The source is too small.
     #[error(
-        "--task {task} with {examples} examples needs {wanted} rows, probe and hold-out included, but there are {has}; \
+        "--task {task} with {examples} examples needs {wanted} rows, probe and hold-out included, but has {has}; \
          use --examples {most} or fewer"
     )]
     TooManyExamples {
-        /// What was to be learnt.
+        /// The task.
         task: Task,
-        /// Rows needed in all.
+        /// Rows needed in total.
         wanted: usize,
-        /// Training examples asked for.
+        /// The requested training examples.
         examples: usize,
-        /// Rows there are.
+        /// The rows that exist.
         has: usize,
-        /// What could be asked for.
+        /// The maximum number of examples.
         most: usize,
     },
 }

@@ -11,7 +11,7 @@ fn labels(split: &Split) -> Vec<i64> {
     Vec::try_from(&split.labels).unwrap()
 }
 
-/// The channel that holds the picture, one a row.
+/// The channel of the image, for each row.
 fn colors(split: &Split) -> Vec<i64> {
     let ink = split.inputs.sum_dim_intlist([2_i64, 3].as_slice(), false, Kind::Float);
     Vec::try_from(ink.argmax(1, false)).unwrap()
@@ -22,7 +22,7 @@ fn share_equal(a: &[i64], b: &[i64]) -> f64 {
 }
 
 #[test]
-fn sets_have_the_sizes_asked_for_and_the_seed_decides_them() {
+fn sets_have_the_requested_sizes_and_depend_on_the_seed() {
     let data = TaskData::load(&options(Task::Digits), 1).unwrap();
     assert_eq!((data.classes, data.input_shape.as_slice()), (10, [1, 14, 14].as_slice()));
     assert_eq!((data.train.rows(), data.hold_out.rows(), data.test.rows()), (1_000, 100, 5_000));
@@ -35,7 +35,7 @@ fn sets_have_the_sizes_asked_for_and_the_seed_decides_them() {
 }
 
 #[test]
-fn label_noise_leaves_the_pictures_and_the_test_set_alone() {
+fn label_noise_changes_neither_the_images_nor_the_test_set() {
     let clean = TaskData::load(&options(Task::Digits), 1).unwrap();
     let noisy = TaskData::load(&TaskOptions { label_noise: 0.4, ..options(Task::Digits) }, 1).unwrap();
     assert!(clean.train.inputs == noisy.train.inputs && clean.probe == noisy.probe);
@@ -67,7 +67,7 @@ fn a_shortcut_makes_digits_the_coloured_task() {
 }
 
 #[test]
-fn augmentation_moves_the_training_pictures_differently_each_time() {
+fn augmentation_shifts_the_training_images_differently_each_time() {
     let augmented = TaskOptions { augment: true, ..options(Task::Digits) };
     let data = TaskData::load(&augmented, 1).unwrap();
     let mut draws = generator(1, Draw::Shifts);
@@ -86,8 +86,8 @@ fn mnist_without_a_folder_names_the_remedy() {
 }
 
 #[test]
-fn mnist_is_spoilt_like_digits_and_is_not_endless() {
-    let Some(folder) = crate::torch::mnist_for_tests("mnist_is_spoilt_like_digits_and_is_not_endless") else {
+fn mnist_gets_noise_and_colours_like_digits_and_has_a_limit() {
+    let Some(folder) = crate::torch::mnist_for_tests("mnist_gets_noise_and_colours_like_digits_and_has_a_limit") else {
         return;
     };
     let shuffled = TaskOptions { data: Some(folder.clone()), label_noise: 0.4, ..options(Task::ShuffledMnist) };
