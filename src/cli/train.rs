@@ -83,7 +83,7 @@ pub struct TrainArgs {
     /// Whether to monitor the training
     #[arg(long, value_name = "WHETHER", default_value = "on", help_heading = "Monitoring")]
     pub monitor: Monitoring,
-    /// Stop at the first alarm and restore the weights of the onset epoch; every epoch then waits for its verdict
+    /// Stop at the first alarm of a kind in `detect.stop_on` and restore the weights of its onset; every epoch then waits for its verdict
     #[arg(long, help_heading = "Monitoring")]
     pub stop_on_onset: bool,
     /// Source of the measured rows [default: `sampling.mode` of the configuration]

@@ -113,7 +113,7 @@ fn a_run_that_left_memory_is_told_as_before() {
 fn runs_reads_beside_a_daemon_and_names_stay_text() {
     let daemon = daemon_with(|_| ());
     let (client, state) = (&daemon.client, daemon.state.path());
-    assert_eq!(runs(state, &["list"]).stdout, "no run was recorded yet\n");
+    assert_eq!(runs(state, &["list"]).stdout, "no runs recorded yet\n");
     client.alarming("run");
     let list = runs(state, &["list"]).stdout;
     assert!(list.contains("run") && list.contains("memorizing (example_level)"), "{list}");
