@@ -1,20 +1,20 @@
-//! What is feared, as flags say it.
+//! The values of `--against`: which kind of memorization to guard against.
 
 use clap::ValueEnum;
 
 use rotewatch_core::compare::Claim;
 
-/// What is feared.
+/// Which kind of memorization to guard against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Against {
-    /// Shortcuts: more entropy and less mutual information are better
+    /// A shortcut: more entropy and less mutual information are better
     Heuristic,
-    /// Examples learnt by heart: less entropy and more mutual information are better
+    /// Wrong labels or single examples: less entropy and more mutual information are better
     ExampleLevel,
 }
 
 impl Against {
-    /// What decides which way is better.
+    /// The claim that says which direction is better.
     pub(super) fn claim(self) -> Claim {
         match self {
             Against::Heuristic => Claim::Heuristic,

@@ -1,4 +1,4 @@
-//! `rotewatch check-config`: every mistake in a configuration file at once.
+//! `rotewatch check-config`: reports every mistake in a configuration file at once.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,18 +12,18 @@ use crate::config::Config;
 /// The flags of `rotewatch check-config`.
 #[derive(Debug, Args)]
 pub struct CheckConfigArgs {
-    /// The file
+    /// The configuration file to check
     file: PathBuf,
 }
 
-/// Checks the file. Nothing is started.
+/// Checks the file. Starts nothing.
 ///
 /// # Errors
 /// Every mistake, with its line and column.
 pub fn run(args: &CheckConfigArgs) -> Result<Exit, Failure> {
     let config = Config::read(&args.file).map_err(Failure::usage)?;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}: in order", args.file.display()).context("stdout")?;
+    writeln!(out, "{}: ok", args.file.display()).context("stdout")?;
     for warning in config.warnings() {
         writeln!(out, "warning: {warning}").context("stdout")?;
     }

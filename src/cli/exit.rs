@@ -1,22 +1,22 @@
-//! Exit codes, and errors on their way to one.
+//! Exit codes, and the errors that lead to them.
 
 use std::process::{ExitCode, Termination};
 
-/// How a command ended. A training that stopped early because it was asked to is a success.
+/// How a command ended. A training that stopped early on request is a success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// 0: done.
     Done,
-    /// 1: something failed on the way.
+    /// 1: failed while running.
     Failed,
     /// 2: wrong usage, configuration or input; nothing was started.
     Usage,
-    /// 130: ended by a signal, after everything was closed.
+    /// 130: ended by a signal, after a clean shutdown.
     Interrupted,
 }
 
 impl Exit {
-    /// The number that the shell sees.
+    /// The exit code of the process.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {
@@ -34,7 +34,7 @@ impl Termination for Exit {
     }
 }
 
-/// Why a command failed, and what its exit code says of it.
+/// Why a command failed, and its exit code.
 #[derive(Debug)]
 pub struct Failure {
     exit: Exit,
@@ -47,7 +47,7 @@ impl Failure {
         Failure { exit: Exit::Usage, error: error.into() }
     }
 
-    /// Prints the error to stderr, with the causes that its message does not tell already.
+    /// Prints the error to stderr, with those causes that its message does not contain already.
     #[must_use]
     pub fn report(self) -> Exit {
         let mut message = self.error.to_string();

@@ -1,4 +1,4 @@
-//! The commands, one file each.
+//! The commands of the command line, one file each.
 
 mod against;
 pub mod check_config;
@@ -17,8 +17,8 @@ use clap::{Parser, Subcommand};
 
 use exit::{Exit, Failure};
 
-/// A smoke detector for rote learning: watches a neural network train, measures every epoch how diverse its neurons are, and says
-/// when memorization sets in.
+/// Watches a neural network train, measures the entropy and mutual information of its neurons in every epoch, and raises an alarm when
+/// memorization sets in.
 #[derive(Debug, Parser)]
 #[command(name = "rotewatch", version, max_term_width = 100)]
 pub struct Cli {
@@ -28,27 +28,27 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Train a small network under observation: rendered digits, or your copy of MNIST.
+    /// Train a small built-in network and monitor it: rendered digits, or your copy of MNIST.
     #[command(disable_help_flag = true)]
     Train(trainer::Passed),
-    /// Serve other people's trainers: a daemon that takes activations over HTTP and from a folder, until Ctrl-C.
+    /// Run the daemon: receive activations of trainers over HTTP and from a folder, until Ctrl-C.
     Serve(serve::ServeArgs),
     /// Measure files of activations: entropy, mutual information, redundant pairs.
     Measure(Box<measure::MeasureArgs>),
-    /// What was recorded: list, show, export; the run that others are compared with.
+    /// List, show, compare and export recorded runs, and choose the baseline run.
     Runs(runs::RunsArgs),
-    /// Put finished networks in order by what their neurons say: which generalises best?
+    /// Rank finished networks by how well they should generalise, from their neurons alone.
     Rank(rank::RankArgs),
-    /// Train a grid of networks and judge the alarm on them: tables, pictures, files for programs.
+    /// Train a grid of networks, judge the alarm on them, and write a report with tables and charts.
     #[command(disable_help_flag = true)]
     Experiment(trainer::Passed),
-    /// Show the runs of a daemon live at this terminal.
+    /// Show the runs of a daemon live in this terminal.
     Top(top::TopArgs),
-    /// Check a configuration file and name every mistake in it.
+    /// Check a configuration file and report every mistake in it.
     CheckConfig(check_config::CheckConfigArgs),
 }
 
-/// Runs the command that was asked for.
+/// Runs the requested command.
 #[must_use]
 pub fn run(cli: Cli) -> Exit {
     let ended = match cli.command {

@@ -1,4 +1,4 @@
-//! From files and the history to networks that can be ranked, and trainings that can be compared.
+//! Reads networks to rank and trainings to compare, from files or from the history.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,9 +19,9 @@ use rotewatch_info::measures::{Columns, LayerSamples, MeasureParams, measure_lay
 /// The key of the trainer's document in a record of an experiment.
 const DOCUMENT: &str = "document";
 /// Why a training cannot be ranked.
-const UNMEASURED: &str = "its last epoch has no measures: train with --monitor on, and with layers of two neurons or more";
+const UNMEASURED: &str = "its last epoch has no measures; train with --monitor on, and with layers of two neurons or more";
 
-/// Reads every file, and of what is no file the run of that name in the history; what would have the same name is named as it was given.
+/// Reads every path: a file, or else the run of that name in the history. Networks with the same name are named by their path instead.
 pub(super) fn candidates(paths: &[PathBuf], state: Option<&Path>) -> anyhow::Result<Vec<Candidate>> {
     let pool = rayon::ThreadPoolBuilder::new().build()?;
     let mut candidates = Vec::with_capacity(paths.len());
@@ -40,7 +40,7 @@ pub(super) fn candidates(paths: &[PathBuf], state: Option<&Path>) -> anyhow::Res
     Ok(candidates)
 }
 
-/// Two trainings; where both have the same name they are named as they were given.
+/// Reads two trainings. If both have the same name, they are named by their paths instead.
 pub(super) fn courses(paths: [&Path; 2], state: Option<&Path>) -> anyhow::Result<[Course; 2]> {
     let course = |path: &Path| -> anyhow::Result<Course> {
         let (name, document) = training(path, state)?;
@@ -66,20 +66,22 @@ fn candidate(path: &Path, state: Option<&Path>, pool: &rayon::ThreadPool) -> any
     Candidate::of_document(name, &document).context(UNMEASURED)
 }
 
-/// What a file tells of a training, or the history of the newest attempt of the run of that name; with its name.
+/// A training with its name, from a file, or from the newest attempt of the run of that name in the history.
 fn training(path: &Path, state: Option<&Path>) -> anyhow::Result<(String, TrainingDocument)> {
     match contents_of(path)? {
         None => of_history(path, state),
         Some(bytes) if is_document(&bytes) => of_document(stem(path), &bytes),
         Some(_) => {
-            bail!("it holds activations, of one network at one time: give what `rotewatch train --json` printed, or a run")
+            bail!(
+                "this file has activations of a single moment; use a document of `rotewatch train --json`, or the name of a run"
+            )
         }
     }
 }
 
-/// The bytes of a file; `None` where there is none, so that it may be a run's name.
+/// The bytes of a file; `None` if there is no such file, so the path may be the name of a run.
 fn contents_of(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
-    if path.is_file() { Ok(Some(std::fs::read(path).context("it cannot be read")?)) } else { Ok(None) }
+    if path.is_file() { Ok(Some(std::fs::read(path).context("cannot read the file")?)) } else { Ok(None) }
 }
 
 fn is_document(bytes: &[u8]) -> bool {
@@ -91,8 +93,8 @@ fn stem(path: &Path) -> String {
 }
 
 fn of_history(name: &Path, state: Option<&Path>) -> anyhow::Result<(String, TrainingDocument)> {
-    let nowhere = "there is no such file, and no such run in the history: give what `rotewatch train --json` printed, files of \
-                   activations, or names that `rotewatch runs list` shows";
+    let nowhere = "no such file, and no such run in the history; use a document of `rotewatch train --json`, a file of \
+                   activations, or a name from `rotewatch runs list`";
     let run: RunName = name.to_str().and_then(|name| name.parse().ok()).context(nowhere)?;
     let config = Config { state: state.map(Path::to_owned), ..Config::default() };
     let history = Reader::of(&state_folder(&config)?).snapshot()?.context(nowhere)?;
@@ -101,10 +103,10 @@ fn of_history(name: &Path, state: Option<&Path>) -> anyhow::Result<(String, Trai
 }
 
 fn of_document(stem: String, bytes: &[u8]) -> anyhow::Result<(String, TrainingDocument)> {
-    let mut value: serde_json::Value = serde_json::from_slice(bytes).context("it is no JSON document")?;
+    let mut value: serde_json::Value = serde_json::from_slice(bytes).context("not a JSON document")?;
     let recorded = value.get_mut(DOCUMENT).map(serde_json::Value::take);
     let document = TrainingDocument::deserialize(recorded.unwrap_or(value))
-        .context("it is not what `rotewatch train --json` prints, nor the record of a run that went well")?;
+        .context("not a document of `rotewatch train --json`, and not the record of a successful run of an experiment")?;
     Ok((document.run.clone().unwrap_or(stem), document))
 }
 
@@ -112,14 +114,14 @@ fn of_activations(stem: String, path: &Path, bytes: &[u8], pool: &rayon::ThreadP
     let tensors = file::read(path, bytes)?;
     let (chosen, _) = select(&tensors, None)?;
     let Some(first) = chosen.first() else {
-        bail!("it holds nothing to measure, which would be a 2-d floating-point tensor; it holds {}", contents(&tensors));
+        bail!("no 2-d floating-point tensor to measure; the file has {}", contents(&tensors));
     };
     let (rows, _) = first.rows_and_neurons()?;
     for other in &chosen {
         let (found, _) = other.rows_and_neurons()?;
         if found != rows {
             let (name, other) = (first.name(), other.name());
-            bail!("`{name}` has {rows} rows and `{other}` has {found} rows: the layers of a network are ranked on the same rows");
+            bail!("`{name}` has {rows} rows and `{other}` has {found} rows; all layers of a network need the same rows");
         }
     }
     let columns: Vec<Columns> = chosen.iter().map(|tensor| tensor.columns_f32()).collect::<Result<_, _>>()?;
@@ -130,5 +132,5 @@ fn of_activations(stem: String, path: &Path, bytes: &[u8], pool: &rayon::ThreadP
     if let Some(skipped) = skipped {
         bail!("a layer cannot be measured: {skipped}");
     }
-    Candidate::of_measures(stem, &measured).context("no layer has two neurons, so there is no mutual information")
+    Candidate::of_measures(stem, &measured).context("no layer has two neurons or more, so there is no mutual information")
 }

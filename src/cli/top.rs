@@ -1,4 +1,4 @@
-//! `rotewatch top`: the runs of a daemon at a terminal.
+//! `rotewatch top`: shows the runs of a daemon in a terminal.
 
 use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
@@ -16,18 +16,18 @@ use rotewatch_core::intake::stop::Part;
 
 /// The file of the state folder that a daemon writes its address to.
 const URL_FILE: &str = "url";
-/// Where a daemon is unless it says otherwise.
+/// The default address of a daemon.
 const URL_DEFAULT: &str = "http://127.0.0.1:19787";
-/// Updates that wait for the screen.
+/// How many updates may wait for the screen.
 const UPDATES_AHEAD: usize = 16;
 
 /// The flags of `rotewatch top`.
 #[derive(Debug, Args)]
 pub struct TopArgs {
-    /// Where the daemon is [default: what the state folder says, else port 19787 of this machine]
+    /// URL of the daemon [default: the address in the state folder, else port 19787 of this machine]
     #[arg(long, value_name = "URL", env = "ROTEWATCH_URL")]
     url: Option<String>,
-    /// State folder of the daemon [default: the user's own, by the XDG rules]
+    /// State folder of the daemon [default: the user's state folder, by the XDG rules]
     #[arg(long, value_name = "DIR", env = "ROTEWATCH_STATE")]
     state: Option<PathBuf>,
 }
@@ -35,29 +35,29 @@ pub struct TopArgs {
 /// Shows the runs until `q`, Ctrl-C or a signal.
 ///
 /// # Errors
-/// If stdout is no terminal, or the terminal fails. A daemon that does not answer is shown, and tried again.
+/// If stdout is not a terminal, or the terminal fails. If the daemon does not answer, the screen says so and the connection is retried.
 pub fn run(args: &TopArgs) -> Result<Exit, Failure> {
     if !stdout().is_terminal() {
         return Err(Failure::usage(anyhow!(
-            "stdout is no terminal: programs read GET /api/v1/runs and GET /api/v1/events, see docs/protocol.md"
+            "stdout is not a terminal; programs can use GET /api/v1/runs and GET /api/v1/events, see docs/protocol.md"
         )));
     }
     let client = Client::new(&args.url().map_err(Failure::usage)?);
-    let interrupt = Interrupt::install(None).context("cannot take over the signals")?;
+    let interrupt = Interrupt::install(None).context("cannot install the signal handlers")?;
     let mut view = View::new(client.url());
     let (learn, updates) = bounded(UPDATES_AHEAD);
     // Disconnected when this function returns.
     let (_open, closing) = bounded::<()>(0);
     Part::spawn("follow", move || follow(&client, &learn, &closing))?;
-    let mut terminal = Terminal::open().context("cannot take over the terminal")?;
+    let mut terminal = Terminal::open().context("cannot open the terminal")?;
     let inputs = inputs()?;
     loop {
-        terminal.draw(|frame| draw(frame, &view)).context("cannot draw")?;
+        terminal.draw(|frame| draw(frame, &view)).context("cannot draw on the terminal")?;
         select! {
-            recv(updates) -> update => view.learn(update.context("nobody follows the daemon any more")?),
+            recv(updates) -> update => view.learn(update.context("the thread that follows the daemon ended")?),
             recv(inputs) -> input => match input {
                 Ok(input) if view.heed(input) => {}
-                // The terminal has gone, or nobody wants to look any longer.
+                // The terminal is gone, or the user quits.
                 _ => return Ok(Exit::Done),
             },
             recv(interrupt.raised()) -> _ => return Ok(Exit::Interrupted),
@@ -72,12 +72,12 @@ impl TopArgs {
             None => self.announced().unwrap_or_else(|| URL_DEFAULT.to_owned()),
         };
         if !url.starts_with("http://") {
-            return Err(anyhow!("{url}: write http:// and where the daemon is, such as {URL_DEFAULT}"));
+            return Err(anyhow!("{url} does not start with http://; use a URL such as {URL_DEFAULT}"));
         }
         Ok(url)
     }
 
-    /// What a daemon of the same user has written into its state folder.
+    /// The address that a daemon of the same user wrote into its state folder.
     fn announced(&self) -> Option<String> {
         let config = Config { state: self.state.clone(), ..Config::default() };
         let text = std::fs::read_to_string(state_folder(&config).ok()?.join(URL_FILE)).ok()?;

@@ -32,7 +32,7 @@ fn a_configuration_in_order_is_said_to_be_so() {
     let (_folder, path) = config_file("measures:\n  bins: 12\n");
     let ended = ended(&mut rotewatch(["check-config", text(&path)]));
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
-    assert!(ended.stdout.starts_with(&format!("{}: in order\n", path.display())), "{}", ended.stdout);
+    assert!(ended.stdout.starts_with(&format!("{}: ok\n", path.display())), "{}", ended.stdout);
     let manual = format!("{}/config/rotewatch.yaml", env!("CARGO_MANIFEST_DIR"));
     assert_eq!(self::ended(&mut rotewatch(["check-config", &manual])).code, Some(0));
 }
@@ -212,14 +212,14 @@ mod training {
         wrong_magic[3] = 1;
         let packed = gzipped(&pictures);
         let table = [
-            ("truncated", pictures[..pictures.len() - 100].to_vec(), "ends"),
-            ("head only", pictures[..16].to_vec(), "ends"),
-            ("half a head", pictures[..7].to_vec(), "ends"),
-            ("empty", Vec::new(), "ends"),
-            ("packed and truncated inside", gzipped(&pictures[..pictures.len() - 100]), "ends"),
-            ("packed, itself truncated", packed[..packed.len() / 2].to_vec(), "ends"),
+            ("truncated", pictures[..pictures.len() - 100].to_vec(), "truncated"),
+            ("head only", pictures[..16].to_vec(), "truncated"),
+            ("half a head", pictures[..7].to_vec(), "truncated"),
+            ("empty", Vec::new(), "truncated"),
+            ("packed and truncated inside", gzipped(&pictures[..pictures.len() - 100]), "truncated"),
+            ("packed, itself truncated", packed[..packed.len() / 2].to_vec(), "truncated"),
             ("packed, its check sum missing", packed[..packed.len() - 8].to_vec(), ""),
-            ("too long", [&pictures[..], &[0; 9]].concat(), "goes on after"),
+            ("too long", [&pictures[..], &[0; 9]].concat(), "more than the"),
             ("another kind of file", wrong_magic, "2051"),
             ("announces a billion", idx(true, 1_000_000_000, 10), "1000000000"),
             ("pictures and labels disagree", idx(true, 2999, 2999), "2999"),
@@ -264,9 +264,9 @@ fn flags_that_would_be_ignored_beside_one_another_are_refused() {
         return;
     }
     for (flags, reason) in [
-        (["--monitor=off", "--stop-on-onset"], "nobody would see the onset"),
-        (["--monitor=off", "--keep-serving"], "nothing is served"),
-        (["--listen=off", "--keep-serving"], "nothing is served"),
+        (["--monitor=off", "--stop-on-onset"], "needs the monitor"),
+        (["--monitor=off", "--keep-serving"], "nothing to serve"),
+        (["--listen=off", "--keep-serving"], "nothing to serve"),
     ] {
         let said = refused_in_one_line(&mut rotewatch([&["train"][..], &flags].concat()));
         assert!(
@@ -297,8 +297,8 @@ fn a_baseline_that_cannot_be_read_is_named() {
     let (_folder, config) = config_file(&format!("detect: {{baseline: {{file: {}}}}}\n", file.display()));
     let train = ["train", "--config", text(&config), "--listen", "off", "--examples", "100", "--epochs", "1"];
     let missing = refused_in_one_line(&mut rotewatch(train));
-    assert!(missing.contains("detect.baseline.file: ") && missing.contains("cannot be read"), "{missing}");
+    assert!(missing.contains("detect.baseline.file: ") && missing.contains("cannot read"), "{missing}");
     fs::write(&file, "{}").expect("the folder is writable");
     let other = refused_in_one_line(&mut rotewatch(train));
-    assert!(other.contains("is not what `rotewatch train --json` prints"), "{other}");
+    assert!(other.contains("is not a document of `rotewatch train --json`"), "{other}");
 }

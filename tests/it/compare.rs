@@ -67,9 +67,9 @@ fn the_same_is_told_at_a_terminal_and_over_http_of_runs_in_memory_and_in_the_his
     assert_eq!((&turned["better"], &turned["by_verdicts"]), (&json!("alarmed"), &json!(false)));
 
     for (pair, reason) in [
-        ("a=sound&b=elsewhere", "sound and elsewhere cannot be compared, having another probe"),
-        ("a=sound&b=another", "sound and another cannot be compared, having other layers"),
-        ("a=sound&b=sound", "sound is compared with itself"),
+        ("a=sound&b=elsewhere", "sound and elsewhere cannot be compared because they have different probes"),
+        ("a=sound&b=another", "sound and another cannot be compared because they have different layers"),
+        ("a=sound&b=sound", "sound cannot be compared with itself"),
     ] {
         let told = client.read(&format!("compare?{pair}"));
         assert!(told["verdict"] == "incomparable" && told["says"].as_str().is_some_and(|says| says.contains(reason)), "{told}");
@@ -114,15 +114,15 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
     let by_heart = training("by-heart", json!("example_level"), "the test set");
     let elsewhere = training("elsewhere", json!("heuristic"), "the training set");
     let mixed = refused(&[&shortcut, &by_heart]);
-    assert!(mixed.contains("shortcut learnt a shortcut and by-heart single examples by heart"), "{mixed}");
+    assert!(mixed.contains("shortcut memorized a shortcut and by-heart wrong labels or single examples"), "{mixed}");
     assert_eq!(compared(&[&shortcut, &by_heart, "--against", "heuristic"])["verdict"], "alike");
-    assert!(refused(&[&shortcut, &elsewhere]).contains("cannot be compared, having another probe"));
+    assert!(refused(&[&shortcut, &elsewhere]).contains("cannot be compared because they have different probes"));
     let unknown = refused(&[&shortcut, "nobody", "--state", text(folder.path())]);
-    assert!(unknown.contains("nobody: there is no such file, and no such run in the history"), "{unknown}");
+    assert!(unknown.contains("nobody: no such file, and no such run in the history"), "{unknown}");
     let activations = folder.path().join("a.npy");
     fs::write(&activations, b"\x93NUMPY").expect("the folder is writable");
     assert!(refused(&[&shortcut, text(&activations)]).contains("it holds activations, of one network at one time"));
-    // Two files with the same name are distinguished by their paths.
+    // Two files of one name are told apart by where they lie.
     let copy = folder.path().join("copy.json");
     fs::copy(&shortcut, &copy).expect("the folder is writable");
     assert_eq!(compared(&[&shortcut, text(&copy)])["runs"][1]["run"], text(&copy));

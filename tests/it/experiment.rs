@@ -46,7 +46,7 @@ fn a_grid_is_trained_once_and_judged_as_often_as_one_likes() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let first = ended(&mut experiment(&folder, GRID, &["--jobs", "2"]));
     assert_eq!(first.code, Some(0), "{}", first.stderr);
-    assert!(first.stderr.contains("7 runs to train, 2 side by side"), "{}", first.stderr);
+    assert!(first.stderr.contains("7 runs to train, 2 in parallel"), "{}", first.stderr);
     assert_eq!(records(&folder).len(), 7);
     let out = folder.path().join("out");
     let page = fs::read_to_string(out.join("report.html")).expect("a page");
@@ -84,12 +84,12 @@ fn an_interrupted_experiment_says_how_to_go_on_and_does() {
     process.signal("INT");
     let interrupted = process.end();
     assert_eq!(interrupted.code, Some(130), "{}", interrupted.stderr);
-    assert!(interrupted.stderr.contains("the same command goes on from there"), "{}", interrupted.stderr);
+    assert!(interrupted.stderr.contains("run the same command again to continue"), "{}", interrupted.stderr);
     let recorded = records(&folder).len();
     assert!((1..7).contains(&recorded), "{recorded}");
     let resumed = ended(&mut experiment(&folder, &long, &[]));
     assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
-    assert!(resumed.stderr.contains(&format!("{recorded} are recorded already")), "{}", resumed.stderr);
+    assert!(resumed.stderr.contains(&format!("{recorded} already recorded")), "{}", resumed.stderr);
     assert_eq!(records(&folder).len(), 7);
 }
 

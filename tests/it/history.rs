@@ -113,7 +113,7 @@ fn a_run_that_left_memory_is_told_as_before() {
 fn runs_reads_beside_a_daemon_and_names_stay_text() {
     let daemon = daemon_with(|_| ());
     let (client, state) = (&daemon.client, daemon.state.path());
-    assert_eq!(runs(state, &["list"]).stdout, "no run was recorded yet\n");
+    assert_eq!(runs(state, &["list"]).stdout, "no runs recorded yet\n");
     client.alarming("run");
     let list = runs(state, &["list"]).stdout;
     assert!(list.contains("run") && list.contains("memorizing (example_level)"), "{list}");
@@ -127,7 +127,7 @@ fn runs_reads_beside_a_daemon_and_names_stay_text() {
     assert!(csv.contains("\"<b>\"\"hidden2\"\"\""), "{csv}");
     let unknown = runs(state, &["show", "other"]);
     assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(2), ""));
-    assert!(unknown.stderr.contains("no such run other"), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("no run other in the history"), "{}", unknown.stderr);
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_marked_run_is_the_reference_and_the_configuration_wins_over_the_mark() {
     drop(monitor);
     assert!(start(Some("missing")).is_err_and(|error| error.to_string().contains("has no run missing")));
     assert_eq!(runs(state.path(), &["baseline", "--clear"]).code, Some(0));
-    assert!(runs(state.path(), &["baseline"]).stdout.starts_with("no run is marked"));
+    assert!(runs(state.path(), &["baseline"]).stdout.starts_with("no baseline run"));
 }
 
 #[test]

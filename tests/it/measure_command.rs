@@ -58,7 +58,7 @@ fn every_kernel_prints_the_same_document_but_for_its_name() {
 #[test]
 fn what_does_not_fit_is_refused_with_what_there_is() {
     let file = golden("gaussian");
-    assert!(error_of(&[&file, "--tensor", "fc1"]).contains("no tensor `fc1`; there are `entropy_knn3` (F64 8)"));
+    assert!(error_of(&[&file, "--tensor", "fc1"]).contains("no tensor `fc1`; the file has `entropy_knn3` (F64 8)"));
     assert!(error_of(&[&file, "--tensor", "entropy_knn3"]).contains("it has 1 axis, not two"));
     assert!(error_of(&[&file, "--measure", "class"]).contains("class information needs a tensor `predictions`"));
     assert!(error_of(&[&file, "--bins", "1"]).contains("bins is 1, which is outside 2 to 256"));
@@ -83,7 +83,7 @@ fn surprisal_is_told_for_each_row_and_held_against_a_reference() {
 
     let output = rotewatch(&[&file, "--tensor", "activations", "--measure", "surprisal", "--reference", &other]);
     let text = String::from_utf8(output.stdout).expect("UTF-8");
-    assert!(text.contains("surprisal is held against") && text.contains("most surprising rows: "), "{text}");
+    assert!(text.contains("surprisal relative to") && text.contains("most surprising rows: "), "{text}");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_reference_that_does_not_fit_is_refused() {
     );
     assert!(against("nowhere.npy").contains("cannot read nowhere.npy"));
     let error = error_of(&[&file, "--reference", &file]);
-    assert!(error.contains("--reference is for surprisal alone"), "{error}");
+    assert!(error.contains("--reference only applies to surprisal"), "{error}");
     let error = error_of(&[&file, "--tensor", "mi_ksg3", "--measure", "surprisal", "--reference", &golden("no_such")]);
     assert!(error.contains("cannot read"), "{error}");
 }
@@ -115,7 +115,7 @@ fn a_truncated_file_and_integers_are_refused() {
     let path = folder.path().join("counts.npy");
     std::fs::write(&path, npy("<i8", "(1, 2)", &[0; 16])).expect("written");
     let error = error_of(&[path.to_str().expect("UTF-8")]);
-    assert!(error.contains("holds nothing to measure") && error.contains("`counts` (I64 1 x 2)"), "{error}");
+    assert!(error.contains("has no 2-d floating-point tensor to measure") && error.contains("`counts` (I64 1 x 2)"), "{error}");
 }
 
 #[test]
@@ -125,8 +125,8 @@ fn a_shape_without_values_is_refused_however_many_rows_or_neurons_it_states() {
         let path = folder.path().join("empty.npy");
         std::fs::write(&path, npy("<f4", shape, &[])).expect("written");
         let path = path.to_str().expect("UTF-8");
-        assert!(error_of(&[path, "--measure", "ksg"]).contains("holds nothing to measure"), "{shape}");
-        assert!(error_of(&[path, "--tensor", "empty"]).contains("there is nothing in it"), "{shape}");
+        assert!(error_of(&[path, "--measure", "ksg"]).contains("has no 2-d floating-point tensor to measure"), "{shape}");
+        assert!(error_of(&[path, "--tensor", "empty"]).contains("it is empty"), "{shape}");
         let file = golden("gaussian");
         let error = error_of(&[&file, "--tensor", "activations", "--measure", "surprisal", "--reference", path]);
         assert!(error.contains("has no tensor `activations`"), "{error}");

@@ -142,14 +142,14 @@ fn runs_side_by_side_are_compared_and_the_reader_says_what_is_feared() {
     }
     browser.open(&format!("http://{}/#run=alarmed&beside=sound", client.address));
     browser.shows("Too early to compare");
-    browser.shows("5 trained epochs in common, and it takes 6");
+    browser.shows("5 trained epochs in common, 6 are needed");
     for epoch in 6..10 {
         send(client, "alarmed", epoch, 1.0);
         send(client, "sound", epoch, 4.0);
     }
     browser.shows("sound generalises better");
-    browser.shows("both measures say so since epoch 4");
-    browser.shows("That all saw the same rows, nobody tells");
+    browser.shows("by both measures since epoch 4");
+    browser.shows("only valid if all networks were measured on the same rows");
     let told = client.read("compare?a=alarmed&b=sound");
     let nats = |place: usize| format!("{:.4}", told["measures"][1]["nats"][place].as_f64().expect("a number"));
     let expected = json!(["mean mutual information", nats(0), nats(1)]);

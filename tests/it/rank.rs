@@ -93,12 +93,12 @@ fn mixed_kinds_and_runs_without_a_verdict_are_refused_with_the_reason() {
     let files = written(&folder, &mixed);
     let error = refused(&files, &[]);
     assert!(
-        error.contains("beta0 learnt a shortcut and beta3 single examples by heart") && error.contains("--against"),
+        error.contains("beta0 memorized a shortcut and beta3 wrong labels or single examples") && error.contains("--against"),
         "{error}"
     );
     assert_eq!(ranked(&files, &["--against", "example-level"])["by_verdicts"], false);
     let files = written(&folder, &shuffled(None));
-    assert!(refused(&files, &[]).contains("no verdict among these says"));
+    assert!(refused(&files, &[]).contains("no verdict of these runs names a kind"));
 }
 
 #[test]
@@ -117,11 +117,11 @@ fn other_probes_and_layers_are_kept_apart_and_named() {
     let groups: Vec<Vec<&str>> = ranked["groups"].as_array().expect("groups").iter().map(names).collect();
     assert_eq!(groups, [vec!["c", "a"], vec!["b"], vec!["d"]]);
     let told = rank(&files, &["--against", "heuristic"]).stdout;
-    assert!(told.contains("cannot be compared with c and its like: another probe"), "{told}");
-    assert!(told.contains("cannot be compared with c and its like: other layers"), "{told}");
+    assert!(told.contains("cannot be compared with c and its group: different probes"), "{told}");
+    assert!(told.contains("cannot be compared with c and its group: different layers"), "{told}");
     let error = refused(&[files[0].clone(), files[1].clone()], &["--against", "heuristic"]);
-    assert!(error.contains("no two of these can be compared; a and b have another probe"), "{error}");
-    assert!(refused(&files[..1], &["--against", "heuristic"]).contains("one network alone has no order"));
+    assert!(error.contains("no two of these networks can be compared; a and b have different probes"), "{error}");
+    assert!(refused(&files[..1], &["--against", "heuristic"]).contains("a ranking needs two or more networks"));
 }
 
 /// Activations in which neurons depend on the class as strongly as `signal`: stronger means more mutual information.
@@ -137,7 +137,7 @@ fn activations_are_ranked_by_the_numbers_that_measure_gives() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let files: Vec<String> =
         [("quiet", 0.5), ("loud", 6.0), ("louder", 9.0)].map(|(name, signal)| activations(folder.path(), name, signal)).into();
-    assert!(refused(&files, &[]).contains("no verdict among these"));
+    assert!(refused(&files, &[]).contains("no verdict of these runs names a kind"));
     let group = &ranked(&files, &["--against", "example-level"])["groups"][0];
     let places: Vec<(&str, u64)> = names(group)
         .into_iter()
@@ -154,7 +154,7 @@ fn activations_are_ranked_by_the_numbers_that_measure_gives() {
     let told = quiet.and_then(|network| network["entropy_nats"].as_f64()).expect("an entropy");
     assert!((told - mean).abs() < 1e-12, "{told} and {mean}");
     let shown = rank(&files, &["--against", "example-level"]).stdout;
-    assert!(shown.contains("that these are the same rows, the files do not tell"), "{shown}");
+    assert!(shown.contains("only valid if the files have the same rows"), "{shown}");
 }
 
 #[test]
@@ -188,8 +188,8 @@ fn what_is_no_network_is_named() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("a.json");
     let table = [
-        ("{", "it is no JSON document"),
-        ("{\"history\": 3}", "it is not what `rotewatch train --json` prints"),
+        ("{", "not a JSON document"),
+        ("{\"history\": 3}", "not a document of `rotewatch train --json`"),
         ("{\"history\": [{\"epoch\": 0, \"metrics\": {}, \"layers\": []}]}", "its last epoch has no measures"),
     ];
     for (written, expected) in table {
@@ -198,10 +198,10 @@ fn what_is_no_network_is_named() {
         assert!(error.contains("a.json") && error.contains(expected), "{error}");
     }
     let error = refused(&["some-run".to_owned()], &["--state", text(folder.path())]);
-    assert!(error.contains("some-run: there is no such file, and no such run in the history"), "{error}");
+    assert!(error.contains("some-run: no such file, and no such run in the history"), "{error}");
     let files = [activations(folder.path(), "one", 1.0), activations(folder.path(), "two", 2.0)];
     let scores = folder.path().join("scores");
     fs::write(&scores, "three 0.5").expect("the folder is writable");
     let error = refused(&files, &["--against", "heuristic", "--scores", text(&scores)]);
-    assert!(error.contains("line 1: there is no network `three` here; there are one, two"), "{error}");
+    assert!(error.contains("line 1: unknown network `three`; the networks are one, two"), "{error}");
 }

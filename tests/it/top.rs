@@ -116,8 +116,8 @@ fn without_a_terminal_or_with_another_address_it_says_what_to_do() {
     use crate::support::process::{ended, rotewatch};
     let refused = ended(&mut rotewatch(["top"]));
     assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""));
-    assert!(refused.stderr.contains("stdout is no terminal: programs read GET /api/v1/runs"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("stdout is not a terminal; programs can use GET /api/v1/runs"), "{}", refused.stderr);
     let Some(pane) = Pane::run(120, 10, &format!("'{}' top --url https://x", env!("CARGO_BIN_EXE_rotewatch"))) else { return };
     let screen = pane.shows("ended with 2, terminal as before");
-    assert!(screen.contains("https://x: write http://"), "{screen}");
+    assert!(screen.contains("https://x does not start with http://"), "{screen}");
 }

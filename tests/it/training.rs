@@ -22,7 +22,7 @@ fn wrong_labels_end_in_a_memorizing_verdict_told_in_full() {
     let (onset, alarm) = (number(&told, "onset_epoch"), number(&told, "alarm_epoch"));
     assert!((1.0..=alarm).contains(&onset) && alarm <= 12.0, "onset {onset}, alarm {alarm}");
     assert_eq!(told["layers"], serde_json::json!(["hidden3"]));
-    assert!(told["why"].as_str().is_some_and(|why| why.contains("learn single examples by heart")));
+    assert!(told["why"].as_str().is_some_and(|why| why.contains("typical when a network starts to fit wrong labels")));
     assert!(told["remedy"].as_str().is_some_and(|remedy| remedy.contains(&format!("the weights of epoch {onset}"))));
     let signals: Vec<&str> =
         told["evidence"].as_array().expect("evidence").iter().filter_map(|of| of["signal"].as_str()).collect();
@@ -161,9 +161,9 @@ fn without_json_plain_lines_tell_the_address_each_epoch_the_alarm_and_what_to_do
     }
     for words in [
         "ALARM at epoch ",
-        "  why:        the neurons of layer hidden3 know less",
-        "  what to do: keep the weights of epoch ",
-        "verdict: example-level",
+        "  why:        Layer hidden3 carries ",
+        "  what to do: Keep the weights of epoch ",
+        "verdict: memorizing wrong labels or single examples since epoch ",
     ] {
         assert_eq!(lines.iter().filter(|line| line.starts_with(words)).count(), 1, "{words}: {}", ended.stdout);
     }
@@ -205,7 +205,7 @@ fn a_document_is_printed_for_a_training_without_a_port_as_for_one_with() {
     for listen in [NOWHERE, ANY_PORT] {
         let ended = crate::support::process::ended(&mut trainings.train(&[small, &listen].concat()));
         assert_eq!((ended.code, document(&ended)["epochs"].as_u64()), (Some(0), Some(2)), "{}", ended.stderr);
-        // Stdout is reserved for the document: the address is printed on stderr.
+        // Stdout is the document's: where it is served is said beside it.
         let address = ended.stderr.strip_prefix("watched at http://127.0.0.1:").and_then(|rest| rest.strip_suffix("/\n"));
         let port = address.map(|port| port.parse::<u16>().expect("a port"));
         assert_eq!((port.is_some(), ended.stderr.is_empty()), (listen == ANY_PORT, listen == NOWHERE), "{}", ended.stderr);

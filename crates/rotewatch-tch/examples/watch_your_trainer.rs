@@ -1,6 +1,6 @@
-//! Watching a training that is not rotewatch's own: a monitor, a run, a tap, and an end to every epoch.
+//! Monitors your own training: set up a monitor, declare a run, probe the network, and end every epoch.
 //!
-//! `cargo run --release --example watch_your_trainer`, and meanwhile `curl 127.0.0.1:19787/metrics`.
+//! Run `cargo run --release --example watch_your_trainer`, and meanwhile `curl 127.0.0.1:19787/metrics`.
 
 use rotewatch::config::Config;
 use rotewatch::{Monitor, Setup};
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let output = nn::linear(variables.root() / "output", 256, 10, nn::LinearConfig::default());
     let mut optimizer = nn::adam(0.9, 0.999, 0.0).build(&variables, 1e-3)?;
 
-    // The forward pass shows each hidden layer's output to `record`, by the layer's place in the declaration.
+    // The forward pass gives each hidden layer's output to `record`, with the layer's index in the declaration.
     let forward = |inputs: &Tensor, record: &mut dyn FnMut(usize, &Tensor)| {
         let first = first.forward(inputs);
         record(0, &first);

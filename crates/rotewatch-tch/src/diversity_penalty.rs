@@ -1,17 +1,17 @@
-//! A penalty on what the neurons of a network say, to be added to the loss: against shortcuts it wants more entropy and less mutual
-//! information, against examples learnt by heart less entropy and more mutual information.
+//! A penalty on the entropy and mutual information of neurons, to be added to the loss. Against shortcuts it favours more entropy and
+//! less mutual information; against memorizing wrong labels or single examples, less entropy and more mutual information.
 //!
-//! The measures themselves count bins, and a count has no gradient. What stands in for them here:
+//! The measures themselves count values in bins, and counts have no gradient. This module uses approximations instead:
 //!
-//! * Entropy by soft bins: each value belongs to the two bins beside it, in part to each. With a batch's rows in a few bins that is
-//!   near enough to the entropy that is watched, and its gradient is that of a hat function.
+//! * Entropy by soft bins: each value belongs partly to each of the two nearest bins. With a batch's rows in a few bins this is close to
+//!   the measured entropy, and its gradient is that of a hat function.
 //! * Mutual information by correlation, as if each pair were Gaussian. Soft bins would need bins x bins cells a pair: the bias of a
-//!   batch of 128 rows in 10 x 10 cells is (99 - 18) / 256 = 0.32 nats, larger than what is to be told apart (0.05 to 0.3 nats), and
-//!   costs a hundred times as much. A correlation is two moments and one matrix product, with a bias of 1 / (2 rows) = 0.004 nats; what it
-//!   cannot see is dependence without correlation.
+//!   batch of 128 rows in 10 x 10 cells is (99 - 18) / 256 = 0.32 nats, larger than the differences of interest (0.05 to 0.3 nats), and
+//!   they cost a hundred times as much. A correlation needs two moments and one matrix product, with a bias of 1 / (2 rows) = 0.004 nats, but
+//!   it misses dependence without correlation.
 //!
-//! Measured on MLPs, it does not help, on shuffled or on coloured digits, and costs two to seven times the time of an epoch
-//! (`benches/record/regulariser.md`). It is here for whoever wants to try it elsewhere.
+//! Measured on MLPs, the penalty does not help, on shuffled or on coloured digits, and costs two to seven times the time of an epoch
+//! (`benches/record/regulariser.md`). It is included for experiments on other tasks.
 
 #![expect(clippy::indexing_slicing, reason = "that there is a layer is asserted, and each is rows x neurons, as documented")]
 
@@ -19,21 +19,21 @@ use tch::{Kind, Tensor, no_grad};
 
 use rotewatch_core::compare::Claim;
 
-/// What is added to a share before its logarithm, so that an empty bin has a gradient.
+/// Added to a share before its logarithm, so that an empty bin has a gradient.
 const SHARE_FLOOR: f64 = 1e-9;
-/// What squared correlations are shrunk by, so that two neurons that say the same have a finite information: 6.9 nats.
+/// Squared correlations are reduced by this share, so that two identical neurons have finite information: 6.9 nats.
 const SHRUNK: f64 = 1e-6;
-/// What is added to variances, so that a silent neuron correlates with nothing.
+/// Added to variances, so that a constant neuron correlates with nothing.
 const VARIANCE_FLOOR: f64 = 1e-12;
 
 /// A penalty in one of the paper's two directions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DiversityPenalty {
-    /// What is feared, which decides the direction.
+    /// The kind of memorization to guard against, which sets the direction.
     pub against: Claim,
-    /// What one ln(bins) of mean entropy weighs beside the loss, in nats of loss; 0 leaves entropy out.
+    /// The weight of one ln(bins) of mean entropy, in nats of loss; 0 leaves entropy out.
     pub entropy_weight: f64,
-    /// What one nat of mean mutual information weighs beside the loss; 0 leaves it out.
+    /// The weight of one nat of mean mutual information, in nats of loss; 0 leaves it out.
     pub information_weight: f64,
     /// Soft bins over the range of all layers, at least 2.
     pub bins: i64,
@@ -49,17 +49,17 @@ impl DiversityPenalty {
     /// The penalty of a batch, a scalar to be added to its loss.
     ///
     /// # Shape
-    /// One tensor a layer, as its forward pass gave it: rows x neurons; sequences (rows x positions x neurons) and maps (rows x channels x
-    /// height x width) are averaged over positions, as they are watched by default.
+    /// One tensor per layer, from the forward pass: rows x neurons. Sequences (rows x positions x neurons) and maps (rows x channels x height x
+    /// width) are averaged over positions, as the monitor does by default.
     ///
     /// # Estimator
-    /// `s (-w_H mean H / ln bins + w_I mean I)` over layers, with `s` = 1 against shortcuts and -1 against examples learnt by heart; `H` is
+    /// `s (-w_H mean H / ln bins + w_I mean I)` over layers, with `s` = 1 against shortcuts and -1 against memorized examples; `H` is
     /// [`soft_entropies_nats`] with the range of all layers of the batch, which itself has no gradient, `I` is [`gaussian_information_nats`].
     ///
     /// # Panics
     /// Without a layer, or with fewer than 2 bins.
     pub fn of(&self, layers: &[Tensor]) -> Tensor {
-        assert!(!layers.is_empty() && self.bins >= 2, "there is a layer, and there are two bins or more");
+        assert!(!layers.is_empty() && self.bins >= 2, "needs at least one layer and two bins");
         let layers: Vec<Tensor> = layers.iter().map(by_row).collect();
         let count = layers.len() as f64;
         let sign = self.against.entropy_sign();
@@ -81,12 +81,12 @@ impl DiversityPenalty {
 /// The entropy in nats of each neuron, by soft bins.
 ///
 /// # Shape
-/// Rows x neurons; one number a neuron.
+/// Rows x neurons; one number per neuron.
 ///
 /// # Estimator
-/// `-sum p_k ln p_k` with `p_k` the mean over rows of `max(0, 1 - |x - c_k| / d)`, the `c_k` being `bins` centres from the one end of `range`
-/// to the other, `d` apart. What lies beyond the range counts as its end. In `[0, ln bins]`: 0 where all values lie on one centre; a
-/// constant between two of them has up to ln 2. A range without a width gives 0.
+/// `-sum p_k ln p_k` with `p_k` the mean over rows of `max(0, 1 - |x - c_k| / d)`, the `c_k` being `bins` centres from one end of `range`
+/// to the other, `d` apart. Values beyond the range count as its end. In `[0, ln bins]`: 0 if all values are on one centre; a constant
+/// between two centres has up to ln 2. A range of width 0 gives 0.
 ///
 /// # Source
 /// Ustinova and Lempitsky (2016), "Learning deep embeddings with histogram loss", equation 2: the same hats.
@@ -113,8 +113,8 @@ pub fn soft_entropies_nats(layer: &Tensor, range: (f64, f64), bins: i64) -> Tens
 /// Rows x neurons, two neurons or more.
 ///
 /// # Estimator
-/// The mean over pairs of `-1/2 ln(1 - r^2)` with Pearson's `r` over the rows. 0 where nothing correlates; at most 6.9 nats, where neurons say the
-/// same. A neuron that says nothing correlates with none.
+/// The mean over pairs of `-1/2 ln(1 - r^2)` with Pearson's `r` over the rows. 0 if no pair correlates; at most 6.9 nats, if neurons are
+/// identical. A constant neuron correlates with no other.
 ///
 /// # Source
 /// Cover and Thomas (2006), "Elements of information theory", example 8.5.1.
@@ -128,13 +128,13 @@ pub fn gaussian_information_nats(layer: &Tensor) -> Tensor {
     let standard = centred / scale;
     let correlations = standard.transpose(0, 1).matmul(&standard) / layer.size()[0] as f64;
     let squares = correlations.square() * (1.0 - SHRUNK);
-    // Each pair stands there twice, and the diagonal is left out.
+    // Each pair occurs twice, and the diagonal is left out.
     let apart = -Tensor::eye(neurons, (layer.kind(), layer.device())) + 1.0;
     let nats = (-squares * apart).log1p() * -0.5;
     nats.sum(None::<Kind>) / (neurons * (neurons - 1)) as f64
 }
 
-/// Rows x neurons of what a layer gave out.
+/// The output of a layer as rows x neurons.
 fn by_row(layer: &Tensor) -> Tensor {
     match layer.dim() {
         2 => layer.shallow_clone(),
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_range_has_no_entropy_and_no_information() {
+    fn constant_neurons_have_no_entropy_and_no_information() {
         let silent = Tensor::full([16, 4], 2.5, DOUBLE).set_requires_grad(true);
         let penalty = DiversityPenalty::new(Claim::Heuristic).of(&[silent.shallow_clone()]);
         assert!(number(&penalty).abs() < 1e-9);
@@ -206,10 +206,10 @@ mod tests {
     }
 
     #[test]
-    fn the_two_fears_pull_in_opposite_directions() {
+    fn the_two_claims_pull_in_opposite_directions() {
         let layers = [activations(32, 6), activations(32, 4)];
-        let [shortcut, by_heart] = Claim::ALL.map(|claim| number(&DiversityPenalty::new(claim).of(&layers)));
-        assert!(shortcut != 0.0 && (shortcut + by_heart).abs() < 1e-12, "{shortcut} {by_heart}");
+        let [shortcut, examples] = Claim::ALL.map(|claim| number(&DiversityPenalty::new(claim).of(&layers)));
+        assert!(shortcut != 0.0 && (shortcut + examples).abs() < 1e-12, "{shortcut} {examples}");
         let nothing =
             DiversityPenalty { entropy_weight: 0.0, information_weight: 0.0, ..DiversityPenalty::new(Claim::Heuristic) };
         assert_eq!(number(&nothing.of(&layers)), 0.0);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn following_it_moves_the_measures_as_it_says() {
+    fn minimising_the_penalty_moves_the_measures_in_its_direction() {
         for (against, sign) in [(Claim::Heuristic, 1.0), (Claim::ExampleLevel, -1.0)] {
             let mut values = activations(64, 5).set_requires_grad(true);
             let ends = Tensor::from_slice(&[-3.0, 3.0_f64]).view([2, 1]).repeat([32, 1]);

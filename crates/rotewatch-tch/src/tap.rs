@@ -1,5 +1,5 @@
-//! From tensors to frames: rows and neurons are chosen, and maps reduced, on the tensor's own device; only what is
-//! left is copied.
+//! Turns tensors into frames. Rows and neurons are selected, and maps reduced, on the tensor's own device; only the result is
+//! copied.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,16 +19,15 @@ pub type Observe<'a> = &'a mut dyn FnMut(usize, &Tensor);
 
 /// A [`Tap`] for networks written with tch.
 ///
-/// The caller's forward pass hands every declared layer's output to the [`Observe`] it is given. Outputs may be
-/// `[rows, neurons]`, sequences `[rows, positions, neurons]`, or maps `[rows, channels, height, width]`, which become
-/// rows x neurons as [`Reduce`] says.
+/// The caller's forward pass passes the output of every declared layer to the given [`Observe`]. Outputs may be `[rows, neurons]`,
+/// sequences `[rows, positions, neurons]`, or maps `[rows, channels, height, width]`; [`Reduce`] says how they become rows x neurons.
 #[derive(Debug)]
 pub struct TensorTap {
     tap: Tap,
     sampling: SamplingParams,
 }
 
-/// What a forward pass has shown so far: views and small selections, still on their device.
+/// The outputs of a forward pass so far: views and small selections, still on their device.
 struct Capture {
     sampling: SamplingParams,
     layers: Vec<Option<Captured>>,
@@ -54,9 +53,8 @@ impl TensorTap {
         self.tap.run()
     }
 
-    /// Passes the probe through the network, without gradients, and sends what its layers give. The pass is left out
-    /// where the channel has no room. The caller's closure must put the network into evaluation mode and returns the
-    /// logits, `[rows, classes]`.
+    /// Passes the probe through the network, without gradients, and sends the outputs of its layers. Skips the pass if the channel has
+    /// no room. The caller's closure must put the network into evaluation mode, and returns the logits, `[rows, classes]`.
     pub fn probe(&self, epoch: Epoch, inputs: &Tensor, forward: impl FnOnce(&Tensor, Observe<'_>) -> Tensor) {
         let rows = length(inputs, 0);
         let Some(frame) = self.tap.offer(epoch, rows) else { return };
@@ -67,8 +65,8 @@ impl TensorTap {
         });
     }
 
-    /// On every `every_steps`-th training step, asks for room for some of the batch's rows. `None` on all other steps,
-    /// and where there is no room: then the step need not show anything.
+    /// On every `every_steps`-th training step, reserves room for some of the batch's rows. Returns `None` on all other steps, and if
+    /// there is no room; then the step need not pass on its outputs.
     #[must_use]
     pub fn stream_step(&self, epoch: Epoch, step: u64, rows_in_batch: usize) -> Option<StreamStep<'_>> {
         if !step.is_multiple_of(self.sampling.every_steps) {
@@ -97,19 +95,19 @@ impl TensorTap {
     }
 }
 
-/// One training step's activations on their way into the stream.
+/// The activations of one training step, for stream mode.
 pub struct StreamStep<'tap> {
     capture: Capture,
     frame: FrameBuilder<'tap>,
 }
 
 impl StreamStep<'_> {
-    /// Shows the output of the layer at `place` in the declaration, for the whole batch.
+    /// Adds the output of the layer at index `place` of the declaration, for the whole batch.
     pub fn layer(&mut self, place: usize, output: &Tensor) {
         tch::no_grad(|| self.capture.take(place, output));
     }
 
-    /// Shows the logits, `[rows, classes]`, for the whole batch, and sends everything.
+    /// Adds the logits, `[rows, classes]`, for the whole batch, and sends everything.
     pub fn finish(self, logits: &Tensor) {
         tch::no_grad(|| {
             let logits = self.capture.of_rows(&logits.detach());
@@ -119,9 +117,9 @@ impl StreamStep<'_> {
 }
 
 impl Capture {
-    /// Keeps a layer's output, reduced to the chosen rows and neurons. A place that was not declared is left out, and so is an output
-    /// without a value, such as that of an empty sequence.
-    #[expect(clippy::indexing_slicing, reason = "what is no place of the layers has returned before")]
+    /// Keeps the output of a layer, reduced to the selected rows and neurons. Ignores layers that were not declared, and outputs without
+    /// values, such as those of an empty sequence.
+    #[expect(clippy::indexing_slicing, reason = "an index beyond the layers has returned before")]
     fn take(&mut self, place: usize, output: &Tensor) {
         if place >= self.layers.len() || output.dim() < 2 || output.numel() == 0 {
             return;
@@ -145,7 +143,7 @@ impl Capture {
         }
     }
 
-    /// `[rows, neurons]` of whatever a layer gives out.
+    /// The output of a layer as `[rows, neurons]`.
     fn reduced(&self, place: usize, output: &Tensor) -> Tensor {
         let by_position = match output.dim() {
             2 => return output.shallow_clone(),
@@ -157,7 +155,7 @@ impl Capture {
             Reduce::Max => by_position.amax(1, false),
             Reduce::Last => by_position.select(1, -1),
             Reduce::Sample => {
-                // One position a row, so that rows stay aligned with those of the other layers.
+                // One position per row, so that rows stay aligned with those of the other layers.
                 let (rows, positions, neurons) = (length(&by_position, 0), length(&by_position, 1), length(&by_position, 2));
                 let seed = |row: usize| derived_seed(self.sampling.seed, &[place as u64, row as u64]);
                 let of_row: Vec<usize> = (0..rows).flat_map(|row| chosen(seed(row), positions, 1)).collect();
@@ -168,7 +166,7 @@ impl Capture {
         }
     }
 
-    /// Claims the room for everything at once, then copies.
+    /// Reserves the bytes for everything at once, then copies.
     fn send(self, frame: FrameBuilder<'_>, logits: &Tensor) {
         let bytes: usize = self.layers.iter().flatten().map(|captured| captured.activations.numel() * size_of::<f32>()).sum();
         let Some(mut frame) = frame.claim_bytes(bytes as u64) else { return };

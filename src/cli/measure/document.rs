@@ -1,4 +1,4 @@
-//! The figures for machines: one JSON document, and matrices in safetensors.
+//! The results for programs: one JSON document, and matrices in safetensors.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::reference::Reference;
 use rotewatch_core::record::json::object;
 use rotewatch_info::measures::PairMatrix;
 
-/// The document of `--json`, on one line: an object for one file, an array of them for several.
+/// The document of `--json`, on one line: an object for one file, an array of objects for several.
 pub(super) fn json(files: &[FileFigures], reference: Option<&Reference>, choices: &Choices) -> String {
     let mut documents: Vec<Value> = files.iter().map(|file| of_file(file, reference, choices)).collect();
     match documents.len() {
@@ -86,7 +86,7 @@ fn entry(pairs: &PairMatrix, diagonal: &[f64], i: usize, j: usize) -> f64 {
     if i == j { diagonal[i] } else { pairs.get(i, j) }
 }
 
-/// A symmetric matrix of doubles, built when it is written.
+/// A symmetric matrix of doubles, built while it is written.
 struct Matrix<'a> {
     pairs: &'a PairMatrix,
     diagonal: &'a [f64],
@@ -115,8 +115,8 @@ impl View for Matrix<'_> {
     }
 }
 
-/// Writes every pair matrix as F64: `TENSOR.mi_nats`, `TENSOR.mi_ratio` and `TENSOR.ksg_nats`, after the file's name where there are
-/// several files.
+/// Writes every pair matrix as F64: `TENSOR.mi_nats`, `TENSOR.mi_ratio` and `TENSOR.ksg_nats`, prefixed with the file's name if there
+/// are several files.
 #[expect(clippy::indexing_slicing, reason = "there are as many ones as the widest tensor has neurons")]
 pub(super) fn write_matrices(path: &Path, files: &[FileFigures]) -> anyhow::Result<()> {
     let ones: Vec<f64> = vec![1.0; files.iter().flat_map(|file| &file.tensors).map(|tensor| tensor.neurons).max().unwrap_or(0)];
@@ -140,7 +140,7 @@ pub(super) fn write_matrices(path: &Path, files: &[FileFigures]) -> anyhow::Resu
         }
     }
     if matrices.is_empty() {
-        anyhow::bail!("no pair matrix was computed, so there is none to write: ask for --measure mi or ksg");
+        anyhow::bail!("--matrix has nothing to write: add --measure mi or --measure ksg");
     }
     safetensors::serialize_to_file(matrices, None, path).with_context(|| format!("cannot write {}", path.display()))
 }

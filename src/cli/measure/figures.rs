@@ -1,4 +1,4 @@
-//! The figures of the tensors of one file.
+//! Computes the results for the tensors of one file.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -18,7 +18,7 @@ use rotewatch_info::measures::terms::Terms;
 use rotewatch_info::measures::{BinEdges, Binning};
 use rotewatch_info::measures::{Columns, PairMatrix, Value};
 
-/// On how many pairs the shuffle null is estimated.
+/// Number of pairs on which the shuffle null is estimated.
 const SHUFFLE_PAIRS: usize = 1_000;
 
 /// What to compute, checked.
@@ -41,7 +41,7 @@ impl Choices {
     }
 }
 
-/// What was computed of one tensor; `None` where it was not asked for.
+/// The results for one tensor; `None` for measures that were not requested.
 #[derive(Debug)]
 pub(super) struct TensorFigures {
     pub(super) name: String,
@@ -50,7 +50,7 @@ pub(super) struct TensorFigures {
     pub(super) nonfinite: u64,
     pub(super) constant_neurons: usize,
     pub(super) reliable: bool,
-    /// Entropy of each neuron in nats, with the edges asked for.
+    /// Entropy of each neuron in nats, with the requested bin edges.
     pub(super) entropy: Option<Vec<f64>>,
     pub(super) mutual: Option<MutualFigures>,
     pub(super) ksg: Option<KsgFigures>,
@@ -60,11 +60,11 @@ pub(super) struct TensorFigures {
     pub(super) surprisal: Option<Vec<f64>>,
 }
 
-/// Binned mutual information and what stands beside it.
+/// Binned mutual information, and its bias.
 #[derive(Debug)]
 pub(super) struct MutualFigures {
     pub(super) pairs: PairMeasures,
-    /// Each neuron's entropy with the same bins, which is what it shares with itself.
+    /// Each neuron's entropy with the same bins, which is its mutual information with itself.
     pub(super) diagonal: Vec<f64>,
     pub(super) shuffle: Option<ShuffleBias>,
 }
@@ -73,11 +73,11 @@ pub(super) struct MutualFigures {
 #[derive(Debug)]
 pub(super) struct KsgFigures {
     pub(super) pairs: PairMatrix,
-    /// The estimate for each neuron and itself.
+    /// The estimate for each neuron with itself.
     pub(super) diagonal: Vec<f64>,
 }
 
-/// The samples of a tensor in the precision that the file has.
+/// The samples of a tensor, in the precision of the file.
 #[derive(Debug)]
 enum Samples {
     Single(Columns<f32>),
@@ -101,12 +101,12 @@ pub(super) fn measure(
     .collect()
 }
 
-/// Why the tensors cannot be measured as asked.
+/// Why the tensors cannot be measured as requested.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum MeasureError {
     #[error(transparent)]
     Tensor(#[from] TensorError),
-    #[error("tensor {name} has {rows} rows, but there are {predictions} predictions")]
+    #[error("tensor {name} has {rows} rows, but there are {predictions} predictions; give one prediction per row")]
     Predictions { name: String, rows: usize, predictions: usize },
 }
 
@@ -117,9 +117,9 @@ fn samples(tensor: &Tensor<'_>) -> Result<Samples, TensorError> {
     })
 }
 
-/// One set of edges over all tensors.
+/// One set of bin edges for all tensors.
 fn network_edges(samples: &[Samples], choices: &Choices) -> InnerEdges {
-    // Single precision is widened so that all tensors speak of the same numbers.
+    // Single precision is widened so that all tensors have the same type.
     let widened: Vec<Vec<f64>> = samples
         .iter()
         .flat_map(|samples| match samples {
@@ -181,7 +181,7 @@ fn of_tensor<V: Value>(
     })
 }
 
-/// Surprisal in nats of each row of a tensor, held against a reference.
+/// Surprisal in nats of each row of a tensor, relative to a reference.
 pub(super) fn surprisals_against(
     reference: &ReferenceBins,
     tensor: &Tensor<'_>,
@@ -197,7 +197,7 @@ pub(super) fn surprisals_against(
 fn ksg<V: Value>(name: &str, columns: &Columns<V>, choices: &Choices) -> KsgFigures {
     let neighbourhoods = Neighbourhoods::of(columns, choices.knn, choices.kernel);
     let neurons = columns.neurons();
-    // Drawn on stderr, and only where that is a terminal.
+    // Drawn on stderr, and only if that is a terminal.
     let bar = ProgressBar::new((neurons * neurons.saturating_sub(1) / 2) as u64);
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} pairs, {eta} left");
     bar.set_style(style.expect("the template is well formed"));

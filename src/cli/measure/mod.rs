@@ -1,4 +1,4 @@
-//! `rotewatch measure`: the measures on files of activations.
+//! `rotewatch measure`: measures files of activations.
 
 mod document;
 mod figures;
@@ -21,54 +21,54 @@ use rotewatch_info::measures::KnnParams;
 use rotewatch_info::measures::params::MeasureParams;
 use rotewatch_info::measures::{BinEdges, Binning};
 
-/// Rows on which the shuffle null of the table is estimated come from this seed.
+/// The seed of the rows on which the shuffle null of the table is estimated.
 const SEED: u64 = 0;
 
-/// The tensor that `class` reads the predicted classes from.
+/// The tensor with the predicted classes, for `class`.
 const PREDICTIONS: &str = "predictions";
 
 /// The flags of `rotewatch measure`.
 #[derive(Debug, Args)]
 pub struct MeasureArgs {
-    /// Activations, rows x neurons: .safetensors, .npy or .npz
+    /// Files with activations (rows x neurons): .safetensors, .npy or .npz
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Only the tensor of this name [default: every 2-d floating-point tensor]
+    /// Measure only the tensor of this name [default: every 2-d floating-point tensor]
     #[arg(long, value_name = "NAME")]
     tensor: Option<String>,
-    /// What to compute; may be given several times [default: entropy and mi]
+    /// What to compute; may be repeated [default: entropy and mi]
     #[arg(long = "measure", value_enum, value_name = "MEASURE")]
     measures: Vec<Measure>,
-    /// Whose smallest and largest value lay the edges for entropy: each neuron's own, or those of all tensors measured
+    /// Which values set the bin edges for entropy: those of each neuron, or those of all measured tensors
     #[arg(long, value_enum, default_value_t = Scope::Neuron)]
     scope: Scope,
     /// Number of bins, 2 to 256 [default: 10; 100 for entropy in scope network]
     #[arg(long, value_name = "B")]
     bins: Option<usize>,
-    /// Where the maximum goes
+    /// Which bin the maximum belongs to
     #[arg(long, value_parser = choice::<BinEdges>(), default_value_t = BinEdges::Closed)]
     bin_edges: BinEdges,
-    /// How the edges are laid
+    /// How the bin edges are placed
     #[arg(long, value_parser = choice::<Binning>(), default_value_t = Binning::EqualWidth)]
     binning: Binning,
-    /// Neighbours for ksg and knn-entropy, 1 to 10
+    /// Number of neighbours for ksg and knn-entropy, 1 to 10
     #[arg(long, default_value_t = 3)]
     k: usize,
-    /// Hold surprisal against the tensors of this file instead of against the tensor's own rows
+    /// Compute surprisal relative to the tensors of this file [default: relative to the tensor's own rows]
     #[arg(long, value_name = "FILE")]
     reference: Option<PathBuf>,
-    /// Threads [default: all cores]
+    /// Number of threads [default: all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Print one JSON document on one line; for several files, an array of them
+    /// Print one JSON document on one line; an array of documents for several files
     #[arg(long)]
     json: bool,
-    /// Write the pair matrices to this safetensors file
+    /// Write the matrices of all pairs to this safetensors file
     #[arg(long, value_name = "OUT.safetensors")]
     matrix: Option<PathBuf>,
 }
 
-/// What can be computed.
+/// What to compute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Measure {
     /// Plug-in entropy of each neuron
@@ -81,20 +81,20 @@ enum Measure {
     KnnEntropy,
     /// Mutual information of each neuron with the tensor `predictions`
     Class,
-    /// How unusual each row is: mean over neurons of -ln p of its bins
+    /// How unusual each row is: mean over neurons of -ln p of the row's bin
     Surprisal,
 }
 
-/// Whose values lay the edges.
+/// Which values set the bin edges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Scope {
-    /// All tensors measured
+    /// Those of all measured tensors
     Network,
-    /// Each neuron's own
+    /// Those of each neuron
     Neuron,
 }
 
-/// What was measured of one file.
+/// The results for one file.
 #[derive(Debug)]
 struct FileFigures {
     path: PathBuf,
@@ -105,7 +105,7 @@ struct FileFigures {
 /// Measures every file and prints the figures.
 ///
 /// # Errors
-/// Wrong choices, and files or tensors that do not fit: nothing is printed then.
+/// Wrong flags, and files or tensors that do not fit. Nothing is printed then.
 pub fn run(args: &MeasureArgs) -> Result<Exit, Failure> {
     let kernel = Kernel::from_environment().map_err(Failure::usage)?;
     tracing::debug!(kernel = kernel.name(), "measuring");
@@ -130,7 +130,7 @@ pub fn run(args: &MeasureArgs) -> Result<Exit, Failure> {
 fn choices(args: &MeasureArgs, kernel: Kernel) -> anyhow::Result<Choices> {
     let asked = if args.measures.is_empty() { vec![Measure::Entropy, Measure::Mi] } else { args.measures.clone() };
     if args.reference.is_some() && !asked.contains(&Measure::Surprisal) {
-        bail!("--reference is for surprisal alone: ask for it with --measure surprisal, or leave --reference away");
+        bail!("--reference only applies to surprisal: add --measure surprisal, or remove --reference");
     }
     let network = args.scope == Scope::Network;
     let bins = args.bins.unwrap_or(10);
@@ -146,7 +146,7 @@ fn measure(path: &Path, args: &MeasureArgs, reference: Option<&Reference>, choic
     let tensors = file::read(path, &bytes).with_context(|| shown.to_string())?;
     let (chosen, skipped) = select(&tensors, args.tensor.as_deref()).with_context(|| shown.to_string())?;
     if chosen.is_empty() {
-        bail!("{shown} holds nothing to measure, which would be a 2-d floating-point tensor; it holds {}", contents(&tensors));
+        bail!("{shown} has no 2-d floating-point tensor to measure; it has {}", contents(&tensors));
     }
     let class_asked = choices.asked.contains(&Measure::Class);
     let predictions = class_asked.then(|| predictions(&tensors).with_context(|| shown.to_string())).transpose()?;
@@ -163,6 +163,8 @@ fn measure(path: &Path, args: &MeasureArgs, reference: Option<&Reference>, choic
 fn predictions(tensors: &[Tensor<'_>]) -> anyhow::Result<Vec<i64>> {
     match tensors.iter().find(|tensor| tensor.name() == PREDICTIONS) {
         Some(tensor) => Ok(tensor.classes()?),
-        None => bail!("class information needs a tensor `{PREDICTIONS}`, one integer a row; there are {}", contents(tensors)),
+        None => {
+            bail!("class information needs a tensor `{PREDICTIONS}` with one integer per row; the file has {}", contents(tensors))
+        }
     }
 }

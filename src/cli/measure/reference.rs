@@ -1,4 +1,4 @@
-//! What surprisal is held against: the tensors of another file.
+//! The reference of surprisal: the tensors of another file.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::activations::{Element, Tensor, file};
 use crate::cli::tensors::{contents, misfit};
 use rotewatch_info::measures::surprisal::ReferenceBins;
 
-/// A file of activations that count as usual.
+/// A file with the activations that count as usual.
 #[derive(Debug)]
 pub(super) struct Reference {
     path: PathBuf,
@@ -17,7 +17,7 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    /// Reads what a file holds.
+    /// Reads the tensors of a file.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {shown}"))?;
@@ -30,20 +30,20 @@ impl Reference {
         &self.path
     }
 
-    /// The bins of the tensor that `tensor` is held against: the one of its name, or the only one that can be measured, where `tensor`
-    /// is the only one of its file as well (a .npy file names its tensor after itself).
+    /// The bins of the reference for `tensor`: the tensor of the same name, or the only one that can be measured, if `tensor` is also the
+    /// only one in its file (a .npy file names its tensor after itself).
     pub(super) fn bins_for(&self, tensor: &Tensor<'_>, alone: bool, choices: &Choices) -> anyhow::Result<ReferenceBins> {
         let (name, shown) = (tensor.name(), self.path.display());
         let fitting: Vec<&Tensor<'_>> = self.tensors.iter().filter(|tensor| misfit(tensor).is_none()).collect();
         let of_name = fitting.iter().find(|reference| reference.name() == name);
         let Some(reference) = of_name.or_else(|| fitting.first().filter(|_| alone && fitting.len() == 1)) else {
-            bail!("the reference {shown} has no tensor `{name}`, rows x neurons; there are {}", contents(&self.tensors));
+            bail!("the reference {shown} has no tensor `{name}` (rows x neurons); it has {}", contents(&self.tensors));
         };
         let ((_, neurons), (_, reference_neurons)) = (tensor.rows_and_neurons()?, reference.rows_and_neurons()?);
         if neurons != reference_neurons {
             bail!(
-                "tensor `{name}` has {neurons} neurons and `{}` of the reference {shown} has {reference_neurons}: \
-                 give activations of the same layer",
+                "tensor `{name}` has {neurons} neurons and `{}` of the reference {shown} has {reference_neurons}; \
+                 use activations of the same layer",
                 reference.name()
             );
         }

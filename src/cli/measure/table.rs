@@ -1,4 +1,4 @@
-//! The figures for people: a small table for each tensor.
+//! The results for people: a small table for each tensor.
 
 use std::fmt::{self, Formatter};
 
@@ -19,7 +19,7 @@ pub(super) fn text(files: &[FileFigures], reference: Option<&Reference>, choices
 fn of_file(out: &mut Formatter<'_>, file: &FileFigures, reference: Option<&Reference>, choices: &Choices) -> fmt::Result {
     writeln!(out, "{}", file.path.display())?;
     if let Some(reference) = reference {
-        writeln!(out, "  surprisal is held against {}", reference.path().display())?;
+        writeln!(out, "  surprisal relative to {}", reference.path().display())?;
     }
     for tensor in &file.tensors {
         of_tensor(out, tensor, choices)?;
@@ -33,13 +33,13 @@ fn of_file(out: &mut Formatter<'_>, file: &FileFigures, reference: Option<&Refer
 fn of_tensor(out: &mut Formatter<'_>, tensor: &TensorFigures, choices: &Choices) -> fmt::Result {
     writeln!(out, "  {}  {} rows x {} neurons", tensor.name, tensor.rows, tensor.neurons)?;
     if tensor.nonfinite > 0 {
-        writeln!(out, "    {} values are not finite and left out", tensor.nonfinite)?;
+        writeln!(out, "    {} values are not finite and are left out", tensor.nonfinite)?;
     }
     if tensor.constant_neurons > 0 {
         writeln!(out, "    {} neurons are constant", tensor.constant_neurons)?;
     }
     if !tensor.reliable {
-        writeln!(out, "    too few rows for {} bins: the binned figures are unreliable", choices.bins)?;
+        writeln!(out, "    too few rows for {} bins: the binned results are unreliable", choices.bins)?;
     }
     writeln!(out, "    {:<28}{:>9}{:>9}{:>9}{:>9}{:>9}", "nats", "mean", "p05", "median", "p90", "p95")?;
     if let Some(entropy) = &tensor.entropy {
@@ -47,12 +47,12 @@ fn of_tensor(out: &mut Formatter<'_>, tensor: &TensorFigures, choices: &Choices)
         let scope = if choices.network { "network" } else { "neuron" };
         line(out, &format!("entropy, {scope}, {bin_count} bins"), entropy)?;
         let ratios: Vec<f64> = entropy.iter().map(|&nats| entropy_ratio(nats, bin_count)).collect();
-        line(out, "  of the most possible", &ratios)?;
+        line(out, "  share of the maximum", &ratios)?;
     }
     if let Some(mutual) = &tensor.mutual {
         let bin_count = choices.edges.bin_count(choices.bins);
         line(out, &format!("mutual information, {bin_count} bins"), mutual.pairs.mutual.condensed())?;
-        line(out, "  of the smaller entropy", mutual.pairs.normalised.condensed())?;
+        line(out, "  share of smaller entropy", mutual.pairs.normalised.condensed())?;
         if let Some(null) = mutual.shuffle {
             let (mean, error) = (null.mean_nats, null.standard_error_nats);
             writeln!(out, "    {:<28}{mean:>9.4} +- {error:.4} on {} pairs", "  bias: rows shuffled", null.pairs)?;
@@ -81,7 +81,7 @@ fn of_tensor(out: &mut Formatter<'_>, tensor: &TensorFigures, choices: &Choices)
     Ok(())
 }
 
-/// Mean and quantiles of the finite values, and how many there are not.
+/// Mean and quantiles of the finite values, and the number of values that are not finite.
 fn line(out: &mut Formatter<'_>, label: &str, values: &[f64]) -> fmt::Result {
     let mut finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     let left_out = values.len() - finite.len();

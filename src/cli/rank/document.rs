@@ -1,4 +1,4 @@
-//! The order for machines: one JSON document.
+//! The ranking for programs: one JSON document.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! `rotewatch rank`: finished networks in order.
+//! `rotewatch rank`: ranks finished networks.
 
 mod document;
 mod scores;
@@ -17,17 +17,17 @@ use rotewatch_core::compare::{Candidate, Direction, groups};
 /// The flags of `rotewatch rank`.
 #[derive(Debug, Args)]
 pub struct RankArgs {
-    /// What `rotewatch train --json` printed, records of `rotewatch experiment`, activations on the same rows (.safetensors, .npy, .npz),
-    /// or runs of the history
+    /// Networks to rank: output of `rotewatch train --json`, records of `rotewatch experiment`, activations on the same rows
+    /// (.safetensors, .npy, .npz), or names of recorded runs
     #[arg(required = true, value_name = "FILE|RUN")]
     networks: Vec<PathBuf>,
-    /// State folder whose history is read [default: the user's own, by the XDG rules]
+    /// State folder with the history [default: the user's state folder, by the XDG rules]
     #[arg(long, value_name = "DIR", env = "ROTEWATCH_STATE")]
     state: Option<PathBuf>,
-    /// What is feared, which decides what is better [default: what the runs' verdicts say]
+    /// Kind of memorization to guard against, which sets the direction of the ranking [default: the kind in the runs' verdicts]
     #[arg(long, value_enum, value_name = "KIND")]
     against: Option<Against>,
-    /// Scores to hold the order against, such as accuracies: a line a network, its name and a number; higher is better
+    /// File with scores to compare the ranking with, such as accuracies: one line per network with its name and a number; higher is better
     #[arg(long, value_name = "FILE")]
     scores: Option<PathBuf>,
     /// Print one JSON document on one line
@@ -35,11 +35,11 @@ pub struct RankArgs {
     json: bool,
 }
 
-/// Ranks every network and prints the order.
+/// Ranks the networks and prints the ranking.
 ///
 /// # Errors
-/// Files that do not fit, verdicts that give no direction, scores of networks that are not there, and networks of which no two can be
-/// compared: nothing is printed then.
+/// Files that do not fit, verdicts that give no direction, scores for unknown networks, and networks of which no two can be
+/// compared. Nothing is printed then.
 pub fn run(args: &RankArgs) -> Result<Exit, Failure> {
     let candidates = networks::candidates(&args.networks, args.state.as_deref()).map_err(Failure::usage)?;
     let direction = match args.against {
@@ -66,13 +66,13 @@ fn nothing_to_compare(alone: &[&Candidate]) -> anyhow::Error {
         [one, other, ..] => {
             let reason = one.seen.difference(&other.seen).unwrap_or_default();
             anyhow!(
-                "no two of these can be compared; {} and {} have {reason}: {}; {}",
+                "no two of these networks can be compared; {} and {} have {reason}: {}; {}",
                 one.name,
                 other.name,
                 one.seen,
                 other.seen
             )
         }
-        _ => anyhow!("one network alone has no order: give two or more"),
+        _ => anyhow!("a ranking needs two or more networks"),
     }
 }

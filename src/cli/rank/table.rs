@@ -1,4 +1,4 @@
-//! The order for people.
+//! The ranking for people.
 
 use std::fmt::{self, Formatter};
 
@@ -16,7 +16,7 @@ fn write(out: &mut Formatter<'_>, direction: Direction, groups: &[Group]) -> fmt
         writeln!(out, "\n{}", group.seen)?;
         for other in groups.iter().take(at) {
             if let ([first, rest @ ..], Some(reason)) = (other.placed.as_slice(), group.seen.difference(&other.seen)) {
-                let like = if rest.is_empty() { "" } else { " and its like" };
+                let like = if rest.is_empty() { "" } else { " and its group" };
                 writeln!(out, "  cannot be compared with {}{like}: {reason}", first.candidate.name)?;
             }
         }
@@ -33,7 +33,7 @@ fn write(out: &mut Formatter<'_>, direction: Direction, groups: &[Group]) -> fmt
 fn of_group(out: &mut Formatter<'_>, group: &Group) -> fmt::Result {
     let scored = group.placed.iter().any(|placed| placed.score.is_some());
     let width = group.placed.iter().map(|placed| placed.candidate.name.chars().count()).max().unwrap_or(0).max("network".len());
-    write!(out, "  {:width$}  {:>12}  {:>12}  {:>13}  {:>8}", "network", "entropy, nats", "place by it", "MI, nats", "by it")?;
+    write!(out, "  {:width$}  {:>12}  {:>12}  {:>13}  {:>8}", "network", "entropy, nats", "rank", "MI, nats", "rank")?;
     writeln!(out, "{}", if scored { format!("  {:>10}", "score") } else { String::new() })?;
     for Placed { candidate, by_entropy, by_mutual_information, score } in &group.placed {
         let means = candidate.means;
@@ -55,11 +55,11 @@ fn of_group(out: &mut Formatter<'_>, group: &Group) -> fmt::Result {
 
 fn agreement(out: &mut Formatter<'_>, by: &str, of: Option<&Agreement>) -> fmt::Result {
     let Some(Agreement { tau, models, chance }) = of else {
-        return writeln!(out, "    {by:<22} none: it takes two scored networks that differ");
+        return writeln!(out, "    {by:<22} none: needs two scored networks that differ");
     };
     let (value, lower, upper, percent) = (tau.value, tau.lower, tau.upper, 100.0 * chance);
     writeln!(
         out,
-        "    {by:<22} {value:>5.2} ({lower:.2} to {upper:.2}) of {models} networks; {percent:.2} % of random orders agree as far"
+        "    {by:<22} {value:>5.2} ({lower:.2} to {upper:.2}) over {models} networks; {percent:.2} % of random rankings agree as well or better"
     )
 }

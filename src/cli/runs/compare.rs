@@ -1,4 +1,4 @@
-//! Two runs held against each other.
+//! The comparison of two runs.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use super::text::columns;
 use rotewatch_core::compare::{Comparison, Parting};
 use rotewatch_core::record::json;
 
-/// For people: the verdict on one line, then what is behind it.
+/// For people: the result on one line, then the numbers.
 pub(super) fn text(of: &Comparison) -> String {
     let [first, second] = &of.names;
     let row = |parting: &Parting| {
@@ -30,7 +30,7 @@ pub(super) fn text(of: &Comparison) -> String {
     let rows: Vec<_> = of.partings.iter().map(row).collect();
     let mut text = format!("{of}\n{}\n\n", of.direction);
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "At epoch {}, the last that both have; {}{}", of.epoch, of.seen, longer(of));
+    let _ = writeln!(text, "At epoch {}, the last one of both runs; {}{}", of.epoch, of.seen, longer(of));
     if let Some(doubt) = of.seen.probe.doubt() {
         let _ = writeln!(text, "{doubt}");
     }
@@ -38,13 +38,13 @@ pub(super) fn text(of: &Comparison) -> String {
     text
 }
 
-/// That one of them went on alone.
+/// A note if one run is longer than the other.
 fn longer(of: &Comparison) -> String {
     let beyond = of.names.iter().zip(of.last_epochs).find(|(_, last)| *last > of.epoch);
-    beyond.map_or_else(String::new, |(name, last)| format!("; {name} went on to epoch {last}"))
+    beyond.map_or_else(String::new, |(name, last)| format!("; {name} continued to epoch {last}"))
 }
 
-/// For programs: as `GET /api/v1/compare` tells it.
+/// For programs: the document of `GET /api/v1/compare`.
 pub(super) fn json(of: &Comparison) -> String {
     format!("{}\n", Value::Object(json::comparison(of)))
 }

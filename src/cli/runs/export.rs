@@ -1,4 +1,4 @@
-//! Every figure of a run: as `train --json` tells its history, or as a table for spreadsheets.
+//! All numbers of a run: as a document like that of `train --json`, or as a table for spreadsheets.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -12,7 +12,7 @@ use rotewatch_core::record::json::{self, distribution, finite};
 use rotewatch_core::vocabulary::identity::LayerName;
 use rotewatch_info::measures::Distribution;
 
-/// A measure's name and where it stands.
+/// A measure's name, and how to read it.
 type Measure = (&'static str, fn(&LayerStatistics) -> Option<&Distribution>);
 
 const MEASURES: [Measure; 5] = [
@@ -23,7 +23,7 @@ const MEASURES: [Measure; 5] = [
     ("class_information_nats", |all| all.class_information_nats.as_ref()),
 ];
 
-/// The document of a training, on one line.
+/// The JSON document of a training, on one line.
 pub(super) fn json(history: &Snapshot, run: &StoredRun) -> Result<String, StoreError> {
     let mut exported = document::run(run);
     exported.insert("probe".to_owned(), json!(run.probe));
@@ -33,7 +33,7 @@ pub(super) fn json(history: &Snapshot, run: &StoredRun) -> Result<String, StoreE
     Ok(format!("{}\n", Value::Object(exported)))
 }
 
-/// One line an epoch and layer; what there is no number for is empty.
+/// One line per epoch and layer; a missing number is an empty cell.
 pub(super) fn csv(history: &Snapshot, run: &StoredRun) -> Result<String, StoreError> {
     let epochs = epochs(history, run)?;
     let metrics: BTreeSet<&str> = epochs.iter().flat_map(|epoch| epoch.summary.metrics.iter().map(|(name, _)| name)).collect();
@@ -95,7 +95,7 @@ fn cell(value: Option<f64>) -> String {
     value.filter(|value| value.is_finite()).map(|value| value.to_string()).unwrap_or_default()
 }
 
-/// A name as one cell, whatever it holds; not a formula either, where a spreadsheet opens it.
+/// A name quoted as one cell, whatever characters it has. The guard keeps spreadsheets from reading it as a formula.
 fn quoted(layer: &LayerName) -> String {
     let guard = if layer.as_str().starts_with(['=', '+', '-', '@']) { "'" } else { "" };
     format!("\"{guard}{}\"", layer.as_str().replace('"', "\"\""))

@@ -1,4 +1,4 @@
-//! Every run on a line.
+//! Lists all runs, one per line.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use rotewatch_core::vocabulary::clock::utc;
 /// For people.
 pub(super) fn table(runs: &[StoredRun]) -> String {
     if runs.is_empty() {
-        return "no run was recorded yet\n".to_owned();
+        return "no runs recorded yet\n".to_owned();
     }
     let row = |run: &StoredRun| {
         let word = |key| run.standing.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -35,7 +35,7 @@ pub(super) fn table(runs: &[StoredRun]) -> String {
     columns(["RUN", "STATUS", "EPOCH", "VERDICT", "ONSET", "UPDATED", ""], &rows)
 }
 
-/// `{"runs": [...]}`, each as the API tells it.
+/// `{"runs": [...]}`, each as in the API.
 pub(super) fn json(runs: &[StoredRun]) -> String {
     let runs: Vec<Value> = runs.iter().map(|run| Value::Object(document::run(run))).collect();
     format!("{}\n", json!({ "runs": runs }))

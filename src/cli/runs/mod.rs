@@ -1,4 +1,4 @@
-//! `rotewatch runs`: the history at a terminal and for other programs; works while a daemon writes it.
+//! `rotewatch runs`: shows the history in a terminal and exports it for other programs. Works while a daemon writes to it.
 
 mod compare;
 mod export;
@@ -28,26 +28,26 @@ use rotewatch_core::vocabulary::identity::RunName;
 pub struct RunsArgs {
     #[command(subcommand)]
     command: Command,
-    /// Configuration file that names the state folder [default: the built-in settings]
+    /// Configuration file with the state folder [default: the built-in settings]
     #[arg(long, value_name = "FILE", env = "ROTEWATCH_CONFIG", global = true)]
     config: Option<PathBuf>,
-    /// State folder whose history is read [default: the user's own, by the XDG rules]
+    /// State folder with the history [default: the user's state folder, by the XDG rules]
     #[arg(long, value_name = "DIR", env = "ROTEWATCH_STATE", global = true)]
     state: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Every run with its verdict, the one declared last first.
+    /// List all runs with their verdicts, newest first.
     List {
         /// Print one JSON document on one line
         #[arg(long)]
         json: bool,
-        /// The most runs
+        /// Maximum number of runs
         #[arg(long, value_name = "N", default_value_t = 1000)]
         most: usize,
     },
-    /// One run: its verdict with why and what to do, its epochs, alarms and hooks.
+    /// Show one run: its verdict with why and what to do, its epochs, alarms and hooks.
     Show {
         #[command(flatten)]
         run: WhichRun,
@@ -55,42 +55,42 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Which of two runs generalises better by what their neurons say, since when, and how sure that is.
+    /// Compare two runs: which one should generalise better, since which epoch, and how reliable that is.
     Compare {
-        /// A run of the history, or a file: what `rotewatch train --json` printed, or the record of an experiment
+        /// A recorded run, or a file: output of `rotewatch train --json`, or the record of an experiment
         #[arg(value_name = "RUN|FILE")]
         one: PathBuf,
-        /// The run to hold it against
+        /// The run or file to compare it with
         #[arg(value_name = "RUN|FILE")]
         other: PathBuf,
-        /// What is feared, which decides what is better [default: what the runs' verdicts say]
+        /// Kind of memorization to guard against, which decides what is better [default: the kind in the runs' verdicts]
         #[arg(long, value_enum, value_name = "KIND")]
         against: Option<Against>,
         /// Print one JSON document on one line
         #[arg(long)]
         json: bool,
     },
-    /// Mark a run that went well: runs that start from now on are compared with it.
+    /// Show or choose the baseline run, which runs that start from now on are compared with.
     Baseline {
-        /// The run, whose newest attempt is marked; without it the marked one is told
+        /// The run whose newest attempt becomes the baseline; without it, the current baseline is shown
         #[arg(value_name = "RUN", conflicts_with = "clear")]
         run: Option<RunName>,
-        /// Compare with no run any more
+        /// Remove the baseline, so that runs are no longer compared
         #[arg(long)]
         clear: bool,
     },
-    /// Every figure of a run, for other programs.
+    /// Export all numbers of a run, for other programs.
     Export {
         #[command(flatten)]
         run: WhichRun,
-        /// One line an epoch and layer
+        /// CSV with one line per epoch and layer
         #[arg(long, conflicts_with = "json")]
         csv: bool,
-        /// One document, which `detect.baseline.file` takes as well [default]
+        /// One JSON document, which `detect.baseline.file` also accepts [default]
         #[arg(long)]
         json: bool,
     },
-    /// What the live page shows of a run, in one file that opens from a disk without a network.
+    /// Write the live page of a run to one HTML file that opens without a network.
     Report {
         #[command(flatten)]
         run: WhichRun,
@@ -103,24 +103,26 @@ enum Command {
 /// A run and an attempt of it.
 #[derive(Debug, Args)]
 struct WhichRun {
-    /// Its name
+    /// Name of the run
     #[arg(value_name = "RUN")]
     name: RunName,
-    /// One of its attempts [default: the newest]
+    /// Attempt of the run [default: the newest]
     #[arg(long, value_name = "ID")]
     attempt: Option<Attempt>,
 }
 
-/// Reads the history, or marks a run in it.
+/// Reads the history, or changes its baseline.
 ///
 /// # Errors
-/// A run that is not there, as wrong usage; a history that cannot be read.
+/// An unknown run, as wrong usage; a history that cannot be read.
 pub fn run(args: &RunsArgs) -> Result<Exit, Failure> {
     let mut config = args.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read).map_err(Failure::usage)?;
     config.state = args.state.clone().or(config.state.take());
     let state = state_folder(&config).map_err(Failure::usage)?;
     let history = || -> Result<Option<Snapshot>, Failure> { Ok(Reader::of(&state).snapshot()?) };
-    let unknown = |name: &RunName| Failure::usage(anyhow!("the history in {} has no such run {name}", state.display()));
+    let unknown = |name: &RunName| {
+        Failure::usage(anyhow!("no run {name} in the history of {}; see `rotewatch runs list`", state.display()))
+    };
     match &args.command {
         Command::List { json, most } => {
             let runs = history()?.map(|history| history.runs(*most)).transpose()?.unwrap_or_default();
@@ -139,24 +141,24 @@ pub fn run(args: &RunsArgs) -> Result<Exit, Failure> {
             let marked = history()?.map(|history| history.baseline()).transpose()?.flatten();
             println!(
                 "{}",
-                marked.map_or_else(|| "no run is marked".to_owned(), |run| format!("{} (attempt {})", run.name, run.attempt))
+                marked.map_or_else(|| "no baseline run".to_owned(), |run| format!("{} (attempt {})", run.name, run.attempt))
             );
         }
         Command::Baseline { run: Some(name), .. } => {
             if !mark_baseline(&state, Some(name))? {
                 return Err(unknown(name));
             }
-            println!("{name}: runs that start from now on are compared with it");
+            println!("baseline run: {name}; runs that start from now on are compared with it");
         }
         Command::Baseline { run: None, clear: true } => {
             mark_baseline(&state, None)?;
-            println!("runs that start from now on are compared with none");
+            println!("no baseline run; runs that start from now on are not compared");
         }
         Command::Report { run, out } => {
             let (history, stored) = run.find(history()?).map_err(Failure::from)?.ok_or_else(|| unknown(&run.name))?;
             let page = report::page(&history, &stored)?;
             fs::write(out, page).with_context(|| format!("cannot write {}", out.display()))?;
-            println!("{}: open it in any browser", out.display());
+            println!("wrote {}; open it in a browser", out.display());
         }
         Command::Export { run, csv, json: _ } => {
             let (history, stored) = run.find(history()?).map_err(Failure::from)?.ok_or_else(|| unknown(&run.name))?;

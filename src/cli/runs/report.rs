@@ -1,4 +1,4 @@
-//! One run as a page that opens from a disk, without a network: what the live page shows of it.
+//! The live page of one run as one HTML file that opens without a network.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::history::{Epochs, Snapshot, StoreError, StoredRun, document};
 use crate::page::{FrozenRun, frozen};
 use rotewatch_core::vocabulary::clock::unix_seconds;
 
-/// Blocks a side of each pair matrix, as the live page asks for.
+/// Blocks per side of each pair matrix, as on the live page.
 const BLOCKS: usize = 128;
 
 /// The whole page.

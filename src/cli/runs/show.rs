@@ -1,4 +1,4 @@
-//! One run.
+//! Shows one run.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use super::text::{columns, number, plain};
 use crate::history::{Epochs, Snapshot, StoreError, StoredEpoch, StoredRun, document};
 use rotewatch_core::vocabulary::clock::utc;
 
-/// Epochs that people are shown, the newest ones.
+/// The number of newest epochs that are shown.
 const EPOCHS: usize = 20;
 
 /// For people.
@@ -47,12 +47,12 @@ pub(super) fn text(history: &Snapshot, run: &StoredRun) -> Result<String, StoreE
         let rows: Vec<_> = epochs.iter().map(epoch).collect();
         let head = ["EPOCH", "VERDICT", "TRAIN LOSS", "VAL LOSS", "ENTROPY", "MI", "CLASS P90", "COVERAGE"];
         let _ = write!(text, "\n{}", columns(head, &rows));
-        text.push_str("entropy, mutual information and class information are those of the last layer, in nats\n");
+        text.push_str("entropy, mutual information (MI) and class information are those of the last layer, in nats\n");
     }
     let findings = history.findings(run)?;
     for finding in &findings {
         let word = |key: &str| finding.alarm.get(key).map(Value::to_string).unwrap_or_default().trim_matches('"').to_owned();
-        let ended = finding.ended_epoch.map_or_else(|| "stands".to_owned(), |epoch| format!("ended at epoch {epoch}"));
+        let ended = finding.ended_epoch.map_or_else(|| "still active".to_owned(), |epoch| format!("ended at epoch {epoch}"));
         let _ = writeln!(
             text,
             "alarm: {} since epoch {}, found at epoch {}, {ended}",
@@ -89,7 +89,7 @@ fn epoch(epoch: &StoredEpoch) -> [String; 8] {
     ]
 }
 
-/// As the API tells it, with every epoch, alarm and outcome of a hook.
+/// For programs: as in the API, with every epoch, alarm and hook outcome.
 pub(super) fn json(history: &Snapshot, run: &StoredRun) -> Result<String, StoreError> {
     let mut shown = document::run_in_full(history, run)?;
     let attempts: Vec<Value> = history.attempts(&run.name)?.iter().map(|run| json!(run.attempt.to_string())).collect();

@@ -1,6 +1,6 @@
-//! Columns for people.
+//! Text in columns.
 
-/// Columns as wide as their widest cell, two spaces between. Control characters are written as escapes: a name moves no cursor.
+/// Columns as wide as their widest cell, separated by two spaces. Control characters are escaped, so that no name can move the cursor.
 pub(super) fn columns<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let rows: Vec<[String; N]> =
         std::iter::once(head.map(str::to_owned)).chain(rows.iter().map(|row| row.each_ref().map(|cell| plain(cell)))).collect();
@@ -17,13 +17,13 @@ pub(super) fn columns<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> 
     rows.iter().map(line).collect()
 }
 
-/// A text whose control characters are written as escapes.
+/// A text with escaped control characters.
 pub(super) fn plain(text: &str) -> String {
     let letter = |letter: char| if letter.is_control() { letter.escape_default().to_string() } else { letter.to_string() };
     text.chars().map(letter).collect()
 }
 
-/// A number with three digits behind the point, or a dash.
+/// A number with three decimals, or a dash.
 pub(super) fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
 }

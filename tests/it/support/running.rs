@@ -91,7 +91,7 @@ impl Running {
     /// Waits for the address of a training's live page.
     ///
     /// # Panics
-    /// If the process ends without printing it.
+    /// If the process ends without telling it.
     pub(crate) fn address(&mut self) -> SocketAddr {
         self.address_after("watched at http://")
     }

@@ -1,53 +1,53 @@
-//! A finished network as rankings see it.
+//! A measured network, as rankings use it.
 
 use crate::record::training::{EpochRecord, LayerRecord, TrainingDocument};
 use crate::vocabulary::choices::Kind;
 use rotewatch_info::measures::{Distribution, LayerMeasures};
 
-/// A finished network that is to be ranked.
+/// A finished network to be ranked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// What its neurons say.
+    /// The measures of its neurons.
     pub means: LayerMeans,
-    /// How it was looked at.
+    /// How it was measured.
     pub seen: Seen,
-    /// What its run's verdict names; `None` without an alarm, or without a verdict.
+    /// The kind of memorization in its run's verdict; `None` without an alarm, or without a verdict.
     pub kind: Option<Kind>,
 }
 
-/// What a network is ranked by.
+/// The measures that networks are ranked by.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LayerMeans {
-    /// Mean over layers of the mean entropy of their neurons, in nats, one set of edges over all layers.
+    /// Mean over layers of the mean entropy of their neurons, in nats, with one set of bin edges for all layers.
     pub entropy_nats: f64,
     /// Mean over layers of the mean mutual information of their pairs, in nats.
     pub mutual_information_nats: f64,
 }
 
-/// What must be the same in networks that are compared.
+/// How a network was measured; must be equal for networks that are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// The layers in forward order, each with its number of neurons, where that is known.
+    /// The layers in forward order, each with its number of neurons, if known.
     pub layers: Vec<(String, Option<usize>)>,
-    /// The rows that were looked at.
+    /// The rows that were measured.
     pub probe: Probe,
 }
 
-/// The rows that a network was looked at with.
+/// The rows that a network was measured on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probe {
-    /// Its trainer said which, in words.
+    /// The trainer described them in words.
     Told(String),
-    /// So many, and nobody said which.
+    /// Only their number is known.
     Rows(usize),
     /// Nothing is known of them.
     Untold,
 }
 
 impl LayerMeans {
-    /// Of an epoch; `None` where no layer was measured.
+    /// The means of an epoch; `None` if no layer was measured.
     #[must_use]
     pub fn of_epoch(epoch: &EpochRecord) -> Option<Self> {
         let layers = || epoch.layers.iter();
@@ -57,7 +57,7 @@ impl LayerMeans {
         })
     }
 
-    /// Of measured layers; `None` where all were skipped, or none has a pair.
+    /// The means of measured layers; `None` if all were skipped, or none has a pair of neurons.
     #[must_use]
     pub fn of_measures(layers: &[LayerMeasures]) -> Option<Self> {
         let mean_of = |values: &[f64]| Distribution::of(&mut values.to_vec()).map(|all| all.mean);
@@ -69,7 +69,7 @@ impl LayerMeans {
 }
 
 impl Candidate {
-    /// The network at the end of a recorded training; `None` where nobody watched it.
+    /// The network at the end of a recorded training; `None` if it was not measured.
     #[must_use]
     pub fn of_document(name: String, document: &TrainingDocument) -> Option<Self> {
         let last = document.epochs.last()?;
@@ -88,7 +88,7 @@ impl Candidate {
         })
     }
 
-    /// A network of which activations were recorded; `None` where nothing could be measured.
+    /// A network from recorded activations; `None` if nothing could be measured.
     #[must_use]
     pub fn of_measures(name: String, layers: &[LayerMeasures]) -> Option<Self> {
         let rows = layers.first()?.rows;
@@ -105,31 +105,31 @@ impl Candidate {
 }
 
 impl Seen {
-    /// Why a comparison with what was seen otherwise means nothing; `None` where nothing differs.
+    /// What differs, which makes a comparison meaningless; `None` if nothing differs.
     #[must_use]
     pub fn difference(&self, other: &Seen) -> Option<String> {
         let names = |seen: &Seen| seen.layers.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
         let mut reasons = Vec::new();
         if names(self) != names(other) {
-            reasons.push("other layers");
+            reasons.push("different layers");
         } else if self.layers != other.layers {
-            reasons.push("layers of other widths");
+            reasons.push("layers of different widths");
         }
         if self.probe != other.probe {
-            reasons.push("another probe");
+            reasons.push("different probes");
         }
         (!reasons.is_empty()).then(|| reasons.join(" and "))
     }
 }
 
 impl Probe {
-    /// What a comparison takes for granted where nobody tells of the rows; `None` where somebody does.
+    /// A warning if the rows are not known to be the same; `None` if the trainer described them.
     #[must_use]
     pub fn doubt(&self) -> Option<&'static str> {
         match self {
             Probe::Told(_) => None,
-            Probe::Rows(_) => Some("that these are the same rows, the files do not tell: else this means nothing"),
-            Probe::Untold => Some("that all saw the same rows, nobody tells: else this means nothing"),
+            Probe::Rows(_) => Some("note: only valid if the files have the same rows, which cannot be checked"),
+            Probe::Untold => Some("note: only valid if all networks were measured on the same rows, which is not recorded"),
         }
     }
 }
@@ -139,7 +139,7 @@ impl std::fmt::Display for Probe {
         match self {
             Probe::Told(words) => f.write_str(words),
             Probe::Rows(rows) => write!(f, "{rows} rows"),
-            Probe::Untold => f.write_str("rows that nobody tells of"),
+            Probe::Untold => f.write_str("unknown rows"),
         }
     }
 }
@@ -151,7 +151,7 @@ impl std::fmt::Display for Seen {
             None => name.clone(),
         };
         let layers: Vec<String> = self.layers.iter().map(layer).collect();
-        write!(f, "layers {}, seen on {}", layers.join(", "), self.probe)
+        write!(f, "layers {}, measured on {}", layers.join(", "), self.probe)
     }
 }
 
@@ -170,7 +170,7 @@ mod tests {
     use rotewatch_info::measures::{Columns, LayerSamples, MeasureParams, measure_layers};
 
     #[test]
-    fn a_document_tells_its_last_epoch_and_how_it_was_seen() {
+    fn a_document_gives_its_last_epoch_and_how_it_was_measured() {
         let text = r#"{"run": "a", "kind": "heuristic", "probe": "1000 rows of the test set of colored-mnist",
             "final_layers": [{"name": "h1", "entropy_network_nats": [1.0, 2.0], "mutual_information": {"upper": 1.0, "counts": [1]}}],
             "history": [
@@ -181,18 +181,18 @@ mod tests {
         let candidate = Candidate::of_document("a".into(), &text.parse().unwrap()).unwrap();
         assert_eq!(candidate.means, LayerMeans { entropy_nats: 2.0, mutual_information_nats: 0.25 });
         assert_eq!(candidate.kind, Some(Kind::Heuristic));
-        assert_eq!(candidate.seen.to_string(), "layers h1 (2), h2, seen on 1000 rows of the test set of colored-mnist");
+        assert_eq!(candidate.seen.to_string(), "layers h1 (2), h2, measured on 1000 rows of the test set of colored-mnist");
         let unwatched = r#"{"history": [{"epoch": 0, "metrics": {}, "layers": []}]}"#;
         assert_eq!(Candidate::of_document("b".into(), &unwatched.parse().unwrap()), None);
     }
 
     #[test]
-    fn what_makes_a_comparison_meaningless_is_named() {
+    fn differences_that_make_a_comparison_meaningless_are_named() {
         let seen = |layer: &str, neurons, probe| Seen { layers: vec![(layer.into(), Some(neurons))], probe };
         let one = seen("a", 3, Probe::Rows(60));
         assert_eq!(one.difference(&one), None);
-        assert_eq!(one.difference(&seen("a", 4, Probe::Rows(60))).unwrap(), "layers of other widths");
-        assert_eq!(one.difference(&seen("b", 3, Probe::Untold)).unwrap(), "other layers and another probe");
+        assert_eq!(one.difference(&seen("a", 4, Probe::Rows(60))).unwrap(), "layers of different widths");
+        assert_eq!(one.difference(&seen("b", 3, Probe::Untold)).unwrap(), "different layers and different probes");
     }
 
     #[test]

@@ -1,18 +1,18 @@
-//! In which direction the measures go with accuracy: it depends on what is feared.
+//! The direction in which the measures go with accuracy. It depends on the kind of memorization.
 
 use crate::vocabulary::choices::Kind;
 
-/// What the paper claims of the direction in which the measures go with test accuracy.
+/// The paper's claim about the direction in which the measures go with test accuracy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// A shortcut: less accurate networks have less entropy and more mutual information.
     Heuristic,
-    /// Examples learnt by heart: less accurate networks have more entropy and less mutual information.
+    /// Wrong labels or single examples: less accurate networks have more entropy and less mutual information.
     ExampleLevel,
 }
 
 impl Claim {
-    /// The claim that belongs to what a run's verdict names; `None` for a departure from a baseline, which has no direction.
+    /// The claim for a kind of memorization; `None` for a departure from the baseline, which has no direction.
     #[must_use]
     pub fn of_kind(kind: Kind) -> Option<Self> {
         match kind {
@@ -22,7 +22,7 @@ impl Claim {
         }
     }
 
-    /// The spelling of flags and JSON.
+    /// The name in flags and JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl Claim {
     /// Every claim.
     pub const ALL: [Claim; 2] = [Claim::Heuristic, Claim::ExampleLevel];
 
-    /// The claim that a sweep over this option tests; `None` for options the paper does not sweep.
+    /// The claim that a sweep over this option tests; `None` for options that the paper does not sweep.
     #[must_use]
     pub fn of(option: &str) -> Option<Self> {
         match option {
@@ -44,7 +44,7 @@ impl Claim {
         }
     }
 
-    /// The sign of tau between entropy and accuracy that the claim expects; that of mutual information is the other.
+    /// The sign of tau between entropy and accuracy that the claim expects; mutual information has the opposite sign.
     #[must_use]
     pub fn entropy_sign(self) -> f64 {
         match self {
@@ -53,7 +53,7 @@ impl Claim {
         }
     }
 
-    /// The paper's own tau by entropy and by mutual information, oriented by the claim.
+    /// The paper's tau by entropy and by mutual information, in the direction of the claim.
     ///
     /// # Source
     /// Bansal, Pruthi, Belinkov (2022), table 2, Colored and Shuffled MNIST.
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shortcut_and_examples_learnt_by_heart_point_in_opposite_directions() {
+    fn shortcuts_and_memorized_examples_have_opposite_directions() {
         assert_eq!(Claim::Heuristic.entropy_sign(), -Claim::ExampleLevel.entropy_sign());
         assert_eq!(Claim::of("spurious"), Claim::of_kind(Kind::Heuristic));
         assert_eq!(Claim::of("label-noise"), Claim::of_kind(Kind::ExampleLevel));

@@ -1,4 +1,4 @@
-//! A training as comparisons see it: the network after each epoch.
+//! A training, as comparisons use it: the network after each epoch.
 
 use super::candidate::{Candidate, LayerMeans};
 use crate::record::training::{EpochRecord, TrainingDocument};
@@ -9,17 +9,17 @@ use crate::vocabulary::units::Epoch;
 pub struct Course {
     /// The network after its newest epoch.
     pub newest: Candidate,
-    /// The trained network after each epoch in which the same layers were measured as in the newest; ascending.
+    /// The trained network after each epoch with the same measured layers as the newest one; ascending.
     pub epochs: Vec<(Epoch, LayerMeans)>,
 }
 
 impl Course {
-    /// Of a recorded training; `None` where nobody watched its last epoch.
+    /// From a recorded training; `None` if its last epoch was not measured.
     #[must_use]
     pub fn of_document(name: String, document: &TrainingDocument) -> Option<Self> {
         let newest = Candidate::of_document(name, document)?;
         let layers = measured(document.epochs.last()?);
-        // A mean over fewer layers is a mean of something else.
+        // A mean over other layers cannot be compared with this one.
         let alike = document.epochs.iter().filter(|epoch| epoch.epoch > 0 && measured(epoch) == layers);
         let epochs = alike.filter_map(|epoch| Some((Epoch(epoch.epoch), LayerMeans::of_epoch(epoch)?))).collect();
         Some(Course { newest, epochs })
@@ -32,7 +32,7 @@ impl Course {
     }
 }
 
-/// Of each layer its name, and which measures it has.
+/// The name of each layer, and which measures it has.
 fn measured(epoch: &EpochRecord) -> Vec<(&str, bool, bool)> {
     let layers = epoch.layers.iter();
     layers

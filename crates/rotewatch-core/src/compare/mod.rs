@@ -1,11 +1,12 @@
-//! Which of several finished networks generalises best, by what their neurons say alone.
+//! Ranks finished networks by how well they should generalise, from their neurons alone.
 //!
-//! The paper's own use of the measures (Bansal, Pruthi, Belinkov (2022), section 5): networks are put in order by the mean entropy of their
-//! neurons and by the mean mutual information of their pairs, and held against scores where there are any. What is better depends on
-//! what is feared ([`Claim`]). Networks are only put in order beside others that were seen in the same way ([`Seen`]): an entropy over
-//! other neurons, or on other rows, is another quantity. Of two trainings there is more to say ([`Comparison`]): since when they differ.
+//! This is the paper's own use of the measures (Bansal, Pruthi, Belinkov (2022), section 5). Networks are ranked by the mean entropy of
+//! their neurons and by the mean mutual information of their pairs, and the rankings are compared with scores, if there are any. The
+//! direction depends on the kind of memorization to guard against ([`Claim`]). Only networks that were measured in the same way ([`Seen`])
+//! are ranked together, because an entropy over other neurons, or on other rows, is a different quantity. [`Comparison`] compares two
+//! trainings over their epochs.
 //!
-//! Deliberately absent: a verdict on a single network, and one order out of both measures, which may contradict each other.
+//! Deliberately absent: a verdict on a single network, and one ranking from both measures, which may contradict each other.
 
 mod candidate;
 mod claim;

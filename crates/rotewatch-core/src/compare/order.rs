@@ -1,4 +1,4 @@
-//! Candidates in order, those apart that cannot be compared.
+//! Ranks candidates in groups that can be compared.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,12 +7,12 @@ use super::candidate::{Candidate, Seen};
 use super::claim::Claim;
 use rotewatch_info::statistics::Agreement;
 
-/// What is feared, and who says so.
+/// The kind of memorization to guard against, and where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Direction {
-    /// What decides which way is better.
+    /// The claim that says which direction is better.
     pub claim: Claim,
-    /// Whether the verdicts of the runs said so.
+    /// Whether it comes from the verdicts of the runs.
     pub by_verdicts: bool,
 }
 
@@ -21,27 +21,27 @@ pub struct Direction {
 pub enum NoDirection {
     /// No verdict names a kind.
     #[error(
-        "no verdict among these says whether a shortcut or examples learnt by heart are to be feared: say it with --against heuristic|example-level"
+        "no verdict of these runs names a kind of memorization; choose the kind to guard against with --against heuristic|example-level"
     )]
     Absent,
     /// Verdicts name both kinds.
     #[error(
-        "{heuristic} learnt a shortcut and {example_level} single examples by heart: what is better against the one is worse against the \
-         other, so these cannot be put in one order; rank them apart, or say which is feared with --against heuristic|example-level"
+        "{heuristic} memorized a shortcut and {example_level} wrong labels or single examples, which are ranked in opposite directions; rank \
+         them separately, or choose one kind with --against heuristic|example-level"
     )]
     Mixed {
-        /// One that learnt a shortcut.
+        /// A run that memorized a shortcut.
         heuristic: String,
-        /// One that learnt examples by heart.
+        /// A run that memorized wrong labels or single examples.
         example_level: String,
     },
 }
 
 impl Direction {
-    /// The direction that the verdicts of the candidates agree on. Candidates without an alarm say nothing against it.
+    /// The direction that the verdicts of the candidates agree on. Candidates without an alarm have no effect.
     ///
     /// # Errors
-    /// Where verdicts name both kinds, or none names any.
+    /// If verdicts name both kinds, or none names a kind.
     pub fn of_verdicts(candidates: &[Candidate]) -> Result<Self, NoDirection> {
         let first_of = |claim: Claim| candidates.iter().find(|candidate| candidate.kind.and_then(Claim::of_kind) == Some(claim));
         let claim = match (first_of(Claim::Heuristic), first_of(Claim::ExampleLevel)) {
@@ -57,51 +57,49 @@ impl Direction {
 }
 
 impl fmt::Display for Direction {
-    /// What is feared and what is better then, as a person reads it.
+    /// The kind of memorization and what is better then, in words.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.claim {
-            Claim::Heuristic => "against shortcuts: more entropy and less mutual information are better",
-            Claim::ExampleLevel => "against examples learnt by heart: less entropy and more mutual information are better",
+            Claim::Heuristic => "against memorizing a shortcut: more entropy and less mutual information are better",
+            Claim::ExampleLevel => {
+                "against memorizing wrong labels or single examples: less entropy and more mutual information are better"
+            }
         })?;
-        if self.by_verdicts {
-            f.write_str(" (feared because the runs' verdicts say so: name it where it may be the other)")
-        } else {
-            Ok(())
-        }
+        if self.by_verdicts { f.write_str(" (from the runs' verdicts; use --against to choose the other kind)") } else { Ok(()) }
     }
 }
 
 /// Candidates that can be compared with each other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
-    /// How all of them were seen.
+    /// How all of them were measured.
     pub seen: Seen,
     /// The candidates, best by entropy first.
     pub placed: Vec<Placed>,
-    /// How far the order by entropy agrees with the scores; `None` where fewer than two have one, or one side is constant.
+    /// How well the ranking by entropy agrees with the scores; `None` if fewer than two have a score, or one side is constant.
     pub by_entropy: Option<Agreement>,
-    /// The same of the order by mutual information.
+    /// The same for the ranking by mutual information.
     pub by_mutual_information: Option<Agreement>,
 }
 
-/// A candidate in its place.
+/// A candidate with its ranks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Placed {
     /// The candidate.
     pub candidate: Candidate,
-    /// Its place by entropy, from 1; equal ones share the better place.
+    /// Its rank by entropy, from 1; equal candidates share the better rank.
     pub by_entropy: usize,
-    /// Its place by mutual information.
+    /// Its rank by mutual information.
     pub by_mutual_information: usize,
-    /// Its score, where one is given.
+    /// Its score, if one is given.
     pub score: Option<f64>,
 }
 
-/// Puts candidates in order, group by group of those that were seen in the same way; groups and equal candidates stay in the order given.
+/// Ranks candidates, in groups that were measured in the same way. Groups and equal candidates stay in the given order.
 ///
 /// # Estimator
-/// Against shortcuts more entropy and less mutual information are better, against examples learnt by heart less entropy and more mutual
-/// information. Agreement with scores is oriented the same way, so that 1 means: the order by the measure is that of the scores.
+/// Against shortcuts, more entropy and less mutual information are better; against wrong labels and single examples, less entropy and more
+/// mutual information. Agreement with scores has the same direction: 1 means that the ranking by the measure is that of the scores.
 ///
 /// # Source
 /// Bansal, Pruthi, Belinkov (2022), section 5, table 2.
@@ -146,7 +144,7 @@ impl Group {
     }
 }
 
-/// The place of one among all, from 1: as many are better, and one.
+/// The rank of one among all, from 1: one more than the number of better ones.
 fn place(one: f64, goodness: &[f64]) -> usize {
     1 + goodness.iter().filter(|other| **other > one).count()
 }
@@ -167,15 +165,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_better_depends_on_what_is_feared() {
+    fn the_better_network_depends_on_the_claim() {
         let all = || vec![candidate("a", 2.0, 0.3, None), candidate("b", 3.0, 0.1, None), candidate("c", 2.5, 0.1, None)];
         let none = BTreeMap::new();
         let shortcut = &groups(all(), Claim::Heuristic, &none)[0];
         assert_eq!(names(shortcut), ["b", "c", "a"]);
         assert_eq!(shortcut.placed.iter().map(|placed| placed.by_mutual_information).collect::<Vec<_>>(), [1, 1, 3]);
-        let by_heart = &groups(all(), Claim::ExampleLevel, &none)[0];
-        assert_eq!(names(by_heart), ["a", "c", "b"]);
-        assert_eq!(by_heart.by_entropy, None, "no scores, no agreement");
+        let examples = &groups(all(), Claim::ExampleLevel, &none)[0];
+        assert_eq!(names(examples), ["a", "c", "b"]);
+        assert_eq!(examples.by_entropy, None, "no scores, no agreement");
     }
 
     #[test]
@@ -190,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_that_were_seen_otherwise_are_kept_apart() {
+    fn networks_that_were_measured_differently_are_ranked_separately() {
         let mut other = candidate("other", 9.0, 0.0, None);
         other.seen.probe = Probe::Untold;
         let mut wider = candidate("wider", 9.0, 0.0, None);

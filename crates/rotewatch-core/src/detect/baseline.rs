@@ -1,8 +1,9 @@
-//! The baseline: this run beside a run that is known to have gone well.
+//! The baseline: compares this run with a run that is known to have gone well.
 //!
-//! Levels of mutual information differ between architectures, so none of them means anything alone; beside a run of the same
-//! network on the same task they do. A network that learns examples by heart has neurons that share less than the reference's at
-//! the same epoch, one that leans on a shortcut has neurons that share far more (Bansal, Pruthi, Belinkov 2022, section 1).
+//! Levels of mutual information differ between architectures, so a level means nothing alone. Compared with a run of the same
+//! network on the same task it does. The neurons of a network that memorizes single examples share less information than the
+//! reference's at the same epoch; those of a network that memorizes a shortcut share far more (Bansal, Pruthi, Belinkov 2022,
+//! section 1).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,10 +14,10 @@ use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::{Answer, Evidence, Finding, Kind};
 
-/// The first epoch that is compared: before it, how fast two networks learn says more than what they learn.
+/// The first epoch that is compared. Before it, a difference shows how fast two networks learn rather than what they learn.
 const FROM_EPOCH: Epoch = Epoch(2);
 
-/// What is known of the run that others are compared with: mean mutual information of its layers, in nats, epoch by epoch.
+/// The run that others are compared with: mean mutual information of its layers, in nats, for each epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reference {
     name: String,
@@ -24,7 +25,7 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Takes it from what a training told of itself; `None` where nothing was measured.
+    /// Reads the reference from the document of a training; `None` if nothing was measured.
     #[must_use]
     pub fn of(document: &TrainingDocument) -> Option<Self> {
         let measured = document.epochs.iter().map(|epoch| {
@@ -34,31 +35,31 @@ impl Reference {
             (Epoch(epoch.epoch), epoch.layers.iter().filter_map(layer).collect::<BTreeMap<_, _>>())
         });
         let epochs: BTreeMap<_, _> = measured.filter(|(_, layers)| !layers.is_empty()).collect();
-        let name = document.run.clone().unwrap_or_else(|| "the reference".into());
+        let name = document.run.clone().unwrap_or_else(|| "(unnamed)".into());
         (!epochs.is_empty()).then_some(Reference { name, epochs })
     }
 
-    /// Its layers at an epoch, or at the last one before it.
+    /// The layers at an epoch, or at the last measured epoch before it.
     fn at(&self, epoch: Epoch) -> Option<(Epoch, &BTreeMap<LayerName, f64>)> {
         self.epochs.range(..=epoch).next_back().map(|(epoch, layers)| (*epoch, layers))
     }
 }
 
-/// Judges the layers that both runs have.
+/// Compares the layers that both runs have.
 ///
 /// # Estimator
-/// The geometric mean over the common layers of mean mutual information, divided by that of the reference at the same epoch (at its
-/// last one where it ended earlier), as a trailing mean of logarithms over `detect.smooth` observations. From epoch 2 on it is a
-/// finding when the ratio lies below `1 - below` or above `times_above`. The onset is the epoch of the first finding.
+/// The ratio is the geometric mean over the common layers of mean mutual information, divided by that of the reference at the same
+/// epoch (at its last one if it ended earlier), as a trailing mean of logarithms over `detect.smooth` observations. From epoch 2 on
+/// there is a finding when the ratio is below `1 - below` or above `times_above`. The onset is the epoch of the first finding.
 ///
 /// # Source
-/// Own rule. Over the runs that tune in `config/experiments/onset.yaml`, runs of one cell that differ by their seed alone stay within
-/// -14 and +16 % of one another; wrong labels take MLPs and CNNs to -20 to -55 % (a transformer to -11 to -21 %), shortcuts of 90 %
-/// and more lift to +100 % and more. A run that learns more slowly than its reference also lies below it.
+/// Own rule. Over the tuning runs of `config/experiments/onset.yaml`, runs of one cell that differ only by their seed stay within
+/// -14 and +16 % of one another. Wrong labels lower the ratio by 20 to 55 % in MLPs and CNNs (by 11 to 21 % in a transformer);
+/// shortcuts of 90 % and more raise it by 100 % and more. A run that learns more slowly than its reference also lies below it.
 #[derive(Debug)]
 pub struct Baseline {
     reference: Arc<Reference>,
-    /// The newest logarithms of the ratio, as many as are smoothed over.
+    /// The newest logarithms of the ratio, as many as the mean is taken over.
     ratios: Vec<f64>,
     newest: Option<Comparison>,
     first_finding: Option<Epoch>,
@@ -75,20 +76,20 @@ struct Comparison {
 }
 
 impl Baseline {
-    /// A rule that has seen nothing of its run yet.
+    /// A rule that has seen no epoch yet.
     #[must_use]
     pub fn new(reference: Arc<Reference>) -> Self {
         Baseline { reference, ratios: Vec::new(), newest: None, first_finding: None }
     }
 
-    /// Compares an epoch, or says what keeps it from being compared.
+    /// Compares an epoch, or returns the reason why it cannot be compared.
     fn take_in(&mut self, observation: &Observation, smooth: usize) -> Result<(), String> {
         if observation.epoch < FROM_EPOCH {
             return Err(format!("runs are compared from epoch {FROM_EPOCH} on"));
         }
         let name = &self.reference.name;
         let Some((reference_epoch, known)) = self.reference.at(observation.epoch) else {
-            return Err(format!("run {name} was not measured at epoch {} or before", observation.epoch));
+            return Err(format!("baseline run {name} was not measured at epoch {} or earlier", observation.epoch));
         };
         let shared = observation.layers.iter().filter_map(|layer| {
             let value = layer.mutual_information_mean_nats.filter(|mean| *mean > 0.0)?;
@@ -96,7 +97,7 @@ impl Baseline {
         });
         let shared: Vec<(LayerName, f64, f64)> = shared.collect();
         if shared.is_empty() {
-            return Err(format!("no layer of this run that could be measured is also one of run {name}"));
+            return Err(format!("this run and baseline run {name} have no measured layer in common"));
         }
         let count = shared.len() as f64;
         let value = (shared.iter().map(|(_, value, _)| value).sum::<f64>() / count).exp();
@@ -135,17 +136,18 @@ impl Detector for Baseline {
         let (why, remedy) = if below {
             (
                 format!(
-                    "the neurons share {percent:.0} % less information than those of run {name} at the same epoch, as in networks that learn single \
-                     examples by heart (or learn more slowly)"
+                    "The neurons share {percent:.0} % less information with one another than those of baseline run {name} at the same epoch; \
+                     typical when a network memorizes wrong labels or single examples, or learns more slowly"
                 ),
-                format!("compare both runs' labels, data and settings; keep the weights of epoch {onset_epoch} or earlier"),
+                format!("Compare the labels, data and settings of both runs; keep the weights of epoch {onset_epoch} or earlier"),
             )
         } else {
             (
                 format!(
-                    "the neurons share {percent:.0} % more information than those of run {name} at the same epoch, as in networks that lean on a shortcut"
+                    "The neurons share {percent:.0} % more information with one another than those of baseline run {name} at the same epoch; \
+                     typical when a network memorizes a shortcut"
                 ),
-                "look for what gives the class away in this run's data and not in the other's".into(),
+                "Look for what reveals the class in this run's data, but not in the baseline run's".into(),
             )
         };
         Answer::Finding(Finding {
@@ -166,7 +168,7 @@ impl Detector for Baseline {
         })
     }
 
-    /// The run is compared with another one's epochs, not with its own: there is no earlier epoch to keep.
+    /// The run is compared with epochs of another run, not with its own, so there is no earlier epoch to keep.
     fn possible_onsets(&self, _: &DetectParams) -> Vec<Epoch> {
         Vec::new()
     }
@@ -190,7 +192,7 @@ mod tests {
         nats.iter().enumerate().map(judge).collect()
     }
 
-    /// What it is, the run's mutual information by epoch, and the epochs of the first finding and of its onset.
+    /// A description, the run's mutual information by epoch, and the epochs of the first finding and of its onset.
     type Case = (&'static str, &'static [f64], Option<(usize, u32)>);
 
     #[test]
@@ -198,12 +200,12 @@ mod tests {
         let good = [0.5, 0.3, 0.20, 0.20, 0.20, 0.20];
         let table: [Case; 6] = [
             ("another seed", &[0.5, 0.2, 0.18, 0.22, 0.19, 0.21], None),
-            ("examples learnt by heart", &[0.5, 0.3, 0.20, 0.18, 0.15, 0.10], Some((5, 5))),
+            ("memorized examples", &[0.5, 0.3, 0.20, 0.18, 0.15, 0.10], Some((5, 5))),
             ("a shortcut", &[0.5, 0.9, 0.90, 0.95, 0.99, 0.99], Some((2, 2))),
             ("one epoch far below is smoothed away", &[0.5, 0.3, 0.20, 0.14, 0.20, 0.20], None),
             ("the first epochs are not compared", &[5.0, 0.01, 0.20, 0.20, 0.20, 0.20], None),
             (
-                "a run that goes on longer is held against the reference's end",
+                "a run that is longer is compared with the last epoch of the reference",
                 &[0.5, 0.3, 0.2, 0.2, 0.2, 0.2, 0.2, 0.1],
                 Some((7, 7)),
             ),
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_direction_is_told_and_the_onset_stays() {
+    fn the_reason_names_the_direction_and_the_onset_stays() {
         let below = answers(&[0.2; 5], &[0.2, 0.2, 0.1, 0.1, 0.1]);
         let (Answer::Finding(first), Answer::Finding(last)) = (&below[2], &below[4]) else { panic!("{below:?}") };
         assert!(first.why.contains("50 % less") && first.why.contains("run good"), "{}", first.why);
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_answer_says_how_near_it_is() {
+    fn a_quiet_answer_has_a_score() {
         let near = answers(&[0.2; 3], &[0.2, 0.2, 0.18]);
         assert!(matches!(near[2], Answer::Quiet { score } if (score - 0.5).abs() < 1e-9), "{near:?}");
     }
@@ -238,7 +240,9 @@ mod tests {
         let mut detector = Baseline::new(reference(&[0.2; 5]));
         let mut other = observation(3, None, Some(0.2));
         other.layers[0].layer = "conv1".parse().expect("a good name");
-        assert!(matches!(detector.judge(&other, &params()), Answer::TooEarly { reason } if reason.contains("no layer")));
+        assert!(
+            matches!(detector.judge(&other, &params()), Answer::TooEarly { reason } if reason.contains("no measured layer in common"))
+        );
         assert!(matches!(detector.judge(&observation(1, None, Some(0.2)), &params()), Answer::TooEarly { .. }));
     }
 

@@ -1,9 +1,9 @@
-//! Example-level memorization: what the neurons of the last hidden layer know of the class declines.
+//! Example-level memorization: the neurons of the last hidden layer carry less and less information about the class.
 //!
-//! While a network learns what its classes have in common, the neurons of its last hidden layer come to agree on them: each
-//! tells much about the predicted class, and pairs tell much about one another. When it goes on to learn single examples by
-//! heart, both fall. Mutual information alone does not decide: early convolution layers lose half of theirs in perfectly clean
-//! runs, and a transformer's rises while it memorizes.
+//! While a network learns what the examples of a class have in common, the neurons of its last hidden layer come to agree: each
+//! neuron carries much information about the predicted class, and pairs of neurons carry much about each other. When the network
+//! goes on to memorize wrong labels or single examples, both fall. Mutual information alone is not enough: early convolution
+//! layers lose half of theirs in perfectly clean runs, and a transformer's rises while it memorizes.
 
 use std::collections::VecDeque;
 
@@ -13,33 +13,34 @@ use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::{Answer, Evidence, Finding, Kind};
 
-/// The observations that are kept. A run that declares more epochs than this is judged by its newest ones.
+/// How many observations are kept. A run with more epochs than this is judged by its newest ones.
 const SERIES_MAX: usize = 65_536;
 
-/// What the decline of mutual information counts for beside that of class information.
+/// The weight of the decline of mutual information; the decline of class information has the rest.
 const MUTUAL_INFORMATION_WEIGHT: f64 = 0.1;
 
 /// Names of the signals, with their units.
 const SIGNALS: [&str; 3] = ["class_information_p90_nats", "class_information_mean_nats", "mutual_information_mean_nats"];
 
-/// Judges the last tapped layer that can be measured.
+/// Judges the last layer that can be measured.
 ///
 /// # Estimator
 /// Three signals, smoothed by a trailing mean over `detect.smooth` observations: the 90th percentile and the mean over neurons of
-/// class information, and mean mutual information. Each one's *decline* is the share of its maximum that it has lost; there is
-/// none as long as either signal of class information stands at its maximum. The decline of the layer is to 90 % the mean of those
-/// two and to 10 % that of mutual information, which counts no more than theirs: it falls in early epochs of clean runs too.
-/// From `from_epoch` on it is a finding when the decline from the maxima of the last `within_epochs` epochs exceeds `decline`, or that
-/// from the maxima of the whole run exceeds `decline_ever`: slow drifts are deep only after long, and do no harm. The onset is the
-/// epoch at which the mean of class information was highest, in those last epochs or in the whole run.
+/// class information, and mean mutual information. The *decline* of a signal is the share of its maximum that it has lost. The decline
+/// of the layer is 90 % of the mean decline of the two signals of class information plus 10 % of that of mutual information. Mutual
+/// information counts at most as much as class information, because it also falls in early epochs of clean runs. The decline is 0 as long
+/// as either signal of class information is at its maximum.
+/// From `from_epoch` on there is a finding when the decline from the maxima of the last `within_epochs` epochs exceeds `decline`, or the
+/// decline from the maxima of the whole run exceeds `decline_ever`, which is larger because slow drifts do no harm. The onset is the
+/// epoch at which the mean of class information was highest, in the last epochs or in the whole run.
 ///
-/// Smoothing and maxima start at epoch 1: the untrained network's mutual information can be higher than any that training reaches.
+/// Smoothing and maxima start at epoch 1, because mutual information of the untrained network can be higher than at any later epoch.
 ///
 /// # Source
 /// Own rule. The weight, both depths and the six epochs were chosen on runs of `config/experiments/onset.yaml` (seeds 1 to 3 and 11
-/// to 15; 140 memorizing and 107 clean ones of an MLP, with batch normalisation and dropout, a CNN and a transformer); the story is
-/// in `benches/record/onset.md`. Neighbouring choices (five to seven epochs, 0.06 to 0.065, a weight of mutual information from 0 to
-/// 0.2) do as well.
+/// to 15; 140 memorizing and 107 clean ones of an MLP, with batch normalisation and dropout, a CNN and a transformer); the details
+/// are in `benches/record/onset.md`. Neighbouring choices (five to seven epochs, 0.06 to 0.065, a weight of mutual information from 0 to
+/// 0.2) perform equally well.
 #[derive(Debug, Default)]
 pub struct ExampleLevel {
     series: VecDeque<Point>,
@@ -53,7 +54,7 @@ struct Point {
     signals: [f64; 3],
 }
 
-/// A smoothed signal beside its maximum over some epochs.
+/// A smoothed signal and its maximum over some epochs.
 #[derive(Clone, Copy, Debug)]
 struct Decline {
     now: f64,
@@ -62,13 +63,13 @@ struct Decline {
 }
 
 impl Decline {
-    /// How far the signal lies below its maximum, as a share of it; 0 where the maximum is 0.
+    /// How far the signal lies below its maximum, as a share of the maximum; 0 if the maximum is 0.
     fn share(&self) -> f64 {
         if self.maximum > 0.0 { 1.0 - self.now / self.maximum } else { 0.0 }
     }
 }
 
-/// The declines of all signals from their maxima over the same epochs, and what they are held against.
+/// The declines of all signals from their maxima over the same epochs, and the threshold.
 #[derive(Clone, Copy, Debug)]
 struct Declines {
     signals: [Decline; 3],
@@ -104,7 +105,7 @@ impl Declines {
 }
 
 impl ExampleLevel {
-    /// Adds the epoch to the series, or says what keeps it out.
+    /// Adds an epoch to the series, or returns the reason why it cannot be used.
     fn take_in(&mut self, observation: &Observation) -> Result<(), String> {
         let epoch = observation.epoch;
         if epoch == Epoch::UNTRAINED {
@@ -115,14 +116,14 @@ impl ExampleLevel {
         };
         if let Some(known) = self.layer.as_ref().filter(|known| **known != last.layer) {
             if observation.layers.iter().any(|layer| layer.layer == *known) {
-                // A later layer is heard from for the first time: its series is another one.
+                // A later layer was measured for the first time: start a new series for it.
                 self.series.clear();
             } else {
                 return Err(format!("layer {known} was not measured at epoch {epoch}"));
             }
         }
         let Some(mutual_information) = last.mutual_information_mean_nats else {
-            return Err(format!("layer {} had too few rows for its bins at epoch {epoch}", last.layer));
+            return Err(format!("layer {} had too few rows for its bins at epoch {epoch}; sample more rows", last.layer));
         };
         let Some(class_information) = last.class_information_nats else {
             return Err("the trainer sends no predictions, so class information is unknown".into());
@@ -156,7 +157,7 @@ impl ExampleLevel {
         declines
     }
 
-    /// The decline that is nearer to its threshold: of the newest epochs, or of the whole run.
+    /// The decline that is nearer to its threshold: that of the newest epochs or that of the whole run.
     fn nearer(&self, newest: Epoch, params: &DetectParams) -> Option<Declines> {
         let thresholds = &params.example_level;
         let within = Epoch(newest.0.saturating_sub(thresholds.within_epochs));
@@ -183,7 +184,7 @@ impl Detector for ExampleLevel {
         };
         let from_epoch = params.example_level.from_epoch;
         if newest < from_epoch {
-            return Answer::TooEarly { reason: format!("maxima are compared from epoch {from_epoch} on") };
+            return Answer::TooEarly { reason: format!("this rule judges from epoch {from_epoch} on") };
         }
         let score = declines.score();
         if score <= 1.0 {
@@ -191,10 +192,10 @@ impl Detector for ExampleLevel {
         }
         let [highest, mean, mutual] = declines.signals;
         let onset_epoch = mean.maximum_epoch;
-        let told_from = match observation.source {
+        let caveat = match observation.source {
             Mode::Probe => "",
-            // Rows that are being learnt are told from rows of their kind that are not: the benchmark's streams have its false alarms.
-            Mode::Stream => "by the rows of training batches, which mislead this rule more often than a probe: ",
+            // The network treats rows that it trains on differently: in the benchmark, the false alarms are those of stream mode.
+            Mode::Stream => "; measured on training batches, which cause more false alarms than a probe",
         };
         let turn = |decline: Decline| if decline.share() > 0.0 { "fell" } else { "did not fall" };
         Answer::Finding(Finding {
@@ -203,26 +204,26 @@ impl Detector for ExampleLevel {
             onset_epoch,
             layers: vec![layer.clone()],
             why: format!(
-                "{told_from}the neurons of layer {layer} know less of the predicted class than they did: {:.1} % less in the mean ({:.3} nats at epoch {}, now \
-                 {:.3}), {:.1} % less among the best tenth; their mutual information {} ({:.3} at epoch {}, now {:.3}): they give up what the classes \
-                 have in common and learn single examples by heart",
+                "Layer {layer} carries {:.1} % less information about the class than at epoch {}; typical when a network starts to fit wrong \
+                 labels (mean over neurons {:.3} nats, was {:.3}; best tenth of neurons {:.1} % less; mutual information between neurons {}: \
+                 {:.3}, was {:.3} at epoch {}{caveat})",
                 100.0 * mean.share(),
-                mean.maximum,
                 mean.maximum_epoch,
                 mean.now,
+                mean.maximum,
                 100.0 * highest.share(),
                 turn(mutual),
+                mutual.now,
                 mutual.maximum,
                 mutual.maximum_epoch,
-                mutual.now,
             ),
-            remedy: format!("keep the weights of epoch {onset_epoch}; to train longer, check the labels, add data or regularise"),
+            remedy: format!("Keep the weights of epoch {onset_epoch}; to train longer, check the labels, add data or regularise"),
             evidence: declines.evidence(),
         })
     }
 
-    /// The maximum of the whole run, and each of the newest epochs that nothing since has surpassed: one of them is the newest
-    /// maximum as long as no later epoch is.
+    /// The epoch of the maximum of the whole run, and each of the newest epochs that no later epoch has surpassed: one of them stays
+    /// the maximum of the newest epochs until a later epoch surpasses it.
     fn possible_onsets(&self, params: &DetectParams) -> Vec<Epoch> {
         let (Some([_, mean, _]), Some(newest)) = (self.declines(params.smooth, Epoch::UNTRAINED), self.series.back()) else {
             return Vec::new();
@@ -261,7 +262,7 @@ mod tests {
         })
     }
 
-    /// What it is, its class and mutual information by epoch, and the epochs of the first finding and of its onset.
+    /// A description, class and mutual information by epoch, and the epochs of the first finding and of its onset.
     type Case<'a> = (&'a str, &'a [(f64, f64)], Option<(usize, u32)>);
 
     #[test]
@@ -278,12 +279,12 @@ mod tests {
         let dead = [(0.0, 0.0); 8];
         let table: [Case<'_>; 7] = [
             ("a clean run rises and holds", &clean, None),
-            ("both fall once wrong labels are learnt", &noisy, Some((5, 4))),
+            ("both fall once the network fits wrong labels", &noisy, Some((5, 4))),
             ("early convolution layers grow different without harm", &only_mutual_falls, None),
             ("a transformer memorizes while its mutual information rises", &transformer, Some((5, 3))),
-            ("what was high in the untrained network is no maximum", &high_before_training, None),
+            ("a high value of the untrained network is no maximum", &high_before_training, None),
             ("one bad epoch is smoothed away", &one_bad_epoch, None),
-            ("a network of constants says nothing", &dead, None),
+            ("a network of constant neurons gives no finding", &dead, None),
         ];
         for (why, series, expected) in table {
             assert_eq!(first_finding(series), expected, "{why}");
@@ -296,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_drift_is_told_from_a_fall_and_found_only_once_it_is_deep() {
+    fn a_slow_drift_is_found_only_once_it_is_deep() {
         // 1 % an epoch: 0.9 of 5.8 % within six epochs.
         let slow = first_finding(&falling(0.008, 60));
         let deep = slow.expect("60 epochs lose 38 %").0;
@@ -306,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_a_finding_names_was_possible_all_along() {
+    fn the_onset_of_a_finding_was_always_among_the_possible_onsets() {
         // Rises, holds, falls, recovers and falls again, so that the newest maximum moves.
         let class = [0.0, 0.5, 0.7, 0.8, 0.79, 0.78, 0.77, 0.76, 0.75, 0.74, 0.75, 0.74, 0.72, 0.70, 0.66, 0.62, 0.60];
         let unsmoothed = DetectParams { smooth: 1, ..params() };
@@ -316,7 +317,11 @@ mod tests {
         for (epoch, class) in class.into_iter().enumerate() {
             if let Answer::Finding(finding) = detector.judge(&observation(epoch, Some(class), Some(0.2)), &unsmoothed) {
                 for (since, possible) in possible.iter().enumerate().skip(finding.onset_epoch.0 as usize) {
-                    assert!(possible.contains(&finding.onset_epoch), "at epoch {since} nobody kept {}", finding.onset_epoch);
+                    assert!(
+                        possible.contains(&finding.onset_epoch),
+                        "at epoch {since} onset {} was not possible",
+                        finding.onset_epoch
+                    );
                 }
                 named.push((epoch, finding.onset_epoch.0));
             }
@@ -363,11 +368,11 @@ mod tests {
         let before = detector.judge(&two_layers, &unsmoothed);
         assert!(matches!(before, Answer::Quiet { score } if score > 0.5), "{before:?}");
         let only_the_first = observation(6, Some(0.1), Some(0.01));
-        assert_eq!(detector.judge(&only_the_first, &unsmoothed), before, "its own layer is missing");
+        assert_eq!(detector.judge(&only_the_first, &unsmoothed), before, "the judged layer is missing");
     }
 
     #[test]
-    fn a_verdict_from_a_stream_says_so() {
+    fn a_finding_in_stream_mode_warns_of_false_alarms() {
         let mut detector = ExampleLevel::default();
         let mut why = String::new();
         for (epoch, (class, mutual)) in falling(0.05, 6).into_iter().enumerate() {
@@ -376,7 +381,7 @@ mod tests {
                 why = finding.why;
             }
         }
-        assert!(why.starts_with("by the rows of training batches"), "{why}");
+        assert!(why.ends_with("; measured on training batches, which cause more false alarms than a probe)"), "{why}");
     }
 
     #[test]
@@ -400,9 +405,11 @@ mod tests {
         let Answer::Finding(finding) = second(0.70, 0.9) else { panic!("0.9 x 30 % and 0.1 x 10 % are 28 %") };
         assert!((finding.score - 0.28 / 0.25).abs() < 1e-9, "{finding:?}");
         assert_eq!((finding.onset_epoch, finding.evidence.len()), (Epoch(1), 3));
-        assert!(finding.why.contains("30.0 % less in the mean"), "{}", finding.why);
-        assert!(finding.why.contains("mutual information fell"), "{}", finding.why);
-        assert!(matches!(second(0.5, 2.0), Answer::Finding(finding) if finding.why.contains("mutual information did not fall")));
+        assert!(finding.why.contains("30.0 % less information about the class than at epoch 1"), "{}", finding.why);
+        assert!(finding.why.contains("mutual information between neurons fell"), "{}", finding.why);
+        assert!(
+            matches!(second(0.5, 2.0), Answer::Finding(finding) if finding.why.contains("mutual information between neurons did not fall"))
+        );
         // Mutual information that falls further counts no more than class information does.
         assert!(matches!(second(0.70, 0.1), Answer::Finding(finding) if (finding.score - 0.30 / 0.25).abs() < 1e-9));
         // Mutual information that rises stands at its maximum: it counts nothing, for or against.

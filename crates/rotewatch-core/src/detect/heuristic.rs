@@ -1,41 +1,41 @@
-//! Heuristic memorization: a shortcut stands in for the task.
+//! Heuristic memorization: the network memorizes a shortcut instead of learning the task.
 //!
-//! A shortcut (the colour of a digit, a watermark) is simpler than what was to be learnt, so the network finds it in its first
-//! epochs and then needs little else: single neurons of the very first layer already tell the predicted class, and the neurons
-//! come to repeat one another far more than they did before training. A task that has to be worked out is different: no neuron
-//! of the first layer knows its answer, however well the network does.
+//! A shortcut (the colour of a digit, a watermark) is simpler than the task, so the network finds it in its first epochs and then
+//! needs little else. Single neurons of the very first layer already predict the class, and the neurons repeat one another far
+//! more than before training. In a task without a shortcut, no single neuron of the first layer predicts the class, however
+//! accurate the network is.
 
 use super::{DetectParams, Detector, Observation};
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::{Answer, Evidence, Finding, Kind};
 
-/// Predictions that vary less than this, in nats, say nothing about what determines them.
+/// Below this entropy, in nats, predictions vary too little to show what determines them.
 const PREDICTION_ENTROPY_LEAST: f64 = 0.1;
 
 /// Judges the first tapped layer and, for amplification, all of them.
 ///
 /// # Estimator
-/// Two signals must agree. *Share*: the information about the predicted class that the best tenth of the first layer's neurons
-/// hold (its 90th percentile), as a share of the entropy of the predictions; smoothed by a trailing mean from epoch 1 on.
-/// *Amplification*: the highest mean mutual information so far over that of the untrained network, as a geometric mean over the
-/// layers. It is a finding when both exceed their thresholds; the onset is the epoch of the first finding.
+/// Two signals must agree. *Share*: the information about the predicted class in the best tenth of the first layer's neurons (its
+/// 90th percentile), divided by the entropy of the predictions; smoothed by a trailing mean from epoch 1 on.
+/// *Amplification*: the highest mean mutual information so far, divided by that of the untrained network, as a geometric mean over
+/// the layers. There is a finding when both exceed their thresholds; the onset is the epoch of the first finding.
 ///
 /// # Source
 /// Amplification: a study of 48 runs on MNIST (clean ten-class runs 1.6 to 3.0, shortcuts of 90 % and more 4.2 to 8.9). The level
 /// differs between architectures (the first layer of a convolution network is highly redundant before training), so it only
-/// supports the share, which does not: over runs of seed 1 on coloured and plain digits of two kinds (MLP, with batch norm, with
+/// supports the share, which does not differ: over runs of seed 1 on coloured and plain digits of two kinds (MLP, with batch norm, with
 /// dropout, CNN) the share stayed below 0.30 without a shortcut and above 0.88 with one of 90 % and more.
 #[derive(Debug, Default)]
 pub struct Heuristic {
     layers: Vec<Amplification>,
-    /// The newest shares, as many as are smoothed over.
+    /// The newest shares, as many as the mean is taken over.
     shares: Vec<f64>,
     newest: Option<Epoch>,
     first_finding: Option<Epoch>,
 }
 
-/// A layer's mutual information against that of the untrained network.
+/// A layer's mutual information, compared with that of the untrained network.
 #[derive(Debug)]
 struct Amplification {
     layer: LayerName,
@@ -44,7 +44,7 @@ struct Amplification {
 }
 
 impl Heuristic {
-    /// Takes in an epoch, or says what keeps it out.
+    /// Adds an epoch, or returns the reason why it cannot be used.
     fn take_in(&mut self, observation: &Observation, smooth: usize) -> Result<(), String> {
         let measured = observation.layers.iter().filter_map(|of| Some((&of.layer, of.mutual_information_mean_nats?)));
         if observation.epoch == Epoch::UNTRAINED {
@@ -72,8 +72,8 @@ impl Heuristic {
         Ok(())
     }
 
-    /// The geometric mean over the layers of the highest mutual information so far and of that before training. A layer without
-    /// any before training is left out.
+    /// The geometric means over the layers of the highest mutual information so far, and of that before training. Layers without
+    /// mutual information before training are left out.
     fn amplified(&self) -> Option<(f64, f64)> {
         let known: Vec<&Amplification> =
             self.layers.iter().filter(|layer| layer.untrained > 0.0 && layer.highest > 0.0).collect();
@@ -98,10 +98,12 @@ impl Detector for Heuristic {
         }
         let thresholds = &params.heuristic;
         let (Some((highest, untrained)), Some(first), Some(epoch)) = (self.amplified(), self.layers.first(), self.newest) else {
-            return Answer::TooEarly { reason: "no layer shared any information before training".into() };
+            return Answer::TooEarly {
+                reason: "the neurons of the untrained network shared no information, so there is nothing to compare with".into(),
+            };
         };
         if self.shares.len() < params.smooth {
-            return Answer::TooEarly { reason: format!("signals are smoothed over {} epochs", params.smooth) };
+            return Answer::TooEarly { reason: format!("this rule needs {} measured epochs", params.smooth) };
         }
         let share = self.shares.iter().sum::<f64>() / self.shares.len() as f64;
         let amplification = highest / untrained;
@@ -124,13 +126,13 @@ impl Detector for Heuristic {
             onset_epoch,
             layers: self.layers.iter().map(|known| known.layer.clone()).collect(),
             why: format!(
-                "single neurons of the first tapped layer, {}, tell {:.0} % of the predicted class, and mutual information is {amplification:.1} \
-                 times that of the untrained network: something simpler than the task gives the answer away",
+                "Single neurons of the first layer, {}, already carry {:.0} % of the information about the class; typical when a network uses a \
+                 shortcut instead of solving the task (mutual information between neurons: {amplification:.1} times that of the untrained network)",
                 first.layer,
                 100.0 * share,
             ),
-            remedy: "look for what gives the class away (a colour, a source, a watermark), balance or remove it, and train anew; going back \
-                     an epoch does not help, since a shortcut is learnt first"
+            remedy: "Look for what reveals the class (a colour, a source, a watermark), balance or remove it, and train again; an earlier \
+                     epoch does not help, because a network learns a shortcut first"
                 .into(),
             evidence: vec![
                 evidence("first_layer_class_information_share", share, 1.0, epoch, share, thresholds.class_information_share),
@@ -146,7 +148,7 @@ impl Detector for Heuristic {
         })
     }
 
-    /// A shortcut is named when it is found, so there is no earlier epoch to keep.
+    /// The onset of a shortcut is the epoch of its first finding, so there is no earlier epoch to keep.
     fn possible_onsets(&self, _: &DetectParams) -> Vec<Epoch> {
         Vec::new()
     }
@@ -180,7 +182,7 @@ mod tests {
         answers.last().expect("a series has an epoch")
     }
 
-    /// What it is, the mutual information of both layers and the class information of the first, and whether it is a finding.
+    /// A description, the mutual information of both layers and the class information of the first, and whether it is a finding.
     type Case = (&'static str, ([f64; 2], f64), bool);
 
     #[test]
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_onset_is_the_first_epoch_over_the_threshold_and_the_reasons_are_told() {
+    fn the_onset_is_the_first_epoch_over_the_threshold_and_the_finding_has_reasons() {
         let mut detector = Heuristic::default();
         let mut onsets = Vec::new();
         for (n, class) in [0.0, 0.2, 0.68, 0.69, 0.69].into_iter().enumerate() {

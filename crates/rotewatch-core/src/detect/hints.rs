@@ -1,5 +1,5 @@
-//! What the trainer's own numbers hint at. Shown beside the verdict, and never deciding it: both need labels or the whole training
-//! set's predictions, and both speak up in clean runs as well.
+//! Hints from the trainer's own metrics. They are shown with the verdict and never change it: both need labels or predictions for the
+//! whole training set, and both also appear in clean runs.
 
 use std::collections::VecDeque;
 
@@ -18,18 +18,18 @@ pub struct Hints {
     pub loss_gap: Option<LossGap>,
 }
 
-/// How far held-out and training loss lie apart, in nats, as a trailing mean over three epochs.
+/// Held-out loss minus training loss, in nats, as a trailing mean over three epochs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LossGap {
-    /// Now.
+    /// The value at the newest epoch.
     pub nats: f64,
-    /// At its lowest.
+    /// The lowest value so far.
     pub lowest_nats: f64,
-    /// When that was.
+    /// The epoch of the lowest value.
     pub lowest_epoch: Epoch,
 }
 
-/// Follows one run's metrics.
+/// Follows the metrics of one run.
 #[derive(Clone, Debug, Default)]
 pub struct HintTracker {
     wave: LabelWave,
@@ -38,7 +38,7 @@ pub struct HintTracker {
 }
 
 impl HintTracker {
-    /// Takes in an epoch's metrics and says what they hint at so far.
+    /// Adds the metrics of an epoch and returns the hints so far.
     pub fn take_in(&mut self, epoch: Epoch, metrics: &EpochMetrics) -> Hints {
         if let Some(share) = metrics.get("prediction_changes") {
             self.wave.take_in(epoch, share);
@@ -55,7 +55,7 @@ impl HintTracker {
 }
 
 /// The first local minimum of the share of training examples whose prediction changed since the epoch before, as a trailing mean
-/// over three epochs; seen one epoch later.
+/// over three epochs. It is known one epoch later.
 ///
 /// # Source
 /// Label Wave: Yuan, Feng, Liu, "Early Stopping Against Label Noise Without Validation Data" (ICLR 2024).
@@ -68,7 +68,7 @@ pub struct LabelWave {
 }
 
 impl LabelWave {
-    /// Takes in the share of an epoch. A plateau is no minimum before it rises; its first epoch counts.
+    /// Adds the share of an epoch. A plateau becomes a minimum only once the share rises; its first epoch counts.
     pub fn take_in(&mut self, epoch: Epoch, share: f64) {
         let now = trailing_mean(&mut self.shares, share);
         if let Some((_, before)) = self.before {
@@ -88,7 +88,7 @@ impl LabelWave {
     }
 }
 
-/// Adds a value to the newest ones and gives their mean.
+/// Adds a value to the newest ones and returns their mean.
 fn trailing_mean(newest: &mut VecDeque<f64>, value: f64) -> f64 {
     newest.push_back(value);
     if newest.len() > SMOOTH {

@@ -1,4 +1,4 @@
-//! One run's detectors and the alarms that stand.
+//! The detectors of one run and its active alarms.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::{Baseline, DetectParams, Detector, ExampleLevel, Heuristic, Observati
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::{Alarm, Answer, Kind, Verdict};
 
-/// Runs the detectors of one attempt of one run. A new attempt gets a new judge, which re-arms every detector.
+/// Runs the detectors for one attempt of one run. A new attempt gets a new judge, so every detector starts afresh.
 pub struct Judge {
     benches: Vec<Bench>,
     ended: Option<(Alarm, Epoch)>,
@@ -19,21 +19,21 @@ struct Bench {
     quiet_in_a_row: u32,
 }
 
-/// What the detectors said of an epoch and what it adds up to.
+/// The answers of the detectors for an epoch, and the verdict.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
     /// Each detector's answer.
     pub answers: Vec<(Kind, Answer)>,
-    /// What they add up to, alarms that still stand included.
+    /// The verdict that follows from them and from the alarms that are still active.
     pub verdict: Verdict,
     /// The alarms that this epoch raised.
     pub raised: Vec<Alarm>,
-    /// The epochs up to now that alarms may name as their onset, if they come now or later.
+    /// The epochs so far that an alarm, now or later, may name as its onset.
     pub possible_onsets: Vec<Epoch>,
 }
 
 impl Judge {
-    /// A judge that has seen nothing yet. Without a reference no run is compared with another.
+    /// A judge that has seen no epoch yet. Without a reference, the run is not compared with a baseline.
     #[must_use]
     pub fn new(reference: Option<Arc<Reference>>) -> Self {
         let mut detectors: Vec<Box<dyn Detector>> = vec![Box::new(ExampleLevel::default()), Box::new(Heuristic::default())];
@@ -46,8 +46,8 @@ impl Judge {
         Judge { benches, ended: None }
     }
 
-    /// Takes in an epoch. An alarm stands until `quiet_epochs` quiet epochs in a row have passed; meanwhile the
-    /// detector's further findings do not raise it again.
+    /// Judges an epoch. An alarm stays active until `quiet_epochs` quiet epochs in a row have passed. While it is active,
+    /// further findings of the same detector do not raise it again.
     pub fn judge(&mut self, observation: &Observation, params: &DetectParams) -> Judgement {
         let mut answers = Vec::with_capacity(self.benches.len());
         let mut raised = Vec::new();
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_that_ends_says_so() {
+    fn an_alarm_that_ended_is_named_in_the_verdict() {
         let mut judge = Judge::of(vec![Box::new(BelowHalf(Kind::ExampleLevel))]);
         let values = [0.1, 0.9, 0.9, 0.9];
         let verdicts: Vec<Verdict> = (1..)
@@ -165,12 +165,12 @@ mod tests {
         let words = verdicts.last().map(ToString::to_string);
         assert_eq!(
             words.as_deref(),
-            Some("learning: the example-level memorization found at epoch 1 counts as ended since epoch 4")
+            Some("learning; the alarm of epoch 1 (memorizing wrong labels or single examples) ended at epoch 4")
         );
     }
 
     #[test]
-    fn too_early_is_told_with_its_reason_and_only_while_every_detector_says_it() {
+    fn too_early_carries_its_reason_and_needs_every_detector_to_say_it() {
         let mut judge = Judge::of(vec![Box::new(BelowHalf(Kind::ExampleLevel))]);
         let verdict = judge.judge(&observation(0, None, None), &params()).verdict;
         assert_eq!(verdict, Verdict::TooEarly { reason: "nothing yet".into() });
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn one_detector_that_can_answer_makes_it_learning() {
-        /// Lacks what it needs, always.
+        /// Never has enough data.
         struct NeverReady;
 
         impl Detector for NeverReady {

@@ -1,7 +1,7 @@
-//! Detectors: from an epoch's numbers to too early, quiet, or a finding with its reasons.
+//! Detectors: rules that turn the numbers of an epoch into "too early", "quiet", or a finding with its reasons.
 //!
-//! Each rule has a file of its own and names the source of its thresholds. [`Judge`] runs all of them for one run and
-//! holds an alarm until several quiet epochs have passed, so that a score around the threshold does not flap.
+//! Each rule has its own file and names the source of its thresholds. [`Judge`] runs all rules for one run. It keeps an alarm
+//! active until several quiet epochs have passed, so that a score near the threshold does not switch the alarm on and off.
 
 mod baseline;
 mod example_level;
@@ -20,36 +20,36 @@ use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::{Answer, Kind};
 
-/// What a detector may know of an epoch.
+/// The data of an epoch that detectors use.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observation {
     /// The epoch.
     pub epoch: Epoch,
-    /// Where the rows came from.
+    /// Where the measured rows came from.
     pub source: Mode,
-    /// Entropy in nats of the classes that the network predicts; `None` without predictions.
+    /// Entropy of the predicted classes, in nats; `None` without predictions.
     pub prediction_entropy_nats: Option<f64>,
     /// The tapped layers in forward order.
     pub layers: Vec<LayerObservation>,
 }
 
-/// What a detector may know of a layer after an epoch.
+/// The data of a layer after an epoch that detectors use.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerObservation {
     /// The layer.
     pub layer: LayerName,
-    /// Mean mutual information over the layer's pairs of neurons, in nats; `None` where too few rows made it
-    /// unreliable.
+    /// Mean mutual information over the layer's pairs of neurons, in nats; `None` if there were too few rows for a reliable
+    /// estimate.
     pub mutual_information_mean_nats: Option<f64>,
-    /// What its neurons tell about the predicted class; `None` without predictions, and where too few rows made it
-    /// unreliable.
+    /// Information of its neurons about the predicted class; `None` without predictions, or if there were too few rows for a
+    /// reliable estimate.
     pub class_information_nats: Option<ClassInformation>,
 }
 
 /// Information about the predicted class over a layer's neurons, in nats.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClassInformation {
-    /// A tenth of the neurons tell more.
+    /// The 90th percentile: a tenth of the neurons carry more.
     pub p90: f64,
     /// The mean.
     pub mean: f64,
@@ -60,26 +60,26 @@ pub struct ClassInformation {
 pub struct DetectParams {
     /// Observations in a trailing mean.
     pub smooth: usize,
-    /// Quiet epochs in a row after which an alarm counts as ended.
+    /// Quiet epochs in a row after which an alarm ends.
     pub quiet_epochs: u32,
-    /// The rule for example-level memorization.
+    /// The rule for memorizing wrong labels or single examples.
     pub example_level: ExampleLevelParams,
-    /// The rule for heuristic memorization.
+    /// The rule for memorizing a shortcut.
     pub heuristic: HeuristicParams,
-    /// The rule that compares with another run.
+    /// The rule that compares with the baseline run.
     pub baseline: BaselineParams,
-    /// The kinds that ask the trainer to stop.
+    /// The kinds of alarm that ask the trainer to stop.
     pub stop_on: Vec<Kind>,
 }
 
 /// The thresholds of [`ExampleLevel`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExampleLevelParams {
-    /// The share of their maxima that the signals must have lost within `within_epochs`.
+    /// The share of its recent maximum that a signal must have lost.
     pub decline: f64,
-    /// How many epochs before the newest one those maxima may lie.
+    /// How many epochs before the newest one the recent maximum may lie.
     pub within_epochs: u32,
-    /// The share that they must have lost of their maxima over the whole run, however long ago.
+    /// The share of its maximum over the whole run that a signal must have lost.
     pub decline_ever: f64,
     /// The first epoch that may raise an alarm.
     pub from_epoch: Epoch,
@@ -88,18 +88,18 @@ pub struct ExampleLevelParams {
 /// The thresholds of [`Heuristic`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeuristicParams {
-    /// The share of the predictions' entropy that single neurons of the first layer must tell.
+    /// The share of the predictions' entropy that single neurons of the first layer must explain.
     pub class_information_share: f64,
-    /// How many times its value in the untrained network mutual information must reach.
+    /// How many times its value in the untrained network mutual information must reach at least.
     pub amplification: f64,
 }
 
 /// The thresholds of [`Baseline`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct BaselineParams {
-    /// How far below the reference's, as a share of it, mutual information must lie.
+    /// How far mutual information must lie below the baseline run's, as a share of it.
     pub below: f64,
-    /// How many times the reference's it must be.
+    /// How many times the baseline run's mutual information must be reached.
     pub times_above: f64,
 }
 
@@ -108,11 +108,11 @@ pub trait Detector: Send {
     /// The kind of memorization it looks for.
     fn kind(&self) -> Kind;
 
-    /// Takes in an epoch and answers for the run so far. Observations come in the order of their epochs.
+    /// Adds an epoch and answers for the run so far. Observations come in the order of their epochs.
     fn judge(&mut self, observation: &Observation, params: &DetectParams) -> Answer;
 
-    /// The epochs up to now that a finding may name as the onset, if it comes now or later; none where that is too early to tell, or
-    /// would be the epoch of the finding itself.
+    /// The epochs so far that a finding, now or later, may name as its onset. Empty if it is too early, or if the onset is always the
+    /// epoch of the finding itself.
     fn possible_onsets(&self, params: &DetectParams) -> Vec<Epoch>;
 }
 
@@ -120,7 +120,7 @@ pub trait Detector: Send {
 pub(crate) mod tests {
     use super::*;
 
-    /// The thresholds the configuration comes with.
+    /// The default thresholds of the configuration.
     pub(crate) fn params() -> DetectParams {
         DetectParams {
             smooth: 2,

@@ -1,5 +1,5 @@
-//! The document that `rotewatch train --json` prints, read again: by experiments, and as the baseline of other runs. A field that
-//! is missing or null is `None`.
+//! Reads the document that `rotewatch train --json` prints, for experiments and as the baseline of other runs. A field that is
+//! missing or null is `None`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,22 +10,22 @@ use serde::Deserialize;
 
 use rotewatch_info::measures::Distribution;
 
-/// What a training told, epoch by epoch.
+/// The record of a training, epoch by epoch.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct TrainingDocument {
-    /// The run's name; `None` where nobody watched.
+    /// The run's name; `None` if it was not monitored.
     #[serde(default)]
     pub run: Option<String>,
-    /// The kind of memorization that its verdict names; `None` without an alarm, or where nobody watched.
+    /// The kind of memorization in its verdict; `None` without an alarm, or if it was not monitored.
     #[serde(default)]
     pub kind: Option<String>,
-    /// The rows that its numbers are computed from, in words.
+    /// A description of the rows that were measured.
     #[serde(default)]
     pub probe: Option<String>,
     /// The epochs in their order, the untrained network first.
     #[serde(rename = "history")]
     pub epochs: Vec<EpochRecord>,
-    /// The last epoch's layers, value by value; `None` where nobody watched.
+    /// The layers after the last epoch, with every value; `None` if the run was not monitored.
     #[serde(default)]
     pub final_layers: Option<Vec<FinalLayer>>,
 }
@@ -35,12 +35,12 @@ pub struct TrainingDocument {
 pub struct EpochRecord {
     /// Its number; 0 is the untrained network.
     pub epoch: u32,
-    /// The trainer's own numbers.
+    /// The trainer's metrics.
     pub metrics: BTreeMap<String, Option<f64>>,
-    /// Entropy in nats of the predicted classes; `None` where the trainer did not say.
+    /// Entropy of the predicted classes, in nats; `None` without predictions.
     #[serde(default)]
     pub prediction_entropy_nats: Option<f64>,
-    /// The monitor's.
+    /// The measured layers.
     pub layers: Vec<LayerRecord>,
 }
 
@@ -49,12 +49,12 @@ pub struct EpochRecord {
 pub struct LayerRecord {
     /// Its name.
     pub name: String,
-    /// How many neurons it has, measured or not; `None` where that is not told here.
+    /// How many neurons it has, measured or not; `None` if the document does not say.
     #[serde(default)]
     pub neurons: Option<usize>,
-    /// Entropy in nats, one set of edges over all layers.
+    /// Entropy in nats, with one set of bin edges for all layers.
     pub entropy_network_nats: Option<Spread>,
-    /// Entropy in nats, each neuron with its own edges.
+    /// Entropy in nats, with bin edges of each neuron's own.
     pub entropy_neuron_nats: Option<Spread>,
     /// Mutual information of all pairs, in nats.
     pub mutual_information_nats: Option<Spread>,
@@ -67,13 +67,13 @@ pub struct LayerRecord {
 pub struct Spread {
     /// Arithmetic mean.
     pub mean: Option<f64>,
-    /// 5 % lie below.
+    /// The 5th percentile.
     pub p05: Option<f64>,
     /// The median.
     pub p50: Option<f64>,
-    /// 90 % lie below.
+    /// The 90th percentile.
     pub p90: Option<f64>,
-    /// 95 % lie below.
+    /// The 95th percentile.
     pub p95: Option<f64>,
 }
 
@@ -89,9 +89,9 @@ impl From<&Distribution> for Spread {
 pub struct FinalLayer {
     /// Its name.
     pub name: String,
-    /// Each neuron's entropy in nats, one set of edges over all layers.
+    /// Each neuron's entropy in nats, with one set of bin edges for all layers.
     pub entropy_network_nats: Vec<f64>,
-    /// How the mutual information of the pairs is distributed.
+    /// The distribution of the pairs' mutual information.
     pub mutual_information: Histogram,
 }
 
@@ -100,7 +100,7 @@ pub struct FinalLayer {
 pub struct Histogram {
     /// The end of the last bin.
     pub upper: f64,
-    /// Values a bin.
+    /// The number of values in each bin.
     pub counts: Vec<u64>,
 }
 
@@ -108,13 +108,13 @@ impl TrainingDocument {
     /// Reads a document from its file.
     ///
     /// # Errors
-    /// If the file cannot be read or is something else.
+    /// If the file cannot be read, or is not such a document.
     pub fn read(path: &Path) -> Result<Self, DocumentError> {
         let text = fs::read_to_string(path).map_err(|source| DocumentError::Unreadable { path: path.to_owned(), source })?;
         text.parse().map_err(|source| DocumentError::NotADocument { path: path.to_owned(), source })
     }
 
-    /// A metric of every trained epoch, from epoch 1 on; `None` where an epoch lacks it.
+    /// A metric of every trained epoch, from epoch 1 on; `None` for epochs without it.
     #[must_use]
     pub fn metric(&self, name: &str) -> Vec<Option<f64>> {
         let trained = self.epochs.iter().filter(|epoch| epoch.epoch > 0);
@@ -136,23 +136,23 @@ impl FromStr for TrainingDocument {
     }
 }
 
-/// Why a file holds no training.
+/// Why a file cannot be read as a training document.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// It cannot be read.
-    #[error("{} cannot be read: {source}", path.display())]
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// It holds something else.
-    #[error("{} is not what `rotewatch train --json` prints: {source}", path.display())]
+    /// The file has other content.
+    #[error("{} is not a document of `rotewatch train --json` or `rotewatch runs export`: {source}", path.display())]
     NotADocument {
         /// The file.
         path: PathBuf,
-        /// What the parser said.
+        /// The parser's error.
         source: serde_json::Error,
     },
 }

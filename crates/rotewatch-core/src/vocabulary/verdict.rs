@@ -1,6 +1,6 @@
-//! What a detector answers, and what the answers of a run add up to: plain values.
+//! The answers of detectors, and the verdict on a run that follows from them: plain values.
 //!
-//! "Not yet" is a value of its own everywhere, never a score of 0.
+//! "Too early" is always a value of its own, never a score of 0.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
 
 impl Kind {
-    /// Every kind, in the order in which they are listed to people.
+    /// Every kind, in the order in which they are listed.
     pub const ALL: [Kind; 3] = [Kind::ExampleLevel, Kind::Heuristic, Kind::Baseline];
 
-    /// The spelling of configuration files, labels and JSON.
+    /// The name in configuration files, labels and JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -23,18 +23,18 @@ impl Kind {
         }
     }
 
-    /// The spelling of sentences.
+    /// The words for it in sentences.
     #[must_use]
     pub fn in_words(self) -> &'static str {
         match self {
-            Kind::ExampleLevel => "example-level memorization",
-            Kind::Heuristic => "heuristic memorization",
-            Kind::Baseline => "departure from the baseline",
+            Kind::ExampleLevel => "memorizing wrong labels or single examples",
+            Kind::Heuristic => "memorizing a shortcut",
+            Kind::Baseline => "departs from the baseline run",
         }
     }
 }
 
-/// One number that led to a finding, beside the number it was compared with.
+/// One number that led to a finding, and the number that it was compared with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
     /// What was measured, with its unit: `class_information_p90_nats`.
@@ -45,42 +45,42 @@ pub struct Evidence {
     pub reference: f64,
     /// The epoch of `reference`.
     pub reference_epoch: Epoch,
-    /// The comparison: how far `value` lies below `reference` as a share of it, or how many times `reference` it is.
+    /// The result: how far `value` lies below `reference` as a share of `reference`, or how many times `reference` it is.
     pub ratio: f64,
-    /// The ratio above which it counts.
+    /// The ratio above which the number counts as a sign of memorization.
     pub threshold: f64,
 }
 
-/// Memorization as one detector sees it.
+/// Memorization that one detector found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// The kind of memorization.
     pub kind: Kind,
     /// The smallest of decline / threshold over the signals that must agree; at least 1.
     pub score: f64,
-    /// The epoch at which it set in.
+    /// The epoch at which memorization set in.
     pub onset_epoch: Epoch,
     /// The layers that show it.
     pub layers: Vec<LayerName>,
     /// The numbers behind it.
     pub evidence: Vec<Evidence>,
-    /// One sentence: why this is memorization.
+    /// One sentence for people: why this is memorization.
     pub why: String,
-    /// One sentence: what to do.
+    /// One sentence for people: what to do.
     pub remedy: String,
 }
 
-/// What a detector says of a run after an epoch.
+/// The answer of a detector for a run after an epoch.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// The detector lacks what it needs.
+    /// The detector does not have enough data yet.
     TooEarly {
         /// What is missing.
         reason: String,
     },
-    /// The detector has what it needs and sees no memorization.
+    /// The detector has enough data and sees no memorization.
     Quiet {
-        /// How near the alarm is: 1 would be one. May be negative.
+        /// How near the alarm is: above 1 there is one. May be negative.
         score: f64,
     },
     /// Memorization.
@@ -88,7 +88,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// How near the alarm is (1 and above: alarm), unless it is too early to tell.
+    /// How near the alarm is (above 1: alarm); `None` while it is too early.
     #[must_use]
     pub fn score(&self) -> Option<f64> {
         match self {
@@ -102,34 +102,34 @@ impl Answer {
 /// An alarm that was raised and has not ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alarm {
-    /// The finding that raised it, as it was then.
+    /// The finding that raised the alarm, as it was at that epoch.
     pub finding: Finding,
     /// The epoch whose report raised it.
     pub alarm_epoch: Epoch,
 }
 
-/// What a run's reports add up to.
+/// The verdict on a run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// No detector has what it needs yet.
+    /// No detector has enough data yet.
     TooEarly {
         /// What is missing.
         reason: String,
     },
-    /// No alarm stands.
+    /// No alarm is active.
     Learning {
-        /// The alarm that ended, and the epoch from which it counts as ended.
+        /// The last alarm that ended, and the epoch at which it ended.
         ended: Option<(Alarm, Epoch)>,
     },
-    /// At least one alarm stands; the one with the earliest onset comes first.
+    /// At least one alarm is active; the one with the earliest onset comes first.
     Memorizing {
-        /// The standing alarms, never empty, one per kind.
+        /// The active alarms, never empty, one per kind.
         alarms: Vec<Alarm>,
     },
 }
 
 impl Verdict {
-    /// The spelling of labels and JSON.
+    /// The name in labels and JSON.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -139,10 +139,10 @@ impl Verdict {
         }
     }
 
-    /// Every spelling, for the series that carry one sample per verdict.
+    /// Every name, for the series that have one sample per verdict.
     pub const ALL: [&'static str; 3] = ["too_early", "learning", "memorizing"];
 
-    /// The standing alarm with the earliest onset.
+    /// The active alarm with the earliest onset.
     #[must_use]
     pub fn alarm(&self) -> Option<&Alarm> {
         match self {
@@ -151,7 +151,7 @@ impl Verdict {
         }
     }
 
-    /// The standing alarm of one kind.
+    /// The active alarm of one kind.
     #[must_use]
     pub fn alarm_of(&self, kind: Kind) -> Option<&Alarm> {
         match self {
@@ -162,14 +162,14 @@ impl Verdict {
 }
 
 impl fmt::Display for Verdict {
-    /// The verdict as a person reads it, in one line.
+    /// The verdict in words, on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Verdict::TooEarly { reason } => write!(f, "too early to tell: {reason}"),
             Verdict::Learning { ended: None } => f.write_str("learning"),
             Verdict::Learning { ended: Some((alarm, since)) } => {
                 let kind = alarm.finding.kind.in_words();
-                write!(f, "learning: the {kind} found at epoch {} counts as ended since epoch {since}", alarm.alarm_epoch)
+                write!(f, "learning; the alarm of epoch {} ({kind}) ended at epoch {since}", alarm.alarm_epoch)
             }
             Verdict::Memorizing { alarms } => {
                 for (place, alarm) in alarms.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The flags of `rotewatch train`.
+//! `rotewatch train`: its flags, and the start of the trainer, which is a separate binary because it links libtorch.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -22,12 +22,12 @@ const YEAR_SECONDS: u64 = 31_536_000;
 #[derive(Debug, Parser)]
 #[command(name = "rotewatch train", bin_name = "rotewatch train", version, max_term_width = 100)]
 pub struct TrainerCli {
-    /// What to train and how.
+    /// What to train, and how.
     #[command(flatten)]
     pub train: TrainArgs,
 }
 
-/// Where HTTP is served.
+/// Where to serve HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listen {
     /// Nowhere.
@@ -43,17 +43,17 @@ impl FromStr for Listen {
         if text == "off" {
             return Ok(Listen::Off);
         }
-        let address = text.parse().map_err(|_| "write an address and a port, such as 127.0.0.1:19787, or off".to_owned())?;
+        let address = text.parse().map_err(|_| "use an address and a port, such as 127.0.0.1:19787, or off".to_owned())?;
         Ok(Listen::At(address))
     }
 }
 
-/// Whether the training is watched.
+/// Whether the training is monitored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Monitoring {
-    /// The network is probed every epoch and judged.
+    /// Measure and judge the network in every epoch.
     On,
-    /// No tap, no thread, no port.
+    /// Train only: no measurements, threads or port.
     Off,
 }
 
@@ -64,95 +64,95 @@ pub struct TrainArgs {
     /// Configuration file [default: the built-in settings]
     #[arg(long, value_name = "FILE", env = "ROTEWATCH_CONFIG", help_heading = "Monitoring")]
     pub config: Option<PathBuf>,
-    /// Name of the run: letters, digits, '.', '_', '-' [default: task, model and seed]
+    /// Name of the run: letters, digits, '.', '_' and '-' [default: task, model and seed]
     #[arg(long, value_name = "NAME", help_heading = "Monitoring")]
     pub run: Option<RunName>,
-    /// Where metrics and page are served; without this flag another port is taken if the configured one is in use
+    /// Address to serve the live page and metrics at; without this flag, another port is used if the configured one is taken
     #[arg(long, value_name = "ADDR|off", env = "ROTEWATCH_LISTEN", help_heading = "Monitoring")]
     pub listen: Option<Listen>,
-    /// State folder [default: the user's own, by the XDG rules]
+    /// State folder [default: the user's state folder, by the XDG rules]
     #[arg(long, value_name = "DIR", env = "ROTEWATCH_STATE", help_heading = "Monitoring")]
     pub state: Option<PathBuf>,
-    /// Go on serving after the training, until Ctrl-C
+    /// Keep serving after the training, until Ctrl-C
     #[arg(long, help_heading = "Monitoring")]
     pub keep_serving: bool,
-    /// Print one JSON document at the end, and nothing else on stdout
+    /// Print only one JSON document on stdout, at the end
     #[arg(long, help_heading = "Monitoring")]
     pub json: bool,
-    /// Whether the training is watched at all
+    /// Whether to monitor the training
     #[arg(long, value_name = "WHETHER", default_value = "on", help_heading = "Monitoring")]
     pub monitor: Monitoring,
-    /// Stop when the alarm comes, and restore the weights of the onset; each epoch then waits for its verdict
+    /// Stop at the first alarm of a kind in `detect.stop_on` and restore the weights of its onset; every epoch then waits for its verdict
     #[arg(long, help_heading = "Monitoring")]
     pub stop_on_onset: bool,
-    /// Where the measured rows come from [default: the configuration's sampling.mode]
+    /// Source of the measured rows [default: `sampling.mode` of the configuration]
     #[arg(long, value_parser = choice::<Mode>(), value_name = "MODE", help_heading = "Monitoring")]
     pub sampling: Option<Mode>,
-    /// Examples in the probe set [default: the configuration's sampling.rows]
+    /// Number of examples in the probe [default: `sampling.rows` of the configuration]
     #[arg(long, value_name = "N", help_heading = "Monitoring")]
     pub probe_rows: Option<usize>,
-    /// Whether the probe is like the training examples or comes from the test set
+    /// Whether probe examples are like the training examples or come from the test set
     #[arg(long, value_parser = choice::<ProbeFrom>(), value_name = "SET", default_value_t, help_heading = "Monitoring")]
     pub probe_from: ProbeFrom,
 
-    /// What is to be learnt
+    /// Task to learn
     #[arg(long, value_parser = choice::<Task>(), default_value_t, help_heading = "Task")]
     pub task: Task,
     /// Folder with the four MNIST files, gzipped or not
     #[arg(long, value_name = "DIR", env = "ROTEWATCH_DATA", help_heading = "Task")]
     pub data: Option<PathBuf>,
-    /// Training examples
+    /// Number of training examples
     #[arg(long, value_name = "N", default_value_t = TaskOptions::default().examples, help_heading = "Task")]
     pub examples: usize,
-    /// Share of the labels redrawn over all classes, the true one included
+    /// Share of training labels to redraw at random over all classes, including the true one
     #[arg(long, value_name = "SHARE", default_value_t = TaskOptions::default().label_noise, help_heading = "Task")]
     pub label_noise: f64,
-    /// Probability with which a colour agrees with the noisy label; makes `digits` the coloured task
+    /// Probability that the shortcut agrees with the label, noise included; with `digits`, the shortcut is a colour
     #[arg(long, value_name = "SHARE", help_heading = "Task")]
     pub spurious: Option<f64>,
-    /// Shift the training pictures anew in every epoch
+    /// Shift the training images at random in every epoch
     #[arg(long, help_heading = "Task")]
     pub augment: bool,
 
-    /// The network
+    /// Network to train
     #[arg(long, value_parser = choice::<Model>(), default_value_t, help_heading = "Network")]
     pub model: Model,
-    /// Normalise the hidden layers over each batch
+    /// Add batch normalisation to the hidden layers
     #[arg(long, help_heading = "Network")]
     pub batch_norm: bool,
-    /// Share of hidden activations dropped while training
+    /// Share of hidden activations to drop while training
     #[arg(long, value_name = "SHARE", default_value_t = TrainOptions::default().dropout, help_heading = "Network")]
     pub dropout: f64,
 
-    /// The optimizer
+    /// Optimizer
     #[arg(long, value_parser = choice::<Optimizer>(), default_value_t, help_heading = "Training")]
     pub optimizer: Optimizer,
     /// Learning rate
     #[arg(long, value_name = "RATE", default_value_t = TrainOptions::default().learning_rate, help_heading = "Training")]
     pub lr: f64,
-    /// Multiply the learning rate from an epoch on, such as 20:0.1
+    /// Multiply the learning rate by FACTOR from EPOCH on, such as 20:0.1
     #[arg(long, value_name = "EPOCH:FACTOR", help_heading = "Training")]
     pub lr_step: Option<LrStep>,
     /// Weight decay
     #[arg(long, value_name = "RATE", default_value_t = TrainOptions::default().weight_decay, help_heading = "Training")]
     pub weight_decay: f64,
-    /// Examples in a step
+    /// Number of examples per step
     #[arg(long, value_name = "N", default_value_t = TrainOptions::default().batch_size, help_heading = "Training")]
     pub batch_size: usize,
-    /// Passes over the training examples
+    /// Number of passes over the training examples
     #[arg(long, value_name = "N", default_value_t = TrainOptions::default().epochs, help_heading = "Training")]
     pub epochs: u32,
-    /// Seed of the data, the network and the batches
+    /// Random seed of the data, the network and the batches
     #[arg(long, value_name = "N", default_value_t = TrainOptions::default().seed, help_heading = "Training")]
     pub seed: u64,
-    /// Threads that train
+    /// Number of training threads
     #[arg(long, value_name = "N", default_value_t = TrainOptions::default().threads, help_heading = "Training")]
     pub threads: NonZeroUsize,
 }
 
 impl TrainArgs {
-    /// Lays the flags over a configuration, again and again where its file changes. A training waits for its monitor unless
-    /// the file says otherwise: the same seed must give the same verdict.
+    /// Applies the flags to a configuration. Runs again whenever the configuration file changes. Unless the file says otherwise,
+    /// a training waits for its monitor, so that the same seed gives the same verdict.
     pub fn overlay(&self) -> impl Fn(&mut Config) + Send + Sync + use<> {
         let (listen, state, sampling, probe_rows) = (self.listen, self.state.clone(), self.sampling, self.probe_rows);
         let stop_on_onset = self.stop_on_onset;
@@ -168,34 +168,34 @@ impl TrainArgs {
             config.sampling.mode = sampling.unwrap_or(config.sampling.mode);
             config.sampling.rows = probe_rows.unwrap_or(config.sampling.rows);
             config.sampling.on_full = Some(config.sampling.on_full_for(true));
-            // Nobody is to read of a stop that was not wanted; who asks over HTTP is obeyed all the same.
+            // Without the flag, alarms do not stop the training. A request to stop over HTTP still does.
             if !stop_on_onset {
                 config.detect.stop_on.clear();
             }
-            // What a training has found is shown as long as it is served.
+            // The results of a training are shown for as long as it is served.
             config.limits.retire_finished_seconds = YEAR_SECONDS;
         }
     }
 
-    /// Refuses flags that would be ignored beside one another.
+    /// Refuses combinations of flags in which one would be ignored.
     ///
     /// # Errors
-    /// Both flags, why they do not go together, and what to do.
+    /// Names both flags, why they do not fit together, and what to do.
     pub fn check_together(&self) -> Result<(), Failure> {
         let unwatched = self.monitor == Monitoring::Off;
         let mistake = if unwatched && self.stop_on_onset {
-            "--stop-on-onset with --monitor off: nobody would see the onset; leave one of them away"
+            "--stop-on-onset needs the monitor, which --monitor off disables; remove one of the two flags"
         } else if unwatched && self.keep_serving {
-            "--keep-serving with --monitor off: nothing is served; leave one of them away"
+            "--keep-serving has nothing to serve with --monitor off; remove one of the two flags"
         } else if self.keep_serving && self.listen == Some(Listen::Off) {
-            "--keep-serving with --listen off: nothing is served; leave one of them away"
+            "--keep-serving has nothing to serve with --listen off; remove one of the two flags"
         } else {
             return Ok(());
         };
         Err(Failure::usage(anyhow!(mistake)))
     }
 
-    /// The training that the flags describe, its probe as large as `probe_rows`.
+    /// The options of the training, with a probe of `probe_rows` examples.
     #[must_use]
     pub fn options(&self, probe_rows: usize) -> TrainOptions {
         TrainOptions {

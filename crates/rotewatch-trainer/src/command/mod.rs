@@ -17,9 +17,9 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Train a small network under observation: rendered digits, or your copy of MNIST.
+    /// Train a small built-in network and monitor it: rendered digits, or your copy of MNIST.
     Train(Box<args::TrainArgs>),
-    /// Train a grid of networks and judge the alarm on them: tables, pictures, files for programs.
+    /// Train a grid of networks, judge the alarm on them, and write a report with tables and charts.
     Experiment(experiment::ExperimentArgs),
 }
 

@@ -1,7 +1,7 @@
-//! Two concentric circles in the plane, with a third feature beside them that can be made a shortcut.
+//! Two concentric circles in the plane, with a third feature that can be made a shortcut.
 //!
-//! The toy of Bansal, Pruthi, Belinkov (2022), section 2.2: the class is which circle a point is near; the third feature lies
-//! around one of two values and agrees with the label as often as the options say, by default as often as not.
+//! The toy task of Bansal, Pruthi, Belinkov (2022), section 2.2. The class is the circle that a point is near. The third feature is
+//! close to one of two values and agrees with the label as often as the options say, by default in half of the examples.
 
 use std::f32::consts::TAU;
 
@@ -22,7 +22,7 @@ const SHORTCUT_MEANS: [f32; 2] = [-0.5, 0.5];
 const SPREAD: f32 = 0.1;
 const TEST_ROWS: usize = 5_000;
 
-/// Draws the examples of the task; the options have been checked.
+/// Draws the examples of the task. The options must have been checked.
 pub(super) fn load(options: &TaskOptions, seed: u64) -> TaskData {
     let mut points = generator(seed, Draw::Examples);
     let mut label_draws = generator(seed, Draw::Labels);
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shortcut_agrees_with_the_labels_as_often_as_asked() {
+    fn a_shortcut_agrees_with_the_labels_as_often_as_requested() {
         let train = circles(0.2, Some(0.9)).train;
         let agree = train.inputs.select(1, 2).gt(0.0).eq_tensor(&train.labels.to_kind(tch::Kind::Bool));
         let share = agree.to_kind(tch::Kind::Double).mean(tch::Kind::Double).double_value(&[]);

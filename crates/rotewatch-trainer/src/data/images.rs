@@ -1,12 +1,12 @@
-//! Grey pictures of digits with their labels, before any task has touched them.
+//! Grey images of digits with their labels, before a task changes them.
 
-/// Pixels along each edge of a picture, as in MNIST.
+/// Pixels along each edge of an image, as in MNIST.
 pub const SIDE: usize = 28;
 
-/// Pixels of a picture.
+/// Pixels of an image.
 pub const PICTURE_PIXELS: usize = SIDE * SIDE;
 
-/// Pictures and what they show.
+/// Images and their labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Images {
     /// Rows x 784, row by row from the top left; 0 is paper, 255 is ink.
@@ -16,26 +16,26 @@ pub struct Images {
 }
 
 impl Images {
-    /// How many pictures.
+    /// The number of images.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.labels.len()
     }
 
-    /// The pixels of one picture.
+    /// The pixels of one image.
     ///
     /// # Panics
-    /// Where there is no such row.
+    /// If there is no such row.
     #[must_use]
     #[expect(clippy::indexing_slicing, reason = "a row that is not there is the caller's mistake, and documented as a panic")]
     pub fn picture(&self, row: usize) -> &[u8] {
         &self.pixels[row * PICTURE_PIXELS..(row + 1) * PICTURE_PIXELS]
     }
 
-    /// The pictures at these rows, in this order.
+    /// The images at these rows, in this order.
     ///
     /// # Panics
-    /// Where there is no such row.
+    /// If there is no such row.
     #[must_use]
     #[expect(clippy::indexing_slicing, reason = "a row that is not there is the caller's mistake, and documented as a panic")]
     pub fn select(&self, rows: &[usize]) -> Images {

@@ -1,4 +1,8 @@
-//! The examples that the built-in trainer learns, with their labels and what is wrong with them.
+//! The built-in libtorch trainer: data, tasks, networks and the training loop. The only user of tch.
+//!
+//! A training is a function of its options: every random draw (images, labels, weights, batches, shifts, dropout) comes from its own
+//! generators, seeded by [`TrainOptions::seed`](crate::training::TrainOptions), never from libtorch's global generator.
+//! So no other code in the process, the monitoring included, can change a loss.
 
 mod circles;
 pub mod digits;
@@ -10,17 +14,17 @@ pub mod task_data;
 pub mod tasks;
 pub(crate) mod topics;
 
-/// The folder of the real MNIST files, or `None` after saying aloud that a test skips.
+/// The folder of the real MNIST files; or `None`, after a message that the test is skipped.
 ///
 /// # Panics
-/// Where a test may not skip (`ROTEWATCH_REQUIRE_ALL=1`).
+/// If tests must not be skipped (`ROTEWATCH_REQUIRE_ALL=1`).
 #[cfg(test)]
 fn mnist_for_tests(test: &str) -> Option<std::path::PathBuf> {
     let folder = std::env::var_os("ROTEWATCH_DATA").map(std::path::PathBuf::from);
     if folder.is_none() {
         let must_run = std::env::var_os("ROTEWATCH_REQUIRE_ALL").is_some_and(|value| value == "1");
         assert!(!must_run, "{test} needs MNIST: set ROTEWATCH_DATA to its folder");
-        eprintln!("SKIPPED {test}: ROTEWATCH_DATA names no folder with MNIST's files");
+        eprintln!("SKIPPED {test}: ROTEWATCH_DATA is not set to the folder with MNIST's files");
     }
     folder
 }

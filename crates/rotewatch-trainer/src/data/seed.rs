@@ -1,14 +1,14 @@
-//! One seed, many independent generators: drawing more of one thing never moves another.
+//! One seed, many independent generators: drawing more from one never changes another.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// What is drawn. The number is the stream of the generator and part of what a seed means: never reuse one.
+/// The purpose of a generator. The number is its stream, and seeds depend on it: never reuse or change one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Draw {
-    /// Which rows of a source are trained on, probed and held out; what rendered examples look like.
+    /// Which rows of a source are for training, the probe and the hold-out; the look of rendered examples.
     Examples = 1,
-    /// What the rendered test examples look like.
+    /// The look of rendered test examples.
     TestExamples = 2,
     /// Which labels are wrong, and what they become.
     Labels = 3,
@@ -18,15 +18,15 @@ pub(crate) enum Draw {
     Weights = 5,
     /// The order of the training examples.
     Batches = 6,
-    /// Shifts of the training pictures.
+    /// Shifts of the training images.
     Shifts = 7,
-    /// Which outputs dropout silences.
+    /// Which outputs dropout sets to 0.
     Dropout = 8,
-    /// Which words the topics of made-up texts like.
+    /// Which words the topics of generated texts prefer.
     Language = 9,
 }
 
-/// The generator of one kind of draw under a seed.
+/// The generator for one purpose and seed.
 pub(crate) fn generator(seed: u64, draw: Draw) -> ChaCha8Rng {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     generator.set_stream(draw as u64);

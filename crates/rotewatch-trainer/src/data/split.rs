@@ -1,4 +1,4 @@
-//! From pictures to the tensors that networks read: 14 x 14 pixels, coloured and shifted where the task says so.
+//! Turns images into the input tensors of networks: 14 x 14 pixels, coloured and shifted if the task says so.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -6,11 +6,11 @@ use tch::Tensor;
 
 use super::images::{Images, SIDE};
 
-/// Pixels along each edge of what a network sees: each is the mean of 2 x 2 pixels of the picture.
+/// Pixels along each edge of a network's input; each is the mean of 2 x 2 pixels of the image.
 pub const INPUT_SIDE: usize = SIDE / 2;
 const INPUT_PIXELS: usize = INPUT_SIDE * INPUT_SIDE;
 
-/// How far augmentation moves a picture at most, in pixels of 28.
+/// The maximum shift of augmentation, in pixels of 28.
 const SHIFT_MAX: i32 = 2;
 
 /// Labelled examples, as tensors.
@@ -23,30 +23,30 @@ pub struct Split {
 }
 
 impl Split {
-    /// How many examples.
+    /// The number of examples.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.labels.numel()
     }
 }
 
-/// Where a picture is moved before it is read: to the right and downwards, in pixels of 28.
+/// The shift of an image, to the right and downwards, in pixels of 28.
 pub(super) type Shift = [isize; 2];
 
-/// One shift a row, each of the 25 as likely.
+/// One shift per row; all 25 are equally likely.
 pub(super) fn random_shifts(rows: usize, random: &mut ChaCha8Rng) -> Vec<Shift> {
     let mut one = || random.random_range(-SHIFT_MAX..=SHIFT_MAX) as isize;
     (0..rows).map(|_| [one(), one()]).collect()
 }
 
-/// Pictures as a network reads them, in 0 to 1 (ink is 1).
+/// Images as network inputs, from 0 to 1 (ink is 1).
 ///
 /// # Shape
-/// Rows x channels x 14 x 14. Without `colors` there is one channel; with them there are two, and a picture is in the channel
-/// that its colour (0 or 1) names, while the other is empty.
+/// Rows x channels x 14 x 14. Without `colors` there is one channel. With `colors` there are two: an image is in the channel of its
+/// colour (0 or 1), and the other channel is empty.
 ///
 /// # Panics
-/// Where there is not one colour or not one shift a row.
+/// If there is not exactly one colour or one shift per row.
 #[expect(clippy::indexing_slicing, reason = "one colour and one shift a row are asserted, and a colour is 0 or 1")]
 pub(super) fn pictures(images: &Images, colors: Option<&[u8]>, shifts: Option<&[Shift]>) -> Tensor {
     assert!(colors.is_none_or(|colors| colors.len() == images.rows()), "one colour a row");
@@ -62,7 +62,7 @@ pub(super) fn pictures(images: &Images, colors: Option<&[u8]>, shifts: Option<&[
     Tensor::from_slice(&values).view([-1, if colors.is_some() { 2 } else { 1 }, 14, 14])
 }
 
-/// The means of 2 x 2 pixels of a moved picture, 255 becoming 1; what moves in from outside is paper.
+/// The means of 2 x 2 pixels of a shifted image, with 255 becoming 1. Pixels that move in from outside are 0 (paper).
 #[expect(clippy::indexing_slicing, reason = "what is moved off the picture is filtered out before")]
 fn halve(picture: &[u8], [right, down]: Shift, halved: &mut [f32]) {
     let pixel = |y: usize, x: usize| {
@@ -79,7 +79,7 @@ fn halve(picture: &[u8], [right, down]: Shift, halved: &mut [f32]) {
     }
 }
 
-/// Labels as cross-entropy wants them: rows, i64.
+/// Labels in the format of cross-entropy: rows, i64.
 pub(super) fn label_tensor(labels: &[u8]) -> Tensor {
     let labels: Vec<i64> = labels.iter().map(|&label| i64::from(label)).collect();
     Tensor::from_slice(&labels)

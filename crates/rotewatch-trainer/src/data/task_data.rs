@@ -9,31 +9,31 @@ use super::images::Images;
 use super::split::{self, Split};
 use crate::options::TaskOptions;
 
-/// The hold-out has one example for this many trained on.
+/// The hold-out has one example for this many training examples.
 pub(super) const TRAINED_PER_HELD_OUT: usize = 10;
 
 /// The examples of one training, ready for a network.
 #[derive(Debug)]
 pub struct TaskData {
-    /// How many classes there are.
+    /// The number of classes.
     pub classes: i64,
     /// The shape of one input: channels x 14 x 14, or the number of features.
     pub input_shape: Vec<i64>,
-    /// What is trained on, wrong labels included.
+    /// The training examples, wrong labels included.
     pub train: Split,
-    /// Training rows whose label is wrong, i64; `None` where there are none.
+    /// Training rows whose label is wrong, i64; `None` if there are none.
     pub mislabelled: Option<Tensor>,
-    /// Unlabelled inputs, not among those trained on: like them, or of the test set, as the options say.
+    /// Unlabelled inputs that are not trained on: like the training examples, or from the test set, as the options say.
     pub probe: Tensor,
-    /// Examples like those trained on, with labels as noisy, and not among them.
+    /// Examples like the training examples, with equally noisy labels, that are not trained on.
     pub hold_out: Split,
-    /// Clean examples: true labels, shortcuts that say nothing.
+    /// Clean examples: true labels, and shortcuts that are random.
     pub test: Split,
-    /// What augmentation shifts, epoch by epoch; `None` without it.
+    /// The images that augmentation shifts in every epoch; `None` without augmentation.
     pub(super) source: Option<Pictures>,
 }
 
-/// Training pictures before they became inputs.
+/// Training images before they become inputs.
 #[derive(Debug)]
 pub(super) struct Pictures {
     pub(super) images: Images,
@@ -41,14 +41,14 @@ pub(super) struct Pictures {
 }
 
 impl TaskData {
-    /// The training inputs moved anew, each row by its own shift; `None` where the task does not augment.
+    /// The training inputs with new random shifts, one per row; `None` without augmentation.
     pub(crate) fn shifted(&self, random: &mut ChaCha8Rng) -> Option<Tensor> {
         let source = self.source.as_ref()?;
         let shifts = split::random_shifts(source.images.rows(), random);
         Some(split::pictures(&source.images, source.colors.as_deref(), Some(&shifts)))
     }
 
-    /// A task from its splits, where no picture is shifted.
+    /// A task from its splits, without augmentation.
     pub(super) fn unshifted(classes: i64, [train, probe, hold_out, test]: [Split; 4], wrong: &[i64]) -> Self {
         let input_shape = train.inputs.size().into_iter().skip(1).collect();
         let mislabelled = (!wrong.is_empty()).then(|| Tensor::from_slice(wrong));
@@ -56,12 +56,12 @@ impl TaskData {
     }
 }
 
-/// Rows to train on, to probe and to hold out.
+/// The numbers of rows for training, the probe and the hold-out.
 pub(super) fn row_counts(options: &TaskOptions) -> [usize; 3] {
     [options.examples, options.probe_rows, options.examples.div_ceil(TRAINED_PER_HELD_OUT)]
 }
 
-/// Labels of which this share, to the nearest row, is drawn anew, uniformly over all classes: one in `classes` stays right.
+/// Labels of which this share, to the nearest row, is redrawn uniformly over all classes; one in `classes` of them stays right.
 #[expect(clippy::indexing_slicing, reason = "rows are chosen among as many as there are labels")]
 pub(super) fn redrawn(truth: &[u8], share: f64, classes: u8, random: &mut ChaCha8Rng) -> Vec<u8> {
     let mut labels = truth.to_vec();
@@ -71,7 +71,7 @@ pub(super) fn redrawn(truth: &[u8], share: f64, classes: u8, random: &mut ChaCha
     labels
 }
 
-/// Two-class labels of which this share, to the nearest row, is turned into the other.
+/// Two-class labels of which this share, to the nearest row, is flipped.
 #[expect(clippy::indexing_slicing, reason = "rows are chosen among as many as there are labels")]
 pub(super) fn flipped(truth: &[u8], share: f64, random: &mut ChaCha8Rng) -> Vec<u8> {
     let mut labels = truth.to_vec();

@@ -1,7 +1,7 @@
-//! Short texts about one of ten topics, made up token by token.
+//! Short texts about one of ten topics, generated token by token.
 //!
-//! Every topic has words of its own liking; the rest of a text is common words, of which some are frequent and most are rare. The
-//! class is the topic. No word gives it away: topics overlap, and a text holds only a few of its topic's words.
+//! Every topic has preferred words. The rest of a text is common words, of which some are frequent and most are rare. The class is the
+//! topic. No single word reveals it: topics overlap, and a text has only a few of its topic's words.
 
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -19,15 +19,15 @@ pub(crate) const VOCABULARY: i64 = 256;
 pub(crate) const LENGTH: i64 = 16;
 /// Classes.
 const TOPICS: u8 = 10;
-/// Tokens that a topic likes; 24 of 256 for each of ten topics overlap.
+/// Number of tokens that a topic prefers; with 24 of 256 for each of ten topics, topics overlap.
 const LIKED: usize = 24;
-/// How often a token is one that the topic likes.
+/// How often a token is one that the topic prefers.
 const LIKED_SHARE: f32 = 0.3;
-/// The topics are the same for every seed: a seed draws texts, not a language.
+/// The topics are the same for every seed: a seed changes the texts, not the language.
 const LANGUAGE_SEED: u64 = 0;
 const TEST_ROWS: usize = 5_000;
 
-/// Draws the examples of the task; the options have been checked.
+/// Draws the examples of the task. The options must have been checked.
 pub(super) fn load(options: &TaskOptions, seed: u64) -> TaskData {
     let language = Language::new();
     let mut texts = generator(seed, Draw::Examples);
@@ -49,11 +49,11 @@ fn topics(rows: usize, random: &mut ChaCha8Rng) -> Vec<u8> {
     (0..rows).map(|_| random.random_range(0..TOPICS)).collect()
 }
 
-/// Which tokens are common, and which ones each topic likes.
+/// Which tokens are common, and which ones each topic prefers.
 struct Language {
-    /// For the token of each rank, how often it or one of lower rank is drawn as a common word; ends at 1.
+    /// For the token of each rank, how often it or one before it is drawn as a common word; ends at 1.
     common: Vec<f32>,
-    /// The liked tokens, topic by topic.
+    /// The preferred tokens of each topic.
     liked: Vec<Vec<i64>>,
 }
 
@@ -96,7 +96,7 @@ impl Language {
     }
 }
 
-/// How often the common word of a rank is drawn beside the first; falls with the rank as words of languages do (Zipf 1935).
+/// How often the common word of a rank is drawn, relative to the first. It falls with the rank as in languages (Zipf 1935).
 fn frequency(rank: i64) -> f32 {
     1.0 / (rank + 1) as f32
 }
@@ -111,7 +111,7 @@ mod tests {
         load(&TaskOptions { task: Task::Topics, examples: 4_000, label_noise, ..TaskOptions::default() }, seed)
     }
 
-    /// The topic that likes most of a text's tokens, for each text.
+    /// The topic that prefers the most tokens of a text, for each text.
     fn by_liked_tokens(inputs: &Tensor) -> Vec<i64> {
         let language = Language::new();
         let tokens = Vec::<i64>::try_from(inputs.flatten(0, -1)).unwrap();

@@ -1,4 +1,4 @@
-//! Other ways to decide when to stop, on the very same captures.
+//! Other rules to decide when to stop, applied to the same captures.
 
 use super::truth::Truth;
 use rotewatch_core::detect::LabelWave;
@@ -10,17 +10,17 @@ pub const PATIENCE: usize = 5;
 /// Epochs in the trailing means below.
 const CLASS_INFORMATION_SMOOTH: usize = 2;
 const LOSS_GAP_SMOOTH: usize = 3;
-/// The rises of the loss gap, in nats, among which the tuning runs choose.
+/// The rises of the loss gap, in nats, from which the tuning runs choose.
 pub const LOSS_GAP_RISES: [f64; 7] = [0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2];
-/// The rise where there are no tuning runs to choose by.
+/// The rise if there are no tuning runs.
 pub const LOSS_GAP_RISE_DEFAULT: f64 = 0.3;
 
-/// Where a way to stop ends a run.
+/// Where a stopping rule ends a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stop {
-    /// The epoch at which it says so; `None` if it lets the run end by itself.
+    /// The epoch at which the rule stops the run; `None` if it never does.
     pub alarm: Option<u32>,
-    /// The epoch whose weights one ends with.
+    /// The epoch whose weights are kept.
     pub kept: u32,
 }
 
@@ -33,7 +33,7 @@ impl Stop {
 }
 
 /// The best epoch by accuracy on held-out examples whose labels are as noisy as the training set's, with a patience of
-/// [`PATIENCE`] epochs. The first of equal ones counts, and it is kept also where patience never runs out. Needs labels.
+/// [`PATIENCE`] epochs. Of equal epochs the first counts. The best epoch is also kept if patience never runs out. Needs labels.
 #[must_use]
 pub fn hold_out(history: &TrainingDocument, truth: &Truth) -> Stop {
     let mut best: Option<(u32, f64)> = None;
@@ -51,7 +51,7 @@ pub fn hold_out(history: &TrainingDocument, truth: &Truth) -> Stop {
     Stop { alarm: None, kept: best.map_or(truth.last_epoch(), |(epoch, _)| epoch) }
 }
 
-/// The first wave of predictions ([`LabelWave`]), noticed one epoch later.
+/// The first wave of predictions ([`LabelWave`]), detected one epoch later.
 #[must_use]
 pub fn label_wave(history: &TrainingDocument, truth: &Truth) -> Stop {
     let mut wave = LabelWave::default();
@@ -66,7 +66,7 @@ pub fn label_wave(history: &TrainingDocument, truth: &Truth) -> Stop {
 }
 
 /// The first local maximum of class information, the 90th percentile of the last layer's neurons, as a trailing mean over two
-/// epochs; noticed one epoch later.
+/// epochs; detected one epoch later.
 #[must_use]
 pub fn class_information(history: &TrainingDocument, truth: &Truth) -> Stop {
     let trained = history.epochs.iter().filter(|epoch| epoch.epoch > 0);
@@ -74,8 +74,8 @@ pub fn class_information(history: &TrainingDocument, truth: &Truth) -> Stop {
     first_peak(&series, CLASS_INFORMATION_SMOOTH, truth)
 }
 
-/// Hold-out loss minus training loss, as a trailing mean over three epochs, has risen by `rise` nats above its lowest value so
-/// far; the epoch of the lowest hold-out loss so far is kept. Needs labels.
+/// Stops when hold-out loss minus training loss, as a trailing mean over three epochs, has risen by `rise` nats above its lowest value
+/// so far, and keeps the epoch of the lowest hold-out loss so far. Needs labels.
 #[must_use]
 pub fn loss_gap(history: &TrainingDocument, truth: &Truth, rise: f64) -> Stop {
     let held_out = history.metric("val_loss");
@@ -93,8 +93,8 @@ pub fn loss_gap(history: &TrainingDocument, truth: &Truth, rise: f64) -> Stop {
     Stop::never(truth.last_epoch())
 }
 
-/// Stops one epoch after the first value that is higher than the one before and the one after. A plateau is no peak before it
-/// falls; its first epoch counts.
+/// Stops one epoch after the first value that is higher than the one before and the one after. A plateau becomes a peak only once the
+/// values fall; its first epoch counts.
 fn first_peak(series: &[Option<f64>], over: usize, truth: &Truth) -> Stop {
     let smoothed = smoothed(series, over);
     let mut rising_to: Option<u32> = None;

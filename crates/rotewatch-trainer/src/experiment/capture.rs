@@ -1,4 +1,4 @@
-//! The record of one run: what was asked for, and the trainer's document or why there is none.
+//! The record of one run: its options, and the trainer's document or the failure.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::grid::PlannedRun;
 
 use rotewatch_core::record::training::TrainingDocument;
 
-/// A run as it is recorded.
+/// The record of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// The run's name.
@@ -25,10 +25,10 @@ pub struct Record {
     pub version: String,
     /// How long it took.
     pub seconds: f64,
-    /// What the trainer said at the end; `None` for a run that failed.
+    /// The trainer's document; `None` for a run that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<Value>,
-    /// Why there is no document.
+    /// Why there is no document; `None` for a run that succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailedRun>,
 }
@@ -36,9 +36,9 @@ pub struct Record {
 /// A run that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedRun {
-    /// The trainer's exit code; `None` where a signal ended it or it did not start.
+    /// The trainer's exit code; `None` if a signal ended it or it did not start.
     pub exit_code: Option<i32>,
-    /// The end of what it wrote to stderr.
+    /// The end of its stderr.
     pub stderr: String,
 }
 
@@ -48,18 +48,18 @@ pub enum CaptureError {
     /// It cannot be read.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// It is not what is recorded here.
-    #[error("{}: not the record of a run: {source}; delete it to train the run again", path.display())]
+    /// The file is not a record.
+    #[error("{} is not the record of a run: {source}; delete it to train the run again", path.display())]
     NotARecord {
         /// The file.
         path: PathBuf,
-        /// What the parser says.
+        /// The parser's error.
         source: serde_json::Error,
     },
 }
 
 impl Record {
-    /// The record of a run that is about to begin.
+    /// The record of a run that is about to start.
     #[must_use]
     pub fn of(run: &PlannedRun) -> Self {
         Record {
@@ -73,7 +73,7 @@ impl Record {
         }
     }
 
-    /// Whether this is the very training that is planned. What it is for does not matter.
+    /// Whether this is the record of exactly the planned training. Its role does not matter.
     #[must_use]
     pub fn is_of(&self, run: &PlannedRun) -> bool {
         let asked = Record::of(run);
@@ -83,18 +83,18 @@ impl Record {
     /// Reads the record of a run; `None` if there is none.
     ///
     /// # Errors
-    /// If it cannot be read or is something else.
+    /// If the file cannot be read or is not a record.
     pub fn read(path: &Path) -> Result<Option<Self>, CaptureError> {
         let text = match fs::read(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(FolderError { path: path.to_owned(), doing: "be read", source }.into()),
+            Err(source) => return Err(FolderError { path: path.to_owned(), doing: "read", source }.into()),
         };
         let not_a_record = |source| CaptureError::NotARecord { path: path.to_owned(), source };
         serde_json::from_slice(&text).map(Some).map_err(not_a_record)
     }
 
-    /// Writes it into its folder, whole or not at all.
+    /// Writes the record to the folder, completely or not at all.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -108,18 +108,18 @@ impl Record {
     }
 }
 
-/// A planned run whose training is recorded.
+/// A planned run with its recorded training.
 #[derive(Clone, Debug)]
 pub struct Capture {
-    /// What was planned.
+    /// The planned run.
     pub run: PlannedRun,
-    /// What was measured, epoch by epoch.
+    /// The measurements of every epoch.
     pub history: TrainingDocument,
     /// How long it took.
     pub seconds: f64,
 }
 
-/// What the folder holds of a grid.
+/// The recorded runs of a grid.
 #[derive(Debug, Default)]
 pub struct Captures {
     /// Runs that are recorded.
@@ -131,7 +131,7 @@ pub struct Captures {
 }
 
 impl Captures {
-    /// Reads what is recorded of these runs.
+    /// Reads the records of these runs.
     ///
     /// # Errors
     /// The first record that cannot be read.
@@ -181,12 +181,12 @@ mod tests {
     }
 
     #[test]
-    fn an_experiment_goes_on_where_it_was_killed() {
+    fn an_experiment_continues_where_it_was_killed() {
         let place = tempfile::tempdir().unwrap();
         let folder = OutFolder::open(place.path()).unwrap();
         let runs: Vec<PlannedRun> = (1..=3).map(|seed| planned(seed, &[("dropout", "0.4")])).collect();
         trained(&runs[0]).write(&folder, &runs[0]).unwrap();
-        // A record that was being written when the machine stopped has another name.
+        // A record that was being written when the machine stopped has a temporary name.
         fs::write(place.path().join("runs/cell-s2.json.unfinished"), "{\"run\": \"cel").unwrap();
         let failure = FailedRun { exit_code: Some(1), stderr: "out of memory".into() };
         let failed = Record { failure: Some(failure.clone()), ..Record::of(&runs[2]) };
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_with_other_options_is_done_again_and_one_of_another_role_is_not() {
+    fn a_run_with_other_options_is_trained_again_and_one_with_another_role_is_not() {
         let place = tempfile::tempdir().unwrap();
         let folder = OutFolder::open(place.path()).unwrap();
         let before = planned(1, &[("dropout", "0.4")]);

@@ -1,4 +1,4 @@
-//! How long a run will take, for the estimate at the start and the time that is left.
+//! Estimates how long a run takes, for the estimate at the start and the remaining time.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use crate::options::{Model, TrainOptions};
 
 /// Seconds to start, to read or render the examples, and to close.
 const START_SECONDS: f64 = 1.0;
-/// Seconds an epoch whatever the examples: evaluation, the probe and its measures.
+/// Seconds per epoch that do not depend on the number of examples: evaluation, the probe and its measures.
 const EPOCH_SECONDS: f64 = 0.08;
 
-/// Seconds of one core that a run takes, watched, on the machine below.
+/// The time of a monitored run on one core of the machine below.
 ///
 /// # Source
-/// Measured on two cores of a cloud machine with AVX2: 30 epochs of 10,000 examples, watched, take the MLP 6 s, the MLP with batch
-/// normalisation 7 s and the CNN 30 s; 30 epochs of 4,000 texts took the transformer 38 s beside another run. Other machines differ by
-/// a factor that the first finished runs tell.
+/// Measured on two cores of a cloud machine with AVX2: 30 epochs of 10,000 examples, monitored, take 6 s with the MLP, 7 s with
+/// batch normalisation and 30 s with the CNN; 30 epochs of 4,000 texts took 38 s with the transformer, next to another run. Other machines
+/// differ by a factor that follows from the first finished runs.
 #[must_use]
 pub fn estimate(training: &TrainOptions) -> Duration {
     let per_ten_thousand = match (training.model, training.batch_norm) {

@@ -1,18 +1,18 @@
-//! What a grid needs to know of the trainer's command line.
+//! The parts of the trainer's command line that a grid uses.
 
 use crate::options::TrainOptions;
 
-/// Options that an experiment sets itself, and why a cell cannot.
+/// Options that a cell cannot set, and why.
 const RESERVED: [(&str, &str); 9] = [
     ("run", "every run is named after its cell and seed"),
-    ("seed", "seeds stand under `seeds`"),
-    ("listen", "runs of an experiment are not served"),
-    ("state", "the state lies in the output folder"),
-    ("json", "the document is what is recorded"),
-    ("keep-serving", "runs of an experiment are not served"),
-    ("monitor", "an experiment looks at what the monitor saw"),
-    ("stop-on-onset", "truth needs the epochs after the alarm, too"),
-    ("data", "it is named with --data or ROTEWATCH_DATA, since it differs between machines"),
+    ("seed", "set seeds under `seeds`"),
+    ("listen", "runs of an experiment have no live page"),
+    ("state", "the state folder is in the output folder"),
+    ("json", "the document is always recorded"),
+    ("keep-serving", "runs of an experiment have no live page"),
+    ("monitor", "an experiment needs the monitor's measurements"),
+    ("stop-on-onset", "runs must continue after the alarm, to know what really happened"),
+    ("data", "set it with --data or ROTEWATCH_DATA, because it differs between machines"),
 ];
 
 /// An option of the trainer.
@@ -20,7 +20,7 @@ const RESERVED: [(&str, &str); 9] = [
 pub struct TrainerOption {
     /// Its name without the dashes.
     pub name: String,
-    /// Whether it stands alone, without a value.
+    /// Whether it is a switch, without a value.
     pub is_switch: bool,
 }
 
@@ -29,21 +29,22 @@ pub trait TrainerFlags {
     /// Every option.
     fn options(&self) -> Vec<TrainerOption>;
 
-    /// Why the option would refuse this value; `None` if it takes it.
+    /// Why the option refuses this value; `None` if it accepts it.
     fn value_fault(&self, option: &str, value: &str) -> Option<String>;
 
     /// The training that these arguments describe.
     ///
     /// # Errors
-    /// Why there is no such training, in words.
+    /// Why the arguments are refused, in words.
     fn training(&self, arguments: &[String]) -> Result<TrainOptions, String>;
 }
 
 /// Why a cell cannot set this option; `None` if it can.
 #[must_use]
 pub fn reserved(option: &str) -> Option<&'static str> {
-    // A configuration would change what is measured behind the back of the record.
-    let config = ("config", "captures are measured with the built-in settings; --config chooses the thresholds that judge");
+    // A configuration would change the measurements, but the record does not show it.
+    let config =
+        ("config", "runs are measured with the built-in settings; use --config of `rotewatch experiment` for other thresholds");
     RESERVED.into_iter().chain([config]).find(|(name, _)| *name == option).map(|(_, reason)| reason)
 }
 
@@ -56,7 +57,7 @@ pub fn arguments(options: &[(String, String)], known: &[TrainerOption]) -> Vec<S
         match (is_switch, value.as_str()) {
             (true, "true") => arguments.push(format!("--{name}")),
             (true, _) => {}
-            // With "=" a negative number is no option.
+            // With "=", a negative number is not taken for an option.
             (false, value) => arguments.push(format!("--{name}={value}")),
         }
     }

@@ -1,4 +1,4 @@
-//! The output folder: where a run's record lies, and how it gets there whole.
+//! The output folder: the paths of records, and how they are written completely or not at all.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 
 use rotewatch_core::vocabulary::identity::RunName;
 
-/// What could not be written or read, and where.
+/// A file or folder that cannot be written or read.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: cannot {doing}: {source}", path.display())]
+#[error("cannot {doing} {}: {source}", path.display())]
 pub struct FolderError {
     /// The file or folder.
     pub path: PathBuf,
-    /// What was tried.
+    /// The action, such as `write`.
     pub doing: &'static str,
-    /// What the system said.
+    /// The system's error.
     pub source: io::Error,
 }
 
@@ -23,14 +23,14 @@ pub struct FolderError {
 pub struct OutFolder(PathBuf);
 
 impl OutFolder {
-    /// Makes the folder where it is missing.
+    /// Creates the folder if it is missing.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
         let folder = OutFolder(path.to_owned());
         let runs = path.join("runs");
-        fs::create_dir_all(&runs).map_err(|source| FolderError { path: runs, doing: "be made", source })?;
+        fs::create_dir_all(&runs).map_err(|source| FolderError { path: runs, doing: "create", source })?;
         Ok(folder)
     }
 
@@ -52,7 +52,7 @@ impl OutFolder {
         self.0.join("runs").join(format!("{run}.json"))
     }
 
-    /// Writes a file of the folder so that it is there whole or not at all, also when the machine stops meanwhile.
+    /// Writes a file of the folder completely or not at all, even if the machine stops meanwhile.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -65,6 +65,6 @@ impl OutFolder {
             file.sync_all()?;
             fs::rename(&unfinished, path)
         });
-        written.map_err(|source| FolderError { path: path.to_owned(), doing: "be written", source })
+        written.map_err(|source| FolderError { path: path.to_owned(), doing: "write", source })
     }
 }

@@ -1,14 +1,14 @@
-//! Grids of trainings, judged: how often the alarm is right, how late it comes, and what stopping at it costs.
+//! Experiments on grids of trainings: how often the alarm is right, how late it comes, and what stopping at it costs.
 //!
-//! A grid file ([`grid`]) names cells of trainer options and the seeds that tune and judge. [`runner`] trains what is not
-//! recorded yet, one `rotewatch-trainer` a run, and keeps each run's document as a [`capture`]. Everything after that works on
-//! captures alone, so that a threshold can be changed and judged again without training: [`replay`] hands the recorded epochs to
-//! the detectors, [`truth`] says from the clean test accuracy what the run really did, [`baselines`] are the other ways to stop, and
-//! [`score`] compares. [`onset`] gathers scores into tables, [`sweep`] ranks finished networks as the paper does, and
-//! [`report`] writes it all down.
+//! A grid file ([`grid`]) lists cells of trainer options, and the seeds for tuning and judging. [`runner`] trains the runs that are not
+//! recorded yet, with one `rotewatch-trainer` per run, and stores each run's document as a [`capture`]. Everything after that only uses
+//! captures, so that a threshold can be changed and judged again without training. [`replay`] gives the recorded epochs to the
+//! detectors, [`truth`] derives from the clean test accuracy what the run really did, [`baselines`] are the other stopping rules, and
+//! [`score`] compares them. [`onset`] collects scores in tables, [`sweep`] ranks finished networks as the paper does, and [`report`]
+//! writes the report.
 //!
-//! Deliberately absent: training (the trainer is a process of its own, so one that fails ends one run), and any knowledge of the
-//! trainer's flags beyond what [`flags::TrainerFlags`] tells.
+//! Deliberately absent: training (the trainer is a separate process, so that a failure ends only one run), and any knowledge of the
+//! trainer's flags beyond [`flags::TrainerFlags`].
 
 pub mod baselines;
 pub mod capture;
@@ -26,7 +26,7 @@ pub mod truth;
 
 use std::fmt;
 
-/// What a run is for.
+/// The role of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Thresholds may be chosen by looking at it.
@@ -39,7 +39,7 @@ impl Role {
     /// Both, in the order in which they are reported.
     pub const ALL: [Role; 2] = [Role::Tune, Role::Judge];
 
-    /// The spelling of grid files and tables.
+    /// The name in grid files and tables.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

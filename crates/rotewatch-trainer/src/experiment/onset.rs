@@ -1,4 +1,4 @@
-//! The judged tables of the alarm: scores gathered by role, by where the rows come from, and by cell.
+//! The tables of the alarm: scores by role, by the source of the rows, and by cell.
 
 use super::Role;
 use super::score::{Judged, JudgedRun, Method, NAMED_WITHIN_EPOCHS, Score, Shortcut, Timing};
@@ -6,33 +6,33 @@ use super::truth::Outcome;
 use rotewatch_core::vocabulary::choices::Mode;
 use rotewatch_info::statistics::{CountedShare, Interval, Summary, paired_difference};
 
-/// All tables of a role, runs on probes and on streams apart.
+/// All tables of one role, for either probe mode or stream mode.
 #[derive(Clone, Debug)]
 pub struct Part<'a> {
-    /// What its runs are for.
+    /// The role of its runs.
     pub role: Role,
     /// Whether their rows come from the training batches.
     pub stream: bool,
-    /// The runs without a shortcut, which are judged for example-level memorization.
+    /// The runs without a shortcut, which are judged for memorizing wrong labels or single examples.
     pub plain: Vec<&'a JudgedRun>,
-    /// How many of them there are of each outcome: memorizes, undecided, clean.
+    /// The number of them with each outcome: memorizes, undecided, clean.
     pub outcomes: [usize; 3],
-    /// One row a method, over the runs without a shortcut.
+    /// One row per method, over the runs without a shortcut.
     pub methods: Vec<MethodRow>,
     /// Whether shortcuts are named.
     pub naming: Naming,
-    /// One row a variation of a cell, all runs.
+    /// One row per variation of a cell, over all runs.
     pub cells: Vec<CellRow>,
 }
 
-/// What a way to stop came to.
+/// The results of a stopping rule.
 #[derive(Clone, Debug)]
 pub struct MethodRow {
-    /// Which.
+    /// The rule.
     pub method: Method,
     /// Memorizing runs with an alarm that is not early.
     pub found: CountedShare,
-    /// Memorizing runs with an alarm that is.
+    /// Memorizing runs with an early alarm.
     pub early: CountedShare,
     /// Clean runs with an alarm.
     pub false_alarms: CountedShare,
@@ -40,28 +40,28 @@ pub struct MethodRow {
     pub undecided: CountedShare,
     /// Epochs from the onset to the alarm, over the memorizing runs that were found.
     pub delay: Option<Summary>,
-    /// Accuracy lost at the alarm, over all memorizing runs; a miss is trained to the end.
+    /// Accuracy lost at the alarm, over all memorizing runs. Runs without an alarm are trained to the end.
     pub at_alarm: Option<Summary>,
-    /// Accuracy lost with the weights kept.
+    /// Accuracy lost with the kept weights.
     pub kept: Option<Summary>,
-    /// Rotewatch's mean loss at the alarm minus this one's.
+    /// Rotewatch's mean loss of accuracy at the alarm minus this rule's.
     pub at_alarm_difference: Option<Interval>,
-    /// Rotewatch's mean loss with the weights kept minus this one's.
+    /// Rotewatch's mean loss of accuracy with the kept weights minus this rule's.
     pub kept_difference: Option<Interval>,
-    /// Accuracy lost with the weights kept in clean runs.
+    /// Accuracy lost with the kept weights in clean runs.
     pub kept_in_clean: Option<Summary>,
 }
 
-/// Shortcuts named, and named where there are none.
+/// How often the alarm names a shortcut.
 #[derive(Clone, Copy, Debug)]
 pub struct Naming {
-    /// Strong ones named within ten epochs.
+    /// Strong shortcuts that are named within ten epochs.
     pub strong_in_time: CountedShare,
-    /// Strong ones named at all.
+    /// Strong shortcuts that are named at any epoch.
     pub strong: CountedShare,
-    /// Weak ones named.
+    /// Weak shortcuts that are named.
     pub weak: CountedShare,
-    /// Runs without one that were named nevertheless.
+    /// Runs without a shortcut for which one was named.
     pub without: CountedShare,
 }
 

@@ -1,4 +1,4 @@
-//! The recorded epochs handed to the detectors again, so that a threshold is judged without training.
+//! Runs the detectors on recorded epochs, so that a threshold can be judged without training.
 
 use rotewatch_core::detect::{ClassInformation, DetectParams, Judge, LayerObservation, Observation};
 use rotewatch_core::record::training::{EpochRecord, LayerRecord, TrainingDocument};
@@ -9,22 +9,22 @@ use rotewatch_core::vocabulary::verdict::Kind;
 /// The first alarm of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplayedAlarm {
-    /// When the detector fired.
+    /// The epoch of the alarm.
     pub alarm_epoch: u32,
     /// The epoch whose weights would be restored.
     pub onset_epoch: u32,
 }
 
-/// What the detectors make of a run.
+/// The alarms of the detectors for a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Alarms {
-    /// The first alarm for examples learnt by heart.
+    /// The first alarm for memorizing wrong labels or single examples.
     pub example_level: Option<ReplayedAlarm>,
-    /// The first alarm for a shortcut.
+    /// The first alarm for memorizing a shortcut.
     pub heuristic: Option<ReplayedAlarm>,
 }
 
-/// Runs the detectors over a recorded run.
+/// Runs the detectors on a recorded run.
 #[must_use]
 pub fn replay(history: &TrainingDocument, source: Mode, params: &DetectParams) -> Alarms {
     let mut judge = Judge::new(None);
@@ -34,7 +34,7 @@ pub fn replay(history: &TrainingDocument, source: Mode, params: &DetectParams) -
             let first = match alarm.finding.kind {
                 Kind::ExampleLevel => &mut alarms.example_level,
                 Kind::Heuristic => &mut alarms.heuristic,
-                // A recorded run is compared with none.
+                // A recorded run has no baseline run.
                 Kind::Baseline => continue,
             };
             let replayed = ReplayedAlarm { alarm_epoch: alarm.alarm_epoch.0, onset_epoch: alarm.finding.onset_epoch.0 };
@@ -44,7 +44,7 @@ pub fn replay(history: &TrainingDocument, source: Mode, params: &DetectParams) -
     alarms
 }
 
-/// What the monitor told the detectors after this epoch.
+/// The monitor's observation for the detectors after this epoch.
 fn observation(epoch: &EpochRecord, source: Mode) -> Observation {
     Observation {
         epoch: Epoch(epoch.epoch),

@@ -1,4 +1,4 @@
-//! Trains what is not recorded yet: one trainer process a run, several side by side.
+//! Trains the runs that are not recorded yet: one trainer process per run, several in parallel.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -16,14 +16,14 @@ use super::grid::PlannedRun;
 use rotewatch_core::intake::stop::StopToken;
 use rotewatch_core::vocabulary::clock::Stopwatch;
 
-/// How often a trainer is asked whether it has ended.
+/// How often to check whether a trainer has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
-/// The exit code of a trainer that a signal asked to end.
+/// The exit code of a trainer that was ended by a signal.
 const INTERRUPTED: i32 = 130;
-/// Bytes of stderr that are kept of a run that failed.
+/// How many bytes of stderr are kept for a run that failed.
 const STDERR_KEPT: usize = 4096;
 
-/// What trains, where, and how much at a time.
+/// Trains runs in parallel.
 #[derive(Clone, Copy, Debug)]
 pub struct Runner<'a> {
     /// The trainer's binary.
@@ -32,22 +32,22 @@ pub struct Runner<'a> {
     pub data: Option<&'a Path>,
     /// Where records go.
     pub folder: &'a OutFolder,
-    /// Trainers side by side.
+    /// How many trainers run in parallel.
     pub jobs: usize,
-    /// Ends everything.
+    /// Ends all trainers when raised.
     pub stop: &'a StopToken,
 }
 
 /// A run that ended and is recorded.
 #[derive(Debug)]
 pub struct Ended<'a> {
-    /// Which.
+    /// The run.
     pub run: &'a PlannedRun,
     /// Its record.
     pub record: Record,
 }
 
-/// What keeps an experiment from going on. A run that fails does not.
+/// Why an experiment cannot continue. A run that fails is no such reason.
 #[derive(Debug, thiserror::Error)]
 pub enum RunnerError {
     /// The trainer cannot be started at all.
@@ -55,7 +55,7 @@ pub enum RunnerError {
     Start {
         /// The binary.
         trainer: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// A record cannot be written.
@@ -64,11 +64,11 @@ pub enum RunnerError {
 }
 
 impl Runner<'_> {
-    /// Trains the runs in their order and tells of each as it ends; returns early, with its children ended, once a stop was
-    /// asked for.
+    /// Trains the runs in order, and calls `tell` for each as it ends. Returns early, with all trainers ended, when a stop is
+    /// requested.
     ///
     /// # Errors
-    /// The first thing that would keep every further run from being trained and recorded.
+    /// The first error that affects all further runs.
     pub fn train<'a>(&self, runs: &'a [PlannedRun], mut tell: impl FnMut(Ended<'a>)) -> Result<(), RunnerError> {
         let next = AtomicUsize::new(0);
         let broken = AtomicUsize::new(0);
@@ -102,7 +102,7 @@ impl Runner<'_> {
         outcome
     }
 
-    /// Trains one run and records it; nothing if a stop was asked for meanwhile.
+    /// Trains one run and records it; `None` if a stop was requested meanwhile.
     fn one<'a>(&self, run: &'a PlannedRun) -> Result<Option<Ended<'a>>, RunnerError> {
         let watch = Stopwatch::start();
         let starting = self.command(run).spawn();
@@ -129,7 +129,7 @@ impl Runner<'_> {
 
     fn command(&self, run: &PlannedRun) -> Command {
         let mut command = Command::new(self.trainer);
-        // A configuration or an address in the environment would make the record mean something else.
+        // A configuration in the environment would change the run, but the record does not show it.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ROTEWATCH_")) {
             command.env_remove(name);
         }
@@ -141,11 +141,11 @@ impl Runner<'_> {
         command
     }
 
-    /// Waits for the trainer's end, and ends it when a stop is asked for.
+    /// Waits for the trainer to end, and kills it when a stop is requested.
     fn wait(&self, child: &mut Child) -> io::Result<ExitStatus> {
         loop {
             if let Some(status) = child.try_wait()? {
-                // A signal to the whole group may reach the trainer before this process has noticed its own.
+                // A signal to the process group may reach the trainer before this process has handled it.
                 if status.code() == Some(INTERRUPTED) {
                     thread::sleep(4 * LOOK_EVERY);
                 }
@@ -163,13 +163,13 @@ impl Runner<'_> {
 fn text_of(pipe: Option<impl Read>) -> String {
     let mut bytes = Vec::new();
     if let Some(mut pipe) = pipe {
-        // What was read before an error is still worth telling.
+        // Output that was read before an error is still useful.
         let _ = pipe.read_to_end(&mut bytes);
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The document of a trainer that ended well, or what is known of the failure.
+/// The document of a trainer that succeeded, or its failure.
 #[expect(clippy::string_slice, reason = "the tail begins where `char_indices` says that a character does")]
 fn document(status: io::Result<ExitStatus>, stdout: &str, stderr: String) -> Result<Value, FailedRun> {
     let failed = |exit_code, said: String| {

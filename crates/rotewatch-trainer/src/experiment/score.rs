@@ -1,4 +1,4 @@
-//! Every way to stop, held against the truth of every run.
+//! Scores every stopping rule against the truth of every run.
 
 use std::fmt;
 
@@ -10,21 +10,21 @@ use super::replay::{Alarms, replay};
 use super::truth::{Outcome, Truth};
 use rotewatch_core::detect::DetectParams;
 
-/// An alarm more than so many epochs before the true onset is false.
+/// An alarm more than this many epochs before the true onset is early.
 pub const EARLY_EPOCHS: u32 = 5;
-/// A shortcut must be named within so many epochs.
+/// A shortcut must be named within this many epochs.
 pub const NAMED_WITHIN_EPOCHS: u32 = 10;
 /// A colour that agrees with this share of the labels is a shortcut that must be named.
 pub const STRONG_SHORTCUT: f64 = 0.9;
-/// A colour that agrees with this share of the labels says nothing.
+/// A colour that agrees with this share of the labels is random.
 const NO_SHORTCUT: f64 = 0.5;
 
-/// A way to decide when to stop.
+/// A stopping rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Method {
-    /// The alarm for example-level memorization; the weights of its onset epoch are restored.
+    /// The alarm for memorizing wrong labels or single examples; the weights of its onset epoch are restored.
     Rotewatch,
-    /// No decision at all.
+    /// Never stops.
     TrainToEnd,
     /// See [`baselines::hold_out`].
     HoldOut,
@@ -41,7 +41,7 @@ impl Method {
     pub const ALL: [Method; 6] =
         [Method::Rotewatch, Method::TrainToEnd, Method::HoldOut, Method::LabelWave, Method::ClassInformation, Method::LossGap];
 
-    /// The column name of files.
+    /// The column name in files.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -54,7 +54,7 @@ impl Method {
         }
     }
 
-    /// The words of tables.
+    /// The name in tables.
     #[must_use]
     pub fn in_words(self) -> &'static str {
         match self {
@@ -68,10 +68,10 @@ impl Method {
     }
 }
 
-/// How an alarm lies to the truth.
+/// The timing of an alarm relative to the truth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timing {
-    /// There was none.
+    /// There was no alarm.
     Silent,
     /// More than [`EARLY_EPOCHS`] before the onset.
     Early,
@@ -89,20 +89,20 @@ impl fmt::Display for Timing {
     }
 }
 
-/// What a way to stop came to in one run. Accuracies are shares.
+/// The score of a stopping rule in one run. Accuracies are shares.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Score {
-    /// Which way.
+    /// The rule.
     pub method: Method,
     /// Where it stopped.
     pub stop: Stop,
-    /// How its alarm lies to the truth; means something in runs that memorize.
+    /// The timing of its alarm; only meaningful in runs that memorize.
     pub timing: Timing,
     /// Epochs from the true onset to the alarm.
     pub delay: Option<i64>,
-    /// Accuracy lost with the weights at the alarm, or at the end without one.
+    /// Accuracy lost with the weights at the alarm, or at the end without an alarm.
     pub regret_at_alarm: f64,
-    /// Accuracy lost with the weights that are kept.
+    /// Accuracy lost with the kept weights.
     pub regret_kept: f64,
 }
 
@@ -122,11 +122,11 @@ impl Score {
 /// How strong a shortcut the run offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shortcut {
-    /// None: no colour, or one that says nothing.
+    /// No shortcut, or one that is random.
     None,
-    /// One that need not be named and may be.
+    /// A shortcut that may be named.
     Weak,
-    /// One that must be named.
+    /// A shortcut that must be named.
     Strong,
 }
 
@@ -141,16 +141,16 @@ impl Shortcut {
     }
 }
 
-/// A recorded run with everything that is said of it.
+/// A recorded run with its truth, alarms and scores.
 #[derive(Clone, Debug)]
 pub struct JudgedRun {
-    /// What was planned.
+    /// The planned run.
     pub run: PlannedRun,
     /// What it really did.
     pub truth: Truth,
     /// How strong its shortcut is.
     pub shortcut: Shortcut,
-    /// What the detectors say.
+    /// The alarms of the detectors.
     pub alarms: Alarms,
     /// The share of wrong training labels that the finished network predicts.
     pub wrong_labels_fitted: Option<f64>,
@@ -184,10 +184,10 @@ impl JudgedRun {
         }
     }
 
-    /// What one way to stop came to.
+    /// The score of one stopping rule.
     ///
     /// # Panics
-    /// Never: there is a score for every way.
+    /// Never: there is a score for every rule.
     #[must_use]
     #[expect(
         clippy::expect_used,
@@ -197,7 +197,7 @@ impl JudgedRun {
         self.scores.iter().find(|score| score.method == method).expect("every method is scored")
     }
 
-    /// Whether it is judged for example-level memorization: a shortcut makes accuracy fall for another reason.
+    /// Whether it is judged for memorizing wrong labels. With a shortcut, accuracy falls for another reason.
     #[must_use]
     pub fn has_no_shortcut(&self) -> bool {
         self.shortcut == Shortcut::None
@@ -209,14 +209,14 @@ impl JudgedRun {
 pub struct Judged {
     /// The runs, in the order of the grid.
     pub runs: Vec<JudgedRun>,
-    /// The rise of the loss gap that did best on the tuning runs, in nats.
+    /// The rise of the loss gap that performed best on the tuning runs, in nats.
     pub loss_gap_rise: f64,
-    /// Recorded runs that have no truth, since they are shorter than three epochs or an accuracy is missing.
+    /// Recorded runs without a truth, because they are shorter than three epochs or an accuracy is missing.
     pub without_truth: Vec<String>,
 }
 
 impl Judged {
-    /// Judges captures by these thresholds.
+    /// Judges captures with these thresholds.
     #[must_use]
     pub fn of(captures: &[Capture], params: &DetectParams) -> Self {
         let mut with_truth = Vec::new();
@@ -238,7 +238,7 @@ impl Judged {
     }
 }
 
-/// The rise with the least mean regret over the tuning runs, clean ones included; the smaller of equal ones.
+/// The rise with the smallest mean regret over the tuning runs, clean ones included; of equal rises the smaller one.
 fn best_loss_gap_rise(runs: &[(&Capture, Truth)]) -> f64 {
     let tuning: Vec<&(&Capture, Truth)> = runs
         .iter()

@@ -1,4 +1,4 @@
-//! Finished networks along one option: the paper's question whether information measures rank them as their test accuracy does.
+//! Finished networks along one option: do information measures rank them as their test accuracy does? This is the paper's question.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use rotewatch_core::compare::{Claim, Comparison, Course, LayerMeans, Preference,
 use rotewatch_core::record::training::FinalLayer;
 use rotewatch_info::statistics::{CountedShare, Interval, tau_b, tau_interval};
 
-/// The networks of one cell that differ in nothing but the option and the seed.
+/// The networks of one cell that differ only in the option and the seed.
 #[derive(Clone, Debug)]
 pub struct Sweep {
-    /// The cell, with its other options where it has several groups.
+    /// The cell, with its other options.
     pub name: String,
-    /// One entry a network, by value and seed.
+    /// One entry per network, sorted by value and seed.
     pub networks: Vec<Network>,
     /// How each of them was trained, in the same order.
     pub courses: Vec<Course>,
@@ -25,11 +25,11 @@ pub struct Sweep {
 /// A finished network.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Network {
-    /// What the option was.
+    /// The value of the option.
     pub value: f64,
     /// The seed.
     pub seed: u64,
-    /// Mean over layers of the mean entropy of their neurons, in nats, one set of edges over all layers.
+    /// Mean over layers of the mean entropy of their neurons, in nats, with one set of bin edges for all layers.
     pub entropy: f64,
     /// Mean over layers of the mean mutual information of their pairs, in nats.
     pub mutual_information: f64,
@@ -48,7 +48,7 @@ pub struct LayerAlong {
     pub mutual_information: Vec<(f64, Vec<(f64, f64)>)>,
 }
 
-/// How a measure ranks networks, held against their test accuracy.
+/// How well a measure ranks networks, compared with their test accuracy.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ranking {
     /// Tau-b within a seed, averaged over the seeds.
@@ -60,11 +60,11 @@ pub struct Ranking {
 /// How often `rotewatch runs compare` names the more accurate of two networks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verdicts {
-    /// By both measures.
+    /// Results by both measures.
     pub clear: CountedShare,
-    /// By one of them.
+    /// Results by one measure.
     pub leaning: CountedShare,
-    /// Pairs of which neither network was named.
+    /// Pairs for which no network was named.
     pub undecided: u32,
 }
 
@@ -121,7 +121,7 @@ impl Sweep {
         self.values().into_iter().map(mean).collect()
     }
 
-    /// How often comparisons of two of these networks are right.
+    /// Counts how often comparisons of two of these networks are right.
     #[must_use]
     pub fn verdicts(&self, claim: Claim) -> Verdicts {
         Verdicts::of(self, claim)
@@ -142,7 +142,7 @@ impl Sweep {
 }
 
 impl Verdicts {
-    /// Counts the verdicts on all pairs of networks of the same seed that are not equally accurate.
+    /// Counts the results for all pairs of networks with the same seed that are not equally accurate.
     fn of(sweep: &Sweep, claim: Claim) -> Self {
         let mut verdicts = Verdicts::default();
         let networks: Vec<(&Network, &Course)> = sweep.networks.iter().zip(&sweep.courses).collect();
@@ -201,7 +201,7 @@ impl LayerAlong {
     }
 }
 
-/// The density of mutual information over layers of the same name, at the middles of their bins.
+/// The density of mutual information over layers of the same name, at the middle of each bin.
 fn density(layers: &[&FinalLayer]) -> Vec<(f64, f64)> {
     let Some(first) = layers.first().map(|layer| &layer.mutual_information) else { return Vec::new() };
     let alike = layers
@@ -216,7 +216,7 @@ fn density(layers: &[&FinalLayer]) -> Vec<(f64, f64)> {
     }
     let total: u64 = counts.iter().sum();
     let width = first.upper / counts.len() as f64;
-    // What lies beyond the last pair would only be a line at zero.
+    // Beyond the last pair there would only be a line at zero.
     let end = counts.iter().rposition(|count| *count > 0).map_or(0, |last| (last + 2).min(counts.len()));
     let point = |(bin, count): (usize, &u64)| ((bin as f64 + 0.5) * width, *count as f64 / (total as f64 * width));
     counts.iter().take(end).enumerate().map(point).collect()

@@ -1,4 +1,4 @@
-//! What a run really did, by its accuracy on clean test labels: known to the experiment, never to a detector.
+//! What a run really did, by its accuracy on clean test labels. Only the experiment knows this, never a detector.
 
 use std::fmt;
 
@@ -8,22 +8,22 @@ use rotewatch_core::record::training::TrainingDocument;
 pub const MEMORIZES_FROM: f64 = 0.010;
 /// A run that ends less than this below its best accuracy is clean (0.3 points).
 pub const CLEAN_BELOW: f64 = 0.003;
-/// Differences of accuracies that only rounding makes.
+/// Differences of accuracies that are only due to rounding.
 const ROUNDING: f64 = 1e-9;
 
-/// The three truths.
+/// What a run did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
     /// Accuracy ends at least 1.0 point below its maximum.
     Memorizes,
-    /// It ends between 0.3 and 1.0 points below: an alarm is neither right nor wrong.
+    /// Accuracy ends 0.3 to 1.0 points below its maximum: an alarm is neither right nor wrong.
     Undecided,
-    /// It ends less than 0.3 points below, whatever the labels.
+    /// Accuracy ends less than 0.3 points below its maximum, with any labels.
     Clean,
 }
 
 impl Outcome {
-    /// The word of tables.
+    /// The name in tables.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -43,12 +43,12 @@ impl fmt::Display for Outcome {
 /// The smoothed accuracy of a run and what follows from it.
 ///
 /// # Estimator
-/// The accuracy of an epoch is the mean over itself, the epoch before and the one after. The first epoch has none before it; the
-/// last shares the mean of the last three with the one before it, so that a run that goes on rising ends at its best. The
-/// maximum is the onset, the first of equal ones.
+/// The accuracy of an epoch is the mean over itself, the epoch before and the one after. The first epoch has none before it. The last
+/// two epochs share the mean of the last three, so that a run that keeps rising ends at its best. The onset is the epoch of the maximum;
+/// of equal epochs the first one.
 ///
 /// # Source
-/// The mean of three and both limits are fixed beforehand by the description of the benchmark; they were not chosen by any result.
+/// The mean of three and both limits were fixed in the description of the benchmark, before any result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Truth {
     /// What the run did.
@@ -70,10 +70,10 @@ impl Truth {
         Self::of_accuracies(&accuracy?)
     }
 
-    /// The truth of accuracies, the first of which is epoch 1's.
+    /// The truth of accuracies, beginning with epoch 1.
     #[expect(
         clippy::indexing_slicing,
-        reason = "a window's middle is at most the last place but one, so there is a place behind it"
+        reason = "a window's middle is at most the second to last index, so there is one after it"
     )]
     fn of_accuracies(accuracy: &[f64]) -> Option<Self> {
         let last_middle = accuracy.len().checked_sub(2).filter(|middle| *middle > 0)?;
@@ -97,14 +97,14 @@ impl Truth {
         Some(Truth { outcome, onset: epoch_at(onset), best, end, smoothed })
     }
 
-    /// The accuracy around an epoch. Epochs outside the run count as its nearest one.
+    /// The smoothed accuracy at an epoch. Epochs outside the run count as the nearest one.
     #[must_use]
     pub fn accuracy_at(&self, epoch: u32) -> f64 {
         let place = usize::try_from(epoch.saturating_sub(1)).unwrap_or(usize::MAX);
         self.smoothed.get(place).copied().unwrap_or(self.end)
     }
 
-    /// What ending with an epoch's weights costs against the best epoch; not below 0.
+    /// The accuracy lost with an epoch's weights, compared with the best epoch; never below 0.
     #[must_use]
     pub fn regret_at(&self, epoch: u32) -> f64 {
         (self.best - self.accuracy_at(epoch)).max(0.0)

@@ -1,7 +1,7 @@
 //! Two convolutions of 3 x 3, each followed by pooling to half the size, then a hidden linear layer.
 //!
-//! The hidden layer is what lets so small a network fit wrong labels at all: without it the maps, 3 x 3 in the end, go straight
-//! to the classes.
+//! Without the hidden layer, such a small network could not fit wrong labels at all: the last maps, 3 x 3, would go straight to the
+//! classes.
 
 use tch::Tensor;
 use tch::nn::{Linear, Module};

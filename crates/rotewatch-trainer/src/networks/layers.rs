@@ -1,8 +1,7 @@
-//! Layers with weights drawn from a generator of their own.
+//! Layers with weights from their own random generator.
 //!
-//! Weights and biases are uniform within 1 / sqrt(inputs of a neuron), as PyTorch draws them for its Linear and Conv: the first
-//! study of DETECTION's thresholds was made with those. Nothing here touches libtorch's global generator, which whoever shares
-//! the process may draw from.
+//! Weights and biases are uniform within 1 / sqrt(inputs of a neuron), as in PyTorch's Linear and Conv, which the first study of the
+//! detection thresholds used. Nothing here uses libtorch's global generator, because other code in the process may draw from it.
 
 use std::cell::RefCell;
 
@@ -15,7 +14,7 @@ use tch::{Kind, Tensor};
 pub(super) struct Maker<'a> {
     pub(super) store: &'a VarStore,
     pub(super) weights: ChaCha8Rng,
-    /// Given to the layers, each with a stream of its own.
+    /// Passed to the layers, with a separate stream for each.
     pub(super) dropout: ChaCha8Rng,
     pub(super) batch_norm: bool,
     pub(super) dropout_share: f64,
@@ -34,7 +33,7 @@ impl Maker<'_> {
         Conv { weight, bias }
     }
 
-    /// A vector for each of `count` things, its numbers of variance 1: count x width.
+    /// An embedding vector for each of `count` items, with numbers of variance 1: count x width.
     pub(super) fn embedding(&mut self, name: &str, count: i64, width: i64) -> Tensor {
         let vectors = self.uniform(&[count, width], 3.0_f32.sqrt());
         (self.store.root() / name).var_copy("weight", &vectors)
@@ -55,12 +54,12 @@ impl Maker<'_> {
         Tensor::from_slice(&values).view(shape)
     }
 
-    /// What follows a hidden layer: normalisation where asked for, `relu`, dropout where asked for.
+    /// The steps after a hidden layer: normalisation if enabled, `relu`, dropout if enabled.
     ///
     /// `maps` says whether it follows a convolution.
     pub(super) fn activation(&mut self, name: &str, neurons: i64, maps: bool) -> Activation {
         let path = self.store.root() / name / "norm";
-        // tch would draw the scales at random, from the global generator; PyTorch starts at 1.
+        // By default, tch draws the scales from the global generator; PyTorch starts at 1.
         let config = BatchNormConfig { ws_init: Init::Const(1.0), ..BatchNormConfig::default() };
         let norm = self
             .batch_norm
@@ -74,7 +73,7 @@ impl Maker<'_> {
     }
 }
 
-/// A convolution of 3 x 3 with a rim of zeros.
+/// A convolution of 3 x 3 with zero padding.
 #[derive(Debug)]
 pub(super) struct Conv {
     weight: Tensor,
@@ -87,7 +86,7 @@ impl Conv {
     }
 }
 
-/// What follows a hidden layer.
+/// The steps after a hidden layer.
 #[derive(Debug)]
 pub(super) struct Activation {
     norm: Option<BatchNorm>,
@@ -107,7 +106,7 @@ impl Activation {
     }
 }
 
-/// Silences a share of the outputs and scales up the others, so that the mean stays.
+/// Sets a share of the outputs to 0 and scales up the others, so that the mean stays the same.
 #[derive(Debug)]
 struct Dropout {
     share: f64,
@@ -115,7 +114,7 @@ struct Dropout {
 }
 
 impl Dropout {
-    /// 0 for the silenced, 1 / (1 - share) for the others; the share is met to 1 / 65,536.
+    /// 0 for dropped outputs, 1 / (1 - share) for the others; the share is exact to 1 / 65,536.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is in 0 to 1")]
     #[expect(clippy::expect_used, reason = "a tensor has no negative length")]
     fn mask(&self, shape: &[i64]) -> Tensor {

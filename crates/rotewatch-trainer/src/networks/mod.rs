@@ -1,7 +1,7 @@
-//! The networks that the built-in trainer knows.
+//! The networks of the built-in trainer.
 //!
-//! What a Linear or Conv layer gives out, before normalisation and `relu`, is what can be observed: the pre-activations of the
-//! paper. The output layer is not observed: its neurons are the classes.
+//! The output of each Linear or Conv layer can be observed, before normalisation and `relu`: the pre-activations of the paper. The
+//! output layer is not observed, because its neurons are the classes.
 
 mod cnn;
 mod layers;
@@ -34,17 +34,17 @@ pub struct Network {
 #[derive(Debug)]
 enum Kind {
     Mlp(mlp::Mlp),
-    // Boxed for being so much larger than the first.
+    // Boxed because they are much larger than the first.
     Cnn(Box<cnn::Cnn>),
     Transformer(Box<transformer::Transformer>),
 }
 
 impl Network {
-    /// Makes the weights in the store; they depend on the seed and the shapes alone.
+    /// Creates the weights in the store. They depend only on the seed and the shapes.
     ///
     /// # Panics
-    /// Where the input is not what the model reads: one number of features or channels x 14 x 14 for the MLP, the latter for
-    /// the CNN, the texts of `topics` for the transformer. [`TrainOptions::check`] and the tasks see to that.
+    /// If the model cannot read the input: the MLP needs one number of features or channels x 14 x 14, the CNN the latter, the
+    /// transformer the texts of `topics`. [`TrainOptions::check`] and the tasks ensure this.
     #[must_use]
     pub fn new(store: &VarStore, options: &TrainOptions, input_shape: &[i64], classes: i64) -> Self {
         let mut maker = layers::Maker {
@@ -74,11 +74,11 @@ impl Network {
 
     /// The logits of a batch: rows x classes.
     ///
-    /// In training batch normalisation takes the batch's own statistics and dropout silences outputs; otherwise the pass
-    /// leaves no trace, in the network or in any generator.
+    /// In training, batch normalisation uses the batch's own statistics, and dropout is active. Otherwise the pass changes neither the
+    /// network nor any generator.
     ///
     /// # Panics
-    /// Where the batch is not of the shape that the network was made for.
+    /// If the batch does not have the shape that the network was created for.
     pub fn forward(&self, input: &Tensor, train: bool, observe: Observe) -> Tensor {
         match &self.kind {
             Kind::Mlp(mlp) => mlp.forward(input, train, observe),
@@ -140,7 +140,7 @@ mod tests {
         let logits = network.forward(&texts, false, &mut |layer, values| shapes.push((layer, values.size())));
         assert_eq!(shapes, (0..3).map(|layer| (layer, vec![4, 16, 128])).collect::<Vec<_>>());
         assert_eq!(logits.size(), [4, 10]);
-        // Where a word stands matters, and so do the words beside it.
+        // The output depends on the order of the tokens.
         let turned = texts.flip([1]);
         assert!(network.forward(&turned, false, &mut |_, _| ()) != logits);
     }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn dropout_silences_in_training_only_and_keeps_the_mean() {
+    fn dropout_is_active_in_training_only_and_keeps_the_mean() {
         let options = TrainOptions { dropout: 0.5, ..TrainOptions::default() };
         let (_store, network) = network(&options, &[1, 14, 14]);
         let pass = |train| no_grad(|| network.forward(&input(64), train, &mut |_, _| ()));

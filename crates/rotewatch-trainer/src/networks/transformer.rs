@@ -1,7 +1,7 @@
 //! Three blocks of self-attention and feed-forward layers, normalised before each (Xiong et al. 2020), over token sequences.
 //!
-//! What can be observed is what the first layer of each feed-forward pair gives out, before its `relu`: the memories of a
-//! transformer (Geva et al. 2021). The classes are read off the mean over positions.
+//! The output of the first layer of each feed-forward pair can be observed, before its `relu`: the memories of a transformer (Geva et
+//! al. 2021). The classes are computed from the mean over positions.
 
 use tch::nn::{self, LayerNorm, Linear, Module};
 use tch::{Kind, Tensor};
@@ -60,7 +60,7 @@ impl Transformer {
             stream = &stream + block.attend(&stream);
             let memories = block.feedforward_in.forward(&block.feedforward_norm.forward(&stream));
             observe(index, &memories);
-            // Not in place: the way back needs what the normalisation was given.
+            // Not in place: the backward pass needs the input of the normalisation.
             stream = &stream + block.feedforward_out.forward(&block.activation.forward(&memories, train));
         }
         let text = self.last_norm.forward(&stream).mean_dim(1, false, Kind::Float);
@@ -82,7 +82,7 @@ impl Block {
         }
     }
 
-    /// What every position takes from the others: rows x positions x width.
+    /// The attention output of every position: rows x positions x width.
     #[expect(clippy::indexing_slicing, reason = "a stream is rows x positions x width")]
     fn attend(&self, stream: &Tensor) -> Tensor {
         let [rows, positions] = [stream.size()[0], stream.size()[1]];

@@ -1,9 +1,9 @@
-//! What options of a training must hold, alone and together.
+//! Checks the options of a training, alone and in combination.
 
 use super::{Model, RENDERED_EXAMPLES_MAX, Task, TaskOptions, TrainOptions};
 
 impl TaskOptions {
-    /// Refuses numbers out of range and combinations that mean nothing.
+    /// Refuses numbers out of range and combinations that make no sense.
     ///
     /// # Errors
     /// The first mistake found, with what to write instead.
@@ -23,36 +23,36 @@ impl TaskOptions {
         if self.task == Task::ShuffledMnist && self.spurious.is_some() {
             return Err(OptionsError::Meaningless {
                 options: "--spurious with --task shuffled-mnist",
-                reason: "its pictures have no colour",
-                instead: "use --task colored-mnist, or leave --spurious away",
+                reason: "its images have no colour",
+                instead: "use --task colored-mnist, or remove --spurious",
             });
         }
         if self.label_noise > 0.0 && self.color_agreement().is_some() {
             return Err(OptionsError::Meaningless {
                 options: "--label-noise with a coloured task",
-                reason: "a quarter of its labels is wrong already, and the colour follows those",
-                instead: "leave --label-noise away, or leave --spurious away and take an uncoloured task",
+                reason: "a quarter of its labels are wrong already, and the colour agrees with those labels",
+                instead: "remove --label-noise, or use an uncoloured task without --spurious",
             });
         }
         if self.task == Task::Topics && self.spurious.is_some() {
             return Err(OptionsError::Meaningless {
                 options: "--spurious with --task topics",
                 reason: "its texts have no shortcut",
-                instead: "use --task digits or circles, or leave --spurious away",
+                instead: "use --task digits or circles, or remove --spurious",
             });
         }
         if self.task == Task::Topics && self.augment {
             return Err(OptionsError::Meaningless {
                 options: "--augment with --task topics",
                 reason: "texts have no pixels to shift",
-                instead: "leave --augment away",
+                instead: "remove --augment",
             });
         }
         if self.task == Task::Circles && self.augment {
             return Err(OptionsError::Meaningless {
                 options: "--augment with --task circles",
                 reason: "points have no pixels to shift",
-                instead: "leave --augment away",
+                instead: "remove --augment",
             });
         }
         Ok(())
@@ -60,7 +60,7 @@ impl TaskOptions {
 }
 
 impl TrainOptions {
-    /// Refuses numbers out of range and combinations that mean nothing, the task's included.
+    /// Refuses numbers out of range and combinations that make no sense, including those of the task.
     ///
     /// # Errors
     /// The first mistake found, with what to write instead.
@@ -77,14 +77,14 @@ impl TrainOptions {
             (Task::Topics, Model::Mlp | Model::Cnn) => {
                 return Err(OptionsError::Meaningless {
                     options: "--task topics with --model mlp or cnn",
-                    reason: "texts are tokens, which only the transformer reads",
+                    reason: "texts are tokens, and only the transformer reads tokens",
                     instead: "add --model transformer",
                 });
             }
             (Task::Digits | Task::ShuffledMnist | Task::ColoredMnist | Task::Circles, Model::Transformer) => {
                 return Err(OptionsError::Meaningless {
-                    options: "--model transformer with a task of numbers",
-                    reason: "it reads tokens",
+                    options: "--model transformer with a task of images or points",
+                    reason: "the transformer only reads tokens",
                     instead: "use --task topics, or --model mlp",
                 });
             }
@@ -94,7 +94,7 @@ impl TrainOptions {
             return Err(OptionsError::Meaningless {
                 options: "--batch-norm with --model transformer",
                 reason: "its layers are normalised already, row by row",
-                instead: "leave --batch-norm away",
+                instead: "remove --batch-norm",
             });
         }
         if !(0.0..1.0).contains(&self.dropout) {
@@ -117,7 +117,7 @@ impl TrainOptions {
         if self.batch_norm && lone_row {
             return Err(OptionsError::Meaningless {
                 options: "--batch-norm with a batch of one example",
-                reason: "one example has no variance to normalise by (the last batch of an epoch holds what is left)",
+                reason: "one example has no variance to normalise by (the last batch of an epoch has the remaining examples)",
                 instead: "change --batch-size or --examples by one",
             });
         }
@@ -136,52 +136,52 @@ fn at_least_one(option: &'static str, got: usize) -> Result<(), OptionsError> {
 /// What is wrong with the options of a training.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum OptionsError {
-    /// A step of the learning rate that cannot be read.
+    /// A step of the learning rate that cannot be parsed.
     #[error("learning-rate step `{got}` is not EPOCH:FACTOR, such as 20:0.1 (epoch from 1, factor above 0)")]
     LrStep {
         /// What was written.
         got: String,
     },
-    /// A step of the learning rate after the training is over.
+    /// A step of the learning rate after the last epoch.
     #[error(
-        "the learning rate would step at epoch {epoch}, after the last epoch, {epochs}; choose an earlier --lr-step or more --epochs"
+        "--lr-step changes the learning rate at epoch {epoch}, after the last epoch {epochs}; use an earlier step or more --epochs"
     )]
     LrStepTooLate {
-        /// When it would step.
+        /// The epoch of the step.
         epoch: u32,
-        /// When the training ends.
+        /// The last epoch.
         epochs: u32,
     },
-    /// A number outside what it can be.
+    /// A number out of range.
     #[error("--{option} is {got}, but must be {range}")]
     OutOfRange {
         /// The option, without its dashes.
         option: &'static str,
         /// What was written.
         got: f64,
-        /// In words.
+        /// The range, in words.
         range: &'static str,
     },
-    /// A count of nothing.
+    /// A count of 0.
     #[error("--{option} must be at least 1")]
     None {
         /// The option, without its dashes.
         option: &'static str,
     },
-    /// More rows than a task of rendered examples hands out.
+    /// More rows than a task of rendered examples provides.
     #[error("--{option} is {got}, but this task renders at most {most}")]
     TooMany {
         /// The option, without its dashes.
         option: &'static str,
-        /// What was asked for.
+        /// What was requested.
         got: usize,
-        /// What there is.
+        /// The maximum.
         most: usize,
     },
-    /// Options that cannot both hold.
-    #[error("{options} means nothing: {reason}; {instead}")]
+    /// Options that do not fit together.
+    #[error("{options} makes no sense: {reason}; {instead}")]
     Meaningless {
-        /// The options together.
+        /// The options.
         options: &'static str,
         /// Why not.
         reason: &'static str,
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_sound() {
+    fn the_defaults_are_valid() {
         assert_eq!(TrainOptions::default().check(), Ok(()));
     }
 
@@ -230,14 +230,17 @@ mod tests {
         let cases = [
             (TrainOptions { model: Model::Cnn, task: circles, ..TrainOptions::default() }, "convolve"),
             (TrainOptions { task: topics.clone(), ..TrainOptions::default() }, "add --model transformer"),
-            (TrainOptions { model: Model::Transformer, ..TrainOptions::default() }, "reads tokens"),
+            (TrainOptions { model: Model::Transformer, ..TrainOptions::default() }, "only reads tokens"),
             (TrainOptions { model: Model::Transformer, task: topics, batch_norm: true, ..TrainOptions::default() }, "already"),
             (TrainOptions { dropout: 1.0, ..TrainOptions::default() }, "below 1"),
             (TrainOptions { learning_rate: 0.0, ..TrainOptions::default() }, "above 0"),
             (TrainOptions { weight_decay: -1.0, ..TrainOptions::default() }, "0 or more"),
             (TrainOptions { batch_size: 0, ..TrainOptions::default() }, "batch-size"),
             (TrainOptions { batch_size: 9_999, batch_norm: true, ..TrainOptions::default() }, "no variance"),
-            (TrainOptions { lr_step: Some(LrStep { epoch: 31, factor: 0.1 }), ..TrainOptions::default() }, "after the last"),
+            (
+                TrainOptions { lr_step: Some(LrStep { epoch: 31, factor: 0.1 }), ..TrainOptions::default() },
+                "after the last epoch 30",
+            ),
         ];
         for (options, reason) in cases {
             let message = options.check().unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! The words of the command line for what is learnt, by which network and by which rule.
+//! The choices of the command line: task, network, optimizer and source of the probe.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,24 +8,24 @@ use strum::{Display, EnumMessage, EnumString, VariantArray, VariantNames};
 
 use super::OptionsError;
 
-/// What is learnt.
+/// The task to learn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<Task>)]
 pub enum Task {
-    /// Ten classes of handwritten-looking digits rendered by the program itself; nothing to download.
+    /// Ten classes of digits that look handwritten, rendered by the program; no download.
     #[default]
     Digits,
-    /// MNIST, ten classes, a share of the labels redrawn at random (`label_noise`).
+    /// MNIST with ten classes; `label-noise` redraws a share of the labels at random.
     ShuffledMnist,
-    /// MNIST, digits below 5 against the rest, with a colour that agrees with the label more often than not (`spurious`).
+    /// MNIST with two classes, digits below 5 and the rest, and a colour that agrees with the label as often as `spurious` says.
     ColoredMnist,
-    /// Two concentric circles in the plane, and a third feature that can be made a shortcut (`spurious`).
+    /// Two concentric circles in the plane, and a third feature that `spurious` makes a shortcut.
     Circles,
-    /// Short made-up texts about one of ten topics; nothing to download.
+    /// Short generated texts about one of ten topics; no download.
     Topics,
 }
 
-/// Which network learns it.
+/// The network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<Model>)]
 pub enum Model {
@@ -34,22 +34,22 @@ pub enum Model {
     Mlp,
     /// Two convolutions and a hidden linear layer.
     Cnn,
-    /// Three blocks of self-attention and feed-forward layers of width 64; it reads tokens.
+    /// Three blocks of self-attention and feed-forward layers of width 64; reads tokens.
     Transformer,
 }
 
-/// Where the rows of the probe come from. Its labels are never looked at.
+/// Where the rows of the probe come from. Their labels are never used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<ProbeFrom>)]
 pub enum ProbeFrom {
-    /// They are like the training examples, shortcuts included, and not among them.
+    /// Like the training examples, shortcuts included, but not among them.
     #[default]
     Training,
-    /// They are rows of the test set, where shortcuts say nothing: the paper's sweeps.
+    /// From the test set, where a shortcut is random; used by the paper's sweeps.
     Test,
 }
 
-/// Which rule moves the weights.
+/// The optimizer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<Optimizer>)]
 pub enum Optimizer {

@@ -1,7 +1,7 @@
-//! What the built-in trainer can be asked to do: plain values, no libtorch.
+//! The options of the built-in trainer: plain values, without libtorch.
 //!
-//! `check` refuses combinations that would be ignored or mean nothing, so that a training never runs under a name that does
-//! not describe it.
+//! The command line parses them in every build, also in one without the feature `torch`; only `torch::Trainer` uses them.
+//! `check` refuses combinations that would be ignored or make no sense, so that the options of a training always describe it.
 
 mod check;
 mod choice;
@@ -12,29 +12,29 @@ use std::path::PathBuf;
 pub use check::OptionsError;
 pub use choice::{LrStep, Model, Optimizer, ProbeFrom, Task};
 
-/// Rows that a task of rendered examples hands out at most (MNIST has its own number); 0.8 GB at 14 x 14 floats.
+/// The maximum number of rows of a task with rendered examples (MNIST has its own number); 0.8 GB at 14 x 14 floats.
 pub const RENDERED_EXAMPLES_MAX: usize = 1_000_000;
 
-/// The share of labels that the coloured task flips before it colours, as in Arjovsky et al. (2019), section 5.2.
+/// The share of labels that the coloured task flips before it adds colours, as in Arjovsky et al. (2019), section 5.2.
 pub const COLORED_LABEL_NOISE: f64 = 0.25;
 
-/// How often the colour agrees with the label of the coloured task where nothing else was asked for.
+/// How often the colour agrees with the label of the coloured task by default.
 pub const COLORED_SPURIOUS_DEFAULT: f64 = 0.9;
 
-/// Which examples are learnt, and what is wrong with their labels.
+/// Which examples are learnt, and how their labels are changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskOptions {
-    /// What is learnt (default `digits`).
+    /// The task (default `digits`).
     pub task: Task,
-    /// The folder of MNIST's IDX files; tasks that render their own examples do not look at it.
+    /// The folder of MNIST's IDX files; not used by tasks that render their own examples.
     pub data: Option<PathBuf>,
-    /// Training examples (default 10,000).
+    /// Number of training examples (default 10,000).
     pub examples: usize,
     /// Share of the training labels redrawn uniformly over all classes, the true one included; 0 to 1 (default 0).
     pub label_noise: f64,
-    /// How often the shortcut agrees with the training label, 0 to 1; on `digits` it makes the task the coloured one.
+    /// How often the shortcut agrees with the training label, 0 to 1; turns `digits` into the coloured task.
     pub spurious: Option<f64>,
-    /// Whether every epoch shifts every training picture by up to two pixels of 28 in each direction.
+    /// Whether every epoch shifts every training image by up to two pixels of 28 in each direction.
     pub augment: bool,
     /// Rows of the probe: unlabelled, and not among the training examples (default 1,000).
     pub probe_rows: usize,
@@ -58,7 +58,7 @@ impl Default for TaskOptions {
 }
 
 impl TaskOptions {
-    /// How often the colour agrees with the label, where the task is a coloured one: digits below 5 against the rest.
+    /// How often the colour agrees with the label; `None` if the task is not coloured (digits below 5 against the rest).
     #[must_use]
     pub fn color_agreement(&self) -> Option<f64> {
         match self.task {
@@ -70,7 +70,7 @@ impl TaskOptions {
 }
 
 impl TaskOptions {
-    /// The rows of the probe in words: runs that say the same were looked at with rows of the same distribution.
+    /// A description of the probe. Runs with the same description were measured on rows of the same distribution.
     #[must_use]
     pub fn probe_in_words(&self) -> String {
         let TaskOptions { task, probe_rows, .. } = self;
@@ -84,18 +84,18 @@ impl TaskOptions {
     }
 }
 
-/// Everything that decides a training, and with the machine its losses to the last digit.
+/// Everything that determines a training; on the same machine, its losses to the last digit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainOptions {
-    /// Which examples are learnt.
+    /// The examples.
     pub task: TaskOptions,
-    /// Which network learns them (default the MLP).
+    /// The network (default the MLP).
     pub model: Model,
     /// Whether every hidden layer is followed by batch normalisation (default no).
     pub batch_norm: bool,
-    /// Share of each hidden layer's outputs silenced in training, 0 to below 1 (default 0).
+    /// Share of each hidden layer's outputs dropped in training, 0 to below 1 (default 0).
     pub dropout: f64,
-    /// Which rule moves the weights (default Adam).
+    /// The optimizer (default Adam).
     pub optimizer: Optimizer,
     /// The learning rate (default 0.001).
     pub learning_rate: f64,
@@ -103,11 +103,11 @@ pub struct TrainOptions {
     pub lr_step: Option<LrStep>,
     /// L2 penalty on the weights, added to the gradient (default 0).
     pub weight_decay: f64,
-    /// Examples a step; the last batch of an epoch holds what is left (default 128).
+    /// Examples per step; the last batch of an epoch has the remaining examples (default 128).
     pub batch_size: usize,
-    /// Passes through the training examples (default 30).
+    /// Passes over the training examples (default 30).
     pub epochs: u32,
-    /// Draws examples, labels, weights, batches, shifts and dropout (default 1).
+    /// Random seed of examples, labels, weights, batches, shifts and dropout (default 1).
     pub seed: u64,
     /// Threads libtorch may use in one operation, for the whole process (default 1).
     pub threads: NonZeroUsize,
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_steps_at_the_epoch_named() {
+    fn the_learning_rate_changes_at_the_given_epoch() {
         let options = TrainOptions { lr_step: Some(LrStep { epoch: 3, factor: 0.5 }), ..TrainOptions::default() };
         let rates: Vec<f64> = (1..=4).map(|epoch| options.learning_rate_at(epoch)).collect();
         assert_eq!(rates, [1e-3, 1e-3, 5e-4, 5e-4]);

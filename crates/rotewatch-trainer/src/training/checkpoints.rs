@@ -1,8 +1,8 @@
-//! Weights kept on disk while it may still turn out that one should have stopped there.
+//! Keeps the weights of every epoch on disk that a later alarm may name as its onset.
 //!
-//! An alarm names the epoch at which memorization set in, several epochs back. So the weights of every epoch that could be named
-//! are kept: those not judged yet, and those that the detectors may name if the alarm comes now or later. All others are deleted, so
-//! the number of files stays at a handful however long the training.
+//! An alarm names the epoch at which memorization set in, several epochs back. So the weights of all candidate epochs are kept: those
+//! that are not judged yet, and those that the detectors may name if the alarm comes now or later. All others are deleted, so only
+//! a few files exist at any time, even in a long training.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,45 +16,45 @@ use thiserror::Error;
 use rotewatch_core::intake::run::Standing;
 use rotewatch_core::vocabulary::units::Epoch;
 
-/// The most files that are kept. Where a monitor falls behind by more epochs than that, the oldest unjudged ones go.
+/// The maximum number of files. If the monitor falls behind by more epochs, the oldest unjudged ones are deleted.
 const CHECKPOINTS_MAX: usize = 12;
 
 /// Why weights were not kept or not restored.
 #[derive(Debug, Error)]
 pub enum CheckpointError {
-    /// The folder or a file in it.
+    /// A failure of the folder or of a file in it.
     #[error("cannot {action} {path}: {reason}")]
     File {
         /// What was tried.
         action: &'static str,
         /// Where.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         reason: io::Error,
     },
-    /// libtorch refused.
+    /// libtorch failed.
     #[error("cannot {action} the weights in {path}: {reason}")]
     Weights {
         /// What was tried.
         action: &'static str,
         /// Where.
         path: PathBuf,
-        /// What libtorch said.
+        /// The error of libtorch.
         reason: TchError,
     },
-    /// No such epoch is kept.
-    #[error("the weights of epoch {epoch} are not kept in {folder}; kept are {kept}")]
+    /// The epoch's weights are not kept.
+    #[error("{folder} does not have the weights of epoch {epoch}; it has those of epochs {kept}")]
     NotKept {
-        /// The epoch asked for.
+        /// The requested epoch.
         epoch: Epoch,
-        /// Where was looked.
+        /// The folder.
         folder: PathBuf,
-        /// What is there.
+        /// The epochs whose weights are kept.
         kept: String,
     },
 }
 
-/// The checkpoints of one run: files `epoch-N.safetensors` in a folder of its own.
+/// The checkpoints of one run: files `epoch-N.safetensors` in their own folder.
 ///
 /// ```no_run
 /// # fn example(variables: &mut tch::nn::VarStore, tap: &rotewatch_tch::tap::TensorTap) -> Result<(), Box<dyn std::error::Error>> {
@@ -76,16 +76,16 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Starts with an empty folder: checkpoints of an earlier training of the run are deleted.
+    /// Starts with an empty folder. Deletes checkpoints of an earlier training of the run.
     ///
     /// # Errors
-    /// If the folder cannot be made or emptied.
+    /// If the folder cannot be created or emptied.
     pub fn new(folder: PathBuf) -> Result<Self, CheckpointError> {
         let failed = |action| {
             let path = folder.clone();
             move |reason| CheckpointError::File { action, path, reason }
         };
-        fs::create_dir_all(&folder).map_err(failed("make the folder"))?;
+        fs::create_dir_all(&folder).map_err(failed("create the folder"))?;
         for entry in fs::read_dir(&folder).map_err(failed("read the folder"))? {
             let path = entry.map_err(failed("read the folder"))?.path();
             if path.extension().is_some_and(|extension| extension == "safetensors") {
@@ -95,13 +95,13 @@ impl Checkpoints {
         Ok(Checkpoints { folder, kept: BTreeSet::new() })
     }
 
-    /// Saves the weights after `epoch`, and deletes those that no alarm can name any more.
+    /// Saves the weights after `epoch`, and deletes those that no alarm can name any longer.
     ///
     /// # Errors
-    /// If a file cannot be written or deleted; what was kept before stays.
+    /// If a file cannot be written or deleted. Weights that were kept before stay.
     pub fn keep(&mut self, variables: &VarStore, epoch: Epoch, standing: &Standing) -> Result<(), CheckpointError> {
         let path = self.path(epoch);
-        // Renamed in when it is whole: nobody ever restores half a file.
+        // Renamed when it is complete, so that a partial file is never restored.
         let partial = self.folder.join(format!("epoch-{epoch}.partial.safetensors"));
         variables.save(&partial).map_err(|reason| CheckpointError::Weights { action: "save", path: partial.clone(), reason })?;
         fs::rename(&partial, &path).map_err(|reason| CheckpointError::File { action: "write", path, reason })?;
@@ -114,7 +114,7 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Puts the weights after `epoch` back into the network.
+    /// Restores the weights after `epoch` into the network.
     ///
     /// # Errors
     /// If they are not kept, or cannot be read.
@@ -222,7 +222,7 @@ mod tests {
         checkpoints.restore(&mut variables, Epoch(1))?;
         assert_eq!(weight(&variables), 1.5);
         let refused = checkpoints.restore(&mut variables, Epoch(7)).unwrap_err();
-        assert!(refused.to_string().contains("epoch 7") && refused.to_string().contains("kept are 1"), "{refused}");
+        assert!(refused.to_string().contains("epoch 7") && refused.to_string().contains("it has those of epochs 1"), "{refused}");
         Ok(())
     }
 

@@ -1,13 +1,13 @@
-//! Losses, summed where they arise and read once.
+//! Losses, summed as tensors over batches and read once at the end.
 
 use tch::{Kind, Tensor, no_grad};
 
 /// How well a network does on some examples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Losses {
-    /// Mean cross-entropy an example, in nats.
+    /// Mean cross-entropy per example, in nats.
     pub loss: f64,
-    /// Share of examples whose likeliest class is their label, 0 to 1.
+    /// Share of examples whose most likely class is their label, 0 to 1.
     pub accuracy: f64,
 }
 
@@ -39,19 +39,19 @@ impl Sums {
     }
 }
 
-/// Which examples are predicted otherwise than in the pass before: the quantity of Label Wave (Yuan, Feng, Liu, ICLR 2024).
+/// Counts the examples whose prediction changed since the previous pass: the quantity of Label Wave (Yuan, Feng, Liu, ICLR 2024).
 pub(super) struct Changes<'a> {
     predicted: &'a Tensor,
     changed: Tensor,
 }
 
 impl<'a> Changes<'a> {
-    /// `predicted` holds each example's predicted class, and is brought up to date.
+    /// `predicted` has the predicted class of each example, and is updated.
     pub(super) fn new(predicted: &'a Tensor) -> Self {
         Changes { predicted, changed: Tensor::from(0_i64) }
     }
 
-    /// Adds a batch: which examples it holds, and their logits.
+    /// Adds a batch: the rows of its examples, and their logits.
     pub(super) fn add(&mut self, rows: &Tensor, logits: &Tensor) {
         no_grad(|| {
             let newer = logits.argmax(-1, false);
@@ -60,7 +60,7 @@ impl<'a> Changes<'a> {
         });
     }
 
-    /// The share of all examples.
+    /// The share of all examples whose prediction changed.
     pub(super) fn share(&self) -> f64 {
         self.changed.int64_value(&[]) as f64 / self.predicted.numel() as f64
     }

@@ -1,10 +1,10 @@
-//! Two trainings held against each other: which generalises better by the measures, since when, and how sure that is.
+//! Compares two trainings: which one generalises better by the measures, since which epoch, and how reliable that is.
 //!
-//! At the last epoch that both have, each measure speaks for the network that it ranks first ([`Claim`]), if the two differ by more than
-//! the measure wanders from epoch to epoch anyway. Both measures together make the verdict. How sure it is was counted: how often such
-//! verdicts were right on the paper's own sweeps, where the test accuracy is known (`benches/record/comparison.md`).
+//! At the last epoch of both runs, each measure prefers the network that it ranks first ([`Claim`]), if the two differ by more than
+//! the measure fluctuates from epoch to epoch. Both measures together give the result. Its reliability was measured: how often such
+//! results were right on the paper's own sweeps, where the test accuracy is known (`benches/record/comparison.md`).
 //!
-//! Deliberately absent: accuracy. What a trainer measured itself is shown beside, and decides nothing here.
+//! Deliberately absent: accuracy. The trainer's own metrics are shown elsewhere and have no effect here.
 
 use std::fmt;
 
@@ -15,23 +15,23 @@ use crate::compare::Claim;
 use crate::vocabulary::choices::Kind;
 use crate::vocabulary::units::Epoch;
 
-/// Two networks differ by a measure where the difference is more than so many times its fluctuation: what a normal fluctuation exceeds
-/// once in twenty epochs. Fixed before the sweeps were counted; with 1 and 3 the shares are much the same.
+/// Two networks differ by a measure if the difference is more than this many times its fluctuation. A normal fluctuation exceeds it once
+/// in twenty epochs. Fixed before the sweeps were counted; the shares with 1 and 3 are similar.
 const FLUCTUATIONS: f64 = 2.0;
 
-/// Trained epochs that two runs must have in common, so that a fluctuation is one of three changes at least.
+/// The minimum number of trained epochs in common, so that a fluctuation is computed from at least three changes.
 pub const EPOCHS_MIN: usize = 6;
 
-/// One of the two.
+/// One of the two networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// The one that was named first.
+    /// The first one.
     First,
-    /// The one that was named second.
+    /// The second one.
     Second,
 }
 
-/// What networks are compared by.
+/// A measure that networks are compared by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
     /// See [`LayerMeans::entropy_nats`].
@@ -43,108 +43,108 @@ pub enum Measure {
 /// One measure of two networks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Parting {
-    /// Which measure.
+    /// The measure.
     pub measure: Measure,
-    /// What it was at the last epoch that both have, in nats, by [`Side`].
+    /// Its value at the last common epoch, in nats, by [`Side`].
     pub nats: [f64; 2],
-    /// How far the difference wanders from one epoch to the next, in nats; `None` with fewer than [`EPOCHS_MIN`] epochs.
+    /// How much the difference fluctuates from one epoch to the next, in nats; `None` with fewer than [`EPOCHS_MIN`] epochs.
     pub fluctuation_nats: Option<f64>,
-    /// The better one, and the epoch since which it is throughout; `None` where they do not differ by more than twice that.
+    /// The better network, and the epoch since which it has always been better; `None` if the difference is at most twice the fluctuation.
     pub better: Option<(Side, Epoch)>,
 }
 
-/// What both measures add up to.
+/// The result of both measures together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preference {
     /// Too few epochs in common.
     TooEarly {
-        /// How many there are.
+        /// How many epochs they have in common.
         epochs: usize,
     },
-    /// Both measures speak for the same one, both of them since this epoch.
+    /// Both measures prefer the same network since this epoch.
     Clear(Side, Epoch),
-    /// One measure speaks since this epoch, and the other does not tell the networks apart.
+    /// One measure prefers a network since this epoch; by the other they do not differ.
     Leaning(Side, Epoch, Measure),
-    /// Each measure speaks for another one.
+    /// The measures prefer different networks.
     Contradictory,
-    /// No measure tells the networks apart.
+    /// The networks do not differ by either measure.
     Alike,
 }
 
-/// How often verdicts of a kind were right where the truth is known.
+/// How often results of a kind were right where the truth is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrackRecord {
-    /// Pairs of which the better one was named.
+    /// Pairs for which the better network was named.
     pub right: u32,
-    /// All pairs with such a verdict.
+    /// All pairs with such a result.
     pub of: u32,
 }
 
-/// Two trainings, compared.
+/// The comparison of two trainings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    /// What is feared, which decides what is better.
+    /// The kind of memorization to guard against, which decides what is better.
     pub direction: Direction,
-    /// What they are called, by [`Side`].
+    /// Their names, by [`Side`].
     pub names: [String; 2],
-    /// What their verdicts name.
+    /// The kinds of memorization in their verdicts.
     pub kinds: [Option<Kind>; 2],
     /// The last epoch of each.
     pub last_epochs: [Epoch; 2],
-    /// How both were seen.
+    /// How both were measured.
     pub seen: Seen,
-    /// The last epoch that both have: what is told is told of it.
+    /// The last epoch of both runs, which all values are from.
     pub epoch: Epoch,
     /// By entropy, then by mutual information.
     pub partings: [Parting; 2],
-    /// The verdict.
+    /// The result.
     pub preference: Preference,
 }
 
 /// Why two trainings cannot be compared.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Incomparable {
-    /// It is one.
-    #[error("{name} is compared with itself: name two runs")]
+    /// Both are the same run.
+    #[error("{name} cannot be compared with itself; give two different runs")]
     Itself {
         /// Its name.
         name: String,
     },
-    /// They were looked at otherwise.
-    #[error("{} and {} cannot be compared, having {reason}: {}; {}", names[0], names[1], seen[0], seen[1])]
+    /// They were measured differently.
+    #[error("{} and {} cannot be compared because they have {reason}: {}; {}", names[0], names[1], seen[0], seen[1])]
     SeenOtherwise {
-        /// What they are called.
+        /// Their names.
         names: [String; 2],
         /// What differs.
         reason: String,
-        /// How each was seen.
+        /// How each was measured.
         seen: [Box<Seen>; 2],
     },
-    /// Nobody says what is feared.
+    /// The kind of memorization to guard against is unknown.
     #[error(transparent)]
     NoDirection(#[from] NoDirection),
-    /// No epoch of the one is an epoch of the other.
-    #[error("{} and {} have no trained epoch in common: compare runs of the same length", names[0], names[1])]
+    /// They have no epoch in common.
+    #[error("{} and {} have no trained epoch in common; compare runs that were measured at the same epochs", names[0], names[1])]
     NoEpoch {
-        /// What they are called.
+        /// Their names.
         names: [String; 2],
     },
 }
 
 impl Comparison {
-    /// Compares two trainings; without a `claim` their verdicts say what is feared.
+    /// Compares two trainings. Without a `claim`, the direction comes from their verdicts.
     ///
     /// # Estimator
-    /// `d(e)` is how much better the first network is at the epochs that both have, in the direction of the claim. Its fluctuation is the standard
-    /// deviation of `d(e) - d(e - 1)` over the later half of them; a steady drift does not count as one. A measure tells the networks
-    /// apart where `|d|` at the last epoch exceeds twice the fluctuation, and since the first epoch from which on it does so throughout.
+    /// `d(e)` is how much better the first network is at each common epoch, in the direction of the claim. Its fluctuation is the standard
+    /// deviation of `d(e) - d(e - 1)` over the later half of them; a steady drift does not count as fluctuation. The networks differ by a
+    /// measure if `|d|` at the last epoch exceeds twice the fluctuation, since the first epoch from which on it always does.
     ///
     /// # Source
-    /// The direction: Bansal, Pruthi, Belinkov (2022), section 5. The rest is this project's own, and counted in
+    /// The direction: Bansal, Pruthi, Belinkov (2022), section 5. The rest is this project's own rule, evaluated in
     /// `benches/record/comparison.md`.
     ///
     /// # Errors
-    /// Where a comparison means nothing: see [`Incomparable`].
+    /// If a comparison would be meaningless: see [`Incomparable`].
     pub fn of(first: &Course, second: &Course, claim: Option<Claim>) -> Result<Self, Incomparable> {
         let both = [&first.newest, &second.newest];
         let names = both.map(|candidate| candidate.name.clone());
@@ -184,8 +184,8 @@ impl Comparison {
         })
     }
 
-    /// How often such a verdict was right; `None` for what names no better one, and where nobody said what is feared: the verdicts of
-    /// the runs point the wrong way where wrong labels hide a shortcut.
+    /// How often such a result was right. `None` if no network is named better, and if the direction comes from the runs' verdicts, which
+    /// point the wrong way if wrong labels hide a shortcut.
     #[must_use]
     pub fn track_record(&self) -> Option<TrackRecord> {
         self.preference.track_record().filter(|_| !self.direction.by_verdicts)
@@ -202,7 +202,7 @@ impl Comparison {
     }
 }
 
-/// The epochs that both have, with the means of each.
+/// The epochs in common, with the means of both networks.
 fn in_common(first: &Course, second: &Course) -> Vec<(Epoch, [LayerMeans; 2])> {
     let of_second = |wanted: Epoch| {
         let place = second.epochs.binary_search_by_key(&wanted, |(epoch, _)| *epoch).ok()?;
@@ -259,7 +259,7 @@ impl Preference {
         }
     }
 
-    /// The better one and since when, where there is one.
+    /// The better network and since which epoch, if there is one.
     #[must_use]
     pub fn better(self) -> Option<(Side, Epoch)> {
         match self {
@@ -268,7 +268,7 @@ impl Preference {
         }
     }
 
-    /// The spelling of JSON and tables.
+    /// The name in JSON and tables.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -280,7 +280,7 @@ impl Preference {
         }
     }
 
-    /// How often such a verdict was right where it was known what is to be feared; `None` for what names no better one.
+    /// How often such a result was right when the kind of memorization was known; `None` if no network is named better.
     ///
     /// # Source
     /// Measured: all pairs of networks of the same architecture and seed in both sweeps of the paper on MNIST, 100 runs;
@@ -296,7 +296,7 @@ impl Preference {
 }
 
 impl Measure {
-    /// The spelling of JSON.
+    /// The name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -305,7 +305,7 @@ impl Measure {
         }
     }
 
-    /// The spelling of sentences.
+    /// The words for it in sentences.
     #[must_use]
     pub fn in_words(self) -> &'static str {
         match self {
@@ -314,7 +314,7 @@ impl Measure {
         }
     }
 
-    /// 1 where more of it is better.
+    /// 1 if more is better, else -1.
     fn sign(self, claim: Claim) -> f64 {
         match self {
             Measure::Entropy => claim.entropy_sign(),
@@ -347,44 +347,44 @@ impl Side {
 }
 
 impl fmt::Display for Comparison {
-    /// The verdict as a person reads it, in one line.
+    /// The result in words, on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [first, second] = &self.names;
         match self.preference {
             Preference::TooEarly { epochs } => {
                 write!(
                     f,
-                    "too early to compare {first} and {second}: {epochs} trained epochs in common, and it takes {EPOCHS_MIN}"
+                    "too early to compare {first} and {second}: {epochs} trained epochs in common, {EPOCHS_MIN} are needed"
                 )?;
             }
             Preference::Clear(side, since) => {
                 let (better, worse) = (self.name(side), self.name(side.other()));
-                write!(f, "{better} generalises better than {worse}: both measures say so since epoch {since}")?;
+                write!(f, "{better} generalises better than {worse} by both measures since epoch {since}")?;
             }
             Preference::Leaning(side, since, measure) => {
                 let (better, worse) = (self.name(side), self.name(side.other()));
                 let (says, silent) = (measure.in_words(), measure.other().in_words());
-                write!(f, "{better} probably generalises better than {worse}: {says} says so since epoch {since}, ")?;
-                write!(f, "{silent} does not tell them apart")?;
+                write!(f, "{better} probably generalises better than {worse}, by {says} since epoch {since}; ")?;
+                write!(f, "they do not differ by {silent}")?;
             }
             Preference::Contradictory => {
                 write!(f, "undecided between {first} and {second}: the measures contradict each other")?;
                 for Parting { measure, better, .. } in &self.partings {
                     if let Some((side, since)) = better {
-                        write!(f, ", {} speaks for {} since epoch {since}", measure.in_words(), self.name(*side))?;
+                        write!(f, ", {} prefers {} since epoch {since}", measure.in_words(), self.name(*side))?;
                     }
                 }
             }
             Preference::Alike => {
-                write!(f, "undecided between {first} and {second}: no measure tells them apart by more than it fluctuates")?;
+                write!(f, "undecided between {first} and {second}: neither measure differs by more than it fluctuates")?;
             }
         }
         match self.track_record() {
             Some(TrackRecord { right, of }) => {
-                write!(f, "; such verdicts were right for {right} of {of} pairs of the paper's sweeps")
+                write!(f, "; such results were right for {right} of {of} pairs of the paper's sweeps")
             }
             None if self.preference.better().is_some() => {
-                f.write_str("; provided that the runs' verdicts name what is to be feared")
+                f.write_str("; valid only if the runs' verdicts name the right kind of memorization")
             }
             None => Ok(()),
         }

@@ -13,7 +13,7 @@ fn course(name: &str, entropies: &[f64], informations: &[f64]) -> Course {
     Course { newest: Candidate { name: name.into(), means, seen, kind: None }, epochs }
 }
 
-/// `level` in every epoch, give or take `wander` in turns.
+/// `level` in every epoch, plus and minus `wander` in turns.
 fn steady(level: f64, wander: f64) -> Vec<f64> {
     (0..10).map(|epoch| level + if epoch % 2 == 0 { wander } else { -wander }).collect()
 }
@@ -23,7 +23,7 @@ fn against_shortcuts(first: &Course, second: &Course) -> Comparison {
 }
 
 #[test]
-fn measures_speak_where_networks_differ_by_more_than_they_fluctuate() {
+fn a_measure_prefers_a_network_if_they_differ_by_more_than_it_fluctuates() {
     let base = course("base", &steady(2.0, 0.0), &steady(0.2, 0.0));
     let table = [
         // Changes alternate between -0.02 and 0.02, so that they deviate by 0.02: 0.039 is within twice that, 0.05 is not.
@@ -41,7 +41,7 @@ fn measures_speak_where_networks_differ_by_more_than_they_fluctuate() {
 }
 
 #[test]
-fn what_is_better_turns_with_what_is_feared_and_with_the_order_of_the_two() {
+fn the_better_network_depends_on_the_claim_and_not_on_the_order() {
     let (low, high) = (course("low", &steady(1.0, 0.0), &steady(0.3, 0.0)), course("high", &steady(2.0, 0.0), &steady(0.1, 0.0)));
     for (claim, better) in [(Claim::Heuristic, "high"), (Claim::ExampleLevel, "low")] {
         for (first, second) in [(&low, &high), (&high, &low)] {
@@ -53,7 +53,7 @@ fn what_is_better_turns_with_what_is_feared_and_with_the_order_of_the_two() {
 }
 
 #[test]
-fn they_part_at_the_first_epoch_from_which_on_both_measures_say_so() {
+fn a_result_counts_from_the_first_epoch_from_which_on_both_measures_agree() {
     let base = course("base", &[2.0; 10], &[0.2; 10]);
     // Apart at epoch 2, together again, and apart for good from epoch 5 by the one and from epoch 7 by the other.
     let entropies = [2.0, 2.5, 2.0, 2.0, 2.5, 2.5, 2.5, 2.5, 2.5, 2.5];
@@ -64,12 +64,12 @@ fn they_part_at_the_first_epoch_from_which_on_both_measures_say_so() {
     assert_eq!(comparison.preference, Preference::Clear(Side::Second, Epoch(7)));
     assert_eq!(
         comparison.to_string(),
-        "other generalises better than base: both measures say so since epoch 7; such verdicts were right for 172 of 178 pairs \
+        "other generalises better than base by both measures since epoch 7; such results were right for 172 of 178 pairs \
          of the paper's sweeps"
     );
     let guessed = Comparison { direction: Direction { by_verdicts: true, ..comparison.direction }, ..comparison };
-    assert_eq!(guessed.track_record(), None, "counted where it was known what is to be feared");
-    assert!(guessed.to_string().ends_with("since epoch 7; provided that the runs' verdicts name what is to be feared"));
+    assert_eq!(guessed.track_record(), None, "counted only when the kind of memorization was known");
+    assert!(guessed.to_string().ends_with("since epoch 7; valid only if the runs' verdicts name the right kind of memorization"));
 }
 
 #[test]
@@ -89,11 +89,11 @@ fn epochs_that_both_have_are_compared() {
     assert_eq!(Comparison::of(&long, &untrained, Some(Claim::Heuristic)), Err(Incomparable::NoEpoch { names }));
 }
 
-/// Makes a network one that was seen otherwise.
+/// Changes how a network was measured.
 type Change = fn(&mut Candidate);
 
 #[test]
-fn what_cannot_be_compared_says_why() {
+fn a_comparison_that_is_refused_says_why() {
     let one = course("one", &[2.0; 7], &[0.2; 7]);
     let other = |change: Change| {
         let mut other = course("other", &[2.0; 7], &[0.2; 7]);
@@ -102,14 +102,14 @@ fn what_cannot_be_compared_says_why() {
         refused.to_string()
     };
     let table: [(Change, &str); 5] = [
-        (|other| other.name = "one".into(), "one is compared with itself"),
+        (|other| other.name = "one".into(), "one cannot be compared with itself"),
         (
             |other| other.seen.probe = Probe::Untold,
-            "having another probe: layers fc (8), seen on the test set; layers fc (8), seen on",
+            "have different probes: layers fc (8), measured on the test set; layers fc (8), measured on",
         ),
-        (|other| other.seen.layers[0].0 = "conv".into(), "having other layers"),
-        (|other| other.seen.layers[0].1 = Some(9), "having layers of other widths"),
-        (|_| (), "no verdict among these says"),
+        (|other| other.seen.layers[0].0 = "conv".into(), "have different layers"),
+        (|other| other.seen.layers[0].1 = Some(9), "have layers of different widths"),
+        (|_| (), "no verdict of these runs names"),
     ];
     for (change, expected) in table {
         let refused = other(change);
@@ -120,8 +120,8 @@ fn what_cannot_be_compared_says_why() {
         course.newest.kind = Some(kind);
         course
     };
-    let (shortcut, by_heart) = (of_kind("a", Kind::Heuristic), of_kind("b", Kind::ExampleLevel));
-    let mixed = Comparison::of(&shortcut, &by_heart, None);
+    let (shortcut, examples) = (of_kind("a", Kind::Heuristic), of_kind("b", Kind::ExampleLevel));
+    let mixed = Comparison::of(&shortcut, &examples, None);
     assert!(matches!(mixed, Err(Incomparable::NoDirection(NoDirection::Mixed { .. }))), "{mixed:?}");
-    assert!(Comparison::of(&shortcut, &by_heart, Some(Claim::Heuristic)).is_ok());
+    assert!(Comparison::of(&shortcut, &examples, Some(Claim::Heuristic)).is_ok());
 }

@@ -1,4 +1,4 @@
-//! `rotewatch experiment`: trains a grid, judges it, writes the report.
+//! `rotewatch experiment`: trains a grid of networks, judges the alarm on them, and writes a report.
 
 mod progress;
 mod trainer_flags;
@@ -29,35 +29,35 @@ use trainer_flags::CommandLine;
 /// The flags of `rotewatch experiment`.
 #[derive(Debug, Args)]
 pub struct ExperimentArgs {
-    /// The grid file: cells of trainer options and seeds
+    /// The grid file, which lists cells of trainer options and seeds
     grid: PathBuf,
-    /// Where records and reports go; the same folder again goes on where it stopped
+    /// Output folder for records and reports; with the same folder, an experiment continues where it stopped
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Configuration file whose section `detect` judges [default: the built-in thresholds]
+    /// Configuration file whose section `detect` sets the thresholds [default: the built-in thresholds]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Folder with the four MNIST files, gzipped or not
     #[arg(long, value_name = "DIR", env = "ROTEWATCH_DATA")]
     data: Option<PathBuf>,
-    /// Trainings side by side [default: one a core and thread]
+    /// Number of trainings that run in parallel [default: cores divided by threads per training]
     #[arg(long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
-    /// Only cells of this name, or variations that begin with it; may be given again
+    /// Only the cell of this name, or variations whose name begins with it; may be repeated
     #[arg(long, value_name = "CELL")]
     only: Vec<String>,
-    /// Only these seeds
+    /// Only these seeds, separated by commas
     #[arg(long, value_name = "SEED", value_delimiter = ',')]
     seeds: Vec<u64>,
-    /// Train nothing: judge what is recorded
+    /// Judge the recorded runs without training anything
     #[arg(long)]
     judge_only: bool,
-    /// Train nothing and judge nothing: list the runs and what they would take
+    /// List the runs and the estimated time, without training or judging
     #[arg(long, conflicts_with = "judge_only")]
     dry_run: bool,
 }
 
-/// Trains what is missing, judges everything, writes the report.
+/// Trains the runs that are not recorded yet, judges all runs, and writes the report.
 ///
 /// # Errors
 /// Every mistake in the grid as wrong usage; a folder that cannot be written to.
@@ -66,7 +66,10 @@ pub fn run(args: &ExperimentArgs) -> Result<Exit, Failure> {
     let mut grid = Grid::read(&args.grid, &command_line).map_err(Failure::usage)?;
     grid.runs.retain(|run| args.wants(run));
     if grid.runs.is_empty() {
-        return Err(Failure::usage(anyhow!("--only and --seeds leave no run of {}", args.grid.display())));
+        return Err(Failure::usage(anyhow!(
+            "no run of {} matches --only and --seeds; list the runs with --dry-run",
+            args.grid.display()
+        )));
     }
     let config = match &args.config {
         Some(file) => Config::read(file).map_err(Failure::usage)?,
@@ -102,7 +105,7 @@ impl ExperimentArgs {
         self.jobs.map_or((cores / threads).max(1), std::num::NonZeroUsize::get)
     }
 
-    /// Trains what is not recorded. A run that failed before is tried again.
+    /// Trains the runs that are not recorded. A run that failed before is trained again.
     fn train(&self, runs: &[PlannedRun], folder: &OutFolder) -> Result<Exit, Failure> {
         let mut missing = Vec::new();
         for run in runs {
@@ -116,14 +119,14 @@ impl ExperimentArgs {
             && self.data.is_none()
         {
             return Err(Failure::usage(anyhow!(
-                "{} needs MNIST: name the folder of its four files with --data DIR or ROTEWATCH_DATA",
+                "run {} needs MNIST: set --data DIR or ROTEWATCH_DATA to the folder with its four files",
                 run.name
             )));
         }
         if missing.is_empty() {
             return Ok(Exit::Done);
         }
-        let interrupt = Interrupt::install(None).context("cannot take over the signals")?;
+        let interrupt = Interrupt::install(None).context("cannot install the signal handlers")?;
         let jobs = self.jobs(&missing);
         let trainer = std::env::current_exe().context("cannot find this program's own path")?;
         let runner = Runner { trainer: &trainer, data: self.data.as_deref(), folder, jobs, stop: interrupt.token() };
@@ -132,13 +135,13 @@ impl ExperimentArgs {
         let done = progress.end();
         if interrupt.token().is_requested() {
             let recorded = runs.len() - missing.len() + done;
-            eprintln!("interrupted: {recorded} of {} runs are recorded; the same command goes on from there", runs.len());
+            eprintln!("interrupted: {recorded} of {} runs are recorded; run the same command again to continue", runs.len());
             return Ok(Exit::Interrupted);
         }
         Ok(Exit::Done)
     }
 
-    /// What the report says about itself. Folders of this machine are left out: the command is for any.
+    /// The head of the report. The command in it has no folders of this machine, so that it works on any machine.
     fn head(&self) -> Head {
         let name = |path: &PathBuf| path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let mut command = format!("rotewatch experiment {} --out DIR", name(&self.grid));
@@ -161,7 +164,7 @@ impl ExperimentArgs {
     }
 }
 
-/// What the runs would take on as many cores.
+/// The estimated time of the runs with `jobs` trainings in parallel.
 fn total(runs: &[PlannedRun], jobs: usize) -> std::time::Duration {
     let all: std::time::Duration = runs.iter().map(|run| estimate(&run.training)).sum();
     all / u32::try_from(jobs).unwrap_or(u32::MAX)

@@ -1,4 +1,4 @@
-//! How far an experiment is: a bar with the time left on a terminal, a line a run elsewhere.
+//! The progress of an experiment: a bar with the remaining time on a terminal, one line per run elsewhere.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::experiment::grid::PlannedRun;
 use crate::experiment::runner::Ended;
 use rotewatch_core::vocabulary::clock::Stopwatch;
 
-/// Shows the runs as they end.
+/// Shows each run as it ends.
 pub(super) struct Progress {
     bar: ProgressBar,
     since: Stopwatch,
-    /// What the runs should take on one core, by the estimate.
+    /// The estimated time of all runs on one core.
     estimated: Duration,
-    /// What of it is done.
+    /// The part of it that is done.
     done: Duration,
     ended: usize,
     recorded: usize,
@@ -26,14 +26,14 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Says what is ahead: `missing` of `all` runs.
+    /// Prints how much there is to do: `missing` of `all` runs.
     pub(super) fn begin(all: usize, missing: &[PlannedRun], jobs: usize) -> Self {
         let bar = ProgressBar::with_draw_target(Some(missing.len() as u64), ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template("{pos}/{len} runs {bar:20} {elapsed} {wide_msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let recorded = all - missing.len();
-        let already = if recorded > 0 { format!(", {recorded} are recorded already") } else { String::new() };
-        eprintln!("{} runs to train, {jobs} side by side: about {}{already}", missing.len(), in_words(total(missing, jobs)));
+        let already = if recorded > 0 { format!(", {recorded} already recorded") } else { String::new() };
+        eprintln!("{} runs to train, {jobs} in parallel: about {}{already}", missing.len(), in_words(total(missing, jobs)));
         let estimated = missing.iter().map(|run| estimate(&run.training)).sum();
         Progress {
             bar,
@@ -69,13 +69,13 @@ impl Progress {
         }
     }
 
-    /// Ends the bar; returns how many runs were recorded with a document.
+    /// Ends the bar, and returns how many runs were recorded with a document.
     pub(super) fn end(self) -> usize {
         self.bar.finish_and_clear();
         self.recorded
     }
 
-    /// The estimate of what is left, at the speed of this machine so far.
+    /// The estimated remaining time, at the speed of this machine so far.
     fn left(&self) -> Duration {
         let rest = self.estimated.saturating_sub(self.done).as_secs_f64();
         let done = self.done.as_secs_f64();
@@ -88,12 +88,12 @@ impl Progress {
     }
 }
 
-/// Lists the runs and what they would take.
+/// Lists the runs and their estimated time.
 pub(super) fn list(runs: &[PlannedRun], jobs: usize) {
     for run in runs {
         println!("{:>6.0} s  {:5}  {}  {}", estimate(&run.training).as_secs_f64(), run.role, run.name, run.arguments.join(" "));
     }
-    println!("{} runs, about {} with {jobs} side by side", runs.len(), in_words(total(runs, jobs)));
+    println!("{} runs, about {} with {jobs} in parallel", runs.len(), in_words(total(runs, jobs)));
 }
 
 fn in_words(duration: Duration) -> String {

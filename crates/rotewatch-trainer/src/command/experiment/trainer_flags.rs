@@ -1,4 +1,4 @@
-//! The trainer's command line as a grid asks for it: clap's own list, so that a new flag is a new option of grids.
+//! The trainer's command line, for grids. The options come from clap, so every new flag is also an option of grids.
 
 use clap::{ArgAction, CommandFactory, Parser};
 
@@ -38,7 +38,7 @@ impl TrainerFlags for CommandLine {
     }
 }
 
-/// The first paragraph of clap's message, without the words that only fit a command line.
+/// The first paragraph of clap's message, without its prefix.
 fn in_one_line(message: &str) -> String {
     let message = message.strip_prefix("error: ").unwrap_or(message);
     message.lines().map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")

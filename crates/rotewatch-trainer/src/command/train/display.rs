@@ -1,4 +1,4 @@
-//! What a person sees of a training: a progress bar on a terminal, plain lines elsewhere, nothing beside the JSON.
+//! Shows a training in the terminal: a progress bar on a terminal, plain lines elsewhere, nothing else on stdout with `--json`.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use rotewatch_core::vocabulary::verdict::Alarm;
 /// Columns of a paragraph.
 const PARAGRAPH_WIDTH: usize = 100;
 
-/// Where people look.
+/// The output for people.
 pub(super) struct Display {
     json: bool,
     epochs: u32,
@@ -22,7 +22,7 @@ pub(super) struct Display {
 }
 
 impl Display {
-    /// A bar where stderr is a terminal; lines on stdout unless that is taken by the JSON.
+    /// A bar if stderr is a terminal; lines on stdout unless the JSON goes there.
     pub(super) fn new(json: bool, epochs: u32) -> Self {
         let bar = ProgressBar::with_draw_target(Some(u64::from(epochs)), ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template("epoch {pos}/{len} {bar:20} {wide_msg} {eta}");
@@ -30,32 +30,32 @@ impl Display {
         Display { json, epochs, bar }
     }
 
-    /// A writer for log lines that leaves the bar in order.
+    /// A writer for log lines that keeps the bar intact.
     pub(super) fn log_writer(&self) -> impl Fn() -> AboveTheBar + Send + Sync + 'static {
         let bar = self.bar.clone();
         move || AboveTheBar(bar.clone())
     }
 
-    /// Says what is about to be trained, and where it can be watched.
+    /// Prints what is trained, and the address of the live page.
     pub(super) fn begin(&self, args: &TrainArgs, watched: Option<(&RunName, Option<SocketAddr>)>) {
         let noise =
             if args.label_noise > 0.0 { format!(", {:.0} % label noise", 100.0 * args.label_noise) } else { String::new() };
         let spurious = args
             .spurious
-            .map(|share| format!(", a colour that agrees with {:.0} % of the labels", 100.0 * share))
+            .map(|share| format!(", a shortcut that agrees with {:.0} % of the labels", 100.0 * share))
             .unwrap_or_default();
         let what = format!("{} on {} examples of {}{noise}{spurious}, seed {}", args.model, args.examples, args.task, args.seed);
         match watched {
-            Some((run, Some(address))) => self.line(&format!("run {run}: {what}; watched at http://{address}/")),
-            Some((run, None)) => self.line(&format!("run {run}: {what}; watched")),
-            None => self.line(&format!("{what}; not watched")),
+            Some((run, Some(address))) => self.line(&format!("run {run}: {what}; live page at http://{address}/")),
+            Some((run, None)) => self.line(&format!("run {run}: {what}; monitored")),
+            None => self.line(&format!("{what}; not monitored")),
         }
-        // Stdout is the JSON's, and where there is no bar nothing above would say which port was taken.
+        // The JSON has stdout, and without a bar no line above would show the port.
         if self.json
             && self.bar.is_hidden()
             && let Some((_, Some(address))) = watched
         {
-            eprintln!("watched at http://{address}/");
+            eprintln!("live page at http://{address}/");
         }
     }
 
@@ -85,7 +85,7 @@ impl Display {
         self.line("");
     }
 
-    /// Sums up; with `--json` this is the document.
+    /// Prints the summary; with `--json` this is the document.
     pub(super) fn end(&self, summary: &Summary) {
         self.bar.finish_and_clear();
         if self.json {
@@ -97,12 +97,12 @@ impl Display {
         }
     }
 
-    /// Says that the process stays.
+    /// Prints that the process keeps serving.
     pub(super) fn keeps_serving(&self, address: SocketAddr) {
         self.line(&format!("serving http://{address}/ and http://{address}/metrics until Ctrl-C"));
     }
 
-    /// Text behind a label, broken between words so that it stays readable on a terminal of 100 columns.
+    /// Prints text after a label, wrapped between words at 100 columns.
     fn paragraph(&self, label: &str, text: &str) {
         let mut line = label.to_owned();
         for word in text.split(' ') {
@@ -118,7 +118,7 @@ impl Display {
         self.line(&line);
     }
 
-    /// A line for people; none beside the JSON, but above the bar if there is one.
+    /// Prints a line for people. With `--json`, only above the bar if there is one.
     fn line(&self, text: &str) {
         if !self.json {
             self.bar.suspend(|| print_line(text));
@@ -128,13 +128,13 @@ impl Display {
     }
 }
 
-/// Prints to stdout. A reader that has gone away is no reason to end a training.
+/// Prints to stdout. Ignores a closed pipe, which is no reason to end a training.
 fn print_line(text: &str) {
     let mut stdout = io::stdout().lock();
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
-/// Writes to stderr while the bar steps aside.
+/// Writes to stderr while the bar is hidden.
 pub(super) struct AboveTheBar(ProgressBar);
 
 impl Write for AboveTheBar {

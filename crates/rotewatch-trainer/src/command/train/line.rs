@@ -1,4 +1,4 @@
-//! An epoch as the trainer tells of it: in a line, in the JSON.
+//! An epoch as the trainer shows it, in a line and in the JSON.
 
 use rotewatch_core::intake::event::EpochMetrics;
 use rotewatch_core::monitor::report::{EpochReport, LayerReport, LayerStatistics};
@@ -6,40 +6,40 @@ use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::Verdict;
 use rotewatch_info::measures::KsgSample;
 
-/// An epoch as it is shown and summed up.
+/// An epoch as it is shown and summarised.
 #[derive(Clone, Debug)]
 pub(super) struct EpochLine {
     /// The epoch.
     pub(super) epoch: Epoch,
-    /// The trainer's own numbers.
+    /// The trainer's metrics.
     pub(super) metrics: EpochMetrics,
-    /// Entropy in nats of the predicted classes.
+    /// Entropy of the predicted classes, in nats.
     pub(super) prediction_entropy_nats: Option<f64>,
-    /// The monitor's, layer by layer.
+    /// The monitor's measurements of each layer.
     pub(super) layers: Vec<LayerLine>,
-    /// What they add up to; `None` where nobody watches.
+    /// The verdict; `None` without a monitor.
     pub(super) verdict: Option<Verdict>,
 }
 
-/// A layer's numbers in brief.
+/// A summary of a layer's measurements.
 #[derive(Clone, Debug)]
 pub(super) struct LayerLine {
     pub(super) name: String,
-    /// `None` for a layer that could not be measured.
+    /// `None` for a layer that was not measured.
     pub(super) statistics: Option<LayerStatistics>,
-    /// Mutual information by nearest neighbours on a sample of pairs, where the configuration asks for it.
+    /// Mutual information from nearest neighbours on a sample of pairs, if the configuration enables it.
     pub(super) ksg: Option<KsgSample>,
     /// The shuffle null of the mean mutual information, in nats.
     pub(super) shuffle_bias_nats: Option<f64>,
 }
 
 impl EpochLine {
-    /// An epoch that nobody watched.
+    /// An epoch without a monitor.
     pub(super) fn unwatched(epoch: Epoch, metrics: EpochMetrics) -> Self {
         EpochLine { epoch, metrics, prediction_entropy_nats: None, layers: Vec::new(), verdict: None }
     }
 
-    /// What a report says.
+    /// An epoch from its report.
     pub(super) fn of(report: &EpochReport) -> Self {
         let of_layer = |layer: &LayerReport| LayerLine {
             name: layer.layer.to_string(),
@@ -56,7 +56,7 @@ impl EpochLine {
         }
     }
 
-    /// The columns behind the epoch's number; those of the last hidden layer where there are several.
+    /// The columns after the epoch's number. Measurements are those of the last hidden layer.
     pub(super) fn columns(&self) -> String {
         let last = self.layers.last().and_then(|layer| layer.statistics.as_ref());
         let share = |name: &str| self.metrics.get(name).map(|value| 100.0 * value);

@@ -1,4 +1,4 @@
-//! What `rotewatch-trainer` does: trains, offers the network's activations to the monitor, and tells people what comes of it.
+//! The work of `rotewatch-trainer`: trains, offers the network's activations to the monitor, and prints the results.
 
 mod display;
 mod final_layers;
@@ -33,12 +33,12 @@ use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_tch::tap::{StreamStep, TensorTap};
 use summary::{Restored, Summary};
 
-/// Reports that wait to be shown; the trainer shows them after every epoch.
+/// How many reports may wait to be shown; the trainer shows them after every epoch.
 const REPORTS_KEPT: usize = 64;
-/// How many names are tried for a run that was given none.
+/// How many names are tried for a run without `--run`.
 const NAMES_TRIED: u32 = 100;
 
-/// Trains as the flags say, and returns once everything is closed.
+/// Trains according to the flags, and returns once everything is closed.
 ///
 /// # Errors
 /// Wrong usage, configuration or input as [`Exit::Usage`], before anything is started.
@@ -56,7 +56,7 @@ pub fn run(args: &TrainArgs) -> Result<Exit, Failure> {
     };
     let reload = watched.as_ref().and_then(|watched| watched.monitor.reload());
     let on_hangup = reload.map(|reload| Box::new(reload) as Box<dyn Fn() + Send>);
-    let interrupt = Interrupt::install(on_hangup).context("cannot take over the signals")?;
+    let interrupt = Interrupt::install(on_hangup).context("cannot install the signal handlers")?;
     let rollback = watched.as_ref().filter(|_| args.stop_on_onset).map(|watched| watched.checkpoints(&config)).transpose()?;
     let mut training = Training { trainer, display, interrupt, rollback, summary: Summary::default() };
     training.display.begin(args, watched.as_ref().map(|watched| (watched.name.run(), watched.monitor.address())));
@@ -68,7 +68,7 @@ pub fn run(args: &TrainArgs) -> Result<Exit, Failure> {
 fn configuration(args: &TrainArgs) -> Result<Config, Failure> {
     let mut config = match &args.config {
         Some(file) => Config::read(file).map_err(Failure::usage)?,
-        // The terminal belongs to the progress bar: the log keeps to what needs attention.
+        // The terminal belongs to the progress bar, so only warnings are logged.
         None => Config { log: rotewatch::config::Log { level: LogLevel::Warn }, ..Config::default() },
     };
     args.overlay()(&mut config);
@@ -115,14 +115,14 @@ impl Watched {
 }
 
 impl Watched {
-    /// A folder for the run's weights beside its lock.
+    /// A folder for the run's weights, next to its lock.
     fn checkpoints(&self, config: &Config) -> Result<Checkpoints, Failure> {
         let folder = state_folder(config)?.join("runs").join(format!("{}.checkpoints", self.name.run()));
         Ok(Checkpoints::new(folder)?)
     }
 }
 
-/// The name that was given, or the first free one that tells what is trained.
+/// The name from `--run`, or the first free name made of task, model and seed.
 #[expect(clippy::expect_used, reason = "tasks and models are spelled in letters and dashes, and short")]
 fn owned_name(args: &TrainArgs, config: &Config) -> Result<OwnedName, StateError> {
     let state = state_folder(config)?;
@@ -146,7 +146,7 @@ struct Training {
     trainer: Trainer,
     display: Display,
     interrupt: Interrupt,
-    /// Where `--stop-on-onset` keeps the weights to return to; `None` without that flag.
+    /// The weights that `--stop-on-onset` may restore; `None` without that flag.
     rollback: Option<Checkpoints>,
     summary: Summary,
 }
@@ -168,7 +168,7 @@ impl Training {
         Ok(())
     }
 
-    /// Returns to the weights of the onset, where an alarm ended the training.
+    /// Restores the weights of the onset epoch if an alarm ended the training.
     fn roll_back(&mut self) -> Result<(), Failure> {
         if let (Some(checkpoints), Some(StopReason::Onset { onset_epoch, .. })) = (&self.rollback, &self.summary.stopped) {
             checkpoints.restore(self.trainer.variables_mut(), *onset_epoch)?;
@@ -186,7 +186,7 @@ impl Training {
         self.summary.stopped.is_some()
     }
 
-    /// Probes the network, evaluates it, and ends the epoch.
+    /// Measures the network on the probe, evaluates it, and ends the epoch.
     #[expect(clippy::expect_used, reason = "eight metrics at most, with the names that are spelt out here")]
     fn end_epoch(&mut self, epoch: Epoch, pass: Option<Pass>, watched: Option<&Watched>) -> Result<(), Failure> {
         let trainer = &self.trainer;
@@ -237,14 +237,14 @@ impl Training {
         self.summary.add(line);
     }
 
-    /// Closes everything and says what came of it.
+    /// Closes everything and prints the summary.
     fn end(mut self, args: &TrainArgs, watched: Option<Watched>) -> Result<Exit, Failure> {
         let interrupted = self.interrupt.token().is_requested();
         let mut late = Vec::new();
         if let Some(Watched { name, monitor, tap, reports, .. }) = watched {
             let run = Arc::clone(tap.run());
             self.summary.probe.clone_from(&run.declaration().probe);
-            // The run is over for the monitor, while its last report goes on being served.
+            // The run ends for the monitor, which keeps serving its last report.
             drop(tap);
             for report in reports.try_iter() {
                 self.show(EpochLine::of(&report));
@@ -266,13 +266,13 @@ impl Training {
             self.display.end(&self.summary);
         }
         if !late.is_empty() {
-            return Err(anyhow!("these parts were still busy at the end and were left behind: {}", late.join(", ")).into());
+            return Err(anyhow!("these threads did not end in time: {}", late.join(", ")).into());
         }
         Ok(if interrupted { Exit::Interrupted } else { Exit::Done })
     }
 }
 
-/// Hands the training steps' activations to the tap.
+/// Passes the activations of training steps to the tap.
 struct Streaming<'tap> {
     tap: &'tap TensorTap,
     epoch: Epoch,

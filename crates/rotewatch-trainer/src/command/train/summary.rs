@@ -1,4 +1,4 @@
-//! What came of a training: one JSON document, or a few lines.
+//! The summary of a training: one JSON document, or a few lines.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -17,32 +17,32 @@ use rotewatch_core::vocabulary::identity::RunName;
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::Verdict;
 
-/// Gathers what the end will tell.
+/// Collects the data of the summary.
 #[derive(Debug, Default)]
 pub(super) struct Summary {
-    /// The run's name; `None` where nobody watched.
+    /// The run's name; `None` without a monitor.
     pub(super) run: Option<RunName>,
-    /// The rows that the numbers are computed from, in words; `None` where nobody watched.
+    /// A description of the measured rows; `None` without a monitor.
     pub(super) probe: Option<String>,
-    /// The verdict after the last epoch; `None` where nobody watched.
+    /// The verdict after the last epoch; `None` without a monitor.
     pub(super) verdict: Option<Verdict>,
     /// Why training ended before its last epoch.
     pub(super) stopped: Option<StopReason>,
     /// The weights that were restored at the end.
     pub(super) restored: Option<Restored>,
-    /// What became of the frames.
+    /// How many frames were measured and dropped.
     pub(super) flow: Option<FlowCounts>,
-    /// The newest report, for what is told of the last epoch alone.
+    /// The newest report, for data of the last epoch alone.
     pub(super) last_report: Option<Arc<EpochReport>>,
     history: Vec<EpochLine>,
 }
 
-/// Weights of an earlier epoch that a training ends with.
+/// Weights of an earlier epoch that were restored at the end of a training.
 #[derive(Debug)]
 pub(super) struct Restored {
-    /// Whose weights they are.
+    /// The epoch of the weights.
     pub(super) epoch: Epoch,
-    /// What they reach on the clean test set.
+    /// Their accuracy on the clean test set.
     pub(super) test_accuracy: f64,
     /// Their file.
     pub(super) path: PathBuf,
@@ -58,13 +58,13 @@ impl Summary {
         self.history.iter().find(|line| line.epoch.0 == epoch)?.metrics.get("test_accuracy")
     }
 
-    /// That of the weights the training ends with.
+    /// The test accuracy of the weights that the training ends with.
     fn last_test_accuracy(&self) -> Option<f64> {
         let trained = || self.history.last()?.metrics.get("test_accuracy");
         self.restored.as_ref().map(|restored| restored.test_accuracy).or_else(trained)
     }
 
-    /// The best test accuracy and the first epoch that reached it.
+    /// The best test accuracy, and the first epoch that reached it.
     fn best(&self) -> Option<(u32, f64)> {
         let accuracies = self.history.iter().filter_map(|line| Some((line.epoch.0, line.metrics.get("test_accuracy")?)));
         accuracies.reduce(|best, next| if next.1 > best.1 { next } else { best })
@@ -124,7 +124,7 @@ impl Summary {
             lines.push(line);
         }
         if let Some(Restored { epoch, path, .. }) = &self.restored {
-            lines.push(format!("the weights of epoch {epoch} are in {}", path.display()));
+            lines.push(format!("weights of epoch {epoch}: {}", path.display()));
         }
         if let Some(flow) = self.flow.filter(|flow| flow.measured < flow.offered) {
             lines.push(format!("frames: {} of {} measured", flow.measured, flow.offered));
@@ -138,12 +138,12 @@ fn hints_in_words(hints: &Hints) -> Option<String> {
     let wave = hints.label_wave_epoch.map(|epoch| format!("predictions changed least around epoch {epoch} (Label Wave)"));
     let gap = hints.loss_gap.map(|gap| {
         format!(
-            "held-out loss lies {:.2} nats above training loss ({:.2} at epoch {})",
+            "held-out loss is {:.2} nats above training loss (lowest: {:.2} at epoch {})",
             gap.nats, gap.lowest_nats, gap.lowest_epoch
         )
     });
     let all: Vec<String> = [wave, gap].into_iter().flatten().collect();
-    (!all.is_empty()).then(|| format!("hints, which decide nothing: {}", all.join("; ")))
+    (!all.is_empty()).then(|| format!("hints (no effect on the verdict): {}", all.join("; ")))
 }
 
 fn frames(flow: &FlowCounts) -> Value {

@@ -1,6 +1,6 @@
-//! How each digit is written: the strokes of the pen, before a hand makes them its own.
+//! How each digit is written: the strokes of the pen, before random changes.
 //!
-//! A form is a list of strokes, a stroke a list of points that a smooth curve goes through; a point named twice is a corner. The
+//! A form is a list of strokes, a stroke a list of points that a smooth curve goes through; a point listed twice is a corner. The
 //! unit square is one digit: x to the right, y downwards.
 
 /// A point of the unit square.

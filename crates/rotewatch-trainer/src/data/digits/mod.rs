@@ -1,8 +1,8 @@
-//! `digits`: ten classes of handwritten-looking digits, rendered here, so that a training needs nothing downloaded.
+//! `digits`: ten classes of digits that look handwritten, rendered here, so that a training needs no download.
 //!
-//! Each picture is written anew: one of several forms of the digit, points moved by an unsteady hand, then size, width, slant,
-//! turn, place, pen and ink drawn at random. How unsteady the hand is differs from picture to picture, so that most are easy
-//! and some are hard even for people: what a network has to learn by heart if it is to get every label right.
+//! Each image is drawn at random: one of several forms of the digit, points moved by an unsteady hand, then size, width, slant,
+//! rotation, position, pen and ink. How unsteady the hand is differs from image to image, so that most digits are easy and some are
+//! hard even for people. A network has to memorize the hard ones to get every label right.
 
 mod forms;
 mod ink;
@@ -52,7 +52,7 @@ fn write_digit(digit: u8, random: &mut ChaCha8Rng, pixels: &mut Vec<u8>) {
     for stroke in form {
         points.clear();
         points.extend(stroke.iter().map(|&point| hand.moved(point, random)));
-        // A corner stays one: its second naming does not wander off by itself.
+        // A corner stays a corner: both copies of its point must move together.
         for index in 1..points.len() {
             if stroke[index] == stroke[index - 1] {
                 points[index] = points[index - 1];

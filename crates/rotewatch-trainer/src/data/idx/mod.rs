@@ -1,7 +1,7 @@
 //! MNIST's IDX files, gzipped or not.
 //!
-//! Layout (`LeCun`, Cortes, Burges): big-endian 32-bit words, first a magic number (2051 for pictures, 2049 for labels), then one
-//! length an axis, then the bytes. The lengths are only believed as far as bytes follow them: nothing is allocated by a header.
+//! Layout (`LeCun`, Cortes, Burges): big-endian 32-bit words, first a magic number (2051 for images, 2049 for labels), then one
+//! length per axis, then the bytes. Memory is allocated for the bytes that are really there, never for lengths in a header.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -11,7 +11,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::images::{Images, PICTURE_PIXELS, SIDE};
 
-/// Pictures read from one file at most: 784 MB, sixteen times MNIST.
+/// The maximum number of images in a file: 784 MB, sixteen times MNIST.
 const PICTURES_MAX: u64 = 1_000_000;
 const MAGIC_PICTURES: u32 = 2051;
 const MAGIC_LABELS: u32 = 2049;
@@ -21,9 +21,9 @@ const LABEL_MAX: u8 = 9;
 /// Which of MNIST's two sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// 60,000 pictures.
+    /// 60,000 images.
     Train,
-    /// 10,000 pictures by other writers.
+    /// 10,000 images by other writers.
     Test,
 }
 
@@ -36,13 +36,13 @@ impl Part {
     }
 }
 
-/// Reads one of MNIST's sets from a folder that holds its files under their usual names, with or without `.gz`.
+/// Reads one of MNIST's sets from a folder with its files under their usual names, with or without `.gz`.
 ///
-/// Where both are there the unpacked file is read. Whether a file is packed is seen from its bytes, not from its name.
+/// If both exist, the uncompressed file is read. The bytes decide whether a file is compressed, not its name.
 ///
 /// # Errors
-/// What is missing or wrong, naming the file: a folder or file that is not there, a wrong magic number, pictures that are not
-/// 28 x 28, too few or too many bytes, pictures and labels that disagree in number, a label above 9.
+/// Names the file and what is wrong with it: a missing folder or file, a wrong magic number, images that are not 28 x 28, too few or
+/// too many bytes, different numbers of images and labels, a label above 9.
 pub fn read(folder: &Path, part: Part) -> Result<Images, IdxError> {
     if !folder.is_dir() {
         return Err(IdxError::NoFolder { folder: folder.to_owned() });
@@ -79,7 +79,7 @@ fn read_labels(folder: &Path, part: Part) -> Result<(PathBuf, Vec<u8>), IdxError
     Ok((file.path, labels))
 }
 
-/// A file being read, unpacked on the way where it is packed.
+/// A file that is being read, and decompressed if it is compressed.
 struct IdxFile {
     path: PathBuf,
     bytes: Box<dyn Read>,
@@ -88,7 +88,7 @@ struct IdxFile {
 
 impl IdxFile {
     fn open(folder: &Path, set: &str, axes: u8) -> Result<Self, IdxError> {
-        // The second spelling is what some mirrors unpack to.
+        // Some mirrors use the second spelling for uncompressed files.
         let spellings = [format!("{set}-idx{axes}-ubyte"), format!("{set}.idx{axes}-ubyte")];
         let names = spellings.iter().flat_map(|name| [name.clone(), format!("{name}.gz")]);
         let Some(path) = names.map(|name| folder.join(name)).find(|path| path.is_file()) else {
@@ -123,7 +123,7 @@ impl IdxFile {
         }
         let wanted = count * item_bytes;
         let mut body = Vec::new();
-        // One byte more than announced, to notice what should not be there; the buffer grows with what really comes.
+        // Reads one byte more than announced to detect trailing bytes; the buffer grows with the bytes that are really there.
         let outcome = (&mut self.bytes).take(wanted + 1).read_to_end(&mut body);
         outcome.map_err(|source| self.failed(source, self.read + wanted))?;
         let got = body.len() as u64;
@@ -136,7 +136,7 @@ impl IdxFile {
         Ok(body)
     }
 
-    /// A gzip stream that stops early and a short plain file are the same mistake to whoever reads the message.
+    /// A gzip stream that ends early and a short plain file are reported in the same way.
     fn failed(&self, source: io::Error, wanted: u64) -> IdxError {
         let path = self.path.clone();
         match source.kind() {
@@ -149,30 +149,30 @@ impl IdxFile {
 /// Why MNIST could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum IdxError {
-    /// The folder is not there.
-    #[error("no folder {}; name the one that holds MNIST's files with --data DIR (or ROTEWATCH_DATA)", folder.display())]
+    /// The folder does not exist.
+    #[error("folder {} does not exist; set --data DIR (or ROTEWATCH_DATA) to the folder with MNIST's files", folder.display())]
     NoFolder {
-        /// Where it was looked for.
+        /// The folder.
         folder: PathBuf,
     },
-    /// The folder does not hold the file.
-    #[error("no {name} or {name}.gz in {}; name the folder that holds MNIST's files with --data DIR", folder.display())]
+    /// The file is not in the folder.
+    #[error("no {name} or {name}.gz in {}; set --data DIR to the folder with MNIST's files", folder.display())]
     NoFile {
-        /// Where it was looked for.
+        /// The folder.
         folder: PathBuf,
-        /// Its usual name.
+        /// The usual name of the file.
         name: String,
     },
-    /// The file could not be opened, read or unpacked.
+    /// The file could not be opened, read or decompressed.
     #[error("cannot read {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system or the unpacker said.
+        /// The error of the system or the decompressor.
         source: io::Error,
     },
     /// The file is of another kind.
-    #[error("{} begins with the number {got}, but an IDX file of this kind with {wanted}; is it the right file?", path.display())]
+    #[error("{} begins with the number {got}, but such an IDX file begins with {wanted}; is it the right file?", path.display())]
     Magic {
         /// The file.
         path: PathBuf,
@@ -181,18 +181,18 @@ pub enum IdxError {
         /// What it should begin with.
         wanted: u32,
     },
-    /// Pictures of another size.
-    #[error("{} holds pictures of {height} x {width} pixels, but MNIST's are 28 x 28", path.display())]
+    /// Images of another size.
+    #[error("{} has images of {height} x {width} pixels, but MNIST's are 28 x 28; is it the right file?", path.display())]
     Shape {
         /// The file.
         path: PathBuf,
-        /// Rows of pixels a picture.
+        /// Rows of pixels per image.
         height: u32,
-        /// Pixels a row.
+        /// Pixels per row.
         width: u32,
     },
-    /// More than anybody means to load.
-    #[error("{} announces {count} items, more than the {PICTURES_MAX} that are read; is the file damaged?", path.display())]
+    /// More images than the maximum.
+    #[error("{} announces {count} items, but the maximum is {PICTURES_MAX}; is the file damaged?", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -200,39 +200,39 @@ pub enum IdxError {
         count: u64,
     },
     /// The file ends early.
-    #[error("{} is truncated: it ends before the {wanted} bytes that its header announces; fetch it again", path.display())]
+    #[error("{} is truncated: it has fewer than the {wanted} bytes that its header announces; download it again", path.display())]
     Truncated {
         /// The file.
         path: PathBuf,
         /// Bytes it should hold, unpacked.
         wanted: u64,
     },
-    /// The file goes on after its end.
-    #[error("{} goes on after the {wanted} bytes that its header announces; fetch it again", path.display())]
+    /// The file is longer than announced.
+    #[error("{} has more than the {wanted} bytes that its header announces; download it again", path.display())]
     TrailingBytes {
         /// The file.
         path: PathBuf,
         /// Bytes it should hold, unpacked.
         wanted: u64,
     },
-    /// Pictures and labels do not belong together.
-    #[error("{} holds {pictures} pictures, but {} {labels} labels", pictures_path.display(), labels_path.display())]
+    /// Images and labels do not belong together.
+    #[error("{} has {pictures} images, but {} has {labels} labels; download both again", pictures_path.display(), labels_path.display())]
     CountsDisagree {
-        /// The file of pictures.
+        /// The file with the images.
         pictures_path: PathBuf,
         /// How many.
         pictures: usize,
-        /// The file of labels.
+        /// The file with the labels.
         labels_path: PathBuf,
         /// How many.
         labels: usize,
     },
     /// Not a digit.
-    #[error("{} labels picture {row} (from 0) as {label}, but digits go from 0 to {LABEL_MAX}", path.display())]
+    #[error("{} labels image {row} (from 0) as {label}, but labels are 0 to {LABEL_MAX}; is it the right file?", path.display())]
     Label {
         /// The file.
         path: PathBuf,
-        /// Which picture.
+        /// Which image.
         row: usize,
         /// Its label.
         label: u8,

@@ -1,4 +1,4 @@
-//! Small files made here, one mistake each; and the real ones where `ROTEWATCH_DATA` names them.
+//! Tests with small files, one mistake each, and with the real files if `ROTEWATCH_DATA` is set.
 
 use std::fs;
 use std::io::Write;
@@ -86,24 +86,24 @@ fn a_truncated_file_is_named_packed_or_not_wherever_it_ends() {
 #[test]
 fn bytes_after_the_end_are_an_error() {
     let message = message(&[(PICTURES, pictures(2, 2)), (LABELS, labels(2, &[1, 2, 3]))]);
-    assert!(message.contains(LABELS) && message.contains("goes on after the 10 bytes"), "{message}");
+    assert!(message.contains(LABELS) && message.contains("more than the 10 bytes"), "{message}");
 }
 
 #[test]
 fn counts_that_disagree_name_both_files() {
     let message = message(&[(PICTURES, pictures(2, 2)), (LABELS, labels(3, &[1, 2, 3]))]);
-    assert!(message.contains("2 pictures") && message.contains("3 labels"), "{message}");
+    assert!(message.contains("2 images") && message.contains("3 labels"), "{message}");
     assert!(message.contains(PICTURES) && message.contains(LABELS), "{message}");
 }
 
 #[test]
 fn a_label_above_nine_is_an_error() {
     let message = message(&[(PICTURES, pictures(2, 2)), (LABELS, labels(2, &[9, 10]))]);
-    assert!(message.contains(LABELS) && message.contains("picture 1 (from 0) as 10"), "{message}");
+    assert!(message.contains(LABELS) && message.contains("image 1 (from 0) as 10"), "{message}");
 }
 
 #[test]
-fn lengths_in_the_header_size_nothing() {
+fn lengths_in_the_header_allocate_nothing() {
     let announced = message(&[(PICTURES, pictures(u32::MAX, 1)), (LABELS, labels(1, &[1]))]);
     assert!(announced.contains("announces 4294967295"), "{announced}");
     let believable = message(&[(PICTURES, pictures(1_000_000, 1)), (LABELS, labels(1, &[1]))]);

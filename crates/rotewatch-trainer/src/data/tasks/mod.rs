@@ -1,8 +1,8 @@
-//! The tasks of the paper (Bansal, Pruthi, Belinkov 2022) on examples that are read or rendered, split and spoilt on purpose.
+//! The tasks of the paper (Bansal, Pruthi, Belinkov 2022): examples are read or rendered, split, and given wrong labels or shortcuts.
 //!
-//! Every task yields the same four sets: training examples, a probe and a hold-out that follow the training distribution but
-//! are not trained on, and a clean test set. Wrong labels and shortcuts are drawn after the examples and from generators of
-//! their own, so that a noisy and a clean run of one seed see the same pictures.
+//! Every task has the same four sets: training examples, a probe and a hold-out that follow the training distribution but are not
+//! trained on, and a clean test set. Wrong labels and shortcuts are drawn after the examples and from their own generators, so that a
+//! noisy and a clean run of the same seed see the same images.
 
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -15,14 +15,14 @@ use super::task_data::{Pictures, TRAINED_PER_HELD_OUT, TaskData, agreeing, diffe
 use super::{circles, digits, topics};
 use crate::options::{COLORED_LABEL_NOISE, OptionsError, ProbeFrom, Task, TaskOptions};
 
-/// Test examples of a task that renders its own; MNIST has 10,000.
+/// Number of test examples of a task that renders them; MNIST has 10,000.
 const RENDERED_TEST_ROWS: usize = 5_000;
 
-/// Reads or renders the examples of a task and draws what is wrong with them.
+/// Reads or renders the examples of a task, and adds wrong labels and shortcuts.
 ///
 /// # Errors
-/// Options that do not go together, a task on MNIST without its folder, files that cannot be read, more examples than
-/// there are.
+/// Options that do not fit together, a task on MNIST without its folder, files that cannot be read, more examples than
+/// exist.
 pub fn load(options: &TaskOptions, seed: u64) -> Result<TaskData, TaskError> {
     options.check()?;
     let mut data = load_as_trained(options, seed)?;
@@ -36,7 +36,7 @@ pub fn load(options: &TaskOptions, seed: u64) -> Result<TaskData, TaskError> {
     Ok(data)
 }
 
-/// The examples with a probe like those trained on.
+/// The examples, with a probe like the training examples.
 fn load_as_trained(options: &TaskOptions, seed: u64) -> Result<TaskData, TaskError> {
     match options.task {
         Task::Circles => Ok(circles::load(options, seed)),
@@ -65,12 +65,12 @@ fn load_as_trained(options: &TaskOptions, seed: u64) -> Result<TaskData, TaskErr
 
 fn too_many(options: &TaskOptions, wanted: usize, has: usize) -> TaskError {
     let left = has.saturating_sub(options.probe_rows);
-    // The most examples that leave room for their own hold-out.
+    // The maximum number of examples that leaves room for their hold-out.
     let most = left * TRAINED_PER_HELD_OUT / (TRAINED_PER_HELD_OUT + 1);
     TaskError::TooManyExamples { task: options.task, wanted, examples: options.examples, has, most }
 }
 
-/// Splits a pool of pictures in the order of `rows` and spoils all but the test set as the options say.
+/// Splits a pool of images in the order of `rows`, and adds wrong labels and colours to all but the test set, as the options say.
 fn from_pictures(options: &TaskOptions, seed: u64, pool: &Images, test: Images, rows: &[usize]) -> TaskData {
     let [train_rows, probe_rows, _] = row_counts(options);
     let (train_part, rest) = rows.split_at(train_rows);
@@ -92,7 +92,7 @@ fn from_pictures(options: &TaskOptions, seed: u64, pool: &Images, test: Images, 
     task
 }
 
-/// Pictures with the labels and colours that a task gives them.
+/// Images with the labels and colours of a task.
 struct Spoilt {
     images: Images,
     labels: Vec<u8>,
@@ -127,19 +127,21 @@ impl Spoilt {
     }
 }
 
-/// Why the examples of a task could not be had.
+/// Why the examples of a task could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskError {
-    /// Options that do not go together.
+    /// Options that do not fit together.
     #[error(transparent)]
     Options(#[from] OptionsError),
     /// MNIST could not be read.
     #[error(transparent)]
     Idx(#[from] IdxError),
-    /// MNIST was asked for, and nobody said where it is.
-    #[error("--task {task} needs MNIST's files: name their folder with --data DIR or ROTEWATCH_DATA (--task digits needs none)")]
+    /// A task on MNIST without its folder.
+    #[error(
+        "--task {task} needs MNIST's files: set --data DIR or ROTEWATCH_DATA to their folder, or use --task digits, which needs none"
+    )]
     NoData {
-        /// What was to be learnt.
+        /// The task.
         task: Task,
     },
     /// The probe is larger than the test set that it comes from.
@@ -147,28 +149,28 @@ pub enum TaskError {
         "--probe-from test with --probe-rows {wanted}, but the test set of --task {task} has {has} rows; use --probe-rows {has} or fewer"
     )]
     TooManyProbeRows {
-        /// What was to be learnt.
+        /// The task.
         task: Task,
-        /// Rows asked for.
+        /// The requested rows.
         wanted: usize,
-        /// Rows there are.
+        /// The rows that exist.
         has: usize,
     },
     /// The source is too small.
     #[error(
-        "--task {task} with {examples} examples needs {wanted} rows, probe and hold-out included, but there are {has}; \
+        "--task {task} with {examples} examples needs {wanted} rows, probe and hold-out included, but has {has}; \
          use --examples {most} or fewer"
     )]
     TooManyExamples {
-        /// What was to be learnt.
+        /// The task.
         task: Task,
-        /// Rows needed in all.
+        /// Rows needed in total.
         wanted: usize,
-        /// Training examples asked for.
+        /// The requested training examples.
         examples: usize,
-        /// Rows there are.
+        /// The rows that exist.
         has: usize,
-        /// What could be asked for.
+        /// The maximum number of examples.
         most: usize,
     },
 }

@@ -11,7 +11,7 @@ fn labels(split: &Split) -> Vec<i64> {
     Vec::try_from(&split.labels).unwrap()
 }
 
-/// The channel that holds the picture, one a row.
+/// The channel of the image, for each row.
 fn colors(split: &Split) -> Vec<i64> {
     let ink = split.inputs.sum_dim_intlist([2_i64, 3].as_slice(), false, Kind::Float);
     Vec::try_from(ink.argmax(1, false)).unwrap()
@@ -67,7 +67,7 @@ fn a_shortcut_makes_digits_the_coloured_task() {
 }
 
 #[test]
-fn augmentation_moves_the_training_pictures_differently_each_time() {
+fn augmentation_shifts_the_training_images_differently_each_time() {
     let augmented = TaskOptions { augment: true, ..options(Task::Digits) };
     let data = load(&augmented, 1).unwrap();
     let mut draws = generator(1, Draw::Shifts);

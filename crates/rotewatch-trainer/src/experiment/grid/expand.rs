@@ -1,4 +1,4 @@
-//! From a cell with lists to its variations.
+//! Expands a cell with lists into its variations.
 
 /// An option and the values that the file lists for it.
 pub(super) type Values = (String, Vec<String>);
@@ -8,7 +8,7 @@ pub(super) type Values = (String, Vec<String>);
 pub(super) struct Variation {
     /// The cell's name and the values of its lists.
     pub(super) name: String,
-    /// One value an option.
+    /// One value per option.
     pub(super) options: Vec<(String, String)>,
 }
 
@@ -31,7 +31,7 @@ pub(super) fn variations(cell: &str, values: &[Values]) -> Vec<Variation> {
     all
 }
 
-/// A value as part of a name: words stand for themselves, numbers and switches carry their option's name.
+/// A value as part of a name: words as they are, numbers and switches with their option's name.
 fn short(option: &str, value: &str) -> String {
     let text = match value {
         "true" => option.to_owned(),
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_no_run_name_may_hold_is_spelled_otherwise() {
+    fn characters_that_run_names_cannot_have_are_replaced() {
         assert_eq!(variations("step", &[values("lr-step", &["10:0.1", "20:0.1"])])[0].name, "step-lr-step10_0.1");
     }
 }

@@ -1,4 +1,4 @@
-//! What can be wrong with a grid file, told all at once with line and column.
+//! The mistakes in a grid file, which are reported all at once with line and column.
 
 use std::fmt;
 use std::io;
@@ -10,11 +10,11 @@ use rotewatch::config::yaml::{Position, YamlError};
 #[derive(Debug, thiserror::Error)]
 pub enum GridError {
     /// The file cannot be read.
-    #[error("{}: cannot be read: {source}", path.display())]
+    #[error("cannot read {}: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The system's error.
         source: io::Error,
     },
     /// The file is not YAML.
@@ -22,7 +22,7 @@ pub enum GridError {
     Yaml {
         /// The file's name, as the user gave it.
         origin: String,
-        /// What the parser says, beginning with line and column.
+        /// The parser's error, which begins with line and column.
         error: YamlError,
     },
     /// Keys or values are wrong: all of them, in the order of the file.
@@ -42,7 +42,7 @@ fn lines(origin: &str, mistakes: &[GridMistake]) -> String {
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GridMistake {
-    /// Where it stands.
+    /// Its position.
     pub at: Position,
     /// The key, as `cells.clean.label-noise`.
     pub path: String,
@@ -64,30 +64,30 @@ impl fmt::Display for GridMistake {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum GridFault {
     /// No such key, and no such option of the trainer.
-    #[error("unknown{}", .nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
+    #[error("unknown key{}", .nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
     Unknown {
         /// The key that was probably meant.
         nearest: Option<String>,
     },
-    /// The key stands twice.
-    #[error("stands twice, first at {first}")]
+    /// The key occurs twice.
+    #[error("duplicate key, first at {first}; remove one of them")]
     Duplicate {
-        /// Where it stood first.
+        /// The first position.
         first: Position,
     },
     /// A key that cannot be left out.
     #[error("missing: {what}")]
     Missing {
-        /// What belongs there.
+        /// The missing value.
         what: &'static str,
     },
-    /// Another kind of value belongs there.
+    /// The value has the wrong form.
     #[error("must be {wanted}")]
     Shape {
-        /// What belongs there.
+        /// The expected form.
         wanted: &'static str,
     },
-    /// A word that is none of this key.
+    /// A word that this key does not accept.
     #[error("`{got}` is not one of {}", .known.join(", "))]
     Word {
         /// The word.
@@ -96,47 +96,47 @@ pub enum GridFault {
         known: &'static [&'static str],
     },
     /// Not a seed.
-    #[error("`{got}` is not a seed: a whole number from 0 to 18446744073709551615")]
+    #[error("`{got}` is not a seed; use a whole number from 0 to 18446744073709551615")]
     Seed {
         /// What is there.
         got: String,
     },
-    /// The same seed tunes and judges one variation.
-    #[error("seed {seed} of {variation} is listed twice; a run that tunes cannot judge")]
+    /// The same seed occurs twice for one variation.
+    #[error("seed {seed} of {variation} is listed twice; use different seeds for tune and judge")]
     SeedTwice {
         /// The seed.
         seed: u64,
-        /// Whose.
+        /// The variation.
         variation: String,
     },
     /// A role without seeds.
-    #[error("there are no seeds for the role {role}")]
+    #[error("no seeds for the role {role}; add them under `seeds`")]
     NoSeeds {
         /// The role.
         role: &'static str,
     },
     /// An option that the experiment sets itself.
-    #[error("cannot be set by a cell: {reason}")]
+    #[error("a cell cannot set this: {reason}")]
     Reserved {
-        /// Why not.
+        /// Why it cannot.
         reason: &'static str,
     },
     /// A value that the trainer refuses.
     #[error("{says}")]
     Value {
-        /// What the trainer says.
+        /// The trainer's message.
         says: String,
     },
     /// A combination of options that the trainer refuses.
     #[error("{variation}: {says}")]
     Combination {
-        /// Which.
+        /// The variation.
         variation: String,
-        /// What the trainer says.
+        /// The trainer's message.
         says: String,
     },
     /// A name that no run can have.
-    #[error("the run would be called {name:?}: {says}")]
+    #[error("this cell makes the run name {name:?}: {says}")]
     Name {
         /// The name.
         name: String,
@@ -144,7 +144,7 @@ pub enum GridFault {
         says: String,
     },
     /// Two runs of one name.
-    #[error("the run {name} exists already; give the cell another name")]
+    #[error("duplicate run name {name}; give the cell another name")]
     NameTwice {
         /// The name.
         name: String,

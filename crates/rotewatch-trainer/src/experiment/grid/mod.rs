@@ -1,10 +1,10 @@
-//! The grid file: which trainings there are, and what each is for.
+//! The grid file: the trainings of an experiment, and the role of each.
 //!
 //! `report` is `onset` or `sweep`, `over` names the option that a sweep varies, `seeds` lists seeds under `tune` and `judge`,
-//! `defaults` holds options of all cells, and `cells` is a list. A cell has a `name`, may have a `role` (`judge` unless it says
-//! otherwise, or a list of both) and `seeds` of its own, and every other key is an option of `rotewatch train`. A list as
-//! a value is one cell for each of its values; several lists are one cell for each combination.
-//! A cell's options win over `defaults`, which win over the trainer's own.
+//! `defaults` holds options of all cells, and `cells` is a list. A cell has a `name`, may have a `role` (`judge` by default,
+//! `tune`, or a list of both) and its own `seeds`; every other key is an option of `rotewatch train`. A list as a value makes one
+//! cell for each of its values; several lists make one cell for each combination.
+//! A cell's options override `defaults`, which override the trainer's defaults.
 
 mod expand;
 mod mistake;
@@ -22,18 +22,18 @@ use rotewatch_core::vocabulary::identity::RunName;
 /// Every run of an experiment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grid {
-    /// What is made of the runs.
+    /// The kind of report.
     pub report: ReportKind,
     /// The runs, in the order of the file: each variation of a cell with all its seeds.
     pub runs: Vec<PlannedRun>,
 }
 
-/// What is made of the runs.
+/// The kind of report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReportKind {
-    /// Alarms against the truth and against other ways to stop.
+    /// Compares alarms with the truth and with other stopping rules.
     Onset,
-    /// Finished networks along one option, as in the paper.
+    /// Ranks finished networks along one option, as in the paper.
     Sweep {
         /// The option.
         over: String,
@@ -49,7 +49,7 @@ pub struct PlannedRun {
     pub cell: String,
     /// The cell with what its lists vary: one row of a table.
     pub variation: String,
-    /// What it is for.
+    /// Its role.
     pub role: Role,
     /// Its seed.
     pub seed: u64,
@@ -57,7 +57,7 @@ pub struct PlannedRun {
     pub options: Vec<(String, String)>,
     /// The trainer's arguments for them, the seed included.
     pub arguments: Vec<String>,
-    /// What they amount to.
+    /// The training that they describe.
     pub training: TrainOptions,
 }
 
@@ -68,7 +68,7 @@ impl PlannedRun {
         self.options.iter().find(|(option, _)| option == name).map(|(_, value)| value.as_str())
     }
 
-    /// Where rows come from: a probe, unless the file says otherwise.
+    /// The source of measured rows: a probe by default.
     #[must_use]
     pub fn source(&self) -> Mode {
         self.option("sampling").and_then(|mode| mode.parse().ok()).unwrap_or(Mode::Probe)

@@ -1,4 +1,4 @@
-//! From the tree of a grid file to its runs, noting everything that is wrong on the way.
+//! Reads the runs from a grid file, and collects all mistakes.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::experiment::flags::{TrainerFlags, TrainerOption, arguments, reserved}
 use rotewatch::config::yaml::{self, Entry, Node, Position, Value};
 use rotewatch_core::vocabulary::identity::{NameError, RunName};
 
-/// How alike a name must be to be offered for an unknown one, as for the keys of the configuration.
+/// How similar a name must be to be suggested for an unknown one, as for the keys of the configuration.
 const LIKENESS: f64 = 0.85;
 const TOP_KEYS: [&str; 5] = ["report", "over", "seeds", "defaults", "cells"];
 const CELL_KEYS: [&str; 3] = ["name", "role", "seeds"];
@@ -96,7 +96,7 @@ impl Reader<'_> {
         match (word.as_str(), over) {
             ("onset", None) => Some(ReportKind::Onset),
             ("onset", Some(over)) => {
-                self.mistake(over.at, "over", GridFault::Reserved { reason: "only a sweep goes over an option" });
+                self.mistake(over.at, "over", GridFault::Reserved { reason: "`over` is only for a sweep" });
                 None
             }
             ("sweep", None) => {
@@ -180,7 +180,7 @@ impl Reader<'_> {
         roles
     }
 
-    /// An option of the trainer with its values, each of which the trainer takes.
+    /// An option of the trainer with those values that the trainer accepts.
     fn option(&mut self, entry: &Entry, path: &str) -> Option<Values> {
         let path = format!("{path}.{}", entry.key);
         if let Some(reason) = reserved(&entry.key) {
@@ -273,7 +273,7 @@ impl Reader<'_> {
         }
     }
 
-    /// One value, or a list of them, each with its place.
+    /// One value, or a list of values, each with its position.
     fn words(&mut self, node: &Node, path: &str) -> Vec<(Position, String)> {
         let nodes = match &node.value {
             Value::Sequence(nodes) if !nodes.is_empty() => nodes.as_slice(),

@@ -67,7 +67,7 @@ cells:
 }
 
 #[test]
-fn every_mistake_is_told_with_its_place() {
+fn every_mistake_is_reported_with_its_position() {
     let text = "\
 report: onsets
 seed: {judge: [11]}
@@ -85,16 +85,16 @@ cells:
 ";
     let expected = [
         "g.yaml:1:9: report: `onsets` is not one of onset, sweep",
-        "g.yaml:2:1: seed: unknown; did you mean `seeds`?",
-        "g.yaml:3:21: seeds.judge: `x` is not a seed: a whole number from 0 to 18446744073709551615",
+        "g.yaml:2:1: seed: unknown key; did you mean `seeds`?",
+        "g.yaml:3:21: seeds.judge: `x` is not a seed; use a whole number from 0 to 18446744073709551615",
         "g.yaml:6:18: cells.one.model: no such model",
-        "g.yaml:7:5: cells.one.dropuot: unknown; did you mean `dropout`?",
-        "g.yaml:8:5: cells.one.run: cannot be set by a cell: every run is named after its cell and seed",
+        "g.yaml:7:5: cells.one.dropuot: unknown key; did you mean `dropout`?",
+        "g.yaml:8:5: cells.one.run: a cell cannot set this: every run is named after its cell and seed",
         "g.yaml:9:14: cells.one.augment: `perhaps` is neither true nor false",
         "g.yaml:10:11: cells.one.role: `train` is not one of tune, judge",
         "g.yaml:11:5: cells: missing: the cell's name",
         "g.yaml:12:5: cells.two: two: too much dropout",
-        "g.yaml:13:5: cells.three: there are no seeds for the role tune",
+        "g.yaml:13:5: cells.three: no seeds for the role tune; add them under `seeds`",
     ];
     assert_eq!(mistakes(text), expected);
 }

@@ -1,4 +1,4 @@
-//! What a report is made of, and how it reads as Markdown. [`super::page`] makes a page of the same blocks.
+//! The blocks of a report, and their form in Markdown. [`super::page`] makes an HTML page of the same blocks.
 
 use std::fmt::Write;
 
@@ -10,22 +10,22 @@ pub enum Block {
     Heading(String),
     /// A paragraph.
     Text(String),
-    /// Things that may be missing or wrong, one a line.
+    /// Remarks about missing or failed runs, one per line.
     Remarks(Vec<String>),
     /// Names with their values.
     Facts(Vec<(&'static str, String)>),
     /// A table.
     Table(Table),
-    /// A picture; Markdown has none.
+    /// A chart; not in Markdown.
     Figure(Box<Figure>),
 }
 
-/// Cells of text; the first column names the row.
+/// A table of text; the first column names the row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
-    /// One a column.
+    /// One heading per column.
     pub head: Vec<&'static str>,
-    /// As many cells a row.
+    /// The cells of each row, as many as there are columns.
     pub rows: Vec<Vec<String>>,
 }
 

@@ -1,4 +1,4 @@
-//! Where, when and how a report was made, and what is missing in it.
+//! The head of a report: where, when and how it was made, and what is missing.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ pub struct Head {
     pub date: String,
     /// Processor and cores.
     pub machine: String,
-    /// Thresholds of the detectors, where they differ from the built-in ones.
+    /// Where the thresholds of the detectors come from.
     pub thresholds: String,
 }
 
@@ -28,7 +28,7 @@ impl Head {
         Head { title, command, date: day(unix_seconds), machine: machine(), thresholds }
     }
 
-    /// What a reader must know to make the report again.
+    /// What is needed to reproduce the report.
     pub(super) fn facts(&self) -> Block {
         Block::Facts(vec![
             ("command", self.command.clone()),
@@ -40,23 +40,23 @@ impl Head {
     }
 }
 
-/// What is not in the tables; nothing if all of it is.
+/// The runs that are not in the tables.
 pub(super) fn gaps(captures: &Captures, without_truth: &[String]) -> Block {
     let mut remarks = Vec::new();
     if !captures.missing.is_empty() {
-        remarks.push(format!("{} runs of the grid are not recorded yet and not in this report", captures.missing.len()));
+        remarks.push(format!("{} runs of the grid are not recorded yet, so they are not in this report", captures.missing.len()));
     }
     for (run, failure) in &captures.failed {
         let first = failure.stderr.lines().next().unwrap_or_default();
         remarks.push(format!("failed: {} ({first})", run.name));
     }
     for name in without_truth {
-        remarks.push(format!("without truth: {name} (fewer than three epochs, or an accuracy is missing)"));
+        remarks.push(format!("left out: {name} (fewer than three epochs, or a test accuracy is missing)"));
     }
     Block::Remarks(remarks)
 }
 
-/// The processor's name and the number of its cores that this process may use.
+/// The processor's name, and the number of cores that this process may use.
 fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let known = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What is left of an experiment in its folder: tables for reading, pictures, files for counting on.
+//! The report of an experiment: tables, charts, and files for other programs.
 
 mod blocks;
 mod head;
@@ -20,7 +20,7 @@ pub use head::Head;
 /// Writes `runs.csv`, `runs.jsonl`, `report.md` and `report.html`; returns the Markdown.
 ///
 /// # Errors
-/// If one cannot be written.
+/// If a file cannot be written.
 pub fn write(
     folder: &OutFolder,
     head: &Head,

@@ -1,4 +1,4 @@
-//! Pictures of the judged tables: what stopping costs, how often it is wrong, when the alarm comes.
+//! Charts of the alarm's tables: what stopping costs, how often it is wrong, and when the alarm comes.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::super::truth::Outcome;
 use rotewatch::page::charts::{Axes, Figure, IntervalBar, Quartiles, Series};
 use rotewatch_info::statistics::CountedShare;
 
-/// The pictures of a part; none of those that would be empty.
+/// The charts of a part, without empty ones.
 pub(super) fn figures(part: &Part<'_>) -> Vec<Figure> {
     let mut figures = Vec::new();
     figures.extend(regrets(part));
@@ -17,7 +17,7 @@ pub(super) fn figures(part: &Part<'_>) -> Vec<Figure> {
     figures
 }
 
-/// What is lost with the weights that are kept, a box a way to stop.
+/// Accuracy lost with the kept weights, one box per stopping rule.
 fn regrets(part: &Part<'_>) -> Option<Figure> {
     let of = |outcome: Outcome| {
         let boxes = Method::ALL.into_iter().filter_map(|method| {
@@ -30,10 +30,10 @@ fn regrets(part: &Part<'_>) -> Option<Figure> {
     let groups: Vec<_> =
         [of(Outcome::Memorizes), of(Outcome::Clean)].into_iter().filter(|(_, boxes)| !boxes.is_empty()).collect();
     let axes = Axes { x: "", y: "points of accuracy lost" };
-    (!groups.is_empty()).then(|| Figure::boxes("Accuracy lost with the weights that are kept", axes, &groups))
+    (!groups.is_empty()).then(|| Figure::boxes("Accuracy lost with the kept weights", axes, &groups))
 }
 
-/// Runs found and false alarms, with their intervals.
+/// Shares of runs found and of false alarms, with intervals.
 fn alarm_shares(part: &Part<'_>) -> Option<Figure> {
     let bars = |name: &str, share: fn(&MethodRow) -> CountedShare| {
         let bars = part.methods.iter().filter_map(|row| {
@@ -50,7 +50,7 @@ fn alarm_shares(part: &Part<'_>) -> Option<Figure> {
     (!groups.is_empty()).then(|| Figure::bars("Alarms, with exact 95 % intervals", axes, &groups))
 }
 
-/// The alarm of every memorizing run over its true onset.
+/// The alarm of every memorizing run, plotted over its true onset.
 fn alarms_against_onsets(part: &Part<'_>) -> Option<Figure> {
     let mut cells: BTreeMap<&str, Vec<&JudgedRun>> = BTreeMap::new();
     for run in part.plain.iter().filter(|run| run.truth.outcome == Outcome::Memorizes) {

@@ -1,4 +1,4 @@
-//! The judged tables.
+//! The tables of the alarm.
 
 use super::super::Role;
 use super::super::onset::{CellRow, MethodRow, Naming, Part};
@@ -7,25 +7,25 @@ use super::blocks::{Block, Table};
 use super::onset_figures;
 use rotewatch_info::statistics::{CountedShare, Interval, Summary};
 
-/// How the tables are to be read.
-const LEGEND: &str = "Truth is the accuracy on clean test labels, a mean over three epochs: a run *memorizes* if it ends at least 1.0 \
-point below its best, between 0.3 and 1.0 it is *undecided*, else *clean*. Found: an alarm, at most 5 epochs before that best \
-epoch. Regret, in points of accuracy: what is lost against the best epoch with the weights at the alarm, and with those that are \
-kept (rotewatch: the onset epoch's); a run without an alarm is trained to the end. Shares have exact (Clopper-Pearson) 95 % intervals, \
-one-sided at 0 and at all; differences are rotewatch minus the other, with the 95 % interval of 10,000 seeded resamples of the pairs, so \
-that less than 0 is better. Only runs without a shortcut are judged for wrong labels learnt by heart.";
+/// How to read the tables.
+const LEGEND: &str = "The truth of a run is its accuracy on clean test labels, as a mean over three epochs. A run *memorizes* if it ends at \
+least 1.0 point below its best accuracy, is *undecided* from 0.3 to 1.0 points, and *clean* below 0.3. Found: an alarm, at most 5 epochs \
+before the best epoch. Regret: the points of accuracy lost compared with the best epoch, with the weights at the alarm and with the kept \
+weights (for rotewatch, those of the onset epoch); a run without an alarm is trained to the end. Shares have exact (Clopper-Pearson) 95 % \
+intervals, one-sided at 0 % and 100 %. Differences are rotewatch minus the other rule, with the 95 % interval of 10,000 seeded resamples of the \
+pairs; below 0 is better. Only runs without a shortcut are judged for memorizing wrong labels.";
 
-/// All parts, one below the other, each with its pictures.
+/// The blocks of all parts, each with its charts.
 pub(super) fn blocks(parts: &[Part<'_>], loss_gap_rise: f64) -> Vec<Block> {
     let chosen = if parts.iter().any(|part| part.role == Role::Tune) {
-        "did best on the tuning runs"
+        "performed best on the tuning runs"
     } else {
-        "is the default: no tuning run is here"
+        "is the default without tuning runs"
     };
     let mut blocks = vec![
         Block::Text(LEGEND.to_owned()),
         Block::Text(format!(
-            "The loss gap counts from a rise of {loss_gap_rise} nats, which {chosen}; the other ways to stop have no threshold of their own."
+            "The loss gap stops at a rise of {loss_gap_rise} nats, which {chosen}. The other stopping rules have no threshold."
         )),
     ];
     for part in parts {
@@ -33,7 +33,7 @@ pub(super) fn blocks(parts: &[Part<'_>], loss_gap_rise: f64) -> Vec<Block> {
         blocks.push(Block::Heading(format!("{}: {rows}", part.role)));
         let [memorizing, undecided, clean] = part.outcomes;
         blocks.push(Block::Text(format!(
-            "Without a shortcut: {memorizing} runs memorize, {undecided} are undecided, {clean} are clean."
+            "Runs without a shortcut: {memorizing} memorize, {undecided} are undecided, {clean} are clean."
         )));
         if memorizing + undecided + clean > 0 {
             blocks.push(Block::Table(methods(&part.methods)));
@@ -47,14 +47,14 @@ pub(super) fn blocks(parts: &[Part<'_>], loss_gap_rise: f64) -> Vec<Block> {
 
 fn methods(rows: &[MethodRow]) -> Table {
     let head = vec![
-        "way to stop",
+        "stopping rule",
         "found",
         "early",
         "false alarms (clean)",
         "alarms (undecided)",
         "delay, epochs: median, p90",
         "regret at the alarm: mean, median, p90, max",
-        "regret of the weights kept: mean, median, p90, max",
+        "regret of the kept weights: mean, median, p90, max",
         "difference at the alarm",
         "difference kept",
         "regret kept in clean runs: mean",
@@ -80,12 +80,12 @@ fn methods(rows: &[MethodRow]) -> Table {
 fn naming(naming: &Naming) -> Table {
     let rows = [
         ("shortcut that agrees with 90 % of the labels or more: named within 10 epochs", naming.strong_in_time),
-        ("the same: named at any epoch", naming.strong),
+        ("the same shortcut: named at any epoch", naming.strong),
         ("weaker shortcut: named", naming.weak),
-        ("no shortcut: named nevertheless", naming.without),
+        ("no shortcut: named all the same", naming.without),
     ];
     let rows = rows.into_iter().filter(|(_, runs)| runs.of > 0).map(|(words, runs)| vec![words.to_owned(), runs.to_string()]);
-    Table { head: vec!["heuristic memorization", "runs"], rows: rows.collect() }
+    Table { head: vec!["memorizing a shortcut", "runs"], rows: rows.collect() }
 }
 
 fn cells(rows: &[CellRow]) -> Table {
@@ -100,7 +100,7 @@ fn cells(rows: &[CellRow]) -> Table {
         "regret at the alarm",
         "kept",
         "to the end",
-        "named heuristic",
+        "shortcut named",
         "wrong labels fitted",
     ];
     let row = |row: &CellRow| {
@@ -128,7 +128,7 @@ fn cells(rows: &[CellRow]) -> Table {
     Table { head, rows: rows.iter().map(row).collect() }
 }
 
-/// Empty where there is nothing to count.
+/// Empty if there is nothing to count.
 fn share(share: CountedShare) -> String {
     if share.of == 0 { String::new() } else { share.to_string() }
 }

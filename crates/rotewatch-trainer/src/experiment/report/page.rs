@@ -1,11 +1,11 @@
-//! The report as one HTML file that needs nothing else: styles, script and figures are inside.
+//! The report as one self-contained HTML file with styles, script and charts.
 
 use std::fmt::Write;
 
 use super::blocks::{Block, Table};
 use rotewatch::page::charts;
 
-/// Follows the reader's choice of light or dark, as the script below does for the figures.
+/// Follows the browser's light or dark scheme, as the script below does for the charts.
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--rule:#d0d7de;--soft:#f6f8fa}\
 @media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--paper:#0d1117;--rule:#30363d;--soft:#161b22}}\
@@ -15,7 +15,7 @@ th,td{border:1px solid var(--rule);padding:.3rem .55rem;text-align:left;vertical
 code{background:var(--soft);padding:.1rem .3rem;border-radius:4px}figure{margin:1.5rem 0}figcaption{font-weight:600}\
 .plot{width:100%;height:440px}";
 
-/// Draws every figure, and again when the reader turns the lights on or off.
+/// Draws every chart, and redraws it when the scheme changes.
 const DRAW: &str = "\
 const lights=matchMedia('(prefers-color-scheme: dark)');\
 function draw(){const ink=lights.matches?'#e6edf3':'#1b1f24',rule=lights.matches?'#30363d':'#d0d7de';\
@@ -63,7 +63,7 @@ fn push(page: &mut String, block: &Block, figures: &mut usize) {
         Block::Table(table) => writeln!(page, "<div class=\"wide\">{}</div>", rows(table)),
         Block::Figure(figure) => {
             *figures += 1;
-            // In JSON a slash may be escaped, and then nothing in it can end the script.
+            // A slash may be escaped in JSON; this keeps any text in it from ending the script.
             let json = figure.json().replace("</", "<\\/");
             let id = format!("figure-{figures}");
             writeln!(
@@ -86,7 +86,7 @@ fn rows(table: &Table) -> String {
     text + "</tbody></table>"
 }
 
-/// Text whose `*words*` are stressed, as in Markdown.
+/// Text in which `*words*` become emphasis, as in Markdown.
 fn paragraph(text: &str) -> String {
     let pieces = text.split('*').enumerate();
     pieces.map(|(place, piece)| if place % 2 == 1 { format!("<em>{}</em>", escaped(piece)) } else { escaped(piece) }).collect()
@@ -102,7 +102,7 @@ mod tests {
     use rotewatch::page::charts::{Axes, Figure, Series};
 
     #[test]
-    fn a_page_needs_nothing_from_elsewhere() {
+    fn a_page_is_self_contained() {
         let series = Series { name: "</script><b>".into(), points: vec![(1.0, 2.0)], told: Vec::new() };
         let figure = Figure::lines("a < b", Axes { x: "x", y: "y" }, &[series]);
         let page = html("onset", &[Block::Text("a *clean* run".into()), Block::Figure(Box::new(figure))]);

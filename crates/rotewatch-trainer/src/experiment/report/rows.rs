@@ -1,4 +1,4 @@
-//! One row a run, for spreadsheets and programs.
+//! One row per run, for spreadsheets and programs.
 
 use serde_json::{Map, Value, json};
 
@@ -43,7 +43,7 @@ pub(super) fn jsonl(rows: &[Row]) -> String {
     rows.iter().map(line).collect()
 }
 
-/// A table with a head line; what is absent is empty.
+/// A table with a head line; missing values are empty.
 pub(super) fn csv(rows: &[Row]) -> String {
     let Some(first) = rows.first() else { return String::new() };
     let head: Vec<&str> = first.iter().map(|(name, _)| name.as_str()).collect();

@@ -1,4 +1,4 @@
-//! Tables and pictures of a sweep.
+//! Tables and charts of a sweep.
 
 use super::super::sweep::{LayerAlong, Network, Ranking, Sweep};
 use super::blocks::{Block, Table};
@@ -22,8 +22,8 @@ pub(super) fn blocks(sweeps: &[Sweep], over: &str) -> Vec<Block> {
     blocks
 }
 
-const COMPARED: &str = "Pairs of networks of the same seed, compared as `rotewatch runs compare` does, epoch by epoch. Clear: both measures name the \
-                        same one. Leaning: one measure names it. Counted is how often that one is the more accurate.";
+const COMPARED: &str = "Pairs of networks with the same seed, compared over their epochs as by `rotewatch runs compare`. Clear: both measures prefer the \
+                        same network. Leaning: only one measure prefers a network. The columns count how often that network is more accurate.";
 
 fn compared(sweeps: &[Sweep], claim: Claim) -> Table {
     let row = |sweep: &Sweep| {
@@ -37,16 +37,16 @@ fn compared(sweeps: &[Sweep], claim: Claim) -> Table {
 fn legend(over: &str) -> String {
     let measures = "Finished networks are ranked within each seed by the mean entropy of their neurons (100 bins over all layers), by the mean \
                     mutual information of the pairs of a layer (10 bins a neuron), and by their accuracy on clean test labels over the last three \
-                    epochs. Kendall's tau-b says how far two rankings agree; its 95 % interval resamples the seeds.";
+                    epochs. Kendall's tau-b says how well two rankings agree; its 95 % interval resamples the seeds.";
     let claim = match Claim::of(over) {
         Some(Claim::Heuristic) => {
-            " Oriented by the claim that a shortcut makes entropy fall and mutual information rise, so that 1 means complete agreement."
+            " The claim is that a shortcut lowers entropy and raises mutual information; 1 means complete agreement with it."
         }
         Some(Claim::ExampleLevel) => {
-            " Oriented by the claim that examples learnt by heart make entropy rise and mutual information fall, so that 1 means complete \
-             agreement."
+            " The claim is that memorizing wrong labels raises entropy and lowers mutual information; 1 means complete agreement with \
+             it."
         }
-        None => " Positive where more of the measure goes with more accuracy.",
+        None => " It is positive if more of the measure goes with more accuracy.",
     };
     format!("{measures}{claim}")
 }

@@ -1,7 +1,7 @@
-//! The training loop: epochs driven from outside, losses that nothing but the options decides.
+//! The training loop. The caller drives the epochs; losses depend only on the options.
 //!
-//! Losses are summed as tensors and read once an epoch, so that a step never waits for a number. Observers see detached tensors
-//! and draw from no generator of the training: with or without them every loss is the same to the last digit.
+//! Losses are summed as tensors and read once per epoch, so that a step never waits for a number. Observers get detached tensors and
+//! use no generator of the training: with or without them, every loss is the same to the last digit.
 
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -18,26 +18,26 @@ use crate::training::losses::{Changes, Losses, Sums};
 use rotewatch_tch::diversity_penalty::DiversityPenalty;
 use rotewatch_tch::tap::Observe;
 
-/// Rows passed through the network at once where nothing is learnt. No more than in a training step, so that the allocator
-/// hands out the same blocks again: with 1,000 rows a convolution took twice as long, in page faults.
+/// Rows per pass when evaluating. No more than in a training step, so that the allocator reuses the same blocks: with 1,000 rows a
+/// convolution took twice as long because of page faults.
 const EVALUATION_ROWS: i64 = 128;
 
-/// What may look at the steps of a training.
+/// Observes the steps of a training.
 ///
-/// It can slow the training down, but not change it: what it is given is detached from what is learnt.
+/// It can slow the training down, but not change it: its tensors are detached from the training.
 pub trait StepObserver {
-    /// Whether this step, counted from 0 through the whole training and with `rows` examples, shall be observed; asked before its
-    /// forward pass.
+    /// Whether to observe this step, counted from 0 over the whole training, with `rows` examples. Called before its forward
+    /// pass.
     fn wants(&mut self, step: u64, rows: usize) -> bool;
 
-    /// What a layer gave out for the step's batch, in forward order: as [`Observe`] gives it.
+    /// The output of a layer for the step's batch, as in [`Observe`]. Called in forward order.
     fn layer(&mut self, layer: usize, values: &Tensor);
 
     /// The end of the forward pass: the batch's logits, rows x classes.
     fn logits(&mut self, logits: &Tensor);
 }
 
-/// Looks at nothing.
+/// Observes nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Unobserved;
 
@@ -51,16 +51,16 @@ impl StepObserver for Unobserved {
     fn logits(&mut self, _: &Tensor) {}
 }
 
-/// What a pass over the training examples came to.
+/// The result of a pass over the training examples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pass {
-    /// On the batches as they were trained on.
+    /// The losses on the batches while they were trained on.
     pub losses: Losses,
-    /// The share of the examples that were predicted otherwise in the pass before; `None` for the first.
+    /// The share of examples whose prediction changed since the previous pass; `None` for the first pass.
     pub prediction_changes: Option<f64>,
 }
 
-/// A network, its examples and what moves its weights.
+/// A network, its examples and its optimizer.
 #[derive(Debug)]
 pub struct Trainer {
     options: TrainOptions,
@@ -68,33 +68,33 @@ pub struct Trainer {
     store: VarStore,
     network: Network,
     optimizer: nn::Optimizer,
-    /// What is added to the loss of a step.
+    /// Added to the loss of every step.
     penalty: Option<DiversityPenalty>,
     batch_draws: ChaCha8Rng,
     shift_draws: ChaCha8Rng,
-    /// The class that each training example was last predicted to be; -1 before the first pass.
+    /// The last predicted class of each training example; -1 before the first pass.
     predicted: Tensor,
     epoch: u32,
     step: u64,
 }
 
 impl Trainer {
-    /// Loads the examples and makes an untrained network.
+    /// Loads the examples and creates an untrained network.
     ///
-    /// Sets the number of threads that libtorch uses in one operation, for the whole process; its other pool, between
-    /// operations, is never started, since nothing here runs operations side by side.
+    /// Sets the number of threads that libtorch uses in one operation, for the whole process. Its other pool, between operations, is
+    /// never started, because nothing here runs operations in parallel.
     ///
     /// # Errors
-    /// Options that do not go together, examples that cannot be had, an optimizer that libtorch refuses.
+    /// Options that do not fit together, examples that cannot be loaded, an optimizer that libtorch refuses.
     pub fn new(options: TrainOptions) -> Result<Self, TrainError> {
         let data = tasks::load(&options.task, options.seed)?;
         Self::on(data, options)
     }
 
-    /// The same on examples that the caller has changed since [`tasks::load`]. Those that augmentation shifts are the loaded ones.
+    /// The same with examples that the caller changed after [`TaskData::load`]. Augmentation still shifts the loaded ones.
     ///
     /// # Errors
-    /// Options that do not go together, an optimizer that libtorch refuses.
+    /// Options that do not fit together, an optimizer that libtorch refuses.
     pub fn on(data: TaskData, options: TrainOptions) -> Result<Self, TrainError> {
         options.check()?;
         tch::set_num_threads(i32::try_from(options.threads.get()).unwrap_or(i32::MAX));
@@ -112,13 +112,13 @@ impl Trainer {
         Ok(Trainer { options, data, store, network, optimizer, penalty, batch_draws, shift_draws, predicted, epoch, step })
     }
 
-    /// Adds a penalty to the loss of every step from now on. The losses that are told are without it.
+    /// Adds a penalty to the loss of every step from now on. Reported losses do not include it.
     #[must_use]
     pub fn penalised(self, penalty: DiversityPenalty) -> Self {
         Trainer { penalty: Some(penalty), ..self }
     }
 
-    /// What the training was asked to do.
+    /// The options of the training.
     #[must_use]
     pub fn options(&self) -> &TrainOptions {
         &self.options
@@ -147,16 +147,16 @@ impl Trainer {
         &self.data.probe
     }
 
-    /// Passes rows through the network as it is, in evaluation mode and without gradients; gives the logits, rows x classes.
+    /// Passes rows through the network in evaluation mode and without gradients; returns the logits, rows x classes.
     ///
-    /// Nothing of the training changes by it.
+    /// This does not change the training.
     pub fn observe(&self, input: &Tensor, observe: Observe) -> Tensor {
         no_grad(|| self.network.forward(input, false, observe))
     }
 
-    /// Trains one pass through the examples, in an order of its own, and gives the losses as the steps saw them.
+    /// Trains one pass over the examples, in random order, and returns the losses during its steps.
     ///
-    /// The accuracy is that on the training labels, wrong ones included, dropout and all.
+    /// The accuracy is that on the training labels, wrong ones included, with dropout active.
     pub fn train_epoch(&mut self, observer: &mut dyn StepObserver) -> Pass {
         self.epoch += 1;
         self.optimizer.set_lr(self.options.learning_rate_at(self.epoch));
@@ -180,7 +180,7 @@ impl Trainer {
         Pass { losses: sums.losses(), prediction_changes }
     }
 
-    /// The logits of a step, and the penalty where there is one.
+    /// The logits of a step, and the penalty if there is one.
     fn step_forward(&self, inputs: &Tensor, observer: &mut dyn StepObserver) -> (Tensor, Option<Tensor>) {
         let observed = observer.wants(self.step, batch_rows(inputs));
         let mut shown = Vec::new();
@@ -198,19 +198,19 @@ impl Trainer {
         (logits, self.penalty.map(|penalty| penalty.of(&shown)))
     }
 
-    /// How well the network does on the clean test set.
+    /// The losses on the clean test set.
     #[must_use]
     pub fn evaluate(&self) -> Losses {
         self.losses_on(&self.data.test)
     }
 
-    /// How well the network does on examples like those trained on, labels as noisy, that it was not trained on.
+    /// The losses on the hold-out: examples like the training examples, with equally noisy labels, that are not trained on.
     #[must_use]
     pub fn evaluate_hold_out(&self) -> Losses {
         self.losses_on(&self.data.hold_out)
     }
 
-    /// Share of the mislabelled training examples whose wrong label the network predicts; `None` where none is mislabelled.
+    /// Share of the mislabelled training examples whose wrong label the network predicts; `None` if there are none.
     #[must_use]
     pub fn wrong_labels_fitted(&self) -> Option<f64> {
         let rows = self.data.mislabelled.as_ref()?;
@@ -230,13 +230,13 @@ impl Trainer {
         sums.losses()
     }
 
-    /// The weights and running statistics, to be saved.
+    /// The weights and running statistics, for saving.
     #[must_use]
     pub fn variables(&self) -> &VarStore {
         &self.store
     }
 
-    /// The same, to be restored. The optimizer's moments stay as they are: restoring is for ending with, not for training on.
+    /// The same, for restoring. The optimizer's moments stay as they are, so restore weights at the end of a training, not to continue it.
     pub fn variables_mut(&mut self) -> &mut VarStore {
         &mut self.store
     }
@@ -246,17 +246,17 @@ fn batch_rows(inputs: &Tensor) -> usize {
     inputs.size().first().and_then(|rows| usize::try_from(*rows).ok()).unwrap_or(0)
 }
 
-/// Why a training could not begin.
+/// Why a training could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// Options that do not go together.
+    /// Options that do not fit together.
     #[error(transparent)]
     Options(#[from] OptionsError),
-    /// The examples could not be had.
+    /// The examples could not be loaded.
     #[error(transparent)]
     Task(#[from] TaskError),
-    /// libtorch refused to make the optimizer.
-    #[error("libtorch cannot make the optimizer: {0}")]
+    /// libtorch refused to create the optimizer.
+    #[error("libtorch cannot create the optimizer: {0}")]
     Optimizer(#[source] TchError),
 }
 

@@ -10,7 +10,7 @@ fn small() -> TrainOptions {
     TrainOptions { task, epochs: 3, ..TrainOptions::default() }
 }
 
-/// What must not differ by a digit.
+/// Losses as bits, for exact comparison.
 fn bits(losses: Losses) -> [u64; 2] {
     [losses.loss.to_bits(), losses.accuracy.to_bits()]
 }
@@ -26,7 +26,7 @@ fn train(options: &TrainOptions, mut after_epoch: impl FnMut(&Trainer)) -> Vec<[
     all
 }
 
-/// Every kind of network there is, with everything that draws or keeps statistics.
+/// Every kind of network, with everything that draws random numbers or keeps statistics.
 fn all_kinds() -> impl Iterator<Item = TrainOptions> {
     [Model::Mlp, Model::Cnn].into_iter().flat_map(|model| {
         [false, true].map(|batch_norm| {
@@ -39,7 +39,7 @@ fn all_kinds() -> impl Iterator<Item = TrainOptions> {
     })
 }
 
-/// Keeps the shapes of everything it is shown and the rows it saw in each step.
+/// Keeps the shapes of all layer outputs and logits.
 #[derive(Default)]
 struct Every {
     nth: u64,
@@ -81,7 +81,7 @@ fn a_probe_between_epochs_changes_no_loss() {
             let logits = trainer.observe(trainer.probe_batch(), &mut |_, _| layers += 1);
             assert_eq!((layers, logits.size()[0]), (3, 100));
             let _ = (trainer.evaluate(), trainer.wrong_labels_fitted());
-            // Whoever else draws from libtorch's generator does not matter either.
+            // Other draws from libtorch's generator have no effect either.
             let _ = Tensor::randn([7], tch::kind::FLOAT_CPU);
         });
         assert_eq!(unprobed, probed, "{options:?}");
@@ -89,7 +89,7 @@ fn a_probe_between_epochs_changes_no_loss() {
 }
 
 #[test]
-fn observing_steps_changes_no_loss_and_shows_every_layer_of_the_steps_asked_for() {
+fn observing_steps_changes_no_loss_and_gets_every_layer_of_the_requested_steps() {
     for options in all_kinds() {
         let mut plain = Trainer::new(options.clone()).unwrap();
         let mut watched = Trainer::new(options.clone()).unwrap();
@@ -168,5 +168,5 @@ fn prediction_changes_are_counted_from_the_second_pass_on() {
     let shares: Vec<f64> = (0..3).filter_map(|_| trainer.train_epoch(&mut Unobserved).prediction_changes).collect();
     assert_eq!(shares.len(), 3);
     assert!(shares.iter().all(|share| (0.0..1.0).contains(share)), "{shares:?}");
-    assert!(shares[0] > 0.0, "an untrained network changes its mind: {shares:?}");
+    assert!(shares[0] > 0.0, "predictions change in the second pass: {shares:?}");
 }
