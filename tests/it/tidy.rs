@@ -13,6 +13,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("http_body_util", &["src/serve/"]),
     ("tokio", &["src/serve/"]),
     ("hostname", &["src/serve/"]),
+    ("jiff", &["src/clock.rs"]),
     ("notify", &["src/watch.rs"]),
     ("serde_yaml", &["src/yaml.rs", "src/yaml/"]),
     ("strsim", &["src/config/", "src/experiment/grid/reader.rs"]),
