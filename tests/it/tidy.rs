@@ -40,6 +40,8 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/wire.rs",
         ],
     ),
+    // What else is compared so goes through the token's comparison.
+    ("subtle", &["src/token.rs"]),
     ("ratatui", &["src/top/"]),
     ("ureq", &["src/hooks/", "src/top/client.rs"]),
     ("rustls", &["src/hooks/webhook.rs", "src/hooks/webhook/", "src/serve/tls.rs"]),
