@@ -12,6 +12,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper_util", &["src/serve/"]),
     ("http_body_util", &["src/serve/"]),
     ("tokio", &["src/serve/"]),
+    ("percent_encoding", &["src/serve/address.rs"]),
+    ("form_urlencoded", &["src/serve/address.rs"]),
     ("hostname", &["src/serve/"]),
     ("jiff", &["src/clock.rs"]),
     ("notify", &["src/watch.rs"]),
