@@ -42,6 +42,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/wire.rs",
         ],
     ),
+    ("event_listener", &["src/run.rs"]),
     ("csv", &["src/cli/runs/export.rs", "src/experiment/report/rows.rs"]),
     // What else is compared so goes through the token's comparison.
     ("subtle", &["src/token.rs"]),
