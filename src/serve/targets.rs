@@ -4,21 +4,20 @@
 use std::net::IpAddr;
 
 use hyper::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Site;
 use super::answer::{Answer, json};
 use super::host::without_port;
-use crate::discovery::{self, Endpoint};
+use crate::discovery::{self, Group};
 
 /// Answers; reads a folder, so not on the thread that serves. `host` is the request's.
 pub(super) fn answer(site: &Site, host: &str) -> Answer {
-    let group = |target: &str, endpoint: Endpoint| json!({ "targets": [target], "labels": { "__scheme__": endpoint.scheme() } });
     let others = site.state.as_deref().map(discovery::targets).unwrap_or_default().into_iter();
     let others = others.filter(|other| other.address != site.endpoint.address && is_reached(other.address.ip(), host));
-    let others = others.map(|other| group(&other.address.to_string(), other));
-    let groups: Vec<Value> = std::iter::once(group(host, site.endpoint)).chain(others).collect();
-    json(StatusCode::OK, &Value::Array(groups))
+    let others = others.map(|other| Group::of(other.address.to_string(), other));
+    let groups: Vec<Group> = std::iter::once(Group::of(host.to_owned(), site.endpoint)).chain(others).collect();
+    json(StatusCode::OK, &json!(groups))
 }
 
 /// Whether who asks for `host` reaches what is served at `ip`: loopback is another machine's elsewhere.

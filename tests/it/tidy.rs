@@ -31,6 +31,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/activations/",
             "src/charts.rs",
             "src/cli/",
+            "src/discovery.rs",
             "src/document.rs",
             "src/experiment/",
             "src/hooks/notice.rs",
