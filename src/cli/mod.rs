@@ -6,6 +6,7 @@ pub mod exit;
 pub mod experiment;
 pub mod measure;
 mod networks;
+pub mod paragraph;
 pub mod rank;
 pub mod runs;
 pub mod serve;

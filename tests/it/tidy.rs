@@ -44,6 +44,7 @@ const HOMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("event_listener", &["src/run.rs"]),
+    ("textwrap", &["src/cli/paragraph.rs"]),
     ("csv", &["src/cli/runs/export.rs", "src/experiment/report/rows.rs"]),
     // What else is compared so goes through the token's comparison.
     ("subtle", &["src/token.rs"]),

@@ -5,14 +5,12 @@ use std::net::SocketAddr;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::super::paragraph::paragraph;
 use super::super::train::TrainArgs;
 use super::line::EpochLine;
 use super::summary::Summary;
 use crate::identity::RunName;
 use crate::verdict::Alarm;
-
-/// Columns of a paragraph.
-const PARAGRAPH_WIDTH: usize = 100;
 
 /// Where people look.
 pub(super) struct Display {
@@ -80,8 +78,8 @@ impl Display {
             finding.kind.in_words(),
             finding.onset_epoch
         ));
-        self.paragraph("  why:        ", &finding.why);
-        self.paragraph("  what to do: ", &finding.remedy);
+        self.line(&paragraph("  why:        ", &finding.why));
+        self.line(&paragraph("  what to do: ", &finding.remedy));
         self.line("");
     }
 
@@ -100,22 +98,6 @@ impl Display {
     /// Says that the process stays.
     pub(super) fn keeps_serving(&self, address: SocketAddr) {
         self.line(&format!("serving http://{address}/ and http://{address}/metrics until Ctrl-C"));
-    }
-
-    /// Text behind a label, broken between words so that it stays readable on a terminal of 100 columns.
-    fn paragraph(&self, label: &str, text: &str) {
-        let mut line = label.to_owned();
-        for word in text.split(' ') {
-            if line.len() + 1 + word.len() > PARAGRAPH_WIDTH {
-                self.line(&line);
-                line = " ".repeat(label.len());
-            }
-            if line.len() > label.len() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        self.line(&line);
     }
 
     /// A line for people; none beside the JSON, but above the bar if there is one.
