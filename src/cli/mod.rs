@@ -6,6 +6,7 @@ pub mod choice;
 pub mod exit;
 pub mod measure;
 mod networks;
+pub mod paragraph;
 pub mod rank;
 pub mod runs;
 pub mod serve;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
 use rotewatch_core::compare::Claim;
@@ -165,12 +166,13 @@ pub(super) struct Parameters(BTreeMap<String, String>);
 impl Parameters {
     /// Parses a query.
     pub(super) fn read(query: Option<&str>) -> Result<Self, AddressError> {
+        let query = query.unwrap_or_default();
+        // The parser of forms takes whatever comes: what cannot be decoded is refused before.
+        decoded(query)?;
         let mut parameters = BTreeMap::new();
-        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = decoded(name)?;
-            if parameters.insert(name.clone(), decoded(value)?).is_some() {
-                return Err(AddressError::Parameter { name });
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            if parameters.insert(name.to_string(), value.into_owned()).is_some() {
+                return Err(AddressError::Parameter { name: name.into_owned() });
             }
         }
         Ok(Parameters(parameters))
@@ -224,19 +226,13 @@ fn number(what: &'static str, text: &str, most: u64) -> Result<u64, AddressError
 
 /// Decodes percent-encoded text.
 fn decoded(text: &str) -> Result<String, AddressError> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [byte, tail @ ..] = rest {
-        let digit = |byte: &u8| char::from(*byte).to_digit(16);
-        let (plain, after) = match (byte, tail) {
-            (b'%', [high, low, after @ ..]) => (digit(high).zip(digit(low)).map(|(high, low)| (16 * high + low) as u8), after),
-            (b'%', _) => (None, tail),
-            _ => (Some(*byte), tail),
-        };
-        bytes.push(plain.ok_or(AddressError::Encoding)?);
-        rest = after;
+    let is_escape =
+        |behind: &str| behind.as_bytes().first_chunk::<2>().is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    // The decoder would leave a `%` that begins no escape as it is.
+    if !text.split('%').skip(1).all(is_escape) {
+        return Err(AddressError::Encoding);
     }
-    String::from_utf8(bytes).map_err(|_| AddressError::Encoding)
+    percent_decode_str(text).decode_utf8().map(Into::into).map_err(|_| AddressError::Encoding)
 }
 
 #[cfg(test)]
@@ -266,6 +262,8 @@ mod tests {
             ("runs/a%2Fb", "run name \"a/b\""),
             ("runs/a%", "percent-encoded"),
             ("runs/a%g0", "percent-encoded"),
+            ("runs/a%+1", "percent-encoded"),
+            ("runs/a%2\u{e9}", "percent-encoded"),
             ("runs/%ff", "percent-encoded"),
             ("runs/a/epochs/-1/end", "epoch \"-1\""),
             ("runs/a/epochs/+1/end", "epoch \"+1\""),
@@ -287,6 +285,11 @@ mod tests {
         assert!(Parameters::read(None).unwrap().attempt().is_err());
         assert!(Parameters::read(Some("seq=1&seq=2")).is_err());
         assert!(Parameters::read(Some("sequence=1")).unwrap().end().is_err());
+        let mut spaced = Parameters::read(Some("instance=a+b%2Bc")).unwrap();
+        assert_eq!(spaced.instance().unwrap(), "a b+c", "as forms write it");
+        for bad in ["wait=%", "wait=1%0", "%f=1", "wait=%ff", "wait=%%31"] {
+            assert!(matches!(Parameters::read(Some(bad)), Err(AddressError::Encoding)), "{bad}");
+        }
         for bad in ["wait=-1", "wait=nan", "wait=inf", "wait=soon"] {
             assert!(Parameters::read(Some(bad)).unwrap().wait_seconds().is_err(), "{bad}");
         }

@@ -4,21 +4,20 @@
 use std::net::IpAddr;
 
 use hyper::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Site;
 use super::answer::{Answer, json};
 use super::host::without_port;
-use crate::state::discovery::{self, Endpoint};
+use crate::state::discovery::{self, Group};
 
 /// Answers. Reads a folder, so it must not run on the server's thread. `host` is the request's `Host`.
 pub(super) fn answer(site: &Site, host: &str) -> Answer {
-    let group = |target: &str, endpoint: Endpoint| json!({ "targets": [target], "labels": { "__scheme__": endpoint.scheme() } });
     let others = site.state.as_deref().map(discovery::targets).unwrap_or_default().into_iter();
     let others = others.filter(|other| other.address != site.endpoint.address && is_reached(other.address.ip(), host));
-    let others = others.map(|other| group(&other.address.to_string(), other));
-    let groups: Vec<Value> = std::iter::once(group(host, site.endpoint)).chain(others).collect();
-    json(StatusCode::OK, &Value::Array(groups))
+    let others = others.map(|other| Group::of(other.address.to_string(), other));
+    let groups: Vec<Group> = std::iter::once(Group::of(host.to_owned(), site.endpoint)).chain(others).collect();
+    json(StatusCode::OK, &json!(groups))
 }
 
 /// Returns whether a client that asks for `host` can reach `ip`. A loopback address can be reached only from this machine.

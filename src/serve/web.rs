@@ -1,11 +1,13 @@
-//! TLS, basic auth and headers from the file of `--web-config`. The file is read again for the next connection whenever it, or a file
-//! that it names, has changed.
+//! How clients come in, as `--web-config` says. A thread of its own reads its files again when one of them has changed; the connections that
+//! begin then come in as they say.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Request, Response, StatusCode};
@@ -21,6 +23,7 @@ use super::body::forget;
 use super::ingest::carries;
 use super::tls::{self, TlsError};
 use super::{Site, routes};
+use crate::config::file_watcher::{Follower, Reading};
 use crate::config::{ConfigError, ExtraHeader, WebFile};
 
 /// An error in a web configuration.
@@ -37,62 +40,55 @@ pub enum WebConfigError {
         /// What is wrong.
         reason: TlsError,
     },
+    /// The thread that follows it cannot be started.
+    #[error("cannot start the thread that follows the web configuration: {0}")]
+    Thread(#[source] io::Error),
 }
 
 /// A web configuration that is reloaded when its files change.
 pub struct WebConfig {
-    path: PathBuf,
-    /// Accepted instead of user and password if basic auth is on.
+    /// Stands in for user and password where basic auth is on.
     token: Option<String>,
-    held: Mutex<Held>,
-}
-
-struct Held {
-    entrance: Arc<Entrance>,
-    seen: Vec<(PathBuf, Option<Stamp>)>,
-}
-
-/// Shows that a file has changed, without reading it.
-#[derive(PartialEq, Eq)]
-struct Stamp {
-    inode: u64,
-    length: u64,
-    modified: (i64, i64),
+    entrance: Arc<ArcSwap<Entrance>>,
+    _follower: Follower,
 }
 
 impl WebConfig {
     /// Reads the file and all files that it names.
     ///
     /// # Errors
-    /// If one of them cannot be read or is not valid.
+    /// Everything that is wrong with them; or no thread can be started that reads them again.
     pub fn open(path: &Path, token: Option<String>) -> Result<Self, WebConfigError> {
-        Ok(Self { path: path.to_owned(), token, held: Mutex::new(held(path)?) })
+        let Found { contents: mut judged, entrance } = Found::at(path);
+        let entrance = Arc::new(ArcSwap::from_pointee(entrance?));
+        let (path, swapped_in, files) = (path.to_owned(), Arc::clone(&entrance), judged.keys().cloned().collect());
+        let follower = Follower::start("web-watch", files, move |settled| {
+            let Found { contents, entrance } = Found::at(&path);
+            let reading = Reading { sound: entrance.is_ok(), files: contents.keys().cloned().collect() };
+            if contents != judged && (reading.sound || settled) {
+                judged = contents;
+                match entrance {
+                    Ok(entrance) => {
+                        swapped_in.store(Arc::new(entrance));
+                        tracing::info!("{} was read again", path.display());
+                    }
+                    Err(error) => tracing::error!("the web configuration stays as it was: {error}"),
+                }
+            }
+            reading
+        });
+        Ok(Self { token, entrance, _follower: follower.map_err(WebConfigError::Thread)? })
     }
 
     /// Returns whether connections use TLS at the moment.
     #[must_use]
     pub fn serves_tls(&self) -> bool {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).entrance.tls.is_some()
+        self.entrance.load().tls.is_some()
     }
 
-    /// Returns the settings for a new connection. If the changed files are not valid, the old settings stay in use and the error is
-    /// logged.
+    /// How a connection that begins now comes in.
     pub(super) fn entrance(&self) -> Arc<Entrance> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = stamps(held.seen.iter().map(|(path, _)| path.clone()).collect());
-        if now != held.seen {
-            match self::held(&self.path) {
-                Ok(newer) => {
-                    tracing::info!("reloaded {}", self.path.display());
-                    *held = newer;
-                }
-                Err(error) => {
-                    tracing::error!("the web configuration was not reloaded, and the old one stays in use: {error}");
-                    held.seen = now;
-                }
-            }
-        }
-        Arc::clone(&held.entrance)
+        self.entrance.load_full()
     }
 
     fn carries_token(&self, request: &Request<Incoming>) -> bool {
@@ -142,27 +138,30 @@ fn asking_for_a_password(mut refused: Response<Content>) -> Response<Content> {
     refused
 }
 
-fn held(path: &Path) -> Result<Held, WebConfigError> {
-    // Stamped before they are read, so that a change in between is noticed the next time.
-    let own = stamps(vec![path.to_owned()]);
-    let file = WebFile::read(path)?;
-    let tls = &file.tls_server_config;
-    let named = [&tls.cert_file, &tls.key_file, &tls.client_ca_file].into_iter().flatten().cloned().collect();
-    let seen = own.into_iter().chain(stamps(named)).collect();
-    let tls = tls::acceptor(tls).map_err(|reason| WebConfigError::Tls { path: path.to_owned(), reason })?;
-    let entrance = Entrance { tls, users: Users::new(file.basic_auth_users), headers: headers(file.http_server_config.headers) };
-    Ok(Held { entrance: Arc::new(entrance), seen })
+/// The files as they are.
+struct Found {
+    /// What each holds; nothing where it cannot be read.
+    contents: BTreeMap<PathBuf, Option<Vec<u8>>>,
+    /// What they say together.
+    entrance: Result<Entrance, WebConfigError>,
+}
+
+impl Found {
+    fn at(path: &Path) -> Self {
+        let content = |path: &Path| (path.to_owned(), fs::read(path).ok());
+        // Each is read once more for what it says: a change in between is seen the next time.
+        let mut contents = BTreeMap::from([content(path)]);
+        let entrance = WebFile::read(path).map_err(WebConfigError::File).and_then(|file| {
+            let tls = &file.tls_server_config;
+            contents.extend([&tls.cert_file, &tls.key_file, &tls.client_ca_file].into_iter().flatten().map(|path| content(path)));
+            let tls = tls::acceptor(tls).map_err(|reason| WebConfigError::Tls { path: path.to_owned(), reason })?;
+            Ok(Entrance { tls, users: Users::new(file.basic_auth_users), headers: headers(file.http_server_config.headers) })
+        });
+        Found { contents, entrance }
+    }
 }
 
 fn headers(extra: Vec<ExtraHeader>) -> Vec<(HeaderName, HeaderValue)> {
     let header = |extra: ExtraHeader| Some((extra.name.parse().ok()?, extra.value.parse().ok()?));
     extra.into_iter().filter_map(header).collect()
-}
-
-fn stamps(paths: Vec<PathBuf>) -> Vec<(PathBuf, Option<Stamp>)> {
-    let stamp = |path: &PathBuf| {
-        let about = fs::metadata(path).ok()?;
-        Some(Stamp { inode: about.ino(), length: about.len(), modified: (about.mtime(), about.mtime_nsec()) })
-    };
-    paths.into_iter().map(|path| (path.clone(), stamp(&path))).collect()
 }

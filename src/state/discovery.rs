@@ -14,6 +14,8 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::state::StateError;
 
 /// The folder within the state folder.
@@ -37,9 +39,33 @@ impl Endpoint {
 
     /// Reads what [`ScrapeTarget::announce`] wrote.
     fn read(text: &str) -> Option<Self> {
-        let mut words = text.split('"');
-        let address = words.find_map(|word| word.parse().ok())?;
-        Some(Endpoint { address, encrypted: words.any(|word| word == "https") })
+        let [group]: [Group; 1] = serde_json::from_str(text).ok()?;
+        let [target] = group.targets;
+        Some(Endpoint { address: target.parse().ok()?, encrypted: group.labels.scheme == "https" })
+    }
+}
+
+/// One of the groups that Prometheus's discovery, by file or over HTTP, reads a list of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Group {
+    /// Host and port.
+    targets: [String; 1],
+    /// What the target is labelled with.
+    labels: Labels,
+}
+
+/// The labels of a group.
+#[derive(Debug, Serialize, Deserialize)]
+struct Labels {
+    #[serde(rename = "__scheme__")]
+    scheme: String,
+}
+
+impl Group {
+    /// The group of an endpoint that is reached as `target`.
+    #[must_use]
+    pub fn of(target: String, endpoint: Endpoint) -> Self {
+        Group { targets: [target], labels: Labels { scheme: endpoint.scheme().to_owned() } }
     }
 }
 
@@ -57,9 +83,8 @@ impl ScrapeTarget {
     /// # Errors
     /// If the folder cannot be written.
     pub fn announce(state: &Path, endpoint: Endpoint) -> Result<Self, StateError> {
-        let (address, scheme) = (endpoint.address, endpoint.scheme());
         let folder = state.join(FOLDER);
-        let path = folder.join(format!("{}-{}.json", std::process::id(), address.port()));
+        let path = folder.join(format!("{}-{}.json", std::process::id(), endpoint.address.port()));
         let written = || -> io::Result<File> {
             fs::create_dir_all(&folder)?;
             for (path, _) in entries(&folder).filter(|(_, lock)| lock.try_lock().is_ok()) {
@@ -70,7 +95,8 @@ impl ScrapeTarget {
             let aside = path.with_extension("writing");
             let mut file = File::create(&aside)?;
             file.lock()?;
-            writeln!(file, "[{{\"targets\": [\"{address}\"], \"labels\": {{\"__scheme__\": \"{scheme}\"}}}}]")?;
+            serde_json::to_writer(&file, &[Group::of(endpoint.address.to_string(), endpoint)])?;
+            writeln!(file)?;
             fs::rename(&aside, &path)?;
             Ok(file)
         };
@@ -119,7 +145,7 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
 mod tests {
     use super::*;
 
-    const TWO: &str = "[{\"targets\": [\"127.0.0.1:2\"], \"labels\": {\"__scheme__\": \"http\"}}]\n";
+    const TWO: &str = "[{\"targets\":[\"127.0.0.1:2\"],\"labels\":{\"__scheme__\":\"http\"}}]\n";
 
     #[test]
     fn the_list_holds_those_who_live() {

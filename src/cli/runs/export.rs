@@ -1,8 +1,8 @@
 //! All numbers of a run: as a document like that of `train --json`, or as a table for spreadsheets.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
+use csv::Writer;
 use serde_json::{Map, Value, json};
 
 use crate::history::{Epochs, Snapshot, StoreError, StoredEpoch, StoredRun, document};
@@ -33,34 +33,29 @@ pub(super) fn json(history: &Snapshot, run: &StoredRun) -> Result<String, StoreE
     Ok(format!("{}\n", Value::Object(exported)))
 }
 
-/// One line per epoch and layer; a missing number is an empty cell.
-pub(super) fn csv(history: &Snapshot, run: &StoredRun) -> Result<String, StoreError> {
+/// One line an epoch and layer; what there is no number for is empty.
+pub(super) fn csv(history: &Snapshot, run: &StoredRun) -> anyhow::Result<String> {
     let epochs = epochs(history, run)?;
     let metrics: BTreeSet<&str> = epochs.iter().flat_map(|epoch| epoch.summary.metrics.iter().map(|(name, _)| name)).collect();
     let statistics =
         |(measure, _): &Measure| ["mean", "p05", "p50", "p90", "p95"].map(|statistic| format!("{measure}_{statistic}"));
     let head = ["run", "attempt", "epoch", "verdict", "rows", "coverage", "layer"].map(str::to_owned);
-    let head: Vec<String> =
-        head.into_iter().chain(MEASURES.iter().flat_map(statistics)).chain(metrics.iter().map(ToString::to_string)).collect();
-    let mut csv = format!("{}\n", head.join(","));
+    let head = head.into_iter().chain(MEASURES.iter().flat_map(statistics)).chain(metrics.iter().map(ToString::to_string));
+    let mut csv = Writer::from_writer(Vec::new());
+    csv.write_record(head)?;
     for StoredEpoch { summary, .. } in &epochs {
         for layer in &summary.layers {
-            // Writing to a string cannot fail.
-            let _ = write!(csv, "{},{},{},{},{},", run.name, run.attempt, summary.epoch, summary.verdict, summary.rows);
-            let _ = write!(csv, "{},{}", cell(summary.coverage), quoted(&layer.layer));
+            let mut row = vec![run.name.to_string(), run.attempt.to_string(), summary.epoch.to_string()];
+            row.extend([summary.verdict.to_owned(), summary.rows.to_string(), cell(summary.coverage), guarded(&layer.layer)]);
             for (_, of) in MEASURES {
                 let values = layer.statistics.as_ref().and_then(of).map(Distribution::by_name);
-                for value in values.map_or([None; 5], |values| values.map(|(_, value)| Some(value))) {
-                    let _ = write!(csv, ",{}", cell(value));
-                }
+                row.extend(values.map_or([None; 5], |values| values.map(|(_, value)| Some(value))).map(cell));
             }
-            for name in &metrics {
-                let _ = write!(csv, ",{}", cell(summary.metrics.get(name)));
-            }
-            csv.push('\n');
+            row.extend(metrics.iter().map(|name| cell(summary.metrics.get(name))));
+            csv.write_record(row)?;
         }
     }
-    Ok(csv)
+    Ok(String::from_utf8(csv.into_inner()?)?)
 }
 
 fn epochs(history: &Snapshot, run: &StoredRun) -> Result<Vec<StoredEpoch>, StoreError> {
@@ -95,10 +90,10 @@ fn cell(value: Option<f64>) -> String {
     value.filter(|value| value.is_finite()).map(|value| value.to_string()).unwrap_or_default()
 }
 
-/// A name quoted as one cell, whatever characters it has. The guard keeps spreadsheets from reading it as a formula.
-fn quoted(layer: &LayerName) -> String {
+/// A name that is no formula where a spreadsheet opens it.
+fn guarded(layer: &LayerName) -> String {
     let guard = if layer.as_str().starts_with(['=', '+', '-', '@']) { "'" } else { "" };
-    format!("\"{guard}{}\"", layer.as_str().replace('"', "\"\""))
+    format!("{guard}{layer}")
 }
 
 #[cfg(test)]
@@ -106,9 +101,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_layers_name_stays_one_cell() {
-        let quoted = |name: &str| quoted(&name.parse().expect("a good name"));
-        assert_eq!(quoted("a,\"b\""), "\"a,\"\"b\"\"\"");
-        assert_eq!(quoted("=1+1"), "\"'=1+1\"");
+    fn a_layers_name_is_no_formula() {
+        let guarded = |name: &str| guarded(&name.parse().expect("a good name"));
+        assert_eq!(guarded("a,\"b\""), "a,\"b\"");
+        assert_eq!(guarded("=1+1"), "'=1+1");
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::text::{columns, number, plain};
+use crate::cli::paragraph::paragraph;
 use crate::history::{Epochs, Snapshot, StoreError, StoredEpoch, StoredRun, document};
 use rotewatch_core::vocabulary::clock::utc;
 
@@ -26,7 +27,7 @@ pub(super) fn text(history: &Snapshot, run: &StoredRun) -> Result<String, StoreE
         [("why", word("why")), ("what to do", word("remedy")), ("asked to stop", run.stop_reason.as_deref().unwrap_or_default())]
     {
         if !said.is_empty() {
-            let _ = writeln!(text, "{what}: {}", plain(said));
+            let _ = writeln!(text, "{}", paragraph(&format!("{what}: "), &plain(said)));
         }
     }
     let _ = writeln!(

@@ -1,6 +1,9 @@
 use std::fs;
-use std::time::SystemTime;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, SystemTime};
 
+use crossbeam_channel::{Receiver, bounded};
 use tempfile::TempDir;
 
 use super::*;

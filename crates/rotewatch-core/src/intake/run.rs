@@ -1,15 +1,14 @@
 //! One training run, as shared by the trainer's side and the monitor.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
-use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use event_listener::Event;
 use thiserror::Error;
 
 use crate::intake::stop::StopToken;
@@ -108,49 +107,8 @@ pub struct Run {
     settled: AtomicI64,
     /// The newest epochs that were measured but not saved to the history, at most [`LOST_KEPT`]. Locked only briefly.
     lost: Mutex<BTreeSet<Epoch>>,
-    /// Locked only briefly.
-    awaiting: Mutex<Awaiting>,
-}
-
-/// The tasks to wake when the run changes.
-#[derive(Debug, Default)]
-struct Awaiting {
-    tickets: u64,
-    wakers: BTreeMap<u64, Waker>,
-}
-
-/// Waits until `answer` returns a value; checks again after every change of the run. Dropping it removes its waker.
-struct Until<'run, A> {
-    run: &'run Run,
-    answer: A,
-    /// Its key among the wakers.
-    ticket: Option<u64>,
-}
-
-impl<T, A: Fn() -> Option<T> + Unpin> Future for Until<'_, A> {
-    type Output = T;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        if let Some(answer) = (self.answer)() {
-            return Poll::Ready(answer);
-        }
-        let mut awaiting = self.run.awaiting();
-        let ticket = self.ticket.unwrap_or(awaiting.tickets);
-        awaiting.tickets = awaiting.tickets.max(ticket + 1);
-        awaiting.wakers.insert(ticket, context.waker().clone());
-        drop(awaiting);
-        self.ticket = Some(ticket);
-        // The run may have changed before the waker was registered.
-        (self.answer)().map_or(Poll::Pending, Poll::Ready)
-    }
-}
-
-impl<A> Drop for Until<'_, A> {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            self.run.awaiting().wakers.remove(&ticket);
-        }
-    }
+    /// Something of the above has changed.
+    changed: Event,
 }
 
 impl Run {
@@ -178,7 +136,7 @@ impl Run {
             committed: AtomicI64::new(UNKNOWN),
             settled: AtomicI64::new(UNKNOWN),
             lost: Mutex::default(),
-            awaiting: Mutex::default(),
+            changed: Event::new(),
         })
     }
 
@@ -254,8 +212,16 @@ impl Run {
         self.until(|| (self.settled.load(Ordering::Acquire) >= KNOWN).then_some(()))
     }
 
-    fn until<'run, T, A: Fn() -> Option<T> + Unpin + 'run>(&'run self, answer: A) -> Until<'run, A> {
-        Until { run: self, answer, ticket: None }
+    /// Completes once there is an answer; it is asked for again whenever something about the run has changed.
+    async fn until<T>(&self, answer: impl Fn() -> Option<T>) -> T {
+        loop {
+            // Before the answer is asked for, so that no change falls in between.
+            let change = self.changed.listen();
+            if let Some(answer) = answer() {
+                return answer;
+            }
+            change.await;
+        }
     }
 
     /// Returns the newest epoch of this attempt that the history has committed. It survives a crash of this process.
@@ -316,19 +282,14 @@ impl Run {
     }
 
     fn wake(&self) {
-        let awaiting = std::mem::take(&mut self.awaiting().wakers);
-        awaiting.into_values().for_each(Waker::wake);
+        self.changed.notify(usize::MAX);
     }
 
     fn lost(&self) -> MutexGuard<'_, BTreeSet<Epoch>> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn awaiting(&self) -> MutexGuard<'_, Awaiting> {
-        self.awaiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Counts rows that the trainer offered, whether or not they are measured.
+    /// Counts rows that the trainer meant to send, whatever becomes of them.
     pub(crate) fn count_rows_offered(&self, rows: usize) {
         self.rows_offered.fetch_add(rows as u64, Ordering::Relaxed);
     }
@@ -355,6 +316,7 @@ impl Run {
 mod tests {
     use super::*;
     use std::pin::pin;
+    use std::task::{Context, Waker};
 
     #[test]
     fn who_waits_for_a_verdict_gets_it_or_leaves_nothing_behind() {
@@ -368,13 +330,13 @@ mod tests {
             let mut later = pin!(run.judged(Epoch(1)));
             assert!(later.as_mut().poll(&mut context).is_pending());
             assert!(later.as_mut().poll(&mut context).is_pending());
-            assert_eq!(run.awaiting().wakers.len(), 2);
+            assert_eq!(run.changed.total_listeners(), 2);
         }
-        assert_eq!(run.awaiting().wakers.len(), 1);
+        assert_eq!(run.changed.total_listeners(), 1);
         let standing = Standing { epoch: Some(Epoch(0)), ..(*run.standing()).clone() };
         run.set_standing(standing);
-        assert!(run.awaiting().wakers.is_empty());
         assert!(first.as_mut().poll(&mut context).is_ready());
+        assert_eq!(run.changed.total_listeners(), 0);
         run.finish();
         assert!(
             pin!(run.judged(Epoch(9))).poll(&mut context).is_ready(),

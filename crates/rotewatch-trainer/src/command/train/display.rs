@@ -8,13 +8,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::super::args::TrainArgs;
 use super::line::EpochLine;
 use super::summary::Summary;
+use rotewatch::cli::paragraph::paragraph;
 use rotewatch_core::vocabulary::identity::RunName;
 use rotewatch_core::vocabulary::verdict::Alarm;
 
-/// Columns of a paragraph.
-const PARAGRAPH_WIDTH: usize = 100;
-
-/// The output for people.
+/// Where people look.
 pub(super) struct Display {
     json: bool,
     epochs: u32,
@@ -80,8 +78,8 @@ impl Display {
             finding.kind.in_words(),
             finding.onset_epoch
         ));
-        self.paragraph("  why:        ", &finding.why);
-        self.paragraph("  what to do: ", &finding.remedy);
+        self.line(&paragraph("  why:        ", &finding.why));
+        self.line(&paragraph("  what to do: ", &finding.remedy));
         self.line("");
     }
 
@@ -102,23 +100,7 @@ impl Display {
         self.line(&format!("serving http://{address}/ and http://{address}/metrics until Ctrl-C"));
     }
 
-    /// Prints text after a label, wrapped between words at 100 columns.
-    fn paragraph(&self, label: &str, text: &str) {
-        let mut line = label.to_owned();
-        for word in text.split(' ') {
-            if line.len() + 1 + word.len() > PARAGRAPH_WIDTH {
-                self.line(&line);
-                line = " ".repeat(label.len());
-            }
-            if line.len() > label.len() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        self.line(&line);
-    }
-
-    /// Prints a line for people. With `--json`, only above the bar if there is one.
+    /// A line for people; none beside the JSON, but above the bar if there is one.
     fn line(&self, text: &str) {
         if !self.json {
             self.bar.suspend(|| print_line(text));

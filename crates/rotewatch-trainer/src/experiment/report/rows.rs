@@ -1,5 +1,6 @@
 //! One row per run, for spreadsheets and programs.
 
+use csv::Writer;
 use serde_json::{Map, Value, json};
 
 use super::super::score::JudgedRun;
@@ -45,25 +46,22 @@ pub(super) fn jsonl(rows: &[Row]) -> String {
 
 /// A table with a head line; missing values are empty.
 pub(super) fn csv(rows: &[Row]) -> String {
-    let Some(first) = rows.first() else { return String::new() };
-    let head: Vec<&str> = first.iter().map(|(name, _)| name.as_str()).collect();
-    let mut text = head.join(",") + "\n";
-    for row in rows {
-        let cells: Vec<String> = row.iter().map(|(_, value)| cell(value)).collect();
-        text.push_str(&cells.join(","));
-        text.push('\n');
+    let mut table = Writer::from_writer(Vec::new());
+    let head = rows.first().map(|row| row.iter().map(|(name, _)| name.clone()).collect());
+    let cells = |row: &Row| row.iter().map(|(_, value)| cell(value)).collect::<Vec<_>>();
+    for record in head.into_iter().chain(rows.iter().map(cells)) {
+        // Writing to memory cannot fail, and all rows have the same columns.
+        let _ = table.write_record(record);
     }
-    text
+    String::from_utf8(table.into_inner().unwrap_or_default()).unwrap_or_default()
 }
 
-/// A value by the rules of RFC 4180.
 fn cell(value: &Value) -> String {
-    let text = match value {
-        Value::Null => return String::new(),
+    match value {
+        Value::Null => String::new(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
-    };
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    }
 }
 
 #[cfg(test)]

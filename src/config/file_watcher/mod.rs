@@ -1,22 +1,27 @@
 //! Change notifications for a file that other programs may write in place, replace by a rename, reach through a swapped
 //! symbolic link (as Kubernetes does), or delete and create again.
 //!
-//! To catch all of these, [`FileWatch`] watches the folder of every link on the path to the file. A notification says only
-//! that something may have changed; the caller reads the file to find out what.
-//! A [`FolderWatch`] does the same for the entries of some folders.
-//! Deliberately absent: folders above those. Swapping one of them is not noticed here, so the caller should also poll the
-//! file from time to time. Network file systems make polling necessary anyway.
+//! So it is not the file that is watched but the folder of every step on the way to it. What happened is not told, only that
+//! something may have: whoever wants to know reads the file.
+//! A [`Follower`] reads whenever there is notice. A [`FolderWatch`] does the same for whatever comes into some folders.
+//! Deliberately absent: folders above those. Swapping one of them goes unnoticed here, so a reader should also look by
+//! itself now and then, as network file systems make necessary anyway.
+
+mod follower;
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use arc_swap::ArcSwapOption;
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-/// The most links that are followed; Linux reports a loop after the same number.
+pub use follower::{Follower, Reading};
+
+/// Links that are followed, as many as Linux does before it calls them a loop.
 const MAX_LINKS: usize = 40;
 
 /// Why changes to a file cannot be noticed.
@@ -38,48 +43,54 @@ pub enum WatchError {
     },
 }
 
-/// Watches one file until it is dropped.
+/// The watch over some files; it ends when this is dropped.
 pub struct FileWatch {
-    file: PathBuf,
     notices: RecommendedWatcher,
     folders: BTreeSet<PathBuf>,
-    /// Whether there are links on the path to the file. If so, a change of any name in a folder may matter.
-    linked: Arc<AtomicBool>,
+    /// The files' names; `None` where links lead to one, so that any name in a folder may matter.
+    names: Arc<ArcSwapOption<BTreeSet<OsString>>>,
 }
 
 impl FileWatch {
-    /// Prepares the watch; [`FileWatch::arm`] starts it. `changed` is called on the notifier's thread, often several times
-    /// for one change, and must not block.
+    /// Prepares the watch; [`FileWatch::arm`] says over what. `changed` is called on the notifier's thread, often several times
+    /// for one change, and must not wait.
     ///
     /// # Errors
-    /// If the system cannot send notifications.
-    pub fn new(file: &Path, changed: impl Fn() + Send + 'static) -> Result<Self, WatchError> {
-        let linked = Arc::new(AtomicBool::new(true));
-        let any_name_matters = Arc::clone(&linked);
-        let name = file.file_name().map(ToOwned::to_owned);
+    /// If the system gives no notices.
+    pub fn new(changed: impl Fn() + Send + 'static) -> Result<Self, WatchError> {
+        let names = Arc::new(ArcSwapOption::empty());
+        let matter = Arc::clone(&names);
         let notices = notify::recommended_watcher(move |event: notify::Result<Event>| {
             let matters = event.map_or(true, |event| {
-                let named = |path: &PathBuf| path.file_name() == name.as_deref();
-                // The removal of a folder is reported under the folder's name, so only files with other names can be ignored.
-                let elsewhere = !event.paths.is_empty() && !event.paths.iter().any(named) && !is_about_a_folder(&event);
-                is_change(event.kind) && (any_name_matters.load(Ordering::Relaxed) || !elsewhere)
+                let any = |names: &BTreeSet<OsString>| {
+                    event.paths.iter().filter_map(|path| path.file_name()).any(|name| names.contains(name))
+                };
+                // A folder's own end comes under the folder's name, so only files of other names can be passed over.
+                let may_be_one = event.paths.is_empty() || is_about_a_folder(&event) || matter.load().as_deref().is_none_or(any);
+                is_change(event.kind) && may_be_one
             });
             if matters {
                 changed();
             }
         })
         .map_err(|source| WatchError::NoNotices { source })?;
-        Ok(Self { file: file.to_owned(), notices, folders: BTreeSet::new(), linked })
+        Ok(Self { notices, folders: BTreeSet::new(), names })
     }
 
-    /// Watches the folders on the current path to the file. Call it before each read of the file: then every change after
-    /// the read is noticed, even if a folder was replaced.
+    /// Watches the folders on the way to the files as they are now, and no others. To be called before each reading of the files:
+    /// then whatever happens after the reading is noticed, even where a folder was replaced.
     ///
     /// # Errors
     /// If one of the folders cannot be watched; the others are.
-    pub fn arm(&mut self) -> Result<(), WatchError> {
-        let (folders, linked) = folders_on_the_way(&self.file);
-        self.linked.store(linked, Ordering::Relaxed);
+    pub fn arm(&mut self, files: &BTreeSet<PathBuf>) -> Result<(), WatchError> {
+        let (mut folders, mut any_linked) = (BTreeSet::new(), false);
+        for file in files {
+            let (on_the_way, linked) = folders_on_the_way(file);
+            folders.extend(on_the_way);
+            any_linked |= linked;
+        }
+        let names = || files.iter().filter_map(|file| file.file_name()).map(ToOwned::to_owned).collect();
+        self.names.store((!any_linked).then(|| Arc::new(names())));
         watch_only(&mut self.notices, &mut self.folders, folders)
     }
 }
@@ -175,8 +186,8 @@ mod tests {
 
     fn watch(file: &Path) -> (FileWatch, Receiver<()>) {
         let (sender, notices) = bounded(1);
-        let mut watch = FileWatch::new(file, move || _ = sender.try_send(())).unwrap();
-        watch.arm().unwrap();
+        let mut watch = FileWatch::new(move || _ = sender.try_send(())).unwrap();
+        watch.arm(&BTreeSet::from([file.to_owned()])).unwrap();
         (watch, notices)
     }
 
@@ -207,9 +218,14 @@ mod tests {
     #[test]
     fn other_files_of_the_folder_do_not_matter() {
         let folder = tempfile::tempdir().unwrap();
-        let (_watch, notices) = watch(&folder.path().join("a.yaml"));
+        let (mut watch, notices) = watch(&folder.path().join("a.yaml"));
         fs::write(folder.path().join("history.sqlite"), "1").unwrap();
         assert!(notices.recv_timeout(QUIET).is_err());
+        watch.arm(&["a.yaml", "b.yaml"].map(|name| folder.path().join(name)).into()).unwrap();
+        fs::write(folder.path().join("history.sqlite"), "2").unwrap();
+        assert!(notices.recv_timeout(QUIET).is_err());
+        fs::write(folder.path().join("b.yaml"), "1").unwrap();
+        notices.recv_timeout(SOON).expect("one of two");
     }
 
     #[cfg(unix)]
@@ -240,9 +256,10 @@ mod tests {
         fs::remove_dir(&inner).unwrap();
         notices.recv_timeout(SOON).expect("the folder is gone");
         settle(&notices);
-        assert!(matches!(watch.arm(), Err(WatchError::Folder { .. })));
+        let files = BTreeSet::from([file.clone()]);
+        assert!(matches!(watch.arm(&files), Err(WatchError::Folder { .. })));
         fs::create_dir(&inner).unwrap();
-        watch.arm().unwrap();
+        watch.arm(&files).unwrap();
         settle(&notices);
         fs::write(&file, "1").unwrap();
         notices.recv_timeout(SOON).expect("watched again");
