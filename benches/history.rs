@@ -8,14 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rotewatch::history::{Epochs, Reader, Retention, Store, StoreFeed, StoreParams};
-use rotewatch_core::detect::Hints;
-use rotewatch_core::intake::event::EpochMetrics;
 use rotewatch_core::intake::run::{Declaration, Run};
-use rotewatch_core::monitor::live_runs::EpochSummary;
-use rotewatch_core::monitor::report::{EpochReport, LayerReport, LayerStatistics};
+use rotewatch_core::monitor::report::{EpochReport, LayerReport};
 use rotewatch_core::monitor::{MeasuredEpoch, Sink};
+use rotewatch_core::record::{Hints, LayerFigures};
 use rotewatch_core::vocabulary::choices::{Ending, Mode};
 use rotewatch_core::vocabulary::clock::Stopwatch;
+use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::Verdict;
 use rotewatch_info::measures::{LayerMeasures, PairMatrix};
@@ -76,7 +75,7 @@ fn tell(feed: &mut StoreFeed, run: &Arc<Run>, epoch: u32, template: &LayerMeasur
     let layers = run.declaration().layers.iter().map(|layer| LayerReport {
         layer: layer.clone(),
         neurons_offered: NEURONS,
-        statistics: LayerStatistics::of(template),
+        figures: LayerFigures::of(template),
         measures: template.clone(),
         rolling: None,
     });
@@ -98,8 +97,8 @@ fn tell(feed: &mut StoreFeed, run: &Arc<Run>, epoch: u32, template: &LayerMeasur
         made_at_unix_seconds: 1.7e9,
         interval: None,
     };
-    let summary = Arc::new(EpochSummary::of(&report));
-    feed.epoch(&MeasuredEpoch { report: Arc::new(report), summary, possible_onsets: Vec::new() });
+    let record = Arc::new(report.record());
+    feed.epoch(&MeasuredEpoch { report: Arc::new(report), record, possible_onsets: Vec::new() });
     while epoch % 16 == 15 && run.committed_epoch() != Some(Epoch(epoch)) {
         std::thread::sleep(Duration::from_micros(200));
     }

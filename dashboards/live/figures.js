@@ -56,12 +56,13 @@ function overEpochs(epochs, beside, series, { unit, digits = 3, marks, words, ax
   };
 }
 
-// A measure of each layer: `part` is its key, `statistic` the one that is drawn.
-export function measure(epochs, beside, layers, part, statistic, marks, words, rangemode = "tozero") {
+// A measure of each layer; `of` is its entry in the catalogue.
+export function measure(epochs, beside, layers, of, marks, words) {
   const series = layers.map((layer, place) => ({
-    name: layer, look: look(place), value: (epoch) => epoch.layers.find((of) => of.layer === layer)?.[part]?.[statistic],
+    name: layer, look: look(place), value: (epoch) => epoch.layers.find((found) => found.layer === layer)?.[of.name]?.[of.statistic],
   }));
-  return overEpochs(epochs, beside, series, { unit: "nats", marks, words, axes: { x: "epoch", y: "nats" }, yaxis: { rangemode } });
+  const unit = of.unit === "number" ? "" : of.unit;
+  return overEpochs(epochs, beside, series, { unit, marks, words, axes: { x: "epoch", y: unit }, yaxis: { rangemode: of.fromZero ? "tozero" : "normal" } });
 }
 
 // The trainer's own metrics whose names end in `ending`.

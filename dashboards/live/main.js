@@ -1,5 +1,6 @@
 // The page: a list of runs, and the details of one run, updated by the daemon's events.
 
+import { MEASURES } from "/assets/measures.js";
 import { Chart, legend, look } from "/assets/charts.js";
 import { comparison } from "/assets/comparison.js";
 import { choice, element } from "/assets/elements.js";
@@ -19,9 +20,7 @@ const list = runList(document.getElementById("runs"), (name) => link({ name }));
 const main = document.getElementById("main");
 const connection = document.getElementById("connection");
 
-const entropy = new Chart("Entropy", "Mean over neurons: how evenly each neuron uses its range");
-const information = new Chart("Mutual information", "Mean over pairs: how much two neurons have in common");
-const ofClass = new Chart("Class information", "90th percentile over neurons: information about the predicted class");
+const measures = MEASURES.map((of) => ({ ...of, chart: new Chart(of.title, of.about) }));
 const loss = new Chart("Loss", "As sent by the trainer");
 const accuracy = new Chart("Accuracy", "As sent by the trainer");
 const pairs = new Chart("Pairs of neurons", "Mutual information at the newest epoch", { tall: true });
@@ -51,7 +50,7 @@ const shown = [
   note,
   card,
   besideEachOther.section,
-  element("section", { "aria-label": "Diversity" }, element("div", { class: "bar" }, element("h3", {}, "Diversity of the neurons"), key), element("div", { class: "grid" }, entropy.figure, information.figure, ofClass.figure)),
+  element("section", { "aria-label": "Diversity" }, element("div", { class: "bar" }, element("h3", {}, "Diversity of the neurons"), key), element("div", { class: "grid" }, ...measures.map(({ chart }) => chart.figure))),
   element("section", { "aria-label": "Training" }, element("h3", { class: "title" }, "Training"), element("div", { class: "grid two" }, loss.figure, accuracy.figure)),
   element("section", { "aria-label": "One layer" }, element("div", { class: "bar" }, element("h3", {}, "One layer"), layers.whole), element("div", { class: "grid" }, pairs.figure, spread.figure, density.figure)),
   element("section", { "aria-label": "Monitor" }, element("h3", { class: "title" }, "Rows and monitor"), element("div", { class: "grid" },
@@ -208,9 +207,7 @@ function render() {
   const series = names.map((name, order) => ({ name, ...look(order) }));
   key.replaceChildren(legend(beside ? [...series, { name: `dotted: ${beside.name}`, colour: "soft", dash: "dot" }] : series));
   const waiting = "No epoch has been measured yet.";
-  entropy.show(measure(epochs, beside, names, "entropy_network_nats", "mean", marks, waiting, "normal"));
-  information.show(measure(epochs, beside, names, "mutual_information_nats", "mean", marks, waiting));
-  ofClass.show(measure(epochs, beside, names, "class_information_nats", "p90", marks, epochs.length ? "The trainer sends no predicted classes." : waiting));
+  for (const of of measures) of.chart.show(measure(epochs, beside, names, of, marks, epochs.length ? of.missing : waiting));
   loss.show(metric(epochs, beside, "_loss", marks, false));
   accuracy.show(metric(epochs, beside, "_accuracy", marks, true));
   pairs.show(heatMap(state.matrix));

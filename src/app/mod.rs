@@ -36,14 +36,13 @@ use rotewatch_core::detect::DetectParams;
 use rotewatch_core::intake::gate::{Capacity, FlowCounts};
 pub use rotewatch_core::intake::open_runs::DeclareError;
 use rotewatch_core::intake::open_runs::{Roster, RosterLimits};
-use rotewatch_core::intake::run::{Attempt, Declaration};
+use rotewatch_core::intake::run::Declaration;
 use rotewatch_core::intake::stop::Part;
 use rotewatch_core::intake::tap::{Intake, SamplingParams, Tap};
 use rotewatch_core::monitor::live_runs::{Board, Follower};
-use rotewatch_core::monitor::report::EpochReport;
-use rotewatch_core::monitor::{MonitorThread, Pasts, Sink, Subscriber, Unkept};
+use rotewatch_core::monitor::{MeasuredEpoch, MonitorThread, Sink, Subscriber, Unkept};
 use rotewatch_core::vocabulary::clock::{Stopwatch, wall_clock};
-use rotewatch_core::vocabulary::identity::RunName;
+use rotewatch_core::vocabulary::identity::{Attempt, RunName};
 use rotewatch_info::kernels::Kernel;
 
 /// The part of `limits.shutdown_seconds` that is reserved for the server, which stops within a moment.
@@ -60,7 +59,7 @@ pub struct Setup {
     /// Whether to take another port if the configured one is in use.
     pub any_port_will_do: bool,
     /// Receive every report. A subscriber whose channel is full misses reports; one that is gone is removed.
-    pub subscribers: Vec<Sender<Arc<EpochReport>>>,
+    pub subscribers: Vec<Sender<MeasuredEpoch>>,
     /// Whether to accept runs from other processes, over HTTP and from the inbox. Needs a state folder.
     pub ingest: bool,
     /// The web configuration file: TLS, passwords.
@@ -100,8 +99,6 @@ pub struct Monitor {
     thread: Option<Part>,
     hooks: Option<Hooks>,
     history: Option<Store>,
-    /// Holds the past epochs of resumed runs for the monitor.
-    pasts: Arc<Pasts>,
     watcher: Option<ConfigWatcher>,
 }
 
@@ -162,8 +159,7 @@ impl Monitor {
         let mut sinks: Vec<Box<dyn Sink>> = subscribers.into_iter().map(|sender| Box::new(Subscriber(sender)) as _).collect();
         sinks.push(Box::new(feed));
         sinks.push(history_feed.map_or_else(|| Box::new(Unkept) as _, |feed| Box::new(feed) as _));
-        let pasts = Arc::<Pasts>::default();
-        let thread = MonitorThread::new(params, detect, pool, gate, Arc::clone(&board), sinks, Arc::clone(&pasts));
+        let thread = MonitorThread::new(params, detect, pool, gate, Arc::clone(&board), sinks);
         let (closing, closed) = bounded(0);
         let mut monitor = Monitor {
             roster,
@@ -177,7 +173,6 @@ impl Monitor {
             thread: Some(Part::spawn("monitor", move || thread.run(&events, &closed)).map_err(thread_failed("monitor"))?),
             hooks: Some(hooks),
             history,
-            pasts,
             watcher,
             config,
         };
@@ -196,7 +191,7 @@ impl Monitor {
 
     fn ingest(&self) -> Result<Arc<Ingest>, StartError> {
         let state = state_folder(&self.config)?;
-        let recall = self.history.is_some().then(|| Recall::new(Reader::of(&state), Arc::clone(&self.pasts)));
+        let recall = self.history.is_some().then(|| Recall::new(Reader::of(&state)));
         let params = IngestParams {
             sampling: self.sampling(),
             on_full: self.config.sampling.on_full_for(false),

@@ -12,7 +12,7 @@ use crate::app::state_folder;
 use crate::config::Config;
 use crate::history::Reader;
 use rotewatch_core::compare::{Candidate, Course};
-use rotewatch_core::record::training::TrainingDocument;
+use rotewatch_core::record::TrainingDocument;
 use rotewatch_core::vocabulary::identity::RunName;
 use rotewatch_info::measures::{Columns, LayerSamples, MeasureParams, measure_layers};
 

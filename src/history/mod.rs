@@ -22,7 +22,6 @@ mod entry;
 mod error;
 mod file;
 mod mark;
-mod past;
 mod read;
 mod schema;
 mod statistics;
@@ -44,9 +43,8 @@ pub use counts::{StoreCounts, StoreOp};
 pub use entry::StoreFeed;
 pub use error::StoreError;
 pub use mark::{mark_baseline, note_interrupted};
-pub use past::past;
 pub use read::{Reader, Snapshot};
-pub use stored::{Epochs, StoredEpoch, StoredFinding, StoredMatrix, StoredNeurons, StoredOutcome, StoredRun};
+pub use stored::{Epochs, StoredMatrix, StoredNeurons, StoredOutcome, StoredRun};
 pub use told::ToldOnsets;
 pub use write::Retention;
 

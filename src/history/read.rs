@@ -3,24 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
 
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, Row, params};
-use serde_json::{Map, Value};
+use serde::de::DeserializeOwned;
 
 use super::blob::{PackedPairs, unpack_counts, unpack_neurons, unpack_pairs};
-use super::stored::{Epochs, StoredEpoch, StoredFinding, StoredMatrix, StoredNeurons, StoredOutcome, StoredRun};
+use super::stored::{Epochs, StoredMatrix, StoredNeurons, StoredOutcome, StoredRun};
 use super::write::{INTERRUPTED, TRAINING};
 use super::{StoreError, file, statistics};
-use rotewatch_core::detect::{Hints, LossGap};
-use rotewatch_core::intake::event::EpochMetrics;
-use rotewatch_core::intake::run::Attempt;
-use rotewatch_core::monitor::live_runs::{EpochSummary, LayerSummary};
-use rotewatch_core::record::training::{EpochRecord, TrainingDocument};
-use rotewatch_core::vocabulary::identity::{LayerName, RunName};
+use rotewatch_core::record::{EpochRecord, FindingRecord, Hints, LayerRecord, LossGap, TrainingDocument};
+use rotewatch_core::vocabulary::identity::{Attempt, LayerName, RunName};
 use rotewatch_core::vocabulary::units::Epoch;
-use rotewatch_core::vocabulary::verdict::Verdict;
 use rotewatch_info::measures::pairwise::pair_count;
 use rotewatch_info::measures::{Density, PairMatrix};
 
@@ -124,55 +118,49 @@ impl Snapshot {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn epochs(&self, run: &StoredRun, which: Epochs) -> Result<Vec<StoredEpoch>, StoreError> {
+    pub fn epochs(&self, run: &StoredRun, which: Epochs) -> Result<Vec<EpochRecord>, StoreError> {
         let mut layers = self.layers(run, which)?;
         let query = format!(
-            "SELECT id, epoch, end_inferred, metrics, rows, coverage, prediction_entropy_nats, verdict, label_wave_epoch, \
+            "SELECT id, epoch, metrics, rows, coverage, prediction_entropy_nats, verdict, label_wave_epoch, \
              loss_gap_nats, loss_gap_lowest_nats, loss_gap_lowest_epoch, compute_seconds, made_at FROM epochs {WHICH}"
         );
         let mut newest = self.all(&query, which_of(run, which), |row| {
-            let gap = (self.get::<Option<f64>>(row, 9)?, self.get::<Option<f64>>(row, 10)?, self.get::<Option<u32>>(row, 11)?);
+            let gap = (self.get::<Option<f64>>(row, 8)?, self.get::<Option<f64>>(row, 9)?, self.get::<Option<u32>>(row, 10)?);
             let loss_gap = match gap {
                 (Some(nats), Some(lowest_nats), Some(epoch)) => Some(LossGap { nats, lowest_nats, lowest_epoch: Epoch(epoch) }),
                 _ => None,
             };
-            let compute = Duration::try_from_secs_f64(self.get(row, 12)?).map_err(|_| self.malformed("a duration"))?;
-            let (layers, reliable) = layers.remove(&self.get::<i64>(row, 0)?).unwrap_or_default().into_iter().unzip();
-            let summary = EpochSummary {
+            Ok(EpochRecord {
                 epoch: Epoch(self.get(row, 1)?),
-                metrics: self.metrics(&self.get::<String>(row, 3)?)?,
-                rows: self.get::<i64>(row, 4)? as usize,
-                coverage: self.get(row, 5)?,
-                prediction_entropy_nats: self.get(row, 6)?,
-                verdict: self.verdict(&self.get::<String>(row, 7)?)?,
-                hints: Hints { label_wave_epoch: self.get::<Option<u32>>(row, 8)?.map(Epoch), loss_gap },
-                compute,
-                made_at_unix_seconds: self.get(row, 13)?,
-                layers,
-            };
-            Ok(StoredEpoch { summary, end_inferred: self.get(row, 2)?, reliable })
+                metrics: self.read(&self.get::<String>(row, 2)?, "an epoch's metrics")?,
+                rows: self.get::<i64>(row, 3)? as usize,
+                coverage: self.get(row, 4)?,
+                prediction_entropy_nats: self.get(row, 5)?,
+                verdict: Some(self.parsed(row, 6)?),
+                hints: Hints { label_wave_epoch: self.get::<Option<u32>>(row, 7)?.map(Epoch), loss_gap },
+                compute_seconds: self.get(row, 11)?,
+                made_at: Some(self.get(row, 12)?),
+                layers: layers.remove(&self.get::<i64>(row, 0)?).unwrap_or_default(),
+            })
         })?;
         newest.reverse();
         Ok(newest)
     }
 
-    /// Returns the layers of a run's epochs, by the epoch's id and in forward order, each with whether it had enough rows.
-    fn layers(&self, run: &StoredRun, which: Epochs) -> Result<BTreeMap<i64, Vec<(LayerSummary, bool)>>, StoreError> {
+    /// Returns the layers of a run's epochs, by the epoch's id and in forward order.
+    fn layers(&self, run: &StoredRun, which: Epochs) -> Result<BTreeMap<i64, Vec<LayerRecord>>, StoreError> {
+        let columns = statistics::selected(&self.connection).map_err(StoreError::sql(&self.path))?;
         let query = format!(
-            "SELECT epoch_id, place, neurons_offered, reliable, density_from_nats, density_to_nats, density_counts, {} \
-             FROM layer_statistics WHERE epoch_id IN (SELECT id FROM epochs {WHICH}) ORDER BY epoch_id, place",
-            statistics::columns()
+            "SELECT epoch_id, place, neurons_offered, reliable, shuffle_bias_nats, density_from_nats, density_to_nats, \
+             density_counts, {columns} FROM layer_statistics WHERE epoch_id IN (SELECT id FROM epochs {WHICH}) ORDER BY epoch_id, place"
         );
         let rows = self.all(&query, which_of(run, which), |row| {
-            let mut values = [None; statistics::COLUMNS];
-            for (place, value) in values.iter_mut().enumerate() {
-                *value = self.get(row, 7 + place)?;
-            }
+            let values: Vec<Option<f64>> =
+                (0..statistics::count()).map(|index| self.get(row, 8 + index)).collect::<Result<_, _>>()?;
             let place = self.get::<i64>(row, 1)? as usize;
             let layer = run.layers.get(place).ok_or_else(|| self.malformed("a layer's place"))?.clone();
-            let neurons = self.get::<i64>(row, 2)? as usize;
-            let (statistics, entropy_network_box) = statistics::of_values(&values).unzip();
-            let density = (self.get(row, 4)?, self.get(row, 5)?, self.get::<Option<Vec<u8>>>(row, 6)?);
+            let (figures, entropy_network_box) = statistics::of_values(&values);
+            let density = (self.get(row, 5)?, self.get(row, 6)?, self.get::<Option<Vec<u8>>>(row, 7)?);
             let mutual_information_density = match density {
                 (Some(from), Some(to), Some(counts)) => {
                     let counts = unpack_counts(&counts).ok_or_else(|| self.malformed("a density"))?;
@@ -180,8 +168,16 @@ impl Snapshot {
                 }
                 _ => None,
             };
-            let summary = LayerSummary { layer, neurons, statistics, entropy_network_box, mutual_information_density };
-            Ok((self.get(row, 0)?, (summary, self.get(row, 3)?)))
+            let record = LayerRecord {
+                neurons: Some(self.get::<i64>(row, 2)? as usize),
+                reliable: self.get(row, 3)?,
+                shuffle_bias_nats: self.get(row, 4)?,
+                entropy_network_box,
+                mutual_information_density,
+                figures,
+                ..LayerRecord::unmeasured(layer)
+            };
+            Ok((self.get(row, 0)?, record))
         })?;
         let mut layers: BTreeMap<i64, Vec<_>> = BTreeMap::new();
         for (epoch, layer) in rows {
@@ -194,11 +190,11 @@ impl Snapshot {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn findings(&self, run: &StoredRun) -> Result<Vec<StoredFinding>, StoreError> {
+    pub fn findings(&self, run: &StoredRun) -> Result<Vec<FindingRecord>, StoreError> {
         let query = "SELECT alarm, score, ended_epoch FROM findings WHERE run_id = ? ORDER BY id";
         self.all(query, params![run.id], |row| {
-            let alarm = self.object(&self.get::<String>(row, 0)?)?;
-            Ok(StoredFinding { alarm, score: self.get(row, 1)?, ended_epoch: self.get::<Option<u32>>(row, 2)?.map(Epoch) })
+            let alarm = self.read(&self.get::<String>(row, 0)?, "an alarm")?;
+            Ok(FindingRecord { alarm, score: self.get(row, 1)?, ended_epoch: self.get::<Option<u32>>(row, 2)?.map(Epoch) })
         })
     }
 
@@ -283,16 +279,20 @@ impl Snapshot {
     /// # Errors
     /// See [`StoreError`].
     pub fn training(&self, run: &StoredRun) -> Result<TrainingDocument, StoreError> {
-        let epochs = self.epochs(run, Epochs::ALL)?.iter().map(|epoch| EpochRecord::from(&epoch.summary)).collect();
-        let kind = run.standing.get("kind").and_then(Value::as_str).map(str::to_owned);
-        Ok(TrainingDocument { run: Some(run.name.to_string()), kind, probe: run.probe.clone(), epochs, final_layers: None })
+        Ok(TrainingDocument {
+            run: Some(run.name.to_string()),
+            kind: run.verdict.as_ref().and_then(|verdict| verdict.kind),
+            probe: run.probe.clone(),
+            epochs: self.epochs(run, Epochs::ALL)?,
+            final_layers: None,
+        })
     }
 
     fn run_of(&self, row: &Row<'_>) -> Result<StoredRun, StoreError> {
         let status: String = self.get(row, 7)?;
         let layers: Vec<String> =
             serde_json::from_str(&self.get::<String>(row, 5)?).map_err(|_| self.malformed("a run's layers"))?;
-        let standing = self.get::<Option<String>>(row, 13)?.map(|standing| self.object(&standing)).transpose()?;
+        let verdict = self.get::<Option<String>>(row, 13)?.map(|text| self.read(&text, "a run's verdict")).transpose()?;
         Ok(StoredRun {
             id: self.get(row, 0)?,
             name: self.parsed(row, 1)?,
@@ -312,25 +312,14 @@ impl Snapshot {
             updated_at: self.get(row, 10)?,
             newest_epoch: self.get::<Option<u32>>(row, 11)?.map(Epoch),
             epochs: self.get::<i64>(row, 12)? as u64,
-            standing: standing.unwrap_or_default(),
+            verdict,
             is_baseline: self.get(row, 14)?,
             probe: self.get(row, 15)?,
         })
     }
 
-    fn metrics(&self, text: &str) -> Result<EpochMetrics, StoreError> {
-        let values: BTreeMap<String, Option<f64>> =
-            serde_json::from_str(text).map_err(|_| self.malformed("an epoch's metrics"))?;
-        let values = values.iter().map(|(name, value)| (name.as_str(), value.unwrap_or(f64::NAN)));
-        EpochMetrics::new(values).map_err(|error| self.malformed(error.to_string()))
-    }
-
-    fn verdict(&self, word: &str) -> Result<&'static str, StoreError> {
-        Verdict::ALL.into_iter().find(|known| *known == word).ok_or_else(|| self.malformed("a verdict"))
-    }
-
-    fn object(&self, text: &str) -> Result<Map<String, Value>, StoreError> {
-        serde_json::from_str(text).map_err(|_| self.malformed("a document"))
+    fn read<T: DeserializeOwned>(&self, text: &str, what: &str) -> Result<T, StoreError> {
+        serde_json::from_str(text).map_err(|error| self.malformed(format!("{what}: {error}")))
     }
 
     fn parsed<T: FromStr>(&self, row: &Row<'_>, column: usize) -> Result<T, StoreError> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::StoreError;
+use super::{StoreError, statistics};
 
 /// Migration `n` takes a file from schema `n` to schema `n + 1`.
 const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
@@ -40,16 +40,17 @@ pub(super) fn checked_version(connection: &Connection, path: &Path) -> Result<u3
 /// # Errors
 /// As [`checked_version`], or if the file cannot be written.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    if checked_version(connection, path)? == SCHEMA {
+    let sql = StoreError::sql(path);
+    if checked_version(connection, path)? == SCHEMA && !statistics::lacks_any(connection).map_err(&sql)? {
         return Ok(());
     }
-    let sql = StoreError::sql(path);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&sql)?;
     // Another process may have been faster.
     let found = checked_version(&transaction, path)? as usize;
     for migration in MIGRATIONS.iter().skip(found) {
         transaction.execute_batch(migration).map_err(&sql)?;
     }
+    statistics::add_missing(&transaction).map_err(&sql)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(&sql)?;
     transaction.pragma_update(None, "user_version", SCHEMA).map_err(&sql)?;
     transaction.commit().map_err(&sql)

@@ -1,40 +1,30 @@
-//! Defines the names and the order of the columns of `layer_statistics`, and converts a layer's statistics to and from them.
+//! The columns of `layer_statistics` that hold measures: one for each measure of the catalogue and each statistic, and two for the box.
 //!
-//! The box of the entropies shares three of its five values with their distribution; the other two have separate columns.
+//! A measure that is new since a file was made has no columns there. A writer adds them; a reader takes what there is.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use rotewatch_core::monitor::live_runs::LayerSummary;
-use rotewatch_core::monitor::report::LayerStatistics;
+use rotewatch_core::record::catalogue::Measure;
+use rotewatch_core::record::{LayerFigures, LayerRecord};
 use rotewatch_info::measures::{Distribution, Quartiles};
+use rusqlite::{Connection, Result};
 
-/// The measures, in the order of [`LayerStatistics`].
-const MEASURES: [&str; 7] = [
-    "entropy_network_nats",
-    "entropy_network_ratio",
-    "entropy_neuron_nats",
-    "entropy_neuron_ratio",
-    "mutual_information_nats",
-    "mutual_information_ratio",
-    "class_information_nats",
-];
 /// The statistics, in the order of [`Distribution::by_name`].
-const STATISTICS: [&str; 5] = ["mean", "p05", "p50", "p90", "p95"];
+pub(super) const STATISTICS: [&str; 5] = ["mean", "p05", "p50", "p90", "p95"];
 
-/// The other two columns of the box.
+/// The two columns of the box that are not statistics of its measure.
 const QUARTILES: [&str; 2] = ["entropy_network_nats_p25", "entropy_network_nats_p75"];
 
-/// The number of columns.
-pub(super) const COLUMNS: usize = MEASURES.len() * STATISTICS.len() + QUARTILES.len();
+/// The names of all columns, measure by measure.
+static COLUMNS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let of_measures = Measure::NAMES.iter().flat_map(|measure| STATISTICS.map(|statistic| format!("{measure}_{statistic}")));
+    of_measures.chain(QUARTILES.map(str::to_owned)).collect()
+});
 
-/// The columns' names, with commas between.
-pub(super) fn columns() -> &'static str {
-    static NAMES: LazyLock<String> = LazyLock::new(|| {
-        let of_measures = MEASURES.iter().flat_map(|measure| STATISTICS.map(|statistic| format!("{measure}_{statistic}")));
-        let names: Vec<String> = of_measures.chain(QUARTILES.map(str::to_owned)).collect();
-        names.join(", ")
-    });
-    &NAMES
+/// Number of columns.
+pub(super) fn count() -> usize {
+    COLUMNS.len()
 }
 
 /// The statement that inserts a layer.
@@ -43,53 +33,62 @@ pub(super) fn insert() -> &'static str {
         format!(
             "INSERT INTO layer_statistics (epoch_id, place, neurons, neurons_offered, constant_neurons, reliable, \
              shuffle_bias_nats, density_from_nats, density_to_nats, density_counts, {}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?{})",
-            columns(),
-            ", ?".repeat(COLUMNS)
+            COLUMNS.join(", "),
+            ", ?".repeat(COLUMNS.len())
         )
     });
     &INSERT
 }
 
-/// Returns the values of the columns; all are null without statistics.
-pub(super) fn values(layer: &LayerSummary) -> Vec<Option<f64>> {
-    let by_measure = |all: &LayerStatistics| {
-        [
-            Some(all.entropy_network_nats),
-            Some(all.entropy_network_ratio),
-            Some(all.entropy_neuron_nats),
-            Some(all.entropy_neuron_ratio),
-            all.mutual_information_nats,
-            all.mutual_information_ratio,
-            all.class_information_nats,
-        ]
-    };
-    let measures = layer.statistics.as_ref().map_or([None; MEASURES.len()], by_measure);
-    let of_measure = |measure: Option<Distribution>| {
+/// The columns to select from a file: null stands for one that it lacks.
+pub(super) fn selected(from: &Connection) -> Result<String> {
+    let there = columns_of(from)?;
+    let column = |name: &String| if there.contains(name) { name.clone() } else { "NULL".to_owned() };
+    Ok(COLUMNS.iter().map(column).collect::<Vec<_>>().join(", "))
+}
+
+/// Adds the columns that a file lacks.
+pub(super) fn add_missing(to: &Connection) -> Result<()> {
+    let there = columns_of(to)?;
+    for name in COLUMNS.iter().filter(|name| !there.contains(*name)) {
+        to.execute_batch(&format!("ALTER TABLE layer_statistics ADD COLUMN {name} REAL"))?;
+    }
+    Ok(())
+}
+
+/// Whether a file lacks a column.
+pub(super) fn lacks_any(file: &Connection) -> Result<bool> {
+    let there = columns_of(file)?;
+    Ok(COLUMNS.iter().any(|name| !there.contains(name)))
+}
+
+fn columns_of(file: &Connection) -> Result<BTreeSet<String>> {
+    let mut names = file.prepare("SELECT name FROM pragma_table_info('layer_statistics')")?;
+    names.query_map([], |row| row.get(0))?.collect()
+}
+
+/// Returns the values of the columns; all are null without measures.
+pub(super) fn values(layer: &LayerRecord) -> Vec<Option<f64>> {
+    let of_measure = |measure: Option<&Distribution>| {
         measure.map_or([None; STATISTICS.len()], |values| values.by_name().map(|(_, value)| Some(value)))
     };
     let quartiles = layer.entropy_network_box.map_or([None; QUARTILES.len()], |all| [Some(all.p25), Some(all.p75)]);
-    measures.into_iter().flat_map(of_measure).chain(quartiles).collect()
+    layer.figures.iter().flat_map(|(_, measure)| of_measure(measure)).chain(quartiles).collect()
 }
 
-/// Returns the statistics and the box from the columns' values; `None` if the layer could not be measured.
-#[expect(clippy::indexing_slicing, reason = "a measure's index is below their number, and all of them have columns")]
-pub(super) fn of_values(values: &[Option<f64>; COLUMNS]) -> Option<(LayerStatistics, Quartiles)> {
-    let measure = |place: usize| {
-        let [mean, p05, p50, p90, p95] = values[place * STATISTICS.len()..].first_chunk().copied()?;
+/// Returns the measures and the box from the columns' values.
+pub(super) fn of_values(values: &[Option<f64>]) -> (LayerFigures, Option<Quartiles>) {
+    let distribution = |values: &[Option<f64>; STATISTICS.len()]| {
+        let [mean, p05, p50, p90, p95] = *values;
         Some(Distribution { mean: mean?, p05: p05?, p50: p50?, p90: p90?, p95: p95? })
     };
-    let [p25, p75] = values.last_chunk().copied()?;
-    let statistics = LayerStatistics {
-        entropy_network_nats: measure(0)?,
-        entropy_network_ratio: measure(1)?,
-        entropy_neuron_nats: measure(2)?,
-        entropy_neuron_ratio: measure(3)?,
-        mutual_information_nats: measure(4),
-        mutual_information_ratio: measure(5),
-        class_information_nats: measure(6),
-    };
-    let Distribution { p05, p50, p95, .. } = statistics.entropy_network_nats;
-    Some((statistics, Quartiles { p05, p25: p25?, p50, p75: p75?, p95 }))
+    let (of_measures, rest) = values.as_chunks();
+    let figures: LayerFigures = Measure::ALL.iter().copied().zip(of_measures.iter().map(distribution)).collect();
+    let quartiles = figures.get(Measure::EntropyNetworkNats).and_then(|of| match *rest {
+        [Some(p25), Some(p75)] => Some(Quartiles { p05: of.p05, p25, p50: of.p50, p75, p95: of.p95 }),
+        _ => None,
+    });
+    (figures, quartiles)
 }
 
 #[cfg(test)]
@@ -100,6 +99,23 @@ mod tests {
     fn the_names_are_those_of_a_distribution_in_its_order() {
         let any = Distribution { mean: 0.0, p05: 0.0, p50: 0.0, p90: 0.0, p95: 0.0 };
         assert_eq!(any.by_name().map(|(name, _)| name), STATISTICS);
-        assert_eq!(columns().split(", ").count(), COLUMNS);
+    }
+
+    #[test]
+    fn a_file_without_a_measure_is_read_by_what_it_has_and_given_its_columns_by_a_writer() {
+        let file = Connection::open_in_memory().unwrap();
+        file.execute_batch("CREATE TABLE layer_statistics (place INTEGER, entropy_network_nats_mean REAL) STRICT").unwrap();
+        assert!(lacks_any(&file).unwrap());
+        let select = selected(&file).unwrap();
+        assert!(select.starts_with("entropy_network_nats_mean, NULL, "), "{select}");
+        file.execute_batch("INSERT INTO layer_statistics VALUES (0, 1.5)").unwrap();
+        for _ in 0..2 {
+            add_missing(&file).unwrap();
+        }
+        assert!(!lacks_any(&file).unwrap());
+        let mean = |name: &str| -> Option<f64> {
+            file.query_row(&format!("SELECT {name} FROM layer_statistics"), [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!((mean("entropy_network_nats_mean"), mean("class_information_nats_p95")), (Some(1.5), None));
     }
 }

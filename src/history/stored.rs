@@ -1,11 +1,10 @@
 //! The contents of the history, as plain values.
 
-use serde_json::{Map, Value};
+use serde::Serialize;
 
-use rotewatch_core::intake::run::Attempt;
-use rotewatch_core::monitor::live_runs::EpochSummary;
+use rotewatch_core::record::VerdictRecord;
 use rotewatch_core::vocabulary::choices::{Ending, Mode};
-use rotewatch_core::vocabulary::identity::{LayerName, RunName};
+use rotewatch_core::vocabulary::identity::{Attempt, LayerName, RunName};
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_info::measures::PairMatrix;
 
@@ -41,21 +40,10 @@ pub struct StoredRun {
     pub newest_epoch: Option<Epoch>,
     /// The number of epochs that are kept.
     pub epochs: u64,
-    /// The newest verdict as [`rotewatch_core::record::json::verdict`] writes it; empty before the first epoch.
-    pub standing: Map<String, Value>,
+    /// The newest verdict; `None` before the first epoch.
+    pub verdict: Option<VerdictRecord>,
     /// Whether it is the baseline that others are compared with.
     pub is_baseline: bool,
-}
-
-/// An epoch in the history.
-#[derive(Clone, Debug)]
-pub struct StoredEpoch {
-    /// Its numbers.
-    pub summary: EpochSummary,
-    /// Whether the trainer's end of the epoch was lost.
-    pub end_inferred: bool,
-    /// Whether each layer of the summary had enough rows for a verdict.
-    pub reliable: Vec<bool>,
 }
 
 /// Selects the epochs of a run to read.
@@ -87,19 +75,8 @@ impl Epochs {
     }
 }
 
-/// An alarm in the history.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StoredFinding {
-    /// As [`rotewatch_core::record::json::alarm`] writes it.
-    pub alarm: Map<String, Value>,
-    /// Its score: how far it was above the threshold.
-    pub score: Option<f64>,
-    /// The epoch at which it ended; `None` while it is active.
-    pub ended_epoch: Option<Epoch>,
-}
-
 /// The result of notifying a hook, in the history.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StoredOutcome {
     /// The hook's name.
     pub hook: String,
@@ -116,6 +93,7 @@ pub struct StoredOutcome {
     /// The result in words.
     pub detail: String,
     /// The time, in seconds since 1970.
+    #[serde(rename = "time")]
     pub at: f64,
 }
 

@@ -5,17 +5,16 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use rotewatch_core::detect::{Hints, LossGap};
-use rotewatch_core::intake::event::EpochMetrics;
 use rotewatch_core::intake::run::{Declaration, Run};
-use rotewatch_core::monitor::live_runs::EpochSummary;
-use rotewatch_core::monitor::report::{EpochReport, LayerReport, LayerStatistics};
+use rotewatch_core::monitor::report::{EpochReport, LayerReport};
 use rotewatch_core::monitor::{MeasuredEpoch, Sink};
-use rotewatch_core::record::json;
+use rotewatch_core::record::catalogue::Measure;
+use rotewatch_core::record::{Hints, LayerFigures, LossGap, document as as_json};
 use rotewatch_core::vocabulary::choices::Mode;
 use rotewatch_core::vocabulary::identity::LayerName;
+use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::units::Epoch;
-use rotewatch_core::vocabulary::verdict::{Alarm, Finding, Kind, Verdict};
+use rotewatch_core::vocabulary::verdict::{Alarm, Finding, Kind, Verdict, VerdictWord};
 use rotewatch_info::measures::{LayerMeasures, PairMatrix};
 
 const PARAMS: StoreParams =
@@ -73,10 +72,8 @@ fn report(run: &Arc<Run>, epoch: u32, entropies: &[f64], verdict: Verdict) -> Ar
         name: "any".into(),
         neurons: entropies.len(),
         rows: 100,
-        nonfinite: 0,
         constant_neurons: 1,
         reliable: true,
-        skipped: None,
         network_bin_count: 100,
         neuron_bin_count: 10,
         entropy_network_nats: entropies.to_vec(),
@@ -84,15 +81,12 @@ fn report(run: &Arc<Run>, epoch: u32, entropies: &[f64], verdict: Verdict) -> Ar
         mutual_information: PairMatrix::from_condensed(entropies.len(), pairs.clone()),
         normalised_mi: PairMatrix::from_condensed(entropies.len(), pairs),
         class_information_nats: Some(entropies.to_vec()),
-        surprisal_nats: Vec::new(),
-        shuffle_bias: None,
-        miller_madow_bias: 0.0,
-        ksg: None,
+        ..LayerMeasures::default()
     };
     let layer = |place: usize, measures: LayerMeasures| LayerReport {
         layer: run.declaration().layers[place].clone(),
         neurons_offered: neurons,
-        statistics: LayerStatistics::of(&measures),
+        figures: LayerFigures::of(&measures),
         measures,
         rolling: None,
     };
@@ -120,8 +114,8 @@ fn report(run: &Arc<Run>, epoch: u32, entropies: &[f64], verdict: Verdict) -> Ar
 
 /// Sends an epoch.
 fn tell(feed: &mut StoreFeed, report: &Arc<EpochReport>, possible_onsets: &[Epoch]) {
-    let summary = Arc::new(EpochSummary::of(report));
-    feed.epoch(&MeasuredEpoch { report: Arc::clone(report), summary, possible_onsets: possible_onsets.to_vec() });
+    let record = Arc::new(report.record());
+    feed.epoch(&MeasuredEpoch { report: Arc::clone(report), record, possible_onsets: possible_onsets.to_vec() });
 }
 
 fn learning() -> Verdict {
@@ -159,12 +153,8 @@ proptest! {
         let read = history.epochs(&run, Epochs::ALL).expect("they can be read");
         prop_assert_eq!(read.len(), reports.len());
         for (read, written) in read.iter().zip(&reports) {
-            let summary = &read.summary;
-            prop_assert_eq!((summary.epoch, summary.rows, summary.coverage), (written.epoch, written.rows, written.coverage));
-            prop_assert_eq!(summary.metrics.get("train_loss"), Some(0.5));
-            prop_assert!(summary.metrics.get("val_loss").is_some_and(f64::is_nan));
-            prop_assert_eq!(json::epoch(summary), json::epoch(&EpochSummary::of(written)), "to the last digit");
-            prop_assert_eq!((summary.hints, &read.reliable), (written.hints, &vec![true; 2]));
+            prop_assert!(read.metrics.get("val_loss").is_some_and(f64::is_nan));
+            prop_assert_eq!(as_json(read), as_json(&written.record()), "to the last digit");
         }
         let (newest, layer) = (Epoch(epochs - 1), &run.layers[0]);
         let neurons = history.neurons(&run, layer, newest).expect("they can be read").expect("they are kept");
@@ -193,8 +183,7 @@ fn an_epoch_is_acknowledged_when_it_is_committed_and_stays_as_it_was() {
     assert_eq!(again.committed_epoch(), Some(Epoch(3)));
     let epochs = snapshot(&state).epochs(&stored(&state, &run), Epochs::ALL).expect("they can be read");
     assert_eq!(epochs.len(), 1);
-    let statistics = epochs[0].summary.layers[0].statistics.as_ref().expect("it was measured");
-    assert_eq!(statistics.entropy_network_nats.mean, 1.5, "the first one");
+    assert_eq!(epochs[0].layers[0].mean(Measure::EntropyNetworkNats), Some(1.5), "the first one");
 }
 
 #[test]
@@ -212,8 +201,8 @@ fn matrices_of_new_epochs_onsets_and_alarms_are_kept() {
     assert_eq!(history.matrix_epochs(&run).expect("they can be read"), [2, 5, 8, 9].map(Epoch));
     let findings = history.findings(&run).expect("they can be read");
     assert_eq!((findings.len(), findings[0].ended_epoch, findings[0].score), (1, Some(Epoch(8)), Some(1.5)));
-    assert_eq!(findings[0].alarm["why"], "it \"does\"");
-    assert_eq!(run.standing["verdict"], "learning");
+    assert_eq!(findings[0].alarm.finding.why, "it \"does\"");
+    assert_eq!(run.verdict.and_then(|verdict| verdict.verdict), Some(VerdictWord::Learning));
 }
 
 #[test]

@@ -9,9 +9,8 @@ use super::statistics;
 use crate::hooks::HookOutcome;
 use rotewatch_core::intake::run::Run;
 use rotewatch_core::monitor::MeasuredEpoch;
-use rotewatch_core::monitor::live_runs::LayerSummary;
 use rotewatch_core::monitor::report::{EpochReport, LayerReport};
-use rotewatch_core::record::json;
+use rotewatch_core::record::{LayerRecord, VerdictRecord, document};
 use rotewatch_core::vocabulary::choices::Ending;
 use rotewatch_core::vocabulary::clock::unix_seconds;
 use rotewatch_core::vocabulary::identity::LayerName;
@@ -83,15 +82,9 @@ fn id_of(to: &Connection, run: &Run) -> Result<i64> {
 }
 
 fn epoch(to: &Connection, measured: &MeasuredEpoch, retention: Retention) -> Result<()> {
-    let MeasuredEpoch { report, summary, possible_onsets } = measured;
+    let MeasuredEpoch { report, record, possible_onsets } = measured;
     let run = id_of(to, &report.run)?;
-    let gap = summary.hints.loss_gap;
-    let metrics: Value = report
-        .metrics
-        .iter()
-        .map(|(name, value)| (name.to_owned(), json::finite(value)))
-        .collect::<serde_json::Map<_, _>>()
-        .into();
+    let gap = record.hints.loss_gap;
     let added = to
         .prepare_cached(
             "INSERT INTO epochs (run_id, epoch, end_inferred, metrics, rows, coverage, prediction_entropy_nats, verdict,
@@ -102,12 +95,12 @@ fn epoch(to: &Connection, measured: &MeasuredEpoch, retention: Retention) -> Res
             run,
             report.epoch.0,
             report.end_inferred,
-            metrics.to_string(),
+            document(&report.metrics).to_string(),
             report.rows as i64,
             report.coverage,
             report.prediction_entropy_nats,
             report.verdict.as_str(),
-            summary.hints.label_wave_epoch.map(|epoch| epoch.0),
+            record.hints.label_wave_epoch.map(|epoch| epoch.0),
             gap.map(|gap| gap.nats),
             gap.map(|gap| gap.lowest_nats),
             gap.map(|gap| gap.lowest_epoch.0),
@@ -119,7 +112,7 @@ fn epoch(to: &Connection, measured: &MeasuredEpoch, retention: Retention) -> Res
         return Ok(());
     }
     let id = to.last_insert_rowid();
-    for (layer, in_brief) in report.layers.iter().zip(&summary.layers) {
+    for (layer, in_brief) in report.layers.iter().zip(&record.layers) {
         let place = report.run.declaration().layers.iter().position(|name| *name == layer.layer);
         if let Some(place) = place {
             write_layer(to, id, place as i64, layer, in_brief)?;
@@ -133,14 +126,14 @@ fn epoch(to: &Connection, measured: &MeasuredEpoch, retention: Retention) -> Res
     .execute(params![
         report.epoch.0,
         report.made_at_unix_seconds,
-        Value::Object(json::verdict(Some(&report.verdict))).to_string(),
+        document(&VerdictRecord::from(&report.verdict)).to_string(),
         report.run.stop().reason().map(ToString::to_string),
         run,
     ])?;
     forget_matrices(to, run, report.epoch, possible_onsets, retention)
 }
 
-fn write_layer(to: &Connection, epoch: i64, place: i64, layer: &LayerReport, in_brief: &LayerSummary) -> Result<()> {
+fn write_layer(to: &Connection, epoch: i64, place: i64, layer: &LayerReport, in_brief: &LayerRecord) -> Result<()> {
     let measures = &layer.measures;
     let counts = [measures.neurons, layer.neurons_offered, measures.constant_neurons].map(|count| count as i64);
     let reliable = measures.reliable;
@@ -153,7 +146,7 @@ fn write_layer(to: &Connection, epoch: i64, place: i64, layer: &LayerReport, in_
         [&epoch, &place, &counts[0], &counts[1], &counts[2], &reliable, &bias, &from, &to_nats, &density_counts];
     let all = head.into_iter().chain(values.iter().map(|value| value as &dyn ToSql));
     to.prepare_cached(statistics::insert())?.execute(params_from_iter(all))?;
-    if layer.statistics.is_none() {
+    if layer.figures.is_none() {
         return Ok(());
     }
     to.prepare_cached("INSERT INTO neurons VALUES (?, ?, ?, ?, ?)")?.execute(params![
@@ -192,7 +185,7 @@ fn findings(to: &Connection, run: i64, report: &EpochReport) -> Result<()> {
             finding.onset_epoch.0,
             alarm.alarm_epoch.0,
             finding.score,
-            Value::Object(json::alarm(alarm)).to_string(),
+            document(alarm).to_string(),
         ])?;
     }
     let still: Vec<Value> = standing.iter().map(|alarm| json!([alarm.finding.kind.as_str(), alarm.alarm_epoch.0])).collect();

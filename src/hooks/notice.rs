@@ -1,10 +1,10 @@
 //! An alarm as hooks receive it: the JSON body and the environment.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use rotewatch_core::intake::run::Attempt;
 use rotewatch_core::monitor::report::EpochReport;
-use rotewatch_core::vocabulary::identity::RunName;
+use rotewatch_core::record::document;
+use rotewatch_core::vocabulary::identity::{Attempt, RunName};
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::{Alarm, Kind};
 
@@ -79,17 +79,30 @@ impl Notice {
     /// The body, on one line without a line break at the end.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut document = rotewatch_core::record::json::alarm(&self.alarm);
-        document.extend(rotewatch_core::record::json::object(json!({
-            "run": self.run.as_str(),
-            "attempt": self.attempt.to_string(),
-            "verdict": self.verdict,
-            "epoch": self.epoch.0,
-            "score": rotewatch_core::record::json::finite(self.alarm.finding.score),
-            "time": self.at_unix_seconds,
-            "version": env!("CARGO_PKG_VERSION"),
-        })));
-        Value::Object(document).to_string()
+        /// The members of the body.
+        #[derive(Serialize)]
+        struct Body<'a> {
+            run: &'a RunName,
+            attempt: Attempt,
+            verdict: &'static str,
+            epoch: Epoch,
+            #[serde(flatten)]
+            alarm: &'a Alarm,
+            score: f64,
+            time: f64,
+            version: &'static str,
+        }
+        document(&Body {
+            run: &self.run,
+            attempt: self.attempt,
+            verdict: self.verdict,
+            epoch: self.epoch,
+            alarm: &self.alarm,
+            score: self.alarm.finding.score,
+            time: self.at_unix_seconds,
+            version: env!("CARGO_PKG_VERSION"),
+        })
+        .to_string()
     }
 
     /// The environment variables of a command, except the hook's name.
@@ -117,11 +130,12 @@ impl Notice {
 pub(super) mod tests {
     use super::*;
     use rotewatch_core::vocabulary::verdict::{Evidence, Finding};
+    use serde_json::{Value, json};
 
     /// An alarm of the run `digits` with this attempt.
     pub(in crate::hooks) fn notice(attempt: Attempt, kind: Kind, onset_epoch: u32) -> Notice {
         let evidence = Evidence {
-            signal: "class_information_p90_nats",
+            signal: "class_information_p90_nats".into(),
             value: 0.5,
             reference: f64::NAN,
             reference_epoch: Epoch(4),

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use super::{HookName, Notice};
-use rotewatch_core::intake::run::Attempt;
-use rotewatch_core::vocabulary::identity::RunName;
+use rotewatch_core::vocabulary::identity::{Attempt, RunName};
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::Kind;
 

@@ -96,7 +96,7 @@ mod tests {
     use super::super::notice::tests::notice;
     use super::super::{Attempted, Closing, HookName, HookResult};
     use super::*;
-    use rotewatch_core::intake::run::Attempt;
+    use rotewatch_core::vocabulary::identity::Attempt;
     use rotewatch_core::vocabulary::verdict::Kind;
 
     struct Patient(HookName);

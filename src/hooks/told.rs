@@ -47,7 +47,7 @@ impl Told {
 mod tests {
     use super::super::notice::tests::notice;
     use super::*;
-    use rotewatch_core::intake::run::Attempt;
+    use rotewatch_core::vocabulary::identity::Attempt;
     use rotewatch_core::vocabulary::verdict::Kind;
 
     /// Contains every onset up to an epoch.

@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use rotewatch_core::intake::event::{EpochMetrics, MetricError};
-use rotewatch_core::intake::run::{Attempt, AttemptError, Declaration};
+use rotewatch_core::intake::run::Declaration;
 use rotewatch_core::vocabulary::choices::{Ending, Mode, Reduce, UnknownChoice};
-use rotewatch_core::vocabulary::identity::{LayerName, NameError, RunName};
+use rotewatch_core::vocabulary::identity::{Attempt, AttemptError, LayerName, NameError, RunName};
+use rotewatch_core::vocabulary::metrics::{EpochMetrics, MetricError};
 
 /// Largest size of a document, in bytes. A declaration of 4,096 layers with the longest names has half of that.
 pub const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
@@ -197,7 +197,7 @@ mod tests {
             ("", "EOF"),
             ("[]", "invalid length 0"),
             (r#"{"layers": []}"#, "missing field `attempt`"),
-            (r#"{"attempt": "ff", "layers": ["a"]}"#, "16 lowercase hexadecimal digits"),
+            (r#"{"attempt": "ff", "layers": ["a"]}"#, "16 random lowercase hexadecimal digits"),
             (r#"{"attempt": 255, "layers": ["a"]}"#, "expected a string"),
             (r#"{"attempt": "00000000000000ff", "layers": ["a"], "colour": "red"}"#, "unknown field `colour`"),
             (r#"{"attempt": "00000000000000ff", "layers": ["a"], "mode": "peek"}"#, "mode: `peek` is not one of probe, stream"),

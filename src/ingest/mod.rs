@@ -29,13 +29,13 @@ pub use recall::Recall;
 pub use refusal::{Refusal, RefusalKind};
 
 use crate::state::OwnedName;
-use rotewatch_core::intake::event::EpochMetrics;
 use rotewatch_core::intake::open_runs::Roster;
-use rotewatch_core::intake::run::{Attempt, Run};
+use rotewatch_core::intake::run::Run;
 use rotewatch_core::intake::tap::SamplingParams;
-use rotewatch_core::monitor::PastEpoch;
+use rotewatch_core::record::EpochRecord;
 use rotewatch_core::vocabulary::choices::{Ending, OnFull};
-use rotewatch_core::vocabulary::identity::{LayerName, RunName};
+use rotewatch_core::vocabulary::identity::{Attempt, LayerName, RunName};
+use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::units::Epoch;
 use session::Session;
 
@@ -128,14 +128,7 @@ impl Ingest {
         }
         let owned = OwnedName::take(&self.params.state, name.clone())?;
         let on_full = if origin == Origin::Inbox { OnFull::Wait } else { self.params.on_full };
-        if let Some(recall) = &self.params.recall {
-            recall.leave(&name, attempt, past);
-        }
-        let opened = self.roster.open(declared.declaration(name.clone()), attempt, on_full);
-        if let (Some(recall), Err(_)) = (&self.params.recall, &opened) {
-            recall.take_back(&name, attempt);
-        }
-        let tap = opened?;
+        let tap = self.roster.resume(declared.declaration(name.clone()), attempt, past, on_full)?;
         let session = Arc::new(Session::new(tap, Some(owned), declared, origin));
         let run = Arc::clone(session.run());
         sessions.insert(name, session);
@@ -177,7 +170,7 @@ impl Ingest {
     }
 
     /// Reads the earlier epochs of an attempt that is not open from the history. Returns nothing for the inbox.
-    fn past(&self, name: &RunName, declared: &DeclaredRun, origin: Origin) -> Result<Vec<PastEpoch>, Refusal> {
+    fn past(&self, name: &RunName, declared: &DeclaredRun, origin: Origin) -> Result<Vec<EpochRecord>, Refusal> {
         let is_open = |session: &Arc<Session>| session.run().attempt() == declared.attempt && session.run().is_open();
         match &self.params.recall {
             Some(recall) if origin == Origin::Http && !self.sessions().get(name).is_some_and(is_open) => {

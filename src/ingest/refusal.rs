@@ -6,8 +6,7 @@ use super::document::DocumentError;
 use super::frame::FrameError;
 use crate::state::StateError;
 use rotewatch_core::intake::open_runs::DeclareError;
-use rotewatch_core::intake::run::Attempt;
-use rotewatch_core::vocabulary::identity::RunName;
+use rotewatch_core::vocabulary::identity::{Attempt, RunName};
 use rotewatch_core::vocabulary::units::Epoch;
 
 /// Why a request was refused; [`Refusal::kind`] says what the client can do.

@@ -9,12 +9,13 @@ use super::keys::{Digest, FrameKey, ReceivedKeys};
 use super::refusal::Refusal;
 use super::{Origin, Rejected, Taken};
 use crate::state::OwnedName;
-use rotewatch_core::intake::event::{EpochMetrics, LayerActivations};
+use rotewatch_core::intake::event::LayerActivations;
 use rotewatch_core::intake::gate::Capacity;
 use rotewatch_core::intake::run::Run;
 use rotewatch_core::intake::tap::{EndRefused, FrameBuilder, SamplingParams, Tap};
 use rotewatch_core::vocabulary::choices::Ending;
 use rotewatch_core::vocabulary::clock::Stopwatch;
+use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::units::Epoch;
 
 /// An attempt that was declared.

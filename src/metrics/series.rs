@@ -1,60 +1,83 @@
-//! The catalogue of series.
+//! The series: those of layers come from the catalogue of measures, the others are listed here.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use prometheus::proto::MetricType;
+use rotewatch_core::record::catalogue::{HistogramSeries, LayerSeries, Measure};
 
 /// A series' name, type, help and labels.
 pub(super) struct Described {
-    pub(super) name: &'static str,
+    pub(super) name: Cow<'static, str>,
     pub(super) kind: MetricType,
-    pub(super) help: &'static str,
+    pub(super) help: Cow<'static, str>,
     pub(super) labels: &'static [&'static str],
 }
 
 const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Described {
-    Described { name, kind: MetricType::GAUGE, help, labels }
+    Described { name: Cow::Borrowed(name), kind: MetricType::GAUGE, help: Cow::Borrowed(help), labels }
 }
 
 const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Described {
-    Described { name, kind: MetricType::COUNTER, help, labels }
+    Described { name: Cow::Borrowed(name), kind: MetricType::COUNTER, help: Cow::Borrowed(help), labels }
 }
 
 const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Described {
-    Described { name, kind: MetricType::HISTOGRAM, help, labels }
+    Described { name: Cow::Borrowed(name), kind: MetricType::HISTOGRAM, help: Cow::Borrowed(help), labels }
+}
+
+/// The series of one measure of the catalogue.
+pub(super) struct MeasureSeries {
+    pub(super) measure: Measure,
+    pub(super) value: Option<Described>,
+    pub(super) rolling: Option<Described>,
+    pub(super) histogram: Option<Described>,
+    /// The label `scope` of all of them, if they have it.
+    pub(super) scope: Option<&'static str>,
+}
+
+/// The series of every measure, in the order of the catalogue.
+pub(super) static MEASURES: LazyLock<Vec<MeasureSeries>> = LazyLock::new(|| Measure::ALL.iter().map(of_measure).collect());
+
+fn of_measure(measure: &Measure) -> MeasureSeries {
+    let entry = measure.entry();
+    let scope = entry.series.and_then(|series| series.scope);
+    let described = |name: &str, kind, help: String, labels| Described {
+        name: format!("rotewatch_{name}").into(),
+        kind,
+        help: help.into(),
+        labels,
+    };
+    let labels: &[&str] = if scope.is_some() { &["run", "layer", "scope", "stat"] } else { &["run", "layer", "stat"] };
+    let of_values: &[&str] = if scope.is_some() { &["run", "layer", "scope"] } else { &["run", "layer"] };
+    let value = |series: LayerSeries| described(series.name, MetricType::GAUGE, series.help.to_owned(), labels);
+    let rolling = |series: LayerSeries| {
+        let help = format!("Mean of {} over the newest reports.", series.name);
+        Some(described(series.rolling?, MetricType::GAUGE, help, labels))
+    };
+    let histogram = |series: HistogramSeries| described(series.name, MetricType::HISTOGRAM, series.help.to_owned(), of_values);
+    MeasureSeries {
+        measure: *measure,
+        value: entry.series.map(value),
+        rolling: entry.series.and_then(rolling),
+        histogram: entry.histogram.map(histogram),
+        scope,
+    }
 }
 
 macro_rules! series {
     ($($constant:ident = $make:ident($name:literal, [$($label:literal),*], $help:literal);)*) => {
-        $(pub(super) const $constant: Described = $make(concat!("rotewatch_", $name), &[$($label),*], $help);)*
+        $(pub(super) static $constant: Described = $make(concat!("rotewatch_", $name), &[$($label),*], $help);)*
     };
 }
 
 series! {
-    LAYER_ENTROPY_NATS = gauge("layer_entropy_nats", ["run", "layer", "scope", "stat"],
-        "Entropy of the layer's binned activations over its neurons, in nats, by scope of the bin edges.");
-    LAYER_ENTROPY_RATIO = gauge("layer_entropy_ratio", ["run", "layer", "scope", "stat"],
-        "Entropy of the layer's binned activations as a share of ln(number of bins).");
-    LAYER_ENTROPY_ROLLING = gauge("layer_entropy_rolling_nats", ["run", "layer", "scope", "stat"],
-        "Mean of layer_entropy_nats over the newest reports.");
-    LAYER_MI_NATS = gauge("layer_mutual_information_nats", ["run", "layer", "stat"],
-        "Mutual information over all pairs of the layer's neurons, in nats.");
-    LAYER_MI_RATIO = gauge("layer_mutual_information_ratio", ["run", "layer", "stat"],
-        "Mutual information over all pairs of the layer's neurons as a share of the smaller entropy.");
-    LAYER_MI_ROLLING = gauge("layer_mutual_information_rolling_nats", ["run", "layer", "stat"],
-        "Mean of layer_mutual_information_nats over the newest reports.");
     LAYER_MI_BIAS = gauge("layer_mutual_information_bias_nats", ["run", "layer", "method"],
         "Estimated bias of the layer's mean mutual information, in nats; it is not subtracted.");
-    LAYER_CLASS_NATS = gauge("layer_class_information_nats", ["run", "layer", "stat"],
-        "Information between each neuron and the predicted class, in nats.");
-    LAYER_CLASS_ROLLING = gauge("layer_class_information_rolling_nats", ["run", "layer", "stat"],
-        "Mean of layer_class_information_nats over the newest reports.");
     LAYER_CONSTANT = gauge("layer_constant_neurons", ["run", "layer"],
         "Measured neurons whose activation is the same in every row.");
     LAYER_NEURONS = gauge("layer_neurons", ["run", "layer"],
         "Neurons of the layer that are measured.");
-    NEURON_ENTROPY = histogram("neuron_entropy_nats", ["run", "layer", "scope"],
-        "Entropy in nats, one observation per neuron and epoch.");
-    PAIR_MI = histogram("pair_mutual_information_nats", ["run", "layer"],
-        "Mutual information in nats, one observation per pair of neurons and epoch.");
     RUN_EPOCH = gauge("run_epoch", ["run"], "Newest reported epoch; 0 is the untrained network.");
     RUN_LAST_EPOCH = gauge("run_last_epoch_timestamp_seconds", ["run"], "Time at which the newest epoch was reported, in seconds since 1970.");
     RUN_INTERVAL = gauge("run_epoch_interval_seconds", ["run"], "Time between the two newest reports.");

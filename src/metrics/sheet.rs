@@ -5,18 +5,17 @@ use std::collections::BTreeMap;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 
 use super::series::{
-    CHANNEL, CHANNEL_CAPACITY, DROPPED, Described, HOOK_ATTEMPTS, LAYER_CLASS_NATS, LAYER_CLASS_ROLLING, LAYER_CONSTANT,
-    LAYER_ENTROPY_NATS, LAYER_ENTROPY_RATIO, LAYER_ENTROPY_ROLLING, LAYER_MI_BIAS, LAYER_MI_NATS, LAYER_MI_RATIO,
-    LAYER_MI_ROLLING, LAYER_NEURONS, MEASURED, NEURON_ENTROPY, NONFINITE, OFFERED, ONSET, ONSET_EPOCH, PAIR_MI, ROWS, RUN_ACTIVE,
-    RUN_COVERAGE, RUN_EPOCH, RUN_INFO, RUN_INTERVAL, RUN_LAST_EPOCH, RUN_METRIC, SCORE, STOP_REQUESTED, STORE_DEGRADED,
-    STORE_ERRORS, TAP_WAIT, VERDICT,
+    CHANNEL, CHANNEL_CAPACITY, DROPPED, Described, HOOK_ATTEMPTS, LAYER_CONSTANT, LAYER_MI_BIAS, LAYER_NEURONS, MEASURED,
+    MEASURES, NONFINITE, OFFERED, ONSET, ONSET_EPOCH, ROWS, RUN_ACTIVE, RUN_COVERAGE, RUN_EPOCH, RUN_INFO, RUN_INTERVAL,
+    RUN_LAST_EPOCH, RUN_METRIC, SCORE, STOP_REQUESTED, STORE_DEGRADED, STORE_ERRORS, TAP_WAIT, VERDICT,
 };
 use crate::history::{StoreCounts, StoreOp};
 use crate::hooks::{HookCounts, HookResult};
 use rotewatch_core::intake::gate::{DropReason, Gate};
 use rotewatch_core::monitor::live_runs::RunView;
 use rotewatch_core::monitor::report::{BucketCounts, EpochReport, LayerReport};
-use rotewatch_core::vocabulary::verdict::{Answer, Kind, Verdict};
+use rotewatch_core::vocabulary::choices::Choice;
+use rotewatch_core::vocabulary::verdict::{Answer, Kind, Verdict, VerdictWord};
 use rotewatch_info::measures::Distribution;
 
 /// Samples, by series.
@@ -42,9 +41,9 @@ impl Sheet {
         self.put(&RUN_INFO, &[run, &attempt, &source, &declaration.framework], 1.0);
         self.put(&RUN_ACTIVE, &[run], truth(view.active));
         self.put(&STOP_REQUESTED, &[run], truth(view.run.stop().is_requested()));
-        let verdict = view.report.as_ref().map_or(Verdict::ALL[0], |report| report.verdict.as_str());
-        for spelling in Verdict::ALL {
-            self.put(&VERDICT, &[run, spelling], truth(spelling == verdict));
+        let verdict = view.report.as_ref().map_or(VerdictWord::TooEarly, |report| report.verdict.word());
+        for word in VerdictWord::all() {
+            self.put(&VERDICT, &[run, word.as_str()], truth(*word == verdict));
         }
         if let Some(report) = &view.report {
             self.report(run, report);
@@ -62,10 +61,13 @@ impl Sheet {
     pub(super) fn histograms(&mut self, view: &RunView) {
         let run = view.run.name().as_str();
         for (layer, histograms) in view.histograms.iter() {
-            let layer = layer.as_str();
-            self.histogram(&NEURON_ENTROPY, &[run, layer, "network"], &histograms.entropy_network);
-            self.histogram(&NEURON_ENTROPY, &[run, layer, "neuron"], &histograms.entropy_neuron);
-            self.histogram(&PAIR_MI, &[run, layer], &histograms.mutual_information);
+            for series in MEASURES.iter() {
+                let counts = histograms.iter().find(|(measure, _)| *measure == series.measure).map(|(_, counts)| counts);
+                if let (Some(described), Some(counts)) = (&series.histogram, counts) {
+                    let labels: Vec<&str> = [run, layer.as_str()].into_iter().chain(series.scope).collect();
+                    self.histogram(described, &labels, counts);
+                }
+            }
         }
     }
 
@@ -102,25 +104,21 @@ impl Sheet {
         let layer = report.layer.as_str();
         let measures = &report.measures;
         self.put(&LAYER_NEURONS, &[run, layer], whole(measures.neurons as u64));
-        let Some(statistics) = &report.statistics else { return };
+        let Some(figures) = &report.figures else { return };
         self.put(&LAYER_CONSTANT, &[run, layer], whole(measures.constant_neurons as u64));
-        self.distribution(&LAYER_ENTROPY_NATS, &[run, layer, "network"], Some(&statistics.entropy_network_nats));
-        self.distribution(&LAYER_ENTROPY_NATS, &[run, layer, "neuron"], Some(&statistics.entropy_neuron_nats));
-        self.distribution(&LAYER_ENTROPY_RATIO, &[run, layer, "network"], Some(&statistics.entropy_network_ratio));
-        self.distribution(&LAYER_ENTROPY_RATIO, &[run, layer, "neuron"], Some(&statistics.entropy_neuron_ratio));
-        self.distribution(&LAYER_MI_NATS, &[run, layer], statistics.mutual_information_nats.as_ref());
-        self.distribution(&LAYER_MI_RATIO, &[run, layer], statistics.mutual_information_ratio.as_ref());
-        self.distribution(&LAYER_CLASS_NATS, &[run, layer], statistics.class_information_nats.as_ref());
+        for series in MEASURES.iter() {
+            let labels: Vec<&str> = [run, layer].into_iter().chain(series.scope).collect();
+            if let Some(described) = &series.value {
+                self.distribution(described, &labels, figures.get(series.measure));
+            }
+            if let (Some(described), Some(rolling)) = (&series.rolling, &report.rolling) {
+                self.distribution(described, &labels, rolling.get(series.measure));
+            }
+        }
         if let Some(shuffle) = &measures.shuffle_bias {
             self.put(&LAYER_MI_BIAS, &[run, layer, "shuffle"], shuffle.mean_nats);
         }
         self.put(&LAYER_MI_BIAS, &[run, layer, "miller_madow"], measures.miller_madow_bias);
-        if let Some(rolling) = &report.rolling {
-            self.distribution(&LAYER_ENTROPY_ROLLING, &[run, layer, "network"], Some(&rolling.entropy_network_nats));
-            self.distribution(&LAYER_ENTROPY_ROLLING, &[run, layer, "neuron"], Some(&rolling.entropy_neuron_nats));
-            self.distribution(&LAYER_MI_ROLLING, &[run, layer], rolling.mutual_information_nats.as_ref());
-            self.distribution(&LAYER_CLASS_ROLLING, &[run, layer], rolling.class_information_nats.as_ref());
-        }
     }
 
     pub(super) fn flow(&mut self, gate: &Gate) {
@@ -192,7 +190,7 @@ impl Sheet {
     }
 
     fn add(&mut self, series: &'static Described, metric: Metric) {
-        self.samples.entry(series.name).or_insert_with(|| (series, Vec::new())).1.push(metric);
+        self.samples.entry(series.name.as_ref()).or_insert_with(|| (series, Vec::new())).1.push(metric);
     }
 
     /// Returns the families in the order of their names and labels, so that the same state gives the same text.
@@ -205,8 +203,8 @@ impl Sheet {
             metrics.dedup_by(|a, b| label_values(a).eq(label_values(b)));
             repeated += (put - metrics.len()) as u64;
             let mut family = MetricFamily::default();
-            family.set_name(series.name.into());
-            family.set_help(series.help.into());
+            family.set_name(series.name.to_string());
+            family.set_help(series.help.to_string());
             family.set_field_type(series.kind);
             family.set_metric(metrics);
             family

@@ -8,12 +8,13 @@ pub mod charts;
 
 use std::sync::LazyLock;
 
+use rotewatch_core::record::catalogue::{Line, Measure};
 use serde_json::{Value, json};
 
 const INDEX: &str = include_str!("../../dashboards/live/index.html");
 const STYLE: &str = include_str!("../../dashboards/live/style.css");
 
-/// The modules; each comes after those that it imports.
+/// The handwritten modules; each comes after those that it imports.
 const MODULES: [(&str, &str); 10] = [
     ("/assets/words.js", include_str!("../../dashboards/live/words.js")),
     ("/assets/elements.js", include_str!("../../dashboards/live/elements.js")),
@@ -26,6 +27,32 @@ const MODULES: [(&str, &str); 10] = [
     ("/assets/runs.js", include_str!("../../dashboards/live/runs.js")),
     ("/assets/main.js", include_str!("../../dashboards/live/main.js")),
 ];
+
+/// The path of the module that lists the measures to draw; it is made from the catalogue.
+const MEASURES_PATH: &str = "/assets/measures.js";
+
+/// That module.
+static MEASURES: LazyLock<String> = LazyLock::new(|| {
+    let measure = |(measure, line): (Measure, Line)| {
+        let entry = measure.entry();
+        json!({
+            "name": measure.name(),
+            "title": entry.title,
+            "unit": entry.unit.to_string(),
+            "statistic": line.statistic,
+            "about": line.about,
+            "missing": line.missing,
+            "fromZero": line.from_zero,
+        })
+    };
+    let all: Vec<Value> = Measure::drawn().map(measure).collect();
+    format!("// The measures of the catalogue that are drawn.\nexport const MEASURES = {};\n", Value::Array(all))
+});
+
+/// Every module in an order in which each comes after those that it imports.
+fn modules() -> impl Iterator<Item = (&'static str, &'static str)> {
+    [(MEASURES_PATH, MEASURES.as_str())].into_iter().chain(MODULES)
+}
 
 /// Placeholder in the page for the path of the plotly script.
 const PLOTLY_PATH: &str = "/assets/plotly.js";
@@ -64,7 +91,7 @@ pub fn asset(path: &str) -> Option<Asset> {
         "/" => Some(asset("text/html; charset=utf-8", PAGE.as_str())),
         "/assets/style.css" => Some(asset("text/css; charset=utf-8", STYLE)),
         path if path == PLOTLY.0 => Some(Asset { never_changes: true, ..asset(script, &PLOTLY.1) }),
-        path => MODULES.iter().find(|(name, _)| *name == path).map(|(_, module)| asset(script, module)),
+        path => modules().find(|(name, _)| *name == path).map(|(_, module)| asset(script, module)),
     }
 }
 
@@ -90,7 +117,7 @@ pub fn frozen(runs: &[FrozenRun]) -> String {
     let runs: Vec<Value> = runs.iter().map(document).collect();
     // In JSON, "<" occurs only in strings and may be escaped. Escaped, the data cannot end the script or begin another one.
     let data = json!({ "version": env!("CARGO_PKG_VERSION"), "runs": runs }).to_string().replace('<', "\\u003c");
-    let modules: Vec<String> = MODULES.iter().map(|(_, module)| standing_alone(module)).collect();
+    let modules: Vec<String> = modules().map(|(_, module)| standing_alone(module)).collect();
     let scripts = format!(
         "<script type=\"application/json\" id=\"frozen\">{data}</script>\n<script>{}</script>\n<script>\"use strict\";\n{{\n{}}}\n</script>",
         PLOTLY.1,

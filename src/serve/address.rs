@@ -6,8 +6,7 @@ use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
 use rotewatch_core::compare::Claim;
-use rotewatch_core::intake::run::{Attempt, AttemptError};
-use rotewatch_core::vocabulary::identity::{LayerName, NameError, RunName};
+use rotewatch_core::vocabulary::identity::{Attempt, AttemptError, LayerName, NameError, RunName};
 use rotewatch_core::vocabulary::units::Epoch;
 
 /// The path prefix of the API.

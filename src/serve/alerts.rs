@@ -10,13 +10,12 @@ use std::sync::{Mutex, PoisonError};
 
 use hyper::StatusCode;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Site;
 use super::answer::{Answer, error, json};
 use rotewatch_core::intake::run::Run;
 use rotewatch_core::intake::stop::StopReason;
-use rotewatch_core::record::json::object;
 use rotewatch_core::vocabulary::clock::{unix_seconds, unix_seconds_of};
 use rotewatch_core::vocabulary::identity::RunName;
 
@@ -158,12 +157,12 @@ impl AlertDesk {
                 },
             }
         }
-        let mut document = object(json!({ "stopped": stopped, "ignored": ignored }));
+        let mut document = json!({ "stopped": stopped, "ignored": ignored });
         if faults.is_empty() {
-            return json(StatusCode::OK, &Value::Object(document));
+            return json(StatusCode::OK, &document);
         }
-        document.insert("error".to_owned(), json!(faults.join("; ")));
-        json(StatusCode::UNPROCESSABLE_ENTITY, &Value::Object(document))
+        document["error"] = faults.join("; ").into();
+        json(StatusCode::UNPROCESSABLE_ENTITY, &document)
     }
 
     /// Asks a run to stop. Returns the reason if the alert is ignored.

@@ -8,7 +8,7 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::events::EventStream;
+use super::event_stream::EventStream;
 
 /// The body of an answer.
 pub(super) type Content = Either<Full<Bytes>, EventStream>;

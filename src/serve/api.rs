@@ -4,16 +4,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::address::{AddressError, Parameters};
 use super::answer::{Answer, error, json};
 use super::archive::{Archive, EPOCHS_MAX, RUNS_MAX};
-use crate::history::{Epochs, Snapshot, StoreError, StoredRun, document};
+use crate::history::document as stored_run;
+use crate::history::{Epochs, Snapshot, StoreError, StoredRun};
 use rotewatch_core::intake::run::Run;
-use rotewatch_core::monitor::live_runs::{Board, EpochSummary, RunView};
+use rotewatch_core::monitor::live_runs::Board;
 use rotewatch_core::monitor::report::EpochReport;
-use rotewatch_core::record::json;
+use rotewatch_core::record::{
+    CommittedEpoch, EpochRecord, EpochsRecord, MatrixRecord, RunDetail, RunRecord, VerdictDetail, document,
+};
 use rotewatch_core::vocabulary::identity::{LayerName, RunName};
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::Verdict;
@@ -26,12 +29,12 @@ const BLOCKS_MAX: u64 = 1024;
 /// `GET runs`: first the runs in memory by name, then those of the history, newest first.
 pub(super) async fn runs(board: &Board, archive: Option<&Archive>) -> Answer {
     let live = board.runs();
-    let mut runs: Vec<Value> = live.values().map(|view| Value::Object(brief(view))).collect();
+    let mut runs: Vec<RunRecord> = live.values().map(|view| view.record()).collect();
     if let Some(archive) = archive {
         let known: BTreeSet<RunName> = live.keys().cloned().collect();
         let stored = archive.ask(move |history| {
             let stored = history.runs(RUNS_MAX)?.into_iter().filter(|run| !known.contains(&run.name));
-            Ok(Some(stored.map(|run| Value::Object(document::run(&run))).collect::<Vec<_>>()))
+            Ok(Some(stored.map(|run| stored_run::run(&run)).collect::<Vec<_>>()))
         });
         // If the history cannot be read, the runs in memory are still listed.
         runs.extend(stored.await.ok().flatten().unwrap_or_default());
@@ -42,15 +45,11 @@ pub(super) async fn runs(board: &Board, archive: Option<&Archive>) -> Answer {
 /// `GET runs/{run}`.
 pub(super) async fn run(board: &Board, archive: Option<&Archive>, name: &RunName) -> Answer {
     let Some(view) = board.runs().get(name).cloned() else {
-        return remembered(archive, name, document::run_in_full).await;
+        return remembered(archive, name, stored_run::run_in_full).await;
     };
-    let mut document = brief(&view);
-    let declaration = view.run.declaration();
-    document.extend(json::object(json!({
-        "declared_layers": declaration.layers.iter().map(LayerName::as_str).collect::<Vec<_>>(),
-        "last_epoch": view.history.back().map(|epoch| summary(&view.run, epoch)),
-    })));
-    json(StatusCode::OK, &Value::Object(document))
+    let last_epoch = view.history.back().map(|record| committed(&view.run, record));
+    let declared_layers = &view.run.declaration().layers;
+    json(StatusCode::OK, &document(&RunDetail { run: view.record(), declared_layers, last_epoch }))
 }
 
 /// `GET runs/{run}/epochs`: all epochs that are kept, or those after an epoch that the client already has.
@@ -62,49 +61,43 @@ pub(super) async fn epochs(board: &Board, archive: Option<&Archive>, name: &RunN
     };
     let asked = Epochs { after, before: None, most: EPOCHS_MAX };
     let Some(view) = board.runs().get(name).cloned() else {
-        return remembered(archive, name, move |history, run| document::epochs(history, run, asked)).await;
+        return remembered(archive, name, move |history, run| stored_run::epochs(history, run, asked)).await;
     };
     // Older epochs that are no longer in memory are read from the history.
     let oldest = view.history.front().map(|epoch| epoch.epoch);
     let asked = Epochs { before: oldest, most: EPOCHS_MAX.saturating_sub(view.history.len()), ..asked };
-    let mut epochs = Vec::new();
-    if let Some(archive) = archive {
-        epochs.extend(archive.let_go(&view.run, asked).await.iter().map(document::epoch));
-    }
-    let is_asked = |epoch: &&Arc<EpochSummary>| after.is_none_or(|after| epoch.epoch > after);
-    epochs.extend(view.history.iter().filter(is_asked).map(|epoch| summary(&view.run, epoch)));
-    let document = json!({
-        "run": name.as_str(),
-        "attempt": view.run.attempt().to_string(),
-        "committed_epoch": committed(&view.run),
-        "epochs": epochs,
-    });
-    json(StatusCode::OK, &document)
+    let older = match archive {
+        Some(archive) => archive.let_go(&view.run, asked).await,
+        None => Vec::new(),
+    };
+    let is_asked = |epoch: &&Arc<EpochRecord>| after.is_none_or(|after| epoch.epoch > after);
+    let newer = view.history.iter().filter(is_asked).map(|record| committed(&view.run, record));
+    let epochs = older.iter().map(stored_run::committed).chain(newer).collect();
+    let (run, attempt, committed_epoch) = (name.clone(), view.run.attempt(), view.run.committed_epoch());
+    json(StatusCode::OK, &document(&EpochsRecord { run, attempt, committed_epoch, epochs }))
 }
 
 /// `GET runs/{run}/verdict`.
 pub(super) async fn verdict(board: &Board, archive: Option<&Archive>, name: &RunName) -> Answer {
-    let Some(view) = board.runs().get(name).cloned() else { return remembered(archive, name, document::verdict).await };
-    let mut document = standing(&view.run);
-    let findings: Vec<Value> = match &view.run.standing().verdict {
-        Verdict::Memorizing { alarms } => alarms.iter().map(|alarm| Value::Object(json::alarm(alarm))).collect(),
+    let Some(view) = board.runs().get(name).cloned() else { return remembered(archive, name, stored_run::verdict).await };
+    let findings = match &view.run.standing().verdict {
+        Verdict::Memorizing { alarms } => alarms.clone(),
         _ => Vec::new(),
     };
-    document.insert("findings".to_owned(), findings.into());
-    json(StatusCode::OK, &Value::Object(document))
+    json(StatusCode::OK, &document(&VerdictDetail { state: view.run.state(), findings }))
 }
 
 /// Answers from the history for a run that is no longer in memory.
 pub(super) async fn remembered(
     archive: Option<&Archive>,
     name: &RunName,
-    tell: impl FnOnce(&Snapshot, &StoredRun) -> Result<Map<String, Value>, StoreError> + Send + 'static,
+    tell: impl FnOnce(&Snapshot, &StoredRun) -> Result<Value, StoreError> + Send + 'static,
 ) -> Answer {
     let Some(archive) = archive else { return unknown(name) };
     let wanted = name.clone();
     let asked = archive.ask(move |history| history.run(&wanted, None)?.map(|run| tell(history, &run)).transpose());
     match asked.await {
-        Ok(Some(document)) => json(StatusCode::OK, &Value::Object(document)),
+        Ok(Some(document)) => json(StatusCode::OK, &document),
         Ok(None) => unknown(name),
         Err(failed) => *failed,
     }
@@ -135,19 +128,15 @@ impl MatrixQuestion {
     /// Answers from a report. Computing the block means takes noticeable time for a wide layer.
     pub(super) fn answer(self, report: &EpochReport, layer: &LayerName) -> Answer {
         let run = &report.run;
-        let measured = report.layers.iter().find(|report| report.layer == *layer && report.statistics.is_some());
+        let measured = report.layers.iter().find(|report| report.layer == *layer && report.figures.is_some());
         let Some(measured) = measured else {
             return missing(format!("run {} has no measured layer {:?}", run.name(), layer.as_str()));
         };
         let measures = &measured.measures;
-        let mut document = json::matrix(&measures.mutual_information, &measures.entropy_neuron_nats, self.most_blocks);
-        document.extend(json::object(json!({
-            "run": run.name().as_str(),
-            "attempt": run.attempt().to_string(),
-            "epoch": report.epoch.0,
-            "layer": layer.as_str(),
-        })));
-        json(StatusCode::OK, &Value::Object(document))
+        let pairs = (&measures.mutual_information, measures.entropy_neuron_nats.as_slice());
+        let run = (run.name().clone(), run.attempt());
+        let matrix = MatrixRecord::of(run, report.epoch, layer.clone(), pairs, self.most_blocks);
+        json(StatusCode::OK, &document(&matrix))
     }
 
     /// Answers from the history.
@@ -158,12 +147,12 @@ impl MatrixQuestion {
         let (wanted, wanted_layer) = (name.clone(), layer.clone());
         let asked = archive.ask(move |history| {
             let Some(run) = history.run(&wanted, attempt)? else { return Ok(None) };
-            let found = document::matrix(history, &run, &wanted_layer, self.epoch, self.most_blocks)?;
+            let found = stored_run::matrix(history, &run, &wanted_layer, self.epoch, self.most_blocks)?;
             let kept = if found.is_none() { history.matrix_epochs(&run)? } else { Vec::new() };
             Ok(Some(found.ok_or(kept)))
         });
         match asked.await {
-            Ok(Some(Ok(document))) => json(StatusCode::OK, &Value::Object(document)),
+            Ok(Some(Ok(matrix))) => json(StatusCode::OK, &document(&matrix)),
             Ok(Some(Err(kept))) => not_kept(name, layer, &kept),
             Ok(None) => nowhere(),
             Err(failed) => *failed,
@@ -186,46 +175,9 @@ fn not_kept(name: &RunName, layer: &LayerName, kept: &[Epoch]) -> Answer {
     missing(format!("run {name} has no such matrix of layer {:?}; epochs whose matrices are kept: {kept}", layer.as_str()))
 }
 
-/// The state of a run: `{run, attempt, epoch, committed_epoch, verdict..., stop, reason}`.
-pub(super) fn standing(run: &Run) -> Map<String, Value> {
-    let standing = run.standing();
-    let mut document = json::verdict(Some(&standing.verdict));
-    let reason = run.stop().reason();
-    document.extend(json::object(json!({
-        "run": run.name().as_str(),
-        "attempt": run.attempt().to_string(),
-        "epoch": standing.epoch.map(|epoch| epoch.0),
-        "committed_epoch": committed(run),
-        "stop": reason.is_some(),
-        "reason": reason.map(ToString::to_string),
-    })));
-    document
-}
-
-pub(super) fn brief(view: &RunView) -> Map<String, Value> {
-    let run = &view.run;
-    let mut document = standing(run);
-    // A run has ended once its last epoch is judged; the trainer's last frames may still be queued.
-    let ending = run.ending().filter(|_| !view.active);
-    document.extend(json::object(json!({
-        "status": ending.map_or_else(|| "training".to_owned(), |ending| ending.to_string()),
-        "mode": run.declaration().source.to_string(),
-        "framework": run.declaration().framework,
-        "updated_at": view.history.back().map(|epoch| epoch.made_at_unix_seconds),
-    })));
-    document
-}
-
-/// The newest epoch that is safe on disk, even if the daemon crashes.
-pub(super) fn committed(run: &Run) -> Option<u32> {
-    run.committed_epoch().map(|epoch| epoch.0)
-}
-
 /// An epoch of a run in memory, with whether it is committed.
-fn summary(run: &Run, epoch: &EpochSummary) -> Value {
-    let mut document = json::epoch(epoch);
-    document.insert("committed".to_owned(), json!(run.is_committed(epoch.epoch)));
-    Value::Object(document)
+fn committed<'a>(run: &Run, record: &'a EpochRecord) -> CommittedEpoch<'a> {
+    CommittedEpoch { record, committed: run.is_committed(record.epoch) }
 }
 
 /// 404 for an unknown run.

@@ -7,8 +7,9 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::answer::{Answer, error};
-use crate::history::{Epochs, Reader, Snapshot, StoreCounts, StoreError, StoredEpoch};
+use crate::history::{Epochs, Reader, Snapshot, StoreCounts, StoreError};
 use rotewatch_core::intake::run::Run;
+use rotewatch_core::record::EpochRecord;
 
 /// Reads at the same time; the others wait. More of them would delay the clients' uploads, which use the same threads.
 const READINGS: usize = 2;
@@ -34,7 +35,7 @@ impl Archive {
 
     /// Returns the epochs of an attempt that are no longer in memory. Returns none if the history cannot be read, so that the epochs
     /// in memory are still shown.
-    pub(super) async fn let_go(&self, run: &Run, which: Epochs) -> Vec<StoredEpoch> {
+    pub(super) async fn let_go(&self, run: &Run, which: Epochs) -> Vec<EpochRecord> {
         if !which.holds_any() {
             return Vec::new();
         }

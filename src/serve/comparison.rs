@@ -1,19 +1,17 @@
 //! Compares two runs, each in memory or in the history.
 
 use hyper::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::address::Parameters;
 use super::answer::{Answer, error, json};
 use super::api::unknown;
 use super::archive::{Archive, EPOCHS_MAX};
 use crate::history::Epochs;
-use rotewatch_core::compare::{Comparison, Course};
+use rotewatch_core::compare::{Comparison, ComparisonRecord, Course};
 use rotewatch_core::monitor::live_runs::{Board, RunView};
-use rotewatch_core::record::json;
-use rotewatch_core::record::training::{EpochRecord, TrainingDocument};
+use rotewatch_core::record::{EpochRecord, TrainingDocument, document};
 use rotewatch_core::vocabulary::identity::RunName;
-use rotewatch_core::vocabulary::verdict::Kind;
 
 /// `GET compare?a=&b=&against=`: which of two runs generalises better. If two runs cannot be compared, the answer is
 /// `incomparable` with the reason.
@@ -35,7 +33,7 @@ pub(super) async fn answer(board: &Board, archive: Option<&Archive>, mut query: 
         (None, _) => unmeasured(&first),
         (_, None) => unmeasured(&second),
         (Some(one), Some(other)) => match Comparison::of(&one, &other, claim) {
-            Ok(comparison) => json(StatusCode::OK, &Value::Object(json::comparison(&comparison))),
+            Ok(comparison) => json(StatusCode::OK, &document(&ComparisonRecord::from(&comparison))),
             Err(reason) => incomparable(&reason.to_string()),
         },
     }
@@ -64,16 +62,17 @@ async fn course(board: &Board, archive: Option<&Archive>, name: &RunName) -> Res
 async fn in_memory(view: &RunView, archive: Option<&Archive>) -> TrainingDocument {
     let (run, declaration) = (&view.run, view.run.declaration());
     let oldest = view.history.front().map(|epoch| epoch.epoch);
-    let mut epochs: Vec<EpochRecord> = Vec::new();
-    if let Some(archive) = archive {
-        let older = Epochs { before: oldest, ..Epochs::newest(EPOCHS_MAX.saturating_sub(view.history.len())) };
-        epochs.extend(archive.let_go(run, older).await.iter().map(|epoch| EpochRecord::from(&epoch.summary)));
-    }
-    epochs.extend(view.history.iter().map(|epoch| EpochRecord::from(&**epoch)));
-    let kind: Option<Kind> = run.standing().verdict.alarm().map(|alarm| alarm.finding.kind);
+    let mut epochs = match archive {
+        Some(archive) => {
+            let older = Epochs { before: oldest, ..Epochs::newest(EPOCHS_MAX.saturating_sub(view.history.len())) };
+            archive.let_go(run, older).await
+        }
+        None => Vec::new(),
+    };
+    epochs.extend(view.history.iter().map(|record| EpochRecord::clone(record)));
     TrainingDocument {
         run: Some(run.name().to_string()),
-        kind: kind.map(|kind| kind.as_str().to_owned()),
+        kind: run.standing().verdict.alarm().map(|alarm| alarm.finding.kind),
         probe: declaration.probe.clone(),
         epochs,
         final_layers: None,

@@ -8,13 +8,16 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::body::Bytes;
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::api;
 use rotewatch_core::intake::run::Run;
 use rotewatch_core::monitor::live_runs::{Follower, RunView};
-use rotewatch_core::record::json;
+use rotewatch_core::monitor::report::EpochReport;
+use rotewatch_core::record::{VerdictRecord, document};
+use rotewatch_core::vocabulary::identity::{Attempt, RunName};
+use rotewatch_core::vocabulary::units::Epoch;
 
 /// Events that are kept for subscribers that reconnect; usually a few hundred bytes each.
 const KEPT: usize = 256;
@@ -67,6 +70,24 @@ impl fmt::Display for Kind {
     }
 }
 
+/// What happened in an epoch of a run.
+#[derive(Serialize)]
+struct About<'a, T> {
+    run: &'a RunName,
+    attempt: Attempt,
+    epoch: Epoch,
+    updated_at: f64,
+    #[serde(flatten)]
+    what: &'a T,
+}
+
+impl<'a, T> About<'a, T> {
+    fn of(report: &'a EpochReport, what: &'a T) -> Self {
+        let (run, updated_at) = (&report.run, report.made_at_unix_seconds);
+        About { run: run.name(), attempt: run.attempt(), epoch: report.epoch, updated_at, what }
+    }
+}
+
 impl EventFeed {
     /// Creates an empty feed for at most `readers_max` simultaneous subscribers.
     #[must_use]
@@ -76,7 +97,7 @@ impl EventFeed {
 
     /// Adds the event that a run was asked to stop.
     pub(super) fn stop_asked(&self, run: &Run) {
-        self.add(Kind::Status, &Value::Object(api::standing(run)));
+        self.add(Kind::Status, &document(&run.state()));
     }
 
     /// Ends all subscriptions; no more events will come.
@@ -137,25 +158,18 @@ impl Follower for EventFeed {
         let is_new =
             |report: &&Arc<_>| !before.and_then(|before| before.report.as_ref()).is_some_and(|old| Arc::ptr_eq(old, report));
         if let Some(report) = now.report.as_ref().filter(is_new) {
-            let run = &report.run;
-            let named = |mut document: serde_json::Map<String, Value>| {
-                document.extend(json::object(json!({
-                    "run": run.name().as_str(), "attempt": run.attempt().to_string(), "epoch": report.epoch.0,
-                    "updated_at": report.made_at_unix_seconds,
-                })));
-                Value::Object(document)
-            };
-            self.add(Kind::Epoch, &named(json::verdict(Some(&report.verdict))));
+            let verdict = document(&About::of(report, &VerdictRecord::from(&report.verdict)));
+            self.add(Kind::Epoch, &verdict);
             for alarm in &report.raised {
-                self.add(Kind::Finding, &named(json::alarm(alarm)));
+                self.add(Kind::Finding, &document(&About::of(report, alarm)));
             }
-            let was = before.and_then(|before| before.report.as_ref()).map(|old| old.verdict.as_str());
-            if was != Some(report.verdict.as_str()) {
-                self.add(Kind::Verdict, &named(json::verdict(Some(&report.verdict))));
+            let was = before.and_then(|before| before.report.as_ref()).map(|old| old.verdict.word());
+            if was != Some(report.verdict.word()) {
+                self.add(Kind::Verdict, &verdict);
             }
         }
         if before.is_none_or(|before| before.active != now.active) {
-            self.add(Kind::Status, &Value::Object(api::brief(now)));
+            self.add(Kind::Status, &document(&now.record()));
         }
     }
 

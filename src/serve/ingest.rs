@@ -22,6 +22,7 @@ use crate::ingest::document::{self, DeclaredRun};
 use crate::ingest::{DOCUMENT_BYTES_MAX, Ingest, Origin, Refusal, RefusalKind, Taken};
 use rotewatch_core::intake::run::Run;
 use rotewatch_core::intake::stop::StopReason;
+use rotewatch_core::record::document;
 use rotewatch_core::vocabulary::identity::LayerName;
 
 /// The longest time that the answer to an epoch's end waits for the verdict.
@@ -90,7 +91,7 @@ impl IngestSite {
                     tracing::info!(run = %name, "asked to stop over HTTP");
                     site.events.stop_asked(&view.run);
                 }
-                Ok(json(StatusCode::OK, &Value::Object(api::standing(&view.run))))
+                Ok(json(StatusCode::OK, &document(&view.run.state())))
             }
             (Resource::Alerts, _) => {
                 let instance = query.instance();
@@ -151,7 +152,7 @@ impl IngestSite {
                 };
                 // With a wait of 0 this reports whether the epoch is already judged.
                 let _ = timeout(wait, judged_and_kept).await;
-                Ok(json(StatusCode::OK, &Value::Object(api::standing(&run))))
+                Ok(json(StatusCode::OK, &document(&run.state())))
             }
             (Resource::Finish(run), _) => {
                 let attempt = query.attempt().map_err(wrong)?;
@@ -214,7 +215,7 @@ fn declared_run(run: &Run) -> Value {
         "layers": declaration.layers.iter().map(LayerName::as_str).collect::<Vec<_>>(),
         "mode": declaration.source.to_string(),
         "framework": declaration.framework,
-        "committed_epoch": api::committed(run),
+        "committed_epoch": run.committed_epoch(),
     })
 }
 

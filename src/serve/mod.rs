@@ -36,6 +36,7 @@ mod basic_auth;
 mod body;
 mod comparison;
 mod descriptors;
+mod event_stream;
 mod events;
 mod feed;
 #[cfg(fuzzing)]

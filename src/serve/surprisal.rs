@@ -1,7 +1,7 @@
 //! The surprisal of the rows of a run's window, from its newest report. The history does not keep it.
 
 use hyper::StatusCode;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use super::address::Parameters;
 use super::answer::{Answer, error, json};
@@ -9,8 +9,10 @@ use super::api::remembered;
 use super::archive::Archive;
 use rotewatch_core::monitor::live_runs::Board;
 use rotewatch_core::monitor::report::{EpochReport, LayerReport};
-use rotewatch_core::record::json::{self, distribution, finite};
-use rotewatch_core::vocabulary::identity::RunName;
+use rotewatch_core::record::document;
+use rotewatch_core::record::figures::ByName;
+use rotewatch_core::vocabulary::identity::{Attempt, LayerName, RunName};
+use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_info::measures::Distribution;
 use rotewatch_info::measures::surprisal::mean_over_layers;
 
@@ -25,40 +27,58 @@ pub(super) async fn answer(board: &Board, archive: Option<&Archive>, name: &RunN
     let report = view.as_ref().and_then(|view| view.report.as_deref());
     match (report, asked) {
         (Some(report), _) if asked.is_none_or(|epoch| epoch == u64::from(report.epoch.0)) => {
-            json(StatusCode::OK, &Value::Object(document(report)))
+            json(StatusCode::OK, &document(&measured(report)))
         }
         (_, Some(epoch)) => error(StatusCode::NOT_FOUND, format!("epoch {epoch} of run {name} is not in memory")),
         (_, None) => match view {
-            Some(view) => json(StatusCode::OK, &Value::Object(unmeasured(name.as_str(), &view.run.attempt().to_string()))),
-            None => remembered(archive, name, |_, run| Ok(unmeasured(run.name.as_str(), &run.attempt.to_string()))).await,
+            Some(view) => json(StatusCode::OK, &document(&unmeasured(name, view.run.attempt()))),
+            None => remembered(archive, name, |_, run| Ok(document(&unmeasured(&run.name, run.attempt)))).await,
         },
     }
 }
 
-fn unmeasured(run: &str, attempt: &str) -> Map<String, Value> {
-    json::object(json!({ "run": run, "attempt": attempt, "epoch": null, "rows": 0, "surprisal_nats": null, "layers": [] }))
+/// The surprisal of the rows of one report.
+#[derive(Serialize)]
+struct SurprisalRecord {
+    run: RunName,
+    attempt: Attempt,
+    epoch: Option<Epoch>,
+    rows: usize,
+    surprisal_nats: Option<Vec<f64>>,
+    layers: Vec<LayerSurprisal>,
 }
 
-fn document(report: &EpochReport) -> Map<String, Value> {
-    let measured: Vec<&LayerReport> = report.layers.iter().filter(|layer| layer.statistics.is_some()).collect();
+/// A layer's part of it.
+#[derive(Serialize)]
+struct LayerSurprisal {
+    layer: LayerName,
+    neurons: usize,
+    surprisal_nats: Option<ByName>,
+}
+
+fn unmeasured(run: &RunName, attempt: Attempt) -> SurprisalRecord {
+    SurprisalRecord { run: run.clone(), attempt, epoch: None, rows: 0, surprisal_nats: None, layers: Vec::new() }
+}
+
+fn measured(report: &EpochReport) -> SurprisalRecord {
+    let layers: Vec<&LayerReport> = report.layers.iter().filter(|layer| layer.figures.is_some()).collect();
     let of_layers: Vec<(usize, &[f64])> =
-        measured.iter().map(|layer| (layer.measures.neurons, layer.measures.surprisal_nats.as_slice())).collect();
-    let rows: Vec<Value> = mean_over_layers(&of_layers).into_iter().map(finite).collect();
-    json::object(json!({
-        "run": report.run.name().as_str(),
-        "attempt": report.run.attempt().to_string(),
-        "epoch": report.epoch.0,
-        "rows": report.rows,
-        "surprisal_nats": rows,
-        "layers": measured.into_iter().map(layer).collect::<Vec<_>>(),
-    }))
+        layers.iter().map(|layer| (layer.measures.neurons, layer.measures.surprisal_nats.as_slice())).collect();
+    SurprisalRecord {
+        run: report.run.name().clone(),
+        attempt: report.run.attempt(),
+        epoch: Some(report.epoch),
+        rows: report.rows,
+        surprisal_nats: Some(mean_over_layers(&of_layers)),
+        layers: layers.into_iter().map(layer).collect(),
+    }
 }
 
-fn layer(report: &LayerReport) -> Value {
+fn layer(report: &LayerReport) -> LayerSurprisal {
     let mut known: Vec<f64> = report.measures.surprisal_nats.iter().copied().filter(|nats| nats.is_finite()).collect();
-    json!({
-        "layer": report.layer.as_str(),
-        "neurons": report.measures.neurons,
-        "surprisal_nats": Distribution::of(&mut known).as_ref().map(distribution),
-    })
+    LayerSurprisal {
+        layer: report.layer.clone(),
+        neurons: report.measures.neurons,
+        surprisal_nats: Distribution::of(&mut known).map(ByName),
+    }
 }

@@ -1,6 +1,5 @@
 //! Reads from a daemon over HTTP.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
@@ -8,7 +7,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use ureq::Agent;
 
-use rotewatch_core::record::training::Spread;
+use rotewatch_core::record::{EpochRecord, EpochsRecord, RunRecord};
+use rotewatch_core::vocabulary::identity::RunName;
+use rotewatch_core::vocabulary::units::Epoch;
 
 /// How long an answer may take to begin, and to be received.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,52 +33,9 @@ pub enum ClientError {
     },
 }
 
-/// Summary of a run.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct RunLine {
-    pub(super) run: String,
-    pub(super) attempt: String,
-    pub(super) epoch: Option<u32>,
-    pub(super) verdict: Option<String>,
-    pub(super) kind: Option<String>,
-    pub(super) onset_epoch: Option<u32>,
-    pub(super) alarm_epoch: Option<u32>,
-    pub(super) why: Option<String>,
-    pub(super) remedy: Option<String>,
-    pub(super) status: String,
-    pub(super) stop: bool,
-    pub(super) reason: Option<String>,
-}
-
-/// Summary of an epoch.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub(super) struct EpochLine {
-    pub(super) epoch: u32,
-    pub(super) metrics: BTreeMap<String, Option<f64>>,
-    pub(super) layers: Vec<LayerLine>,
-}
-
-/// A layer of an epoch.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub(super) struct LayerLine {
-    pub(super) layer: String,
-    pub(super) neurons: usize,
-    pub(super) entropy_network_nats: Option<Spread>,
-    pub(super) mutual_information_nats: Option<Spread>,
-    pub(super) class_information_nats: Option<Spread>,
-}
-
-/// The epochs of a run.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub(super) struct Epochs {
-    pub(super) attempt: String,
-    pub(super) epochs: Vec<EpochLine>,
-}
-
 #[derive(Debug, Deserialize)]
 struct Runs {
-    runs: Vec<RunLine>,
+    runs: Vec<RunRecord>,
 }
 
 /// Reads from one daemon.
@@ -110,12 +68,12 @@ impl Client {
     }
 
     /// Reads all runs.
-    pub(super) fn runs(&self) -> Result<Vec<RunLine>, ClientError> {
+    pub(super) fn runs(&self) -> Result<Vec<RunRecord>, ClientError> {
         self.read::<Runs>("runs").map(|all| all.runs)
     }
 
     /// Reads the epochs of a run after `after`; `None` if the run no longer exists.
-    pub(super) fn epochs(&self, run: &str, after: Option<u32>) -> Result<Option<Epochs>, ClientError> {
+    pub(super) fn epochs(&self, run: &RunName, after: Option<Epoch>) -> Result<Option<EpochsRecord<EpochRecord>>, ClientError> {
         let query = after.map_or_else(String::new, |after| format!("?after={after}"));
         match self.read(&format!("runs/{run}/epochs{query}")) {
             Ok(epochs) => Ok(Some(epochs)),

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use super::client::{Client, ClientError, EpochLine, RunLine};
+use super::client::{Client, ClientError};
+use rotewatch_core::record::{EpochRecord, RunRecord};
+use rotewatch_core::vocabulary::identity::{Attempt, RunName};
+use rotewatch_core::vocabulary::units::Epoch;
 
 /// How long to wait before reconnecting.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -14,7 +17,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, PartialEq)]
 pub enum Update {
     /// All runs, and new epochs of some of them.
-    Runs(Vec<RunLine>, Vec<NewEpochs>),
+    Runs(Vec<RunRecord>, Vec<NewEpochs>),
     /// The daemon does not answer; the thread keeps trying.
     Lost(String),
 }
@@ -22,10 +25,10 @@ pub enum Update {
 /// New epochs of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewEpochs {
-    pub(super) run: String,
+    pub(super) run: RunName,
     /// Whether the earlier epochs belong to another attempt and must be removed.
     pub(super) anew: bool,
-    pub(super) epochs: Vec<EpochLine>,
+    pub(super) epochs: Vec<EpochRecord>,
 }
 
 /// Sends updates until `closing` is disconnected or the receiver is dropped.
@@ -79,28 +82,28 @@ fn session(
 
 /// The newest epoch of each run that was sent, and its attempt.
 #[derive(Debug, Default)]
-struct Known(BTreeMap<String, (String, u32)>);
+struct Known(BTreeMap<RunName, (Attempt, Epoch)>);
 
 impl Known {
     /// Reads all runs, and the new epochs of one run or of all.
     fn read_on(&mut self, client: &Client, run: Option<&str>) -> Result<Update, ClientError> {
         let runs = client.runs()?;
-        self.0.retain(|name, (attempt, _)| runs.iter().any(|run| run.run == *name && run.attempt == *attempt));
+        self.0.retain(|name, (attempt, _)| runs.iter().any(|run| run.state.run == *name && run.state.attempt == *attempt));
         let mut new = Vec::new();
-        for line in runs.iter().filter(|line| run.is_none_or(|run| run == line.run)) {
-            let after = self.0.get(&line.run).map(|(_, epoch)| *epoch);
-            let Some(mut epochs) = client.epochs(&line.run, after)? else { continue };
+        for state in runs.iter().map(|run| &run.state).filter(|state| run.is_none_or(|run| run == state.run.as_str())) {
+            let after = self.0.get(&state.run).map(|(_, epoch)| *epoch);
+            let Some(mut epochs) = client.epochs(&state.run, after)? else { continue };
             let mut anew = after.is_none();
-            if epochs.attempt != line.attempt {
+            if epochs.attempt != state.attempt {
                 // The run was restarted since the runs were read.
-                let Some(all) = client.epochs(&line.run, None)? else { continue };
+                let Some(all) = client.epochs(&state.run, None)? else { continue };
                 (epochs, anew) = (all, true);
             }
             if let Some(newest) = epochs.epochs.last() {
-                self.0.insert(line.run.clone(), (epochs.attempt, newest.epoch));
+                self.0.insert(state.run.clone(), (epochs.attempt, newest.epoch));
             }
             if anew || !epochs.epochs.is_empty() {
-                new.push(NewEpochs { run: line.run.clone(), anew, epochs: epochs.epochs });
+                new.push(NewEpochs { run: state.run.clone(), anew, epochs: epochs.epochs });
             }
         }
         Ok(Update::Runs(runs, new))

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 use rotewatch::{Monitor, Setup};
-use rotewatch_core::intake::event::EpochMetrics;
 use rotewatch_core::intake::gate::{Capacity, DropReason};
 use rotewatch_core::intake::run::Run;
 use rotewatch_core::intake::tap::Intake;
 use rotewatch_core::vocabulary::choices::OnFull;
 use rotewatch_core::vocabulary::clock::Stopwatch;
+use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::units::Epoch;
 
 use crate::support::activations::{declaration, judged, layer, send};
@@ -112,7 +112,9 @@ fn the_end_of_an_epoch_that_got_lost_is_inferred_from_the_next_frame() {
     judged(&tap, 2);
     assert!(send(&tap, 3, 100, &[layer(100, 8, 3.0)]));
     drop(tap);
-    let third = until("the report on an epoch that only the run's end has ended", || reports.iter().find(|of| of.epoch.0 == 3));
+    let third = until("the report on an epoch that only the run's end has ended", || {
+        reports.iter().map(|of| of.report).find(|of| of.epoch.0 == 3)
+    });
     assert!(third.end_inferred);
     drop(monitor);
 }
@@ -126,7 +128,8 @@ fn an_inferred_end_is_marked_and_its_coverage_left_open() {
     assert!(send(&tap, 1, 100, &[layer(100, 8, 3.0)]));
     assert!(send(&tap, 2, 100, &[layer(100, 8, 3.0)]));
     judged(&tap, 2);
-    let told: Vec<_> = reports.try_iter().map(|report| (report.epoch.0, report.end_inferred, report.coverage)).collect();
+    let told: Vec<_> =
+        reports.try_iter().map(|of| of.report).map(|report| (report.epoch.0, report.end_inferred, report.coverage)).collect();
     assert_eq!(told, [(1, true, None), (2, false, Some(1.0))]);
 }
 

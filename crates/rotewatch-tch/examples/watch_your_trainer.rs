@@ -4,9 +4,9 @@
 
 use rotewatch::config::Config;
 use rotewatch::{Monitor, Setup};
-use rotewatch_core::intake::event::EpochMetrics;
 use rotewatch_core::intake::run::Declaration;
 use rotewatch_core::vocabulary::choices::Mode;
+use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_tch::tap::TensorTap;
 use tch::nn::{self, Module, OptimizerConfig};

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tch::{Kind, Tensor};
 
-use rotewatch_core::intake::event::{EpochMetrics, LayerActivations};
+use rotewatch_core::intake::event::LayerActivations;
 use rotewatch_core::intake::run::{Run, Standing};
 use rotewatch_core::intake::tap::{FrameBuilder, Reduce, SamplingParams, Tap, chosen, derived_seed};
+use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::units::Epoch;
 
 /// What a forward pass calls with the index of a layer (as the run declared it) and that layer's output.

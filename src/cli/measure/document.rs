@@ -10,7 +10,6 @@ use serde_json::{Map, Value, json};
 use super::FileFigures;
 use super::figures::{Choices, TensorFigures};
 use super::reference::Reference;
-use rotewatch_core::record::json::object;
 use rotewatch_info::measures::PairMatrix;
 
 /// The document of `--json`, on one line: an object for one file, an array of objects for several.
@@ -25,13 +24,12 @@ pub(super) fn json(files: &[FileFigures], reference: Option<&Reference>, choices
 fn of_file(file: &FileFigures, reference: Option<&Reference>, choices: &Choices) -> Value {
     let tensors: Vec<Value> = file.tensors.iter().map(|tensor| of_tensor(tensor, choices)).collect();
     let skipped: Vec<Value> = file.skipped.iter().map(|(name, reason)| json!({ "name": name, "reason": reason })).collect();
-    let mut document = object(
-        json!({ "file": file.path.display().to_string(), "kernel": choices.kernel.name(), "tensors": tensors, "skipped": skipped }),
-    );
+    let path = file.path.display().to_string();
+    let mut document = json!({ "file": path, "kernel": choices.kernel.name(), "tensors": tensors, "skipped": skipped });
     if let Some(reference) = reference {
-        document.insert("reference".to_owned(), json!(reference.path().display().to_string()));
+        document["reference"] = reference.path().display().to_string().into();
     }
-    Value::Object(document)
+    document
 }
 
 fn of_tensor(tensor: &TensorFigures, choices: &Choices) -> Value {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use rotewatch_core::compare::{Direction, Group, Placed};
-use rotewatch_core::record::json::{finite, seen};
+use rotewatch_core::compare::{Direction, Group, Placed, SetupRecord};
+use rotewatch_core::record::document;
 use rotewatch_info::statistics::Agreement;
 
 /// `{against, by_verdicts, groups: [{layers, probe, networks: [..], tau}]}`: networks of different groups cannot be compared.
@@ -13,21 +13,21 @@ pub(super) fn json(direction: Direction, groups: &[Group]) -> String {
 }
 
 fn group(group: &Group) -> Value {
-    let mut document = seen(&group.seen);
+    let mut document = document(&SetupRecord::from(&group.seen));
     let tau = json!({
         "entropy": group.by_entropy.as_ref().map(agreement),
         "mutual_information": group.by_mutual_information.as_ref().map(agreement),
     });
-    document.insert("networks".to_owned(), group.placed.iter().map(network).collect());
-    document.insert("tau".to_owned(), tau);
-    Value::Object(document)
+    document["networks"] = group.placed.iter().map(network).collect();
+    document["tau"] = tau;
+    document
 }
 
 fn network(placed: &Placed) -> Value {
     json!({
         "name": placed.candidate.name,
-        "entropy_nats": finite(placed.candidate.means.entropy_nats),
-        "mutual_information_nats": finite(placed.candidate.means.mutual_information_nats),
+        "entropy_nats": placed.candidate.means.entropy_nats,
+        "mutual_information_nats": placed.candidate.means.mutual_information_nats,
         "place_by_entropy": placed.by_entropy,
         "place_by_mutual_information": placed.by_mutual_information,
         "score": placed.score,

@@ -2,11 +2,9 @@
 
 use std::fmt::Write;
 
-use serde_json::Value;
-
 use super::text::columns;
-use rotewatch_core::compare::{Comparison, Parting};
-use rotewatch_core::record::json;
+use rotewatch_core::compare::{Comparison, ComparisonRecord, Parting};
+use rotewatch_core::record::document;
 
 /// For people: the result on one line, then the numbers.
 pub(super) fn text(of: &Comparison) -> String {
@@ -46,5 +44,5 @@ fn longer(of: &Comparison) -> String {
 
 /// For programs: the document of `GET /api/v1/compare`.
 pub(super) fn json(of: &Comparison) -> String {
-    format!("{}\n", Value::Object(json::comparison(of)))
+    format!("{}\n", document(&ComparisonRecord::from(of)))
 }

@@ -1,10 +1,13 @@
 //! Lists all runs, one per line.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::text::columns;
-use crate::history::{StoredRun, document};
+use crate::history::StoredRun;
+use crate::history::document as stored_run;
+use rotewatch_core::record::{RunRecord, document};
 use rotewatch_core::vocabulary::clock::utc;
+use rotewatch_core::vocabulary::verdict::VerdictWord;
 
 /// For people.
 pub(super) fn table(runs: &[StoredRun]) -> String {
@@ -12,20 +15,15 @@ pub(super) fn table(runs: &[StoredRun]) -> String {
         return "no runs recorded yet\n".to_owned();
     }
     let row = |run: &StoredRun| {
-        let word = |key| run.standing.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let kind = word("kind");
-        let verdict = match (word("verdict").as_str(), kind.as_str()) {
-            ("", _) => "too_early".to_owned(),
-            (verdict, "") => verdict.to_owned(),
-            (verdict, kind) => format!("{verdict} ({kind})"),
-        };
-        let onset =
-            run.standing.get("onset_epoch").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), |epoch| epoch.to_string());
+        let verdict = stored_run::state(run).verdict;
+        let word = verdict.verdict.map_or("", VerdictWord::as_str);
+        let words = verdict.kind.map_or_else(|| word.to_owned(), |kind| format!("{word} ({kind})"));
+        let onset = verdict.onset_epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string());
         [
             run.name.to_string(),
-            document::status(run),
+            stored_run::status(run),
             run.newest_epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string()),
-            verdict,
+            words,
             onset,
             utc(run.updated_at.unwrap_or(run.declared_at)),
             if run.is_baseline { "baseline".to_owned() } else { String::new() },
@@ -35,8 +33,14 @@ pub(super) fn table(runs: &[StoredRun]) -> String {
     columns(["RUN", "STATUS", "EPOCH", "VERDICT", "ONSET", "UPDATED", ""], &rows)
 }
 
+/// All runs, as in the API.
+#[derive(Serialize)]
+struct Runs {
+    runs: Vec<RunRecord>,
+}
+
 /// `{"runs": [...]}`, each as in the API.
 pub(super) fn json(runs: &[StoredRun]) -> String {
-    let runs: Vec<Value> = runs.iter().map(|run| Value::Object(document::run(run))).collect();
-    format!("{}\n", json!({ "runs": runs }))
+    let runs: Vec<RunRecord> = runs.iter().map(stored_run::run).collect();
+    format!("{}\n", document(&Runs { runs }))
 }

@@ -20,8 +20,7 @@ use crate::app::state_folder;
 use crate::config::Config;
 use crate::history::{Reader, Snapshot, StoredRun, mark_baseline};
 use rotewatch_core::compare::Comparison;
-use rotewatch_core::intake::run::Attempt;
-use rotewatch_core::vocabulary::identity::RunName;
+use rotewatch_core::vocabulary::identity::{Attempt, RunName};
 
 /// The flags of `rotewatch runs`.
 #[derive(Debug, Args)]

@@ -1,9 +1,9 @@
 //! The live page of one run as one HTML file that opens without a network.
 
-use serde_json::Value;
-
-use crate::history::{Epochs, Snapshot, StoreError, StoredRun, document};
+use crate::history::document as stored_run;
+use crate::history::{Epochs, Snapshot, StoreError, StoredRun};
 use crate::page::{FrozenRun, frozen};
+use rotewatch_core::record::document;
 use rotewatch_core::vocabulary::clock::unix_seconds;
 
 /// Blocks per side of each pair matrix, as on the live page.
@@ -11,13 +11,13 @@ const BLOCKS: usize = 128;
 
 /// The whole page.
 pub(super) fn page(history: &Snapshot, run: &StoredRun) -> Result<String, StoreError> {
-    let matrices = run.layers.iter().map(|layer| document::matrix(history, run, layer, None, BLOCKS));
+    let matrices = run.layers.iter().map(|layer| stored_run::matrix(history, run, layer, None, BLOCKS));
     let matrices: Vec<Option<_>> = matrices.collect::<Result<_, _>>()?;
     Ok(frozen(&[FrozenRun {
-        run: Value::Object(document::run_in_full(history, run)?),
-        verdict: Value::Object(document::verdict(history, run)?),
-        epochs: Value::Object(document::epochs(history, run, Epochs::ALL)?),
-        matrices: matrices.into_iter().flatten().map(Value::Object).collect(),
+        run: stored_run::run_in_full(history, run)?,
+        verdict: stored_run::verdict(history, run)?,
+        epochs: stored_run::epochs(history, run, Epochs::ALL)?,
+        matrices: matrices.iter().flatten().map(document).collect(),
         made_at_unix_seconds: unix_seconds(),
     }]))
 }

@@ -2,31 +2,28 @@
 
 use std::fmt::Write;
 
-use serde_json::{Value, json};
-
-use super::text::{columns, number, plain};
+use super::text::{number, plain, table};
 use crate::cli::paragraph::paragraph;
-use crate::history::{Epochs, Snapshot, StoreError, StoredEpoch, StoredRun, document};
+use crate::history::document as stored_run;
+use crate::history::{Epochs, Snapshot, StoreError, StoredRun};
+use rotewatch_core::record::catalogue::{Line, Measure};
+use rotewatch_core::record::{EpochRecord, FindingRecord, document};
 use rotewatch_core::vocabulary::clock::utc;
+use rotewatch_core::vocabulary::identity::Attempt;
+use rotewatch_core::vocabulary::verdict::{Alarm, VerdictWord};
 
 /// The number of newest epochs that are shown.
 const EPOCHS: usize = 20;
 
 /// For people.
 pub(super) fn text(history: &Snapshot, run: &StoredRun) -> Result<String, StoreError> {
-    let mut text = format!("{}  attempt {}  {}\n", run.name, run.attempt, document::status(run));
-    let word = |key| run.standing.get(key).and_then(Value::as_str).unwrap_or_default();
-    let verdict = if word("verdict").is_empty() { "too_early" } else { word("verdict") };
+    let mut text = format!("{}  attempt {}  {}\n", run.name, run.attempt, stored_run::status(run));
+    let verdict = stored_run::state(run).verdict;
+    let word = verdict.verdict.map_or("", VerdictWord::as_str);
     // Writing to a string cannot fail.
-    let _ = writeln!(
-        text,
-        "verdict: {verdict}{}",
-        if word("kind").is_empty() { String::new() } else { format!(" ({})", word("kind")) }
-    );
-    for (what, said) in
-        [("why", word("why")), ("what to do", word("remedy")), ("asked to stop", run.stop_reason.as_deref().unwrap_or_default())]
-    {
-        if !said.is_empty() {
+    let _ = writeln!(text, "verdict: {word}{}", verdict.kind.map_or_else(String::new, |kind| format!(" ({kind})")));
+    for (what, said) in [("why", &verdict.why), ("what to do", &verdict.remedy), ("asked to stop", &run.stop_reason)] {
+        if let Some(said) = said {
             let _ = writeln!(text, "{}", paragraph(&format!("{what}: "), &plain(said)));
         }
     }
@@ -45,22 +42,20 @@ pub(super) fn text(history: &Snapshot, run: &StoredRun) -> Result<String, StoreE
     }
     let epochs = history.epochs(run, Epochs::newest(EPOCHS))?;
     if !epochs.is_empty() {
+        let measures = Measure::drawn().map(|(_, line)| heading(line));
+        let head = ["EPOCH", "VERDICT", "TRAIN LOSS", "VAL LOSS"].map(str::to_owned).into_iter();
+        let head: Vec<String> = head.chain(measures).chain(["COVERAGE".to_owned()]).collect();
         let rows: Vec<_> = epochs.iter().map(epoch).collect();
-        let head = ["EPOCH", "VERDICT", "TRAIN LOSS", "VAL LOSS", "ENTROPY", "MI", "CLASS P90", "COVERAGE"];
-        let _ = write!(text, "\n{}", columns(head, &rows));
-        text.push_str("entropy, mutual information (MI) and class information are those of the last layer, in nats\n");
+        let _ = write!(text, "\n{}", table(&head, &rows));
+        text.push_str(
+            "the measures are those of the last layer; entropy, mutual information (MI) and class information in nats\n",
+        );
     }
     let findings = history.findings(run)?;
-    for finding in &findings {
-        let word = |key: &str| finding.alarm.get(key).map(Value::to_string).unwrap_or_default().trim_matches('"').to_owned();
-        let ended = finding.ended_epoch.map_or_else(|| "still active".to_owned(), |epoch| format!("ended at epoch {epoch}"));
-        let _ = writeln!(
-            text,
-            "alarm: {} since epoch {}, found at epoch {}, {ended}",
-            word("kind"),
-            word("onset_epoch"),
-            word("alarm_epoch")
-        );
+    for FindingRecord { alarm: Alarm { finding, alarm_epoch }, ended_epoch, .. } in &findings {
+        let ended = ended_epoch.map_or_else(|| "still active".to_owned(), |epoch| format!("ended at epoch {epoch}"));
+        let (kind, onset) = (finding.kind, finding.onset_epoch);
+        let _ = writeln!(text, "alarm: {kind} since epoch {onset}, found at epoch {alarm_epoch}, {ended}");
     }
     for outcome in history.hook_outcomes(run)? {
         let _ = writeln!(
@@ -75,29 +70,29 @@ pub(super) fn text(history: &Snapshot, run: &StoredRun) -> Result<String, StoreE
     Ok(text)
 }
 
-fn epoch(epoch: &StoredEpoch) -> [String; 8] {
-    let summary = &epoch.summary;
-    let last = summary.layers.last().and_then(|layer| layer.statistics.as_ref());
-    [
-        summary.epoch.to_string(),
-        summary.verdict.to_owned(),
-        number(summary.metrics.get("train_loss")),
-        number(summary.metrics.get("val_loss")),
-        number(last.map(|all| all.entropy_network_nats.mean)),
-        number(last.and_then(|all| all.mutual_information_nats).map(|all| all.mean)),
-        number(last.and_then(|all| all.class_information_nats).map(|all| all.p90)),
-        number(summary.coverage),
-    ]
+fn heading(line: Line) -> String {
+    let statistic = if line.statistic == "mean" { String::new() } else { format!(" {}", line.statistic) };
+    format!("{}{statistic}", line.heading).to_uppercase()
+}
+
+fn epoch(epoch: &EpochRecord) -> Vec<String> {
+    let last = epoch.layers.last();
+    let of = |(measure, line): (Measure, Line)| number(last.and_then(|layer| layer.figures.statistic(measure, line.statistic)));
+    let measures = Measure::drawn().map(of);
+    let verdict = epoch.verdict.map_or("", VerdictWord::as_str).to_owned();
+    let head = [epoch.epoch.to_string(), verdict, number(epoch.metrics.get("train_loss")), number(epoch.metrics.get("val_loss"))];
+    head.into_iter().chain(measures).chain([number(epoch.coverage)]).collect()
 }
 
 /// For programs: as in the API, with every epoch, alarm and hook outcome.
 pub(super) fn json(history: &Snapshot, run: &StoredRun) -> Result<String, StoreError> {
-    let mut shown = document::run_in_full(history, run)?;
-    let attempts: Vec<Value> = history.attempts(&run.name)?.iter().map(|run| json!(run.attempt.to_string())).collect();
-    shown.insert("attempts".to_owned(), attempts.into());
-    shown.insert("epochs".to_owned(), history.epochs(run, Epochs::ALL)?.iter().map(document::epoch).collect());
-    shown.insert("findings".to_owned(), history.findings(run)?.iter().map(document::finding).collect());
-    shown.insert("hooks".to_owned(), history.hook_outcomes(run)?.iter().map(document::outcome).collect());
-    shown.insert("matrix_epochs".to_owned(), history.matrix_epochs(run)?.iter().map(|epoch| json!(epoch.0)).collect());
-    Ok(format!("{}\n", Value::Object(shown)))
+    let mut shown = stored_run::run_in_full(history, run)?;
+    let attempts: Vec<Attempt> = history.attempts(&run.name)?.iter().map(|run| run.attempt).collect();
+    let epochs = history.epochs(run, Epochs::ALL)?;
+    shown["attempts"] = document(&attempts);
+    shown["epochs"] = epochs.iter().map(|epoch| document(&stored_run::committed(epoch))).collect();
+    shown["findings"] = document(&history.findings(run)?);
+    shown["hooks"] = document(&history.hook_outcomes(run)?);
+    shown["matrix_epochs"] = document(&history.matrix_epochs(run)?);
+    Ok(format!("{shown}\n"))
 }

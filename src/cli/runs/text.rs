@@ -17,6 +17,21 @@ pub(super) fn columns<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> 
     rows.iter().map(line).collect()
 }
 
+/// The same for any number of columns.
+pub(super) fn table(head: &[String], rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> = std::iter::once(head)
+        .chain(rows.iter().map(Vec::as_slice))
+        .map(|row| row.iter().map(|cell| plain(cell)).collect())
+        .collect();
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
 /// A text with escaped control characters.
 pub(super) fn plain(text: &str) -> String {
     let letter = |letter: char| if letter.is_control() { letter.escape_default().to_string() } else { letter.to_string() };

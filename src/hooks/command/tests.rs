@@ -3,7 +3,7 @@ use std::fs;
 use super::super::Argv;
 use super::super::notice::tests::notice;
 use super::*;
-use rotewatch_core::intake::run::Attempt;
+use rotewatch_core::vocabulary::identity::Attempt;
 
 const LONG: Duration = Duration::from_mins(1);
 

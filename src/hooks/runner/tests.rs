@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use super::super::notice::tests::notice;
 use super::super::{Closing, Hook, HookName, Notice, ResultCounts};
 use super::*;
-use rotewatch_core::intake::run::Attempt;
+use rotewatch_core::vocabulary::identity::Attempt;
 use rotewatch_core::vocabulary::verdict::Kind;
 
 const DEADLINE: Duration = Duration::from_mins(1);

@@ -5,8 +5,8 @@ use crossbeam_channel::{Receiver, bounded};
 
 use super::super::notice::tests::notice;
 use super::*;
-use rotewatch_core::intake::run::Attempt;
 use rotewatch_core::vocabulary::clock::Stopwatch;
+use rotewatch_core::vocabulary::identity::Attempt;
 
 const LONG: Duration = Duration::from_mins(1);
 

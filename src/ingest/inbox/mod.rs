@@ -31,9 +31,8 @@ use crate::ingest::document::{self, DeclaredRun};
 use crate::ingest::{DOCUMENT_BYTES_MAX, Ingest, Origin, Refusal, RefusalKind};
 use folder::{DONE, FileFault};
 use names::{Entry, Part};
-use rotewatch_core::intake::run::Attempt;
 use rotewatch_core::intake::stop::Part as Thread;
-use rotewatch_core::vocabulary::identity::RunName;
+use rotewatch_core::vocabulary::identity::{Attempt, RunName};
 
 /// How often the folders are checked without a change notice, since some file systems send none.
 const LOOK_ANYWAY: Duration = Duration::from_secs(10);

@@ -5,7 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 use ratatui::widgets::{Sparkline, SparklineBar};
 
-use crate::top::client::EpochLine;
+use rotewatch_core::record::EpochRecord;
+use rotewatch_core::vocabulary::units::Epoch;
 
 /// Number of heights that a character can show.
 const LEVELS: u64 = 8;
@@ -15,9 +16,9 @@ pub(super) struct Curve<'a> {
     /// One value per epoch.
     pub(super) values: &'a [Option<f64>],
     /// The epochs.
-    pub(super) epochs: &'a [EpochLine],
+    pub(super) epochs: &'a [EpochRecord],
     /// The epoch at which memorization set in.
-    pub(super) onset: Option<u32>,
+    pub(super) onset: Option<Epoch>,
 }
 
 impl Curve<'_> {

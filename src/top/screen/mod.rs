@@ -7,8 +7,11 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph, Wrap};
 
-use super::client::{LayerLine, RunLine};
 use super::view::{Link, ShownRun, View};
+use rotewatch_core::record::catalogue::{Measure, Unit};
+use rotewatch_core::record::{RunRecord, StateRecord};
+use rotewatch_core::vocabulary::identity::LayerName;
+use rotewatch_core::vocabulary::verdict::VerdictWord;
 
 mod curve;
 
@@ -40,7 +43,7 @@ pub fn draw(frame: &mut Frame<'_>, view: &View) {
     match view.shown_run() {
         Some(run) => {
             draw_measures(frame, measures, view, run);
-            draw_verdict(frame, verdict, &run.line);
+            draw_verdict(frame, verdict, run.state());
         }
         None => frame.render_widget(Paragraph::new(nothing(&view.link)).wrap(Wrap { trim: true }), measures),
     }
@@ -63,51 +66,55 @@ fn draw_runs(frame: &mut Frame<'_>, area: Rect, view: &View) {
     let block = Block::new().borders(Borders::TOP).title(" runs ");
     let inner = block.inner(area);
     frame.render_widget(block, area);
-    let names = view.runs.iter().map(|shown| shown.line.run.chars().count()).max().unwrap_or(0).min(NAME_COLUMNS);
+    let names = view.runs.iter().map(|shown| shown.state().run.as_str().chars().count()).max().unwrap_or(0).min(NAME_COLUMNS);
     // The selected run stays visible.
     let rows = usize::from(inner.height);
     let first = (view.selected() + 1).saturating_sub(rows);
     for ((place, shown), row) in view.runs.iter().enumerate().skip(first).zip(inner.rows()) {
         let selected = place == view.selected();
-        let line = run_line(&shown.line, selected, names);
+        let line = run_line(&shown.record, selected, names);
         let columns = u16::try_from(line.width() + 2).unwrap_or(u16::MAX);
         let [text, curve] = Layout::horizontal([Constraint::Length(columns), Constraint::Min(0)]).areas(row);
         frame.render_widget(line, text);
         if let Some(layer) = shown.layers().last() {
-            let values = shown.along(&layer.layer, |layer| layer.mutual_information_nats?.mean);
-            Curve { values: &values, epochs: &shown.epochs, onset: shown.line.onset_epoch }.draw(frame, curve);
+            let values = shown.along(&layer.layer, |layer| layer.mean(Measure::MutualInformationNats));
+            Curve { values: &values, epochs: &shown.epochs, onset: shown.state().verdict.onset_epoch }.draw(frame, curve);
         }
     }
 }
 
-fn run_line(line: &RunLine, selected: bool, names: usize) -> Line<'static> {
-    let name: String = line.run.chars().take(names).collect();
+fn run_line(record: &RunRecord, selected: bool, names: usize) -> Line<'static> {
+    let state = &record.state;
+    let name: String = state.run.as_str().chars().take(names).collect();
     let mark = if selected { ">" } else { " " };
     let style = if selected { Style::from(Modifier::BOLD) } else { Style::new() };
-    let epoch = line.epoch.map_or_else(|| "no epoch".to_owned(), |epoch| format!("epoch {epoch:>3}"));
-    let stopping = if line.stop && line.status == "training" { "stopping" } else { &line.status };
+    let epoch = state.epoch.map_or_else(|| "no epoch".to_owned(), |epoch| format!("epoch {:>3}", epoch.0));
+    let stopping = if state.stop && record.status == "training" { "stopping" } else { &record.status };
     Line::from_iter([
         Span::styled(format!("{mark} {name:names$}  {epoch}  {stopping:<8}  "), style),
-        Span::styled(format!("{:<24}", verdict_in_short(line)), verdict_color(line)),
+        Span::styled(format!("{:<24}", verdict_in_short(state)), verdict_color(state)),
     ])
 }
 
 /// The verdict in at most 24 characters.
-fn verdict_in_short(line: &RunLine) -> String {
-    match (line.verdict.as_deref(), line.kind.as_deref()) {
-        (Some("memorizing"), Some(kind)) => {
-            let since = line.onset_epoch.map_or_else(String::new, |onset| format!(" since {onset}"));
-            format!("{}{since}", kind.replace('_', "-"))
-        }
-        (Some(verdict), _) => verdict.replace('_', " "),
-        (None, _) => String::new(),
+fn verdict_in_short(state: &StateRecord) -> String {
+    let Some(word) = state.verdict.verdict else { return String::new() };
+    let since = state.verdict.onset_epoch.map_or_else(String::new, |onset| format!(" since {onset}"));
+    format!("{}{since}", word.as_str().replace('_', " "))
+}
+
+/// The verdict with its kind in words.
+fn verdict_in_words(state: &StateRecord) -> String {
+    match (state.verdict.kind, state.verdict.onset_epoch, state.verdict.alarm_epoch) {
+        (Some(kind), Some(onset), Some(alarm)) => format!("{} since epoch {onset}, alarm at epoch {alarm}", kind.in_words()),
+        _ => verdict_in_short(state),
     }
 }
 
-fn verdict_color(line: &RunLine) -> Style {
-    match line.verdict.as_deref() {
-        Some("memorizing") => Style::from(Color::Red).add_modifier(Modifier::BOLD),
-        Some("learning") => Style::from(Color::Green),
+fn verdict_color(state: &StateRecord) -> Style {
+    match state.verdict.verdict {
+        Some(VerdictWord::Memorizing) => Style::from(Color::Red).add_modifier(Modifier::BOLD),
+        Some(VerdictWord::Learning) => Style::from(Color::Green),
         _ => Style::from(Modifier::DIM),
     }
 }
@@ -126,14 +133,15 @@ fn draw_measures(frame: &mut Frame<'_>, area: Rect, view: &View, run: &ShownRun)
     };
     let title = match layer {
         Some((layer, place, count)) => {
-            format!(" {}: layer {} ({} of {count}, {} neurons), {epochs} ", run.line.run, layer.layer, place + 1, layer.neurons)
+            let neurons = layer.neurons.map_or_else(String::new, |neurons| format!(", {neurons} neurons"));
+            format!(" {}: layer {} ({} of {count}{neurons}), {epochs} ", run.state().run, layer.layer, place + 1)
         }
-        None => format!(" {}: {epochs} ", run.line.run),
+        None => format!(" {}: {epochs} ", run.state().run),
     };
     let block = Block::new().borders(Borders::TOP).title(title);
     let inner = block.inner(area);
     frame.render_widget(block, area);
-    let rows = measured(run, layer.map(|(layer, ..)| layer.layer.as_str()));
+    let rows = measured(run, layer.map(|(layer, ..)| &layer.layer));
     if rows.is_empty() || inner.height == 0 {
         return;
     }
@@ -146,40 +154,34 @@ fn draw_measures(frame: &mut Frame<'_>, area: Rect, view: &View, run: &ShownRun)
         // In the bottom row of its curve.
         let foot = Rect { y: label.bottom().saturating_sub(1), height: 1, ..label };
         frame.render_widget(format!("{:<24}{newest:>7}", row.name), foot);
-        Curve { values: &row.values, epochs: &run.epochs, onset: run.line.onset_epoch }.draw(frame, curve);
+        Curve { values: &row.values, epochs: &run.epochs, onset: run.state().verdict.onset_epoch }.draw(frame, curve);
     }
 }
 
-/// Reads a number of a layer.
-type NumberOfLayer = fn(&LayerLine) -> Option<f64>;
-
-/// The measures of a layer, then the trainer's own numbers.
-fn measured(run: &ShownRun, layer: Option<&str>) -> Vec<Row> {
-    let measures: [(&str, NumberOfLayer); 3] = [
-        ("entropy, nats", |layer| layer.entropy_network_nats?.mean),
-        ("mutual information, nats", |layer| layer.mutual_information_nats?.mean),
-        ("class information, nats", |layer| layer.class_information_nats?.mean),
-    ];
-    let of_layer =
-        measures.into_iter().filter_map(|(name, number)| Some(Row { name: name.to_owned(), values: run.along(layer?, number) }));
+/// The measures of a layer that have a line of their own, then the trainer's own numbers.
+fn measured(run: &ShownRun, layer: Option<&LayerName>) -> Vec<Row> {
+    let of_layer = Measure::drawn().filter_map(|(measure, line)| {
+        let entry = measure.entry();
+        let name = match entry.unit {
+            Unit::Number => entry.title.to_lowercase(),
+            unit => format!("{}, {unit}", entry.title.to_lowercase()),
+        };
+        Some(Row { name, values: run.along(layer?, |layer| layer.figures.statistic(measure, line.statistic)) })
+    });
     let own = run.metrics().into_iter().map(|name| Row { name: name.replace('_', " "), values: run.metric(name) });
     of_layer.chain(own).filter(|row| row.values.iter().any(Option::is_some)).collect()
 }
 
-fn draw_verdict(frame: &mut Frame<'_>, area: Rect, line: &RunLine) {
-    let verdict = match (line.verdict.as_deref(), line.alarm_epoch) {
-        (Some("memorizing"), Some(alarm)) => format!("memorizing: {}, alarm at epoch {alarm}", verdict_in_short(line)),
-        (Some(verdict), _) => verdict.replace('_', " "),
-        (None, _) => "no verdict yet".to_owned(),
-    };
-    let mut lines = vec![Line::styled(verdict, verdict_color(line))];
-    if let Some(why) = &line.why {
+fn draw_verdict(frame: &mut Frame<'_>, area: Rect, state: &StateRecord) {
+    let verdict = if state.verdict.verdict.is_some() { verdict_in_words(state) } else { "no verdict yet".to_owned() };
+    let mut lines = vec![Line::styled(verdict, verdict_color(state))];
+    if let Some(why) = &state.verdict.why {
         lines.push(Line::raw(format!("why: {why}")));
     }
-    if let Some(remedy) = &line.remedy {
+    if let Some(remedy) = &state.verdict.remedy {
         lines.push(Line::raw(format!("what to do: {remedy}")));
     }
-    if let Some(reason) = line.reason.as_ref().filter(|_| line.stop) {
+    if let Some(reason) = state.reason.as_ref().filter(|_| state.stop) {
         lines.push(Line::raw(format!("asked to stop: {reason}")));
     }
     let block = Block::new().borders(Borders::TOP).title(" verdict ");
@@ -201,8 +203,11 @@ mod tests {
 
     use super::super::follow::Update;
     use super::super::terminal::Input;
-    use super::super::view::tests::{epoch, line, new};
+    use super::super::view::tests::{epoch, new, run};
     use super::*;
+    use rotewatch_core::record::VerdictRecord;
+    use rotewatch_core::vocabulary::units::Epoch;
+    use rotewatch_core::vocabulary::verdict::Kind;
 
     fn screen(view: &View, columns: u16, rows: u16) -> String {
         let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
@@ -212,12 +217,18 @@ mod tests {
 
     fn busy() -> View {
         let mut view = View::new("http://here");
-        let mut alarmed = line("alarmed", "1");
-        let words = "the neurons know less of the class than they did".to_owned();
-        (alarmed.epoch, alarmed.verdict, alarmed.kind) = (Some(40), Some("memorizing".into()), Some("example_level".into()));
-        (alarmed.onset_epoch, alarmed.alarm_epoch, alarmed.why) = (Some(3), Some(5), Some(words));
+        let mut alarmed = run("alarmed", "1");
+        alarmed.state.epoch = Some(Epoch(40));
+        alarmed.state.verdict = VerdictRecord {
+            verdict: Some(VerdictWord::Memorizing),
+            kind: Some(Kind::ExampleLevel),
+            onset_epoch: Some(Epoch(3)),
+            alarm_epoch: Some(Epoch(5)),
+            why: Some("the neurons know less of the class than they did".to_owned()),
+            ..VerdictRecord::default()
+        };
         let epochs = (0..=40).map(|at| epoch(at, &["h1", "h2"])).collect();
-        let others = (0..30).map(|at| line(&format!("other{at:02}"), "1"));
+        let others = (0..30).map(|at| run(&format!("other{at:02}"), "1"));
         view.learn(Update::Runs([alarmed].into_iter().chain(others).collect(), vec![new("alarmed", true, epochs)]));
         view
     }
@@ -236,9 +247,13 @@ mod tests {
     fn the_chosen_run_is_in_sight_and_told_of_in_words() {
         let mut view = busy();
         let shown = screen(&view, 80, 24);
-        for expected in
-            ["> alarmed", "example-level since 3", "layer h2 (2 of 2, 12 neurons), epochs 0 to 40", "why: the neurons"]
-        {
+        for expected in [
+            "> alarmed",
+            "memorizing since 3",
+            "memorizing wrong labels or single examples since epoch 3, alarm at epoch 5",
+            "layer h2 (2 of 2, 12 neurons), epochs 0 to 40",
+            "why: the neurons",
+        ] {
             assert!(shown.contains(expected), "{expected:?} is not in\n{shown}");
         }
         for _ in 0..20 {

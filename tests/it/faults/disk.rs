@@ -77,9 +77,9 @@ fn case_21_everything_acknowledged_survives_kill_9() {
             let name = run.parse().expect("a good name");
             let stored = history.run(&name, attempt.parse().ok()).expect("it can be read").expect("it is there");
             let epochs = history.epochs(&stored, Epochs::ALL).expect("they can be read");
-            let there: Vec<u32> = epochs.iter().map(|epoch| epoch.summary.epoch.0).collect();
+            let there: Vec<u32> = epochs.iter().map(|epoch| epoch.epoch.0).collect();
             assert!((0..=*newest as u32).all(|epoch| there.contains(&epoch)), "{run} {attempt}: {newest} of {there:?}");
-            assert!(epochs.iter().all(|epoch| epoch.summary.layers.len() == LAYERS), "every epoch is complete");
+            assert!(epochs.iter().all(|epoch| epoch.layers.len() == LAYERS), "every epoch is complete");
         }
     }
     assert!(!acknowledged.is_empty());

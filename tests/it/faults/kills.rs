@@ -147,9 +147,9 @@ fn assert_whole(state: &Path, acknowledged: &Acknowledged) -> usize {
     for (attempt, newest) in &*acknowledged {
         let stored = run("trained", attempt.parse().ok()).expect("it is there");
         let epochs = history.epochs(&stored, Epochs::ALL).expect("they can be read");
-        let there: Vec<u64> = epochs.iter().map(|epoch| u64::from(epoch.summary.epoch.0)).collect();
+        let there: Vec<u64> = epochs.iter().map(|epoch| u64::from(epoch.epoch.0)).collect();
         assert!((0..=*newest).all(|epoch| there.contains(&epoch)), "{attempt}: {newest} of {there:?}");
-        assert!(epochs.iter().all(|epoch| epoch.summary.layers.len() == 2), "every epoch is complete");
+        assert!(epochs.iter().all(|epoch| epoch.layers.len() == 2), "every epoch is complete");
     }
     acknowledged.values().map(|newest| *newest as usize + 1).sum()
 }

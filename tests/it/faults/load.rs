@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 use rotewatch::{Monitor, Setup};
-use rotewatch_core::intake::event::EpochMetrics;
 use rotewatch_core::intake::gate::DropReason;
 use rotewatch_core::vocabulary::choices::OnFull;
 use rotewatch_core::vocabulary::clock::Stopwatch;
+use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::units::Epoch;
 
 use crate::support::activations::{declaration, layer, send};
@@ -124,7 +124,7 @@ fn case_09_a_monitor_that_is_too_slow_drops_frames_and_counts_each() {
     assert_eq!(counts.tap_wait, Duration::ZERO);
     assert_eq!(counts.rows_received, counts.measured * ROWS as u64);
 
-    let coverages: Vec<f64> = reports.try_iter().filter_map(|report| report.coverage).collect();
+    let coverages: Vec<f64> = reports.try_iter().filter_map(|of| of.report.coverage).collect();
     assert!(!coverages.is_empty() && coverages.iter().all(|share| (0.0..1.0).contains(share)), "{coverages:?}");
 
     let seen = scrape(&monitor);

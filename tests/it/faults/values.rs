@@ -1,12 +1,12 @@
 //! Extreme and invalid activations: the measures stay finite, and masked values are counted.
 
-use std::sync::Arc;
-
 use crossbeam_channel::{Receiver, bounded};
 use rotewatch::config::Binning;
 use rotewatch::{Monitor, Setup};
-use rotewatch_core::intake::event::{EpochMetrics, LayerActivations};
+use rotewatch_core::intake::event::LayerActivations;
+use rotewatch_core::monitor::MeasuredEpoch;
 use rotewatch_core::monitor::report::EpochReport;
+use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::Verdict;
 use rotewatch_info::measures::{Columns, LayerSamples, MeasureParams, measure_layers};
@@ -18,7 +18,7 @@ use crate::support::until::DEADLINE;
 
 const ROWS: usize = 500;
 
-fn started() -> (Monitor, Receiver<Arc<EpochReport>>) {
+fn started() -> (Monitor, Receiver<MeasuredEpoch>) {
     let (subscriber, reports) = bounded(64);
     let setup = Setup { config: config(), subscribers: vec![subscriber], ..Setup::default() };
     (Monitor::set_up(setup).expect("the monitor starts"), reports)
@@ -51,7 +51,7 @@ fn case_01_values_that_are_no_numbers_are_masked_one_by_one() {
     let seen = scrape(&monitor);
     assert_eq!(seen.value("nonfinite_values_total"), 4.0);
     assert_numbers(&seen);
-    let reports: Vec<_> = reports.try_iter().collect();
+    let reports: Vec<_> = reports.try_iter().map(|of| of.report).collect();
     let entropies = |report: &EpochReport| report.layers[0].measures.entropy_neuron_nats.clone();
     let (whole, holes) = (entropies(&reports[0]), entropies(&reports[1]));
     for (neuron, (whole, holes)) in whole.iter().zip(&holes).enumerate() {
@@ -79,8 +79,8 @@ fn case_01_a_layer_of_nothing_but_nan_is_skipped_and_frees_no_alarm() {
     assert_eq!(seen.value(r#"layer_neurons{layer="diverged",run="diverged"}"#), 16.0);
     let skipped = seen.series("layer_entropy_nats").find(|(sample, _)| sample.contains(r#"layer="diverged""#));
     assert_eq!(skipped, None, "a layer without a finite row has no measures");
-    let last = reports.try_iter().last().expect("eight epochs were judged");
-    assert!(last.layers[0].statistics.is_some() && last.layers[1].statistics.is_none());
+    let last = reports.try_iter().map(|of| of.report).last().expect("eight epochs were judged");
+    assert!(last.layers[0].figures.is_some() && last.layers[1].figures.is_none());
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn case_02_constants_have_no_entropy_and_are_counted() {
         assert!(send(&tap, epoch, ROWS, &[all(0.0, 16), half.clone()]));
         judged(&tap, epoch);
     }
-    let report = reports.try_iter().last().expect("six epochs were judged");
+    let report = reports.try_iter().map(|of| of.report).last().expect("six epochs were judged");
     let dead = &report.layers[0].measures;
     assert_eq!(dead.constant_neurons, 16);
     assert!(dead.entropy_neuron_nats.iter().chain(&dead.entropy_network_nats).all(|nats| *nats == 0.0));
@@ -130,7 +130,7 @@ fn case_03_denormals_and_the_largest_floats_keep_to_the_bounds() {
     let values = (0..ROWS * 16).map(|place| extremes[(place * place + place / 16) % extremes.len()]).collect();
     assert!(send(&tap, 1, ROWS, &[LayerActivations { neurons: 16, neurons_offered: 16, values }]));
     judged(&tap, 1);
-    let report = reports.try_iter().last().expect("an epoch was judged");
+    let report = reports.try_iter().map(|of| of.report).last().expect("an epoch was judged");
     let measures = &report.layers[0].measures;
     let most = 10_f64.ln() + 1e-9;
     assert!(measures.entropy_neuron_nats.iter().all(|nats| (0.0..=most).contains(nats)), "{:?}", measures.entropy_neuron_nats);
@@ -169,7 +169,7 @@ fn case_05_too_few_rows_are_used_for_no_verdict() {
         let standing = judged(&tap, epoch);
         assert!(matches!(standing.verdict, Verdict::TooEarly { .. }), "epoch {epoch}: {}", standing.verdict);
     }
-    assert!(reports.try_iter().all(|report| !report.layers[0].measures.reliable));
+    assert!(reports.try_iter().all(|of| !of.report.layers[0].measures.reliable));
     let seen = scrape(&monitor);
     assert_eq!(seen.get(r#"memorization_score_ratio{kind="example_level",run="few"}"#), None);
 }
@@ -198,7 +198,7 @@ fn case_03_an_outlier_flattens_bins_of_equal_width_and_not_those_of_equal_freque
         outlier.values[..4].fill(1e30);
         assert!(send(&tap, 1, ROWS, &[outlier]));
         judged(&tap, 1);
-        let report = reports.recv().expect("an epoch was judged");
+        let report = reports.recv().expect("an epoch was judged").report;
         let entropies = &report.layers[0].measures.entropy_neuron_nats;
         assert!(entropies.iter().all(|nats| (*nats < 0.1) == flattened), "{binning}: {entropies:?}");
     }

@@ -9,14 +9,15 @@ use rotewatch::app::detect_params;
 use rotewatch::config::Config;
 use rotewatch::hooks::Hooks;
 use rotewatch::metrics::Metrics;
-use rotewatch_core::intake::event::{EpochEnd, EpochMetrics, Event, Frame, LayerActivations};
+use rotewatch_core::intake::event::{EpochEnd, Event, Frame, LayerActivations};
 use rotewatch_core::intake::gate::{Capacity, Gate};
 use rotewatch_core::intake::run::Run;
 use rotewatch_core::monitor::live_runs::Board;
 use rotewatch_core::monitor::retirement::RetirementParams;
 use rotewatch_core::monitor::window::WindowParams;
-use rotewatch_core::monitor::{MonitorParams, MonitorThread, Pasts, Sink, Unkept};
+use rotewatch_core::monitor::{MonitorParams, MonitorThread, Sink, Unkept};
 use rotewatch_core::vocabulary::choices::OnFull;
+use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_info::measures::MeasureParams;
 
@@ -49,8 +50,7 @@ impl Bare {
         let detect = Arc::new(ArcSwap::from_pointee(detect_params(&config)));
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
         let sinks: Vec<Box<dyn Sink>> = vec![Box::new(feed), Box::new(Unkept)];
-        let pasts = Arc::<Pasts>::default();
-        let thread = MonitorThread::new(params, detect, pool, Arc::clone(&gate), Arc::clone(&board), sinks, pasts);
+        let thread = MonitorThread::new(params, detect, pool, Arc::clone(&gate), Arc::clone(&board), sinks);
         let (events, receiver) = bounded(9);
         let (closing, closed) = bounded(0);
         std::thread::spawn(move || {

@@ -3,9 +3,10 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rotewatch::Monitor;
-use rotewatch_core::intake::event::{EpochMetrics, LayerActivations};
+use rotewatch_core::intake::event::LayerActivations;
 use rotewatch_core::intake::run::{Declaration, Standing};
 use rotewatch_core::intake::tap::Tap;
+use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::units::Epoch;
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! A measured network, as rankings use it.
 
-use crate::record::training::{EpochRecord, LayerRecord, TrainingDocument};
+use crate::record::catalogue::Measure;
+use crate::record::{EpochRecord, LayerRecord, TrainingDocument};
 use crate::vocabulary::choices::Kind;
 use rotewatch_info::measures::{Distribution, LayerMeasures};
 
@@ -52,8 +53,8 @@ impl LayerMeans {
     pub fn of_epoch(epoch: &EpochRecord) -> Option<Self> {
         let layers = || epoch.layers.iter();
         Some(LayerMeans {
-            entropy_nats: mean(layers().filter_map(|layer| layer.entropy_network_nats?.mean))?,
-            mutual_information_nats: mean(layers().filter_map(|layer| layer.mutual_information_nats?.mean))?,
+            entropy_nats: mean(layers().filter_map(|layer| layer.mean(Measure::EntropyNetworkNats)))?,
+            mutual_information_nats: mean(layers().filter_map(|layer| layer.mean(Measure::MutualInformationNats)))?,
         })
     }
 
@@ -74,17 +75,17 @@ impl Candidate {
     pub fn of_document(name: String, document: &TrainingDocument) -> Option<Self> {
         let last = document.epochs.last()?;
         let width = |layer: &LayerRecord| {
-            let of_name = || document.final_layers.iter().flatten().find(|known| known.name == layer.name);
+            let of_name = || document.final_layers.iter().flatten().find(|known| known.layer == layer.layer);
             layer.neurons.or_else(|| of_name().map(|known| known.entropy_network_nats.len()))
         };
         Some(Candidate {
             name,
             means: LayerMeans::of_epoch(last)?,
             seen: Seen {
-                layers: last.layers.iter().map(|layer| (layer.name.clone(), width(layer))).collect(),
+                layers: last.layers.iter().map(|layer| (layer.layer.to_string(), width(layer))).collect(),
                 probe: document.probe.clone().map_or(Probe::Untold, Probe::Told),
             },
-            kind: document.kind.as_deref().and_then(|kind| Kind::ALL.into_iter().find(|known| known.as_str() == kind)),
+            kind: document.kind,
         })
     }
 

@@ -1,7 +1,8 @@
 //! A training, as comparisons use it: the network after each epoch.
 
 use super::candidate::{Candidate, LayerMeans};
-use crate::record::training::{EpochRecord, TrainingDocument};
+use crate::record::catalogue::Measure;
+use crate::record::{EpochRecord, TrainingDocument};
 use crate::vocabulary::units::Epoch;
 
 /// A training, finished or not.
@@ -20,8 +21,8 @@ impl Course {
         let newest = Candidate::of_document(name, document)?;
         let layers = measured(document.epochs.last()?);
         // A mean over other layers cannot be compared with this one.
-        let alike = document.epochs.iter().filter(|epoch| epoch.epoch > 0 && measured(epoch) == layers);
-        let epochs = alike.filter_map(|epoch| Some((Epoch(epoch.epoch), LayerMeans::of_epoch(epoch)?))).collect();
+        let alike = document.epochs.iter().filter(|epoch| epoch.epoch > Epoch::UNTRAINED && measured(epoch) == layers);
+        let epochs = alike.filter_map(|epoch| Some((epoch.epoch, LayerMeans::of_epoch(epoch)?))).collect();
         Some(Course { newest, epochs })
     }
 
@@ -36,7 +37,13 @@ impl Course {
 fn measured(epoch: &EpochRecord) -> Vec<(&str, bool, bool)> {
     let layers = epoch.layers.iter();
     layers
-        .map(|layer| (layer.name.as_str(), layer.entropy_network_nats.is_some(), layer.mutual_information_nats.is_some()))
+        .map(|layer| {
+            (
+                layer.layer.as_str(),
+                layer.figures.get(Measure::EntropyNetworkNats).is_some(),
+                layer.figures.get(Measure::MutualInformationNats).is_some(),
+            )
+        })
         .collect()
 }
 

@@ -13,9 +13,11 @@ mod claim;
 mod comparison;
 mod course;
 mod order;
+mod record;
 
 pub use candidate::{Candidate, LayerMeans, Probe, Seen};
 pub use claim::Claim;
 pub use comparison::{Comparison, EPOCHS_MIN, Incomparable, Measure, Parting, Preference, Side, TrackRecord};
 pub use course::Course;
 pub use order::{Direction, Group, NoDirection, Placed, groups};
+pub use record::{ComparedRun, ComparisonRecord, LayerWidthRecord, PartingRecord, SetupRecord};

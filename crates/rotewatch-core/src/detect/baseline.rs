@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{DetectParams, Detector, Observation};
-use crate::record::training::TrainingDocument;
+use crate::record::catalogue::Measure;
+use crate::record::{LayerRecord, TrainingDocument};
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::{Answer, Evidence, Finding, Kind};
@@ -29,10 +30,11 @@ impl Reference {
     #[must_use]
     pub fn of(document: &TrainingDocument) -> Option<Self> {
         let measured = document.epochs.iter().map(|epoch| {
-            let layer = |layer: &crate::record::training::LayerRecord| {
-                Some((layer.name.parse().ok()?, layer.mutual_information_nats?.mean.filter(|mean| *mean > 0.0)?))
+            let layer = |layer: &LayerRecord| {
+                let mean = layer.mean(Measure::MutualInformationNats).filter(|mean| *mean > 0.0)?;
+                Some((layer.layer.clone(), mean))
             };
-            (Epoch(epoch.epoch), epoch.layers.iter().filter_map(layer).collect::<BTreeMap<_, _>>())
+            (epoch.epoch, epoch.layers.iter().filter_map(layer).collect::<BTreeMap<_, _>>())
         });
         let epochs: BTreeMap<_, _> = measured.filter(|(_, layers)| !layers.is_empty()).collect();
         let name = document.run.clone().unwrap_or_else(|| "(unnamed)".into());
@@ -158,7 +160,7 @@ impl Detector for Baseline {
             why,
             remedy,
             evidence: vec![Evidence {
-                signal: "mutual_information_mean_nats",
+                signal: "mutual_information_mean_nats".into(),
                 value: newest.value,
                 reference: newest.reference,
                 reference_epoch: newest.reference_epoch,

@@ -93,7 +93,7 @@ impl Declines {
 
     fn evidence(&self) -> Vec<Evidence> {
         let of = |(signal, decline): (&'static str, Decline)| Evidence {
-            signal,
+            signal: signal.into(),
             value: decline.now,
             reference: decline.maximum,
             reference_epoch: decline.maximum_epoch,

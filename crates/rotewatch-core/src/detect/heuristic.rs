@@ -6,6 +6,8 @@
 //! accurate the network is.
 
 use super::{DetectParams, Detector, Observation};
+use std::borrow::Cow;
+
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::{Answer, Evidence, Finding, Kind};
@@ -112,8 +114,8 @@ impl Detector for Heuristic {
             return Answer::Quiet { score };
         }
         let onset_epoch = *self.first_finding.get_or_insert(epoch);
-        let evidence = |signal, value, reference, reference_epoch, ratio, threshold| Evidence {
-            signal,
+        let evidence = |signal: &'static str, value, reference, reference_epoch, ratio, threshold| Evidence {
+            signal: Cow::Borrowed(signal),
             value,
             reference,
             reference_epoch,

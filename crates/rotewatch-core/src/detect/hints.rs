@@ -3,31 +3,12 @@
 
 use std::collections::VecDeque;
 
-use crate::intake::event::EpochMetrics;
+use crate::record::{Hints, LossGap};
+use crate::vocabulary::metrics::EpochMetrics;
 use crate::vocabulary::units::Epoch;
 
 /// Epochs in the trailing means below.
 const SMOOTH: usize = 3;
-
-/// The hints after an epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Hints {
-    /// The epoch of the first wave of predictions, from the metric `prediction_changes`.
-    pub label_wave_epoch: Option<Epoch>,
-    /// Loss on held-out examples minus that in training, from `val_loss` and `train_loss`.
-    pub loss_gap: Option<LossGap>,
-}
-
-/// Held-out loss minus training loss, in nats, as a trailing mean over three epochs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LossGap {
-    /// The value at the newest epoch.
-    pub nats: f64,
-    /// The lowest value so far.
-    pub lowest_nats: f64,
-    /// The epoch of the lowest value.
-    pub lowest_epoch: Epoch,
-}
 
 /// Follows the metrics of one run.
 #[derive(Clone, Debug, Default)]

@@ -12,9 +12,11 @@ mod judge;
 pub use baseline::{Baseline, Reference};
 pub use example_level::ExampleLevel;
 pub use heuristic::Heuristic;
-pub use hints::{HintTracker, Hints, LabelWave, LossGap};
+pub use hints::{HintTracker, LabelWave};
 pub use judge::{Judge, Judgement};
 
+use crate::record::LayerRecord;
+use crate::record::catalogue::Measure;
 use crate::vocabulary::choices::Mode;
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
@@ -53,6 +55,26 @@ pub struct ClassInformation {
     pub p90: f64,
     /// The mean.
     pub mean: f64,
+}
+
+impl Observation {
+    /// What the records of an epoch's layers say. A layer with too few rows counts as unmeasured.
+    #[must_use]
+    pub fn of(epoch: Epoch, source: Mode, prediction_entropy_nats: Option<f64>, layers: &[LayerRecord]) -> Self {
+        Observation { epoch, source, prediction_entropy_nats, layers: layers.iter().map(LayerObservation::from).collect() }
+    }
+}
+
+impl From<&LayerRecord> for LayerObservation {
+    fn from(record: &LayerRecord) -> Self {
+        let statistic = |measure, statistic| record.figures.statistic(measure, statistic).filter(|_| record.reliable);
+        let class = |name| statistic(Measure::ClassInformationNats, name);
+        LayerObservation {
+            layer: record.layer.clone(),
+            mutual_information_mean_nats: statistic(Measure::MutualInformationNats, "mean"),
+            class_information_nats: class("p90").zip(class("mean")).map(|(p90, mean)| ClassInformation { p90, mean }),
+        }
+    }
 }
 
 /// The thresholds of all detectors: the section `detect` of the configuration.

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use thiserror::Error;
 
-use crate::intake::run::{Attempt, Declaration, Run};
+use crate::intake::run::{Declaration, Run};
 use crate::intake::tap::{Intake, Tap};
+use crate::record::EpochRecord;
 use crate::vocabulary::choices::OnFull;
-use crate::vocabulary::identity::RunName;
+use crate::vocabulary::identity::{Attempt, RunName};
 
 /// Why a run was not declared.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -80,6 +81,20 @@ impl Roster {
     /// # Errors
     /// See [`DeclareError`].
     pub fn open(&self, declaration: Declaration, attempt: Attempt, on_full: OnFull) -> Result<Tap, DeclareError> {
+        self.resume(declaration, attempt, Vec::new(), on_full)
+    }
+
+    /// The same for an attempt that continues after `past`, the epochs that were judged before.
+    ///
+    /// # Errors
+    /// See [`DeclareError`].
+    pub fn resume(
+        &self,
+        declaration: Declaration,
+        attempt: Attempt,
+        past: Vec<EpochRecord>,
+        on_full: OnFull,
+    ) -> Result<Tap, DeclareError> {
         let name = declaration.run.clone();
         let layers = declaration.layers.len();
         if !(1..=self.limits.layers).contains(&layers) {
@@ -99,7 +114,7 @@ impl Roster {
         if open.len() >= self.limits.runs {
             return Err(DeclareError::TooManyRuns { limit: self.limits.runs });
         }
-        let run = Run::of_attempt(declaration, attempt);
+        let run = Run::resumed(declaration, attempt, past);
         open.insert(name, Arc::downgrade(&run));
         Ok(self.intake.open(run, on_full))
     }

@@ -1,58 +1,20 @@
 //! One training run, as shared by the trainer's side and the monitor.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use event_listener::Event;
-use thiserror::Error;
 
 use crate::intake::stop::StopToken;
+use crate::record::{EpochRecord, StateRecord, VerdictRecord};
 use crate::vocabulary::choices::{Ending, Mode};
 use crate::vocabulary::clock::Stopwatch;
-use crate::vocabulary::identity::{LayerName, RunName};
+use crate::vocabulary::identity::{Attempt, LayerName, RunName};
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::Verdict;
-
-/// The random id of one training under a run name. Training again under the same name is a new attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Attempt(u64);
-
-impl Attempt {
-    /// Draws a new random id.
-    #[must_use]
-    pub fn draw() -> Self {
-        Attempt(rand::random())
-    }
-}
-
-/// The text is not a valid attempt id.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("{text:?} is not a valid attempt id: use 16 random lowercase hexadecimal digits, drawn when training starts")]
-pub struct AttemptError {
-    /// The text as given.
-    text: String,
-}
-
-impl FromStr for Attempt {
-    type Err = AttemptError;
-
-    fn from_str(text: &str) -> Result<Self, AttemptError> {
-        let well_formed = text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        let id = u64::from_str_radix(text, 16).ok().filter(|_| well_formed);
-        id.map(Attempt).ok_or_else(|| AttemptError { text: text.to_owned() })
-    }
-}
-
-impl fmt::Display for Attempt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
 
 /// What a trainer declares about its run before the first frame.
 #[derive(Clone, Debug)]
@@ -96,6 +58,8 @@ pub struct Run {
     attempt: Attempt,
     declared: Stopwatch,
     stop: StopToken,
+    /// The epochs of this attempt that were judged before a restart. The monitor takes them; locked only briefly.
+    past: Mutex<Vec<EpochRecord>>,
     standing: ArcSwap<Standing>,
     rows_offered: AtomicU64,
     queued_epoch_ends: AtomicUsize,
@@ -121,6 +85,12 @@ impl Run {
     /// Creates a run with the attempt id that the trainer drew.
     #[must_use]
     pub fn of_attempt(declaration: Declaration, attempt: Attempt) -> Arc<Self> {
+        Run::resumed(declaration, attempt, Vec::new())
+    }
+
+    /// Creates a run that continues after `past`: the epochs of this attempt that were judged before, in order.
+    #[must_use]
+    pub fn resumed(declaration: Declaration, attempt: Attempt, past: Vec<EpochRecord>) -> Arc<Self> {
         let verdict = Verdict::TooEarly { reason: "no epoch was reported yet".into() };
         let standing = Standing { epoch: None, verdict, possible_onsets: Vec::new() };
         Arc::new(Run {
@@ -128,6 +98,7 @@ impl Run {
             attempt,
             declared: Stopwatch::start(),
             stop: StopToken::default(),
+            past: Mutex::new(past),
             standing: ArcSwap::from_pointee(standing),
             rows_offered: AtomicU64::new(0),
             queued_epoch_ends: AtomicUsize::new(0),
@@ -285,6 +256,27 @@ impl Run {
         self.changed.notify(usize::MAX);
     }
 
+    /// Returns the run's state as every surface writes it.
+    #[must_use]
+    pub fn state(&self) -> StateRecord {
+        let standing = self.standing();
+        let reason = self.stop.reason();
+        StateRecord {
+            run: self.name().clone(),
+            attempt: self.attempt,
+            epoch: standing.epoch,
+            committed_epoch: self.committed_epoch(),
+            verdict: VerdictRecord::from(&standing.verdict),
+            stop: reason.is_some(),
+            reason: reason.map(ToString::to_string),
+        }
+    }
+
+    /// Takes the epochs that were judged before a restart; the monitor alone calls this.
+    pub(crate) fn take_past(&self) -> Vec<EpochRecord> {
+        std::mem::take(&mut self.past.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn lost(&self) -> MutexGuard<'_, BTreeSet<Epoch>> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -342,16 +334,5 @@ mod tests {
             pin!(run.judged(Epoch(9))).poll(&mut context).is_ready(),
             "a finished run gets no further verdicts, so the wait ends"
         );
-    }
-
-    #[test]
-    fn an_attempt_reads_back_what_it_writes_and_nothing_else() {
-        let attempt = Attempt::draw();
-        assert_eq!(attempt.to_string().parse(), Ok(attempt));
-        assert!("000000000000000a".parse::<Attempt>().is_ok());
-        for bad in ["", "a", "000000000000000A", "00000000000000000a", "+00000000000000a", "000000000000000g", " 00000000000000a"]
-        {
-            assert!(bad.parse::<Attempt>().is_err(), "{bad:?}");
-        }
     }
 }

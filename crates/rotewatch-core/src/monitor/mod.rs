@@ -1,7 +1,7 @@
 //! The monitor's side of the channel: from rows to a published report.
 
 pub mod live_runs;
-mod pasts;
+mod params;
 pub mod report;
 pub mod retirement;
 mod run_state;
@@ -9,7 +9,7 @@ mod sink;
 mod thread;
 pub mod window;
 
-pub use pasts::{PastEpoch, Pasts};
+pub use params::MonitorParams;
 pub use run_state::EPOCHS_KEPT;
 pub use sink::{MeasuredEpoch, Sink, Subscriber, Unkept};
-pub use thread::{MonitorParams, MonitorThread};
+pub use thread::MonitorThread;

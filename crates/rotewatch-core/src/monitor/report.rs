@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::detect::{ClassInformation, Hints, LayerObservation};
-use crate::intake::event::EpochMetrics;
 use crate::intake::run::Run;
+use crate::record::catalogue::Measure;
+use crate::record::{EpochRecord, Hints, LayerFigures, LayerRecord};
 use crate::vocabulary::identity::LayerName;
+use crate::vocabulary::metrics::EpochMetrics;
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::{Alarm, Answer, Kind, Verdict};
-use rotewatch_info::measures::{Distribution, LayerMeasures};
+use rotewatch_info::measures::{Density, Distribution, LayerMeasures, Quartiles};
 
 /// Everything known about a run after an epoch.
 #[derive(Debug)]
@@ -57,77 +58,58 @@ pub struct LayerReport {
     /// All values.
     pub measures: LayerMeasures,
     /// The summary; `None` for a layer that could not be measured.
-    pub statistics: Option<LayerStatistics>,
-    /// Means of `statistics` over the newest reports; `None` before the first.
-    pub rolling: Option<RollingStatistics>,
+    pub figures: Option<LayerFigures>,
+    /// Means of `figures` over the newest reports; `None` before the first.
+    pub rolling: Option<LayerFigures>,
 }
 
-/// Distributions over a layer's neurons or pairs of neurons.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LayerStatistics {
-    /// Entropy in nats, with shared bin edges for all tapped layers.
-    pub entropy_network_nats: Distribution,
-    /// The entropy above as a share of ln(number of bins).
-    pub entropy_network_ratio: Distribution,
-    /// Entropy in nats, with each neuron's own bin edges.
-    pub entropy_neuron_nats: Distribution,
-    /// The entropy above as a share of ln(number of bins).
-    pub entropy_neuron_ratio: Distribution,
-    /// Mutual information of all pairs in nats; `None` for a layer with one neuron.
-    pub mutual_information_nats: Option<Distribution>,
-    /// Mutual information of all pairs as a share of the smaller entropy.
-    pub mutual_information_ratio: Option<Distribution>,
-    /// Information about the predicted class in nats; `None` without predictions.
-    pub class_information_nats: Option<Distribution>,
-}
-
-impl LayerStatistics {
-    /// Summarizes a layer's measures; `None` for a layer that was skipped.
+impl EpochReport {
+    /// The epoch without the values of single neurons and pairs.
     #[must_use]
-    pub fn of(measures: &LayerMeasures) -> Option<Self> {
-        let of = |values: &[f64]| Distribution::of(&mut values.to_vec());
-        Some(LayerStatistics {
-            entropy_network_nats: of(&measures.entropy_network_nats)?,
-            entropy_network_ratio: of(&measures.entropy_network_ratio())?,
-            entropy_neuron_nats: of(&measures.entropy_neuron_nats)?,
-            entropy_neuron_ratio: of(&measures.entropy_neuron_ratio())?,
-            mutual_information_nats: of(measures.mutual_information.condensed()),
-            mutual_information_ratio: of(measures.normalised_mi.condensed()),
-            class_information_nats: measures.class_information_nats.as_deref().and_then(of),
-        })
+    pub fn record(&self) -> EpochRecord {
+        self.record_with(self.layers.iter().map(LayerReport::record).collect())
+    }
+
+    /// The same, of layers whose records are known.
+    pub(super) fn record_with(&self, layers: Vec<LayerRecord>) -> EpochRecord {
+        EpochRecord {
+            epoch: self.epoch,
+            metrics: self.metrics.clone(),
+            rows: self.rows,
+            coverage: self.coverage,
+            prediction_entropy_nats: self.prediction_entropy_nats,
+            verdict: Some(self.verdict.word()),
+            hints: self.hints,
+            compute_seconds: self.compute.as_secs_f64(),
+            made_at: Some(self.made_at_unix_seconds),
+            layers,
+        }
     }
 }
 
-/// Returns what the detectors see of a layer; `None` if `statistics` are missing or unreliable (too few rows).
-#[must_use]
-pub fn layer_observation(layer: &LayerName, statistics: Option<&LayerStatistics>) -> LayerObservation {
-    LayerObservation {
-        layer: layer.clone(),
-        mutual_information_mean_nats: statistics.and_then(|all| all.mutual_information_nats).map(|all| all.mean),
-        class_information_nats: statistics
-            .and_then(|all| all.class_information_nats)
-            .map(|all| ClassInformation { p90: all.p90, mean: all.mean }),
+impl LayerReport {
+    /// The layer without the values of single neurons and pairs.
+    #[must_use]
+    pub fn record(&self) -> LayerRecord {
+        let (measures, measured) = (&self.measures, self.figures.is_some());
+        LayerRecord {
+            layer: self.layer.clone(),
+            neurons: Some(self.neurons_offered),
+            reliable: measures.reliable,
+            shuffle_bias_nats: measures.shuffle_bias.as_ref().map(|bias| bias.mean_nats),
+            ksg_pairs: measures.ksg.map(|sample| sample.pairs),
+            entropy_network_box: measured.then(|| Quartiles::of(&mut measures.entropy_network_nats.clone())).flatten(),
+            mutual_information_density: measured.then(|| Density::of(measures.mutual_information.condensed())).flatten(),
+            figures: self.figures.clone().unwrap_or_default(),
+        }
     }
 }
 
-/// The parts of [`LayerStatistics`] of which rolling means are kept.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RollingStatistics {
-    /// See [`LayerStatistics::entropy_network_nats`].
-    pub entropy_network_nats: Distribution,
-    /// See [`LayerStatistics::entropy_neuron_nats`].
-    pub entropy_neuron_nats: Distribution,
-    /// See [`LayerStatistics::mutual_information_nats`].
-    pub mutual_information_nats: Option<Distribution>,
-    /// See [`LayerStatistics::class_information_nats`].
-    pub class_information_nats: Option<Distribution>,
-}
-
-/// The statistics of one layer in the newest reports.
+/// The newest figures of one layer.
 #[derive(Debug)]
 pub struct Rolling {
     reports: usize,
-    newest: VecDeque<LayerStatistics>,
+    newest: VecDeque<LayerFigures>,
 }
 
 impl Rolling {
@@ -137,30 +119,27 @@ impl Rolling {
         Rolling { reports, newest: VecDeque::new() }
     }
 
-    /// Adds a report's statistics and returns the new means.
-    pub fn push(&mut self, statistics: LayerStatistics) -> Option<RollingStatistics> {
-        self.newest.push_back(statistics);
+    /// Adds a report's figures and returns the new means.
+    pub fn push(&mut self, figures: LayerFigures) -> Option<LayerFigures> {
+        self.newest.push_back(figures);
         while self.newest.len() > self.reports {
             self.newest.pop_front();
         }
         self.means()
     }
 
-    /// Returns the means over the kept reports; `None` before the first.
+    /// Returns the means over the kept reports of every measure that has a rolling series; `None` before the first.
     #[must_use]
-    pub fn means(&self) -> Option<RollingStatistics> {
-        let mean_of = |part: fn(&LayerStatistics) -> Option<Distribution>| mean(self.newest.iter().filter_map(part));
-        Some(RollingStatistics {
-            entropy_network_nats: mean_of(|statistics| Some(statistics.entropy_network_nats))?,
-            entropy_neuron_nats: mean_of(|statistics| Some(statistics.entropy_neuron_nats))?,
-            mutual_information_nats: mean_of(|statistics| statistics.mutual_information_nats),
-            class_information_nats: mean_of(|statistics| statistics.class_information_nats),
-        })
+    pub fn means(&self) -> Option<LayerFigures> {
+        let rolls = |measure: &&Measure| measure.entry().series.is_some_and(|series| series.rolling.is_some());
+        let mean_of = |measure: &Measure| (*measure, mean(self.newest.iter().filter_map(|figures| figures.get(*measure))));
+        let means: LayerFigures = Measure::ALL.iter().filter(rolls).map(mean_of).collect();
+        (!means.is_empty()).then_some(means)
     }
 }
 
 /// Returns the mean of each statistic; `None` for an empty list.
-fn mean(distributions: impl Iterator<Item = Distribution>) -> Option<Distribution> {
+fn mean<'a>(distributions: impl Iterator<Item = &'a Distribution>) -> Option<Distribution> {
     let mut count = 0.0;
     let mut sums = [0.0; 5];
     for distribution in distributions {
@@ -229,28 +208,23 @@ mod tests {
         Distribution { mean: value, p05: value, p50: value, p90: value, p95: value }
     }
 
-    fn statistics(value: f64, class: Option<f64>) -> LayerStatistics {
-        LayerStatistics {
-            entropy_network_nats: all(value),
-            entropy_network_ratio: all(value),
-            entropy_neuron_nats: all(value),
-            entropy_neuron_ratio: all(value),
-            mutual_information_nats: Some(all(value)),
-            mutual_information_ratio: Some(all(value)),
-            class_information_nats: class.map(all),
-        }
+    fn figures(value: f64, class: Option<f64>) -> LayerFigures {
+        let mut figures: LayerFigures = Measure::ALL.iter().map(|measure| (*measure, Some(all(value)))).collect();
+        figures.set(Measure::ClassInformationNats, class.map(all));
+        figures
     }
 
     #[test]
     fn rolling_means_cover_the_newest_reports() {
         let mut rolling = Rolling::new(2);
         assert_eq!(rolling.means(), None);
-        rolling.push(statistics(1.0, None));
-        rolling.push(statistics(2.0, None));
-        let means = rolling.push(statistics(4.0, Some(1.0))).expect("three reports were pushed");
-        assert_eq!(means.entropy_network_nats, all(3.0));
-        assert_eq!(means.mutual_information_nats, Some(all(3.0)));
-        assert_eq!(means.class_information_nats, Some(all(1.0)), "absent values do not count as 0");
+        rolling.push(figures(1.0, None));
+        rolling.push(figures(2.0, None));
+        let means = rolling.push(figures(4.0, Some(1.0))).expect("three reports were pushed");
+        assert_eq!(means.get(Measure::EntropyNetworkNats), Some(&all(3.0)));
+        assert_eq!(means.get(Measure::MutualInformationNats), Some(&all(3.0)));
+        assert_eq!(means.get(Measure::ClassInformationNats), Some(&all(1.0)), "absent values do not count as 0");
+        assert_eq!(means.get(Measure::EntropyNetworkRatio), None, "it has no rolling series");
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::pasts::PastEpoch;
-use super::thread::MonitorParams;
-use crate::detect::{DetectParams, HintTracker, Judge, Judgement};
+use super::params::MonitorParams;
+use crate::detect::{DetectParams, HintTracker, Judge, Judgement, Observation};
 use crate::intake::run::{Run, Standing};
-use crate::monitor::live_runs::{EpochSummary, LayerHistograms, RunView};
-use crate::monitor::report::{EpochReport, LayerReport, LayerStatistics, Rolling};
+use crate::monitor::live_runs::{LayerHistograms, RunView};
+use crate::monitor::report::{EpochReport, LayerReport, Rolling};
 use crate::monitor::window::Window;
+use crate::record::{EpochRecord, LayerFigures};
 use crate::vocabulary::clock::Stopwatch;
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
@@ -34,7 +34,7 @@ pub(super) struct RunState {
     pub(super) last_reported: Option<Epoch>,
     pub(super) since_last_report: Option<Stopwatch>,
     pub(super) newest: Option<Arc<EpochReport>>,
-    history: VecDeque<Arc<EpochSummary>>,
+    history: VecDeque<Arc<EpochRecord>>,
     /// Rows measured since the last epoch end that reported how many were offered.
     pub(super) rows_taken: u64,
     rows_offered_before: u64,
@@ -67,19 +67,16 @@ impl RunState {
     pub(super) fn layer_report(&mut self, place: usize, measures: LayerMeasures) -> Option<LayerReport> {
         let layer = self.run.declaration().layers.get(place)?.clone();
         let neurons_offered = self.window.widths().get(place).copied().flatten()?.neurons_offered;
-        let statistics = LayerStatistics::of(&measures);
+        let figures = LayerFigures::of(&measures);
         let rolling = self.rolling.get_mut(place)?;
-        let rolling = match &statistics {
-            Some(statistics) => rolling.push(statistics.clone()),
+        let rolling = match &figures {
+            Some(figures) => rolling.push(figures.clone()),
             None => rolling.means(),
         };
-        if statistics.is_some() {
-            let histograms = self.histograms.entry(layer.clone()).or_default();
-            histograms.entropy_network.observe(measures.entropy_network_nats.iter().copied());
-            histograms.entropy_neuron.observe(measures.entropy_neuron_nats.iter().copied());
-            histograms.mutual_information.observe(measures.mutual_information.condensed().iter().copied());
+        if figures.is_some() {
+            self.histograms.entry(layer.clone()).or_default().observe(&measures);
         }
-        Some(LayerReport { layer, neurons_offered, measures, statistics, rolling })
+        Some(LayerReport { layer, neurons_offered, measures, figures, rolling })
     }
 
     /// Returns rows measured / offered. If the trainer's count was lost, its rows count towards the next epoch.
@@ -93,20 +90,22 @@ impl RunState {
 
     /// Continues from earlier epochs that already have a verdict: detectors, hints and rolling means are as if they had seen them.
     /// Alarms that were raised then are not raised again.
-    pub(super) fn resume(&mut self, past: Vec<PastEpoch>, detect: &DetectParams) {
+    pub(super) fn resume(&mut self, past: Vec<EpochRecord>, detect: &DetectParams) {
+        let source = self.run.declaration().source;
         let mut standing = None;
-        for PastEpoch { summary, observation } in past {
+        for record in past {
+            let observation = Observation::of(record.epoch, source, record.prediction_entropy_nats, &record.layers);
             let Judgement { verdict, possible_onsets, .. } = self.judge.judge(&observation, detect);
-            self.hints.take_in(summary.epoch, &summary.metrics);
-            for layer in &summary.layers {
+            self.hints.take_in(record.epoch, &record.metrics);
+            for layer in record.layers.iter().filter(|layer| !layer.figures.is_empty()) {
                 let rolling = self.run.declaration().layers.iter().zip(&mut self.rolling).find(|(name, _)| **name == layer.layer);
-                if let (Some((_, rolling)), Some(statistics)) = (rolling, &layer.statistics) {
-                    rolling.push(statistics.clone());
+                if let Some((_, rolling)) = rolling {
+                    rolling.push(layer.figures.clone());
                 }
             }
-            self.last_reported = Some(summary.epoch);
-            standing = Some(Standing { epoch: Some(summary.epoch), verdict, possible_onsets });
-            self.keep(summary);
+            self.last_reported = Some(record.epoch);
+            standing = Some(Standing { epoch: Some(record.epoch), verdict, possible_onsets });
+            self.keep(Arc::new(record));
         }
         if let Some(standing) = standing {
             self.run.set_standing(standing);
@@ -114,21 +113,19 @@ impl RunState {
     }
 
     /// Closes the report's epoch and keeps what later epochs and readers need. Returns the summary.
-    pub(super) fn remember(&mut self, report: &Arc<EpochReport>) -> Arc<EpochSummary> {
+    pub(super) fn remember(&mut self, report: &Arc<EpochReport>, record: &Arc<EpochRecord>) {
         self.open_epoch = self.open_epoch.filter(|open| *open > report.epoch);
         self.last_reported = Some(report.epoch);
         self.since_last_report = Some(Stopwatch::start());
         self.newest = Some(Arc::clone(report));
-        let summary = Arc::new(EpochSummary::of(report));
-        self.keep(Arc::clone(&summary));
-        summary
+        self.keep(Arc::clone(record));
     }
 
-    fn keep(&mut self, summary: Arc<EpochSummary>) {
+    fn keep(&mut self, record: Arc<EpochRecord>) {
         if self.history.len() == EPOCHS_KEPT {
             self.history.pop_front();
         }
-        self.history.push_back(summary);
+        self.history.push_back(record);
     }
 
     /// Returns the run as readers see it.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use super::live_runs::EpochSummary;
 use super::report::EpochReport;
 use crate::intake::run::Run;
+use crate::record::EpochRecord;
 use crate::vocabulary::choices::Ending;
 use crate::vocabulary::units::Epoch;
 
@@ -15,8 +15,8 @@ use crate::vocabulary::units::Epoch;
 pub struct MeasuredEpoch {
     /// Everything that is known of the run after it.
     pub report: Arc<EpochReport>,
-    /// The same in brief.
-    pub summary: Arc<EpochSummary>,
+    /// The same without the values of single neurons and pairs.
+    pub record: Arc<EpochRecord>,
     /// The epochs that an alarm may name as its onset, if it comes now or later: their matrices are worth keeping.
     pub possible_onsets: Vec<Epoch>,
 }
@@ -50,13 +50,13 @@ impl Sink for Unkept {
     }
 }
 
-/// Sends every report into a channel. A subscriber that is full misses reports.
+/// Sends every epoch into a channel. A subscriber that is full misses epochs.
 #[derive(Debug)]
-pub struct Subscriber(pub Sender<Arc<EpochReport>>);
+pub struct Subscriber(pub Sender<MeasuredEpoch>);
 
 impl Sink for Subscriber {
     fn epoch(&mut self, epoch: &MeasuredEpoch) {
         // A subscriber that is full or gone misses it.
-        let _ = self.0.try_send(Arc::clone(&epoch.report));
+        let _ = self.0.try_send(epoch.clone());
     }
 }

@@ -18,45 +18,31 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender, select, tick};
 
-use super::pasts::{Pasts, RunKey, key};
+use super::params::MonitorParams;
 use super::run_state::RunState;
 use super::sink::{MeasuredEpoch, Sink};
-use crate::detect::{DetectParams, Observation, Reference};
-use crate::intake::event::{EpochEnd, EpochMetrics, Event, Frame};
+use crate::detect::{DetectParams, Judgement, Observation};
+use crate::intake::event::{EpochEnd, Event, Frame};
 use crate::intake::gate::{DropReason, Gate};
 use crate::intake::run::{Run, Standing};
 use crate::intake::stop::StopReason;
 use crate::monitor::live_runs::Board;
-use crate::monitor::report::{EpochReport, LayerReport, layer_observation};
+use crate::monitor::report::{EpochReport, LayerReport};
 use crate::monitor::retirement::RetirementParams;
-use crate::monitor::window::WindowParams;
+use crate::record::LayerRecord;
 use crate::vocabulary::clock::{Stopwatch, unix_seconds};
-use crate::vocabulary::identity::LayerName;
+use crate::vocabulary::identity::{Attempt, LayerName, RunName};
+use crate::vocabulary::metrics::EpochMetrics;
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::Verdict;
 use rotewatch_info::measures::class::ClassGroups;
-use rotewatch_info::measures::{LayerMeasures, LayerSamples, MeasureParams, measure_layers};
+use rotewatch_info::measures::{LayerMeasures, LayerSamples, measure_layers};
 
 /// Number of failed computations in a row after which the monitor counts as failing.
 const FAILURES_IN_A_ROW: u32 = 3;
 
 /// Interval between two searches for runs to remove from the board.
 const LOOK_FOR_RETIREMENT: Duration = Duration::from_millis(500);
-
-/// The monitor's fixed settings.
-#[derive(Clone, Debug)]
-pub struct MonitorParams {
-    /// The rows that an epoch's measures are computed from.
-    pub window: WindowParams,
-    /// How the measures are computed.
-    pub measures: MeasureParams,
-    /// Number of reports in a rolling mean.
-    pub rolling: usize,
-    /// The baseline that every run is compared with, if any.
-    pub reference: Option<Arc<Reference>>,
-    /// When a run is removed from the board.
-    pub retirement: RetirementParams,
-}
 
 /// State of the monitoring thread.
 pub struct MonitorThread {
@@ -66,13 +52,28 @@ pub struct MonitorThread {
     gate: Arc<Gate>,
     board: Arc<Board>,
     sinks: Vec<Box<dyn Sink>>,
-    pasts: Arc<Pasts>,
     runs: HashMap<RunKey, RunState>,
     /// The ended runs that are still on the board, in the order in which they ended.
     finished: VecDeque<(Arc<Run>, Stopwatch)>,
     /// The silent runs. They are removed from the board shortly after the history was told, so that its readers find them ended.
     given_up: Vec<Arc<Run>>,
     failures_in_a_row: u32,
+}
+
+/// Identifies a run. The attempt alone is not enough: clients draw attempt ids themselves, and two may draw the same one.
+type RunKey = (RunName, Attempt);
+
+fn key(run: &Run) -> RunKey {
+    (run.name().clone(), run.attempt())
+}
+
+/// The measures of an epoch, and what they were computed from.
+struct Measured {
+    rows: usize,
+    prediction_entropy_nats: Option<f64>,
+    /// Each measured layer with its index in the declaration.
+    layers: Vec<(usize, LayerMeasures)>,
+    compute: Duration,
 }
 
 /// How an epoch ended.
@@ -94,7 +95,6 @@ impl MonitorThread {
         gate: Arc<Gate>,
         board: Arc<Board>,
         sinks: Vec<Box<dyn Sink>>,
-        pasts: Arc<Pasts>,
     ) -> Self {
         MonitorThread {
             params,
@@ -103,7 +103,6 @@ impl MonitorThread {
             gate,
             board,
             sinks,
-            pasts,
             runs: HashMap::new(),
             finished: VecDeque::new(),
             given_up: Vec::new(),
@@ -291,79 +290,85 @@ impl MonitorThread {
         }
     }
 
+    /// Measures an epoch, judges it, and publishes both.
     fn report(&mut self, run: &Arc<Run>, end: EndOfEpoch, reply: Option<Sender<Arc<Standing>>>) {
         let detect = self.detect.load_full();
-        let epoch = end.epoch;
+        let measured = self.measure(run, end.epoch);
+        let epoch = self.judge(run, end, measured, &detect);
+        self.publish(&epoch, &detect, reply);
+    }
+
+    /// Computes the measures of a run's window. If that panics, the epoch has none and the run continues.
+    fn measure(&mut self, run: &Arc<Run>, epoch: Epoch) -> Measured {
         let watch = Stopwatch::start();
         let samples = self.state_of(run).window.samples(epoch);
-        let named: Vec<(usize, LayerSamples<'_>)> = samples
-            .layers
-            .iter()
+        let names = run.declaration().layers.iter().map(LayerName::as_str);
+        let (indices, layers): (Vec<usize>, Vec<LayerSamples<'_>>) = names
+            .zip(&samples.layers)
             .enumerate()
-            .filter_map(|(place, columns)| {
-                let name = run.declaration().layers.get(place)?.as_str();
-                columns.as_ref().map(|columns| (place, LayerSamples { name, columns }))
-            })
-            .collect();
-        let places: Vec<usize> = named.iter().map(|(place, _)| *place).collect();
-        let layers: Vec<LayerSamples<'_>> = named.into_iter().map(|(_, layer)| layer).collect();
-        let measured = catch_unwind(AssertUnwindSafe(|| {
-            measure_layers(&layers, samples.predictions.as_deref(), &self.params.measures, &self.pool)
-        }));
+            .filter_map(|(index, (name, columns))| Some((index, LayerSamples { name, columns: columns.as_ref()? })))
+            .unzip();
+        let predictions = samples.predictions.as_deref();
+        let computed = catch_unwind(AssertUnwindSafe(|| measure_layers(&layers, predictions, &self.params.measures, &self.pool)));
         let compute = watch.elapsed();
-        let measured = self.measures_or_none(run, epoch, measured);
+        self.board.count_compute(compute);
+        let measures = if let Ok(measures) = computed {
+            self.failures_in_a_row = 0;
+            self.board.set_failing(false);
+            measures
+        } else {
+            self.count_failure();
+            tracing::error!(run = %run.name(), %epoch, "the measures of this epoch failed; its report has none");
+            Vec::new()
+        };
+        Measured {
+            rows: samples.rows,
+            prediction_entropy_nats: predictions.filter(|all| !all.is_empty()).map(|all| ClassGroups::of(all).entropy_nats()),
+            layers: indices.into_iter().zip(measures).collect(),
+            compute,
+        }
+    }
+
+    /// Passes the measures to the run's detectors, and makes the report and the record.
+    fn judge(&mut self, run: &Arc<Run>, end: EndOfEpoch, measured: Measured, detect: &DetectParams) -> MeasuredEpoch {
         let state = self.state_of(run);
         let layers: Vec<LayerReport> =
-            places.into_iter().zip(measured).filter_map(|(place, measures)| state.layer_report(place, measures)).collect();
-        let prediction_entropy_nats =
-            samples.predictions.as_deref().filter(|all| !all.is_empty()).map(|all| ClassGroups::of(all).entropy_nats());
-        let judgement = state.judge.judge(&observation(run, epoch, prediction_entropy_nats, &layers), &detect);
-        let hints = state.hints.take_in(epoch, &end.metrics);
+            measured.layers.into_iter().filter_map(|(index, measures)| state.layer_report(index, measures)).collect();
+        let records: Vec<LayerRecord> = layers.iter().map(LayerReport::record).collect();
+        let observation = Observation::of(end.epoch, run.declaration().source, measured.prediction_entropy_nats, &records);
+        let Judgement { answers, verdict, raised, possible_onsets } = state.judge.judge(&observation, detect);
         let report = Arc::new(EpochReport {
             run: Arc::clone(run),
-            epoch,
+            epoch: end.epoch,
             end_inferred: end.inferred,
+            hints: state.hints.take_in(end.epoch, &end.metrics),
             metrics: end.metrics,
-            rows: samples.rows,
+            rows: measured.rows,
             coverage: state.coverage(end.rows_offered),
-            prediction_entropy_nats,
+            prediction_entropy_nats: measured.prediction_entropy_nats,
             layers,
-            answers: judgement.answers,
-            hints,
-            verdict: judgement.verdict,
-            raised: judgement.raised,
-            compute,
+            answers,
+            verdict,
+            raised,
+            compute: measured.compute,
             made_at_unix_seconds: unix_seconds(),
             interval: state.since_last_report.map(|since| since.elapsed()),
         });
-        let summary = state.remember(&report);
-        let view = state.view();
-        self.board.count_compute(compute);
-        let change = self.board.show(view);
-        let measured = MeasuredEpoch { report, summary, possible_onsets: judgement.possible_onsets };
-        for sink in &mut self.sinks {
-            sink.epoch(&measured);
-        }
-        // Last, so that a trainer that has its verdict finds the report everywhere else as well.
-        publish_verdict(&measured, &detect, reply);
-        self.board.announce(&change);
+        let record = Arc::new(report.record_with(records));
+        state.remember(&report, &record);
+        MeasuredEpoch { report, record, possible_onsets }
     }
 
-    /// Computes the measures. Returns none if the computation failed; the run continues without this epoch's measures.
-    fn measures_or_none(
-        &mut self,
-        run: &Run,
-        epoch: Epoch,
-        measured: std::thread::Result<Vec<LayerMeasures>>,
-    ) -> Vec<LayerMeasures> {
-        let Ok(measures) = measured else {
-            self.count_failure();
-            tracing::error!(run = %run.name(), %epoch, "computing the measures of this epoch failed; its report has none");
-            return Vec::new();
-        };
-        self.failures_in_a_row = 0;
-        self.board.set_failing(false);
-        measures
+    /// Publishes an epoch: first to readers, then to the sinks, then to the trainer, so that a trainer that has its verdict finds the
+    /// report everywhere else as well. Followers are notified last.
+    fn publish(&mut self, epoch: &MeasuredEpoch, detect: &DetectParams, reply: Option<Sender<Arc<Standing>>>) {
+        let view = self.state_of(&epoch.report.run).view();
+        let change = self.board.show(view);
+        for sink in &mut self.sinks {
+            sink.epoch(epoch);
+        }
+        publish_verdict(epoch, detect, reply);
+        self.board.announce(&change);
     }
 
     fn count_failure(&mut self) {
@@ -372,10 +377,10 @@ impl MonitorThread {
     }
 
     fn state_of(&mut self, run: &Arc<Run>) -> &mut RunState {
-        let (params, pasts, detect) = (&self.params, &self.pasts, &self.detect);
+        let (params, detect) = (&self.params, &self.detect);
         self.runs.entry(key(run)).or_insert_with(|| {
             let mut state = RunState::new(run, params);
-            state.resume(pasts.take(run), &detect.load());
+            state.resume(run.take_past(), &detect.load());
             state
         })
     }
@@ -408,14 +413,6 @@ fn publish_verdict(measured: &MeasuredEpoch, detect: &DetectParams, reply: Optio
         // A trainer that no longer waits reads the verdict from the run.
         let _ = reply.try_send(run.standing());
     }
-}
-
-/// Returns what the detectors see of an epoch.
-fn observation(run: &Run, epoch: Epoch, prediction_entropy_nats: Option<f64>, layers: &[LayerReport]) -> Observation {
-    let of_layer =
-        |report: &LayerReport| layer_observation(&report.layer, report.statistics.as_ref().filter(|_| report.measures.reliable));
-    let source = run.declaration().source;
-    Observation { epoch, source, prediction_entropy_nats, layers: layers.iter().map(of_layer).collect() }
 }
 
 /// However the thread ends, the gate is closed so that no tap keeps waiting, and readiness reports the failure.

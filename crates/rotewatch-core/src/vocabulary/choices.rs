@@ -1,7 +1,8 @@
 //! Settings of the intake and the detectors that are one of a few words.
 
 pub use rotewatch_info::choice::{Choice, UnknownChoice};
-use strum::{Display, EnumMessage, EnumString, VariantArray, VariantNames};
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray, VariantNames};
 
 /// Where the rows of an epoch come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
@@ -51,8 +52,24 @@ pub enum OnFull {
 
 /// The two ways in which a network memorizes (Bansal, Pruthi, Belinkov, 2022, section 1), and a departure from a baseline run.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Display,
+    EnumMessage,
+    EnumString,
+    VariantArray,
+    VariantNames,
+    IntoStaticStr,
+    Serialize,
+    Deserialize,
 )]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<Kind>)]
 pub enum Kind {
     /// The network memorizes wrong labels or single examples: high entropy, low mutual information.

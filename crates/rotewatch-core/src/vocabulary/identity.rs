@@ -5,6 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Maximum length of a run name, in bytes.
@@ -32,7 +33,8 @@ pub enum NameError {
 }
 
 /// The name of a run: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct RunName(String);
 
 impl RunName {
@@ -40,6 +42,20 @@ impl RunName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for RunName {
+    type Error = NameError;
+
+    fn try_from(name: String) -> Result<Self, NameError> {
+        name.parse()
+    }
+}
+
+impl From<RunName> for String {
+    fn from(name: RunName) -> String {
+        name.0
     }
 }
 
@@ -64,7 +80,8 @@ impl fmt::Display for RunName {
 }
 
 /// The name of a tapped layer: 1 to 128 bytes of UTF-8 without control characters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct LayerName(String);
 
 impl LayerName {
@@ -72,6 +89,20 @@ impl LayerName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for LayerName {
+    type Error = NameError;
+
+    fn try_from(name: String) -> Result<Self, NameError> {
+        name.parse()
+    }
+}
+
+impl From<LayerName> for String {
+    fn from(name: LayerName) -> String {
+        name.0
     }
 }
 
@@ -91,6 +122,57 @@ impl FromStr for LayerName {
 impl fmt::Display for LayerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// The random id of one training under a run name. Training again under the same name is a new attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Attempt(u64);
+
+impl Attempt {
+    /// Draws a new random id.
+    #[must_use]
+    pub fn draw() -> Self {
+        Attempt(rand::random())
+    }
+}
+
+/// The text is not a valid attempt id.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("{text:?} is not a valid attempt id: use 16 random lowercase hexadecimal digits, drawn when training starts")]
+pub struct AttemptError {
+    /// The text as given.
+    text: String,
+}
+
+impl TryFrom<String> for Attempt {
+    type Error = AttemptError;
+
+    fn try_from(text: String) -> Result<Self, AttemptError> {
+        text.parse()
+    }
+}
+
+impl From<Attempt> for String {
+    fn from(attempt: Attempt) -> String {
+        attempt.to_string()
+    }
+}
+
+impl FromStr for Attempt {
+    type Err = AttemptError;
+
+    fn from_str(text: &str) -> Result<Self, AttemptError> {
+        let well_formed = text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let id = u64::from_str_radix(text, 16).ok().filter(|_| well_formed);
+        id.map(Attempt).ok_or_else(|| AttemptError { text: text.to_owned() })
+    }
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
     }
 }
 
@@ -118,6 +200,17 @@ mod tests {
         let too_long = "é".repeat(LAYER_NAME_MAX_BYTES / 2 + 1);
         for bad in ["", "a\nb", "\u{7f}", "\u{85}", too_long.as_str()] {
             assert!(bad.parse::<LayerName>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_attempt_reads_back_what_it_writes_and_nothing_else() {
+        let attempt = Attempt::draw();
+        assert_eq!(attempt.to_string().parse(), Ok(attempt));
+        assert!("000000000000000a".parse::<Attempt>().is_ok());
+        for bad in ["", "a", "000000000000000A", "00000000000000000a", "+00000000000000a", "000000000000000g", " 00000000000000a"]
+        {
+            assert!(bad.parse::<Attempt>().is_err(), "{bad:?}");
         }
     }
 }

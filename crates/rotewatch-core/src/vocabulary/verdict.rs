@@ -2,10 +2,15 @@
 //!
 //! "Too early" is always a value of its own, never a score of 0.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray, VariantNames};
 
 pub use crate::vocabulary::choices::Kind;
 
+use crate::vocabulary::choices::UnknownChoice;
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
 
@@ -16,11 +21,7 @@ impl Kind {
     /// The name in configuration files, labels and JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::ExampleLevel => "example_level",
-            Kind::Heuristic => "heuristic",
-            Kind::Baseline => "baseline",
-        }
+        self.into()
     }
 
     /// The words for it in sentences.
@@ -35,28 +36,33 @@ impl Kind {
 }
 
 /// One number that led to a finding, and the number that it was compared with.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// What was measured, with its unit: `class_information_p90_nats`.
-    pub signal: &'static str,
+    pub signal: Cow<'static, str>,
     /// The value at the epoch of the finding.
+    #[serde(deserialize_with = "null_is_nan")]
     pub value: f64,
     /// What it is compared with.
+    #[serde(deserialize_with = "null_is_nan")]
     pub reference: f64,
     /// The epoch of `reference`.
     pub reference_epoch: Epoch,
     /// The result: how far `value` lies below `reference` as a share of `reference`, or how many times `reference` it is.
+    #[serde(deserialize_with = "null_is_nan")]
     pub ratio: f64,
     /// The ratio above which the number counts as a sign of memorization.
+    #[serde(deserialize_with = "null_is_nan")]
     pub threshold: f64,
 }
 
 /// Memorization that one detector found.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// The kind of memorization.
     pub kind: Kind,
     /// The smallest of decline / threshold over the signals that must agree; at least 1.
+    #[serde(skip)]
     pub score: f64,
     /// The epoch at which memorization set in.
     pub onset_epoch: Epoch,
@@ -100,9 +106,10 @@ impl Answer {
 }
 
 /// An alarm that was raised and has not ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
     /// The finding that raised the alarm, as it was at that epoch.
+    #[serde(flatten)]
     pub finding: Finding,
     /// The epoch whose report raised it.
     pub alarm_epoch: Epoch,
@@ -128,19 +135,63 @@ pub enum Verdict {
     },
 }
 
-impl Verdict {
-    /// The name in labels and JSON.
+/// The word for a verdict in labels, JSON and the history.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Display,
+    EnumMessage,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    VariantNames,
+    Serialize,
+    Deserialize,
+)]
+#[strum(serialize_all = "snake_case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<VerdictWord>)]
+#[serde(rename_all = "snake_case")]
+pub enum VerdictWord {
+    /// See [`Verdict::TooEarly`].
+    TooEarly,
+    /// See [`Verdict::Learning`].
+    Learning,
+    /// See [`Verdict::Memorizing`].
+    Memorizing,
+}
+
+impl VerdictWord {
+    /// The spelling of labels and JSON.
     #[must_use]
-    pub fn as_str(&self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// Reads a number of which JSON has null when it is not finite.
+fn null_is_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}
+
+impl Verdict {
+    /// The word for it in labels and JSON.
+    #[must_use]
+    pub fn word(&self) -> VerdictWord {
         match self {
-            Verdict::TooEarly { .. } => "too_early",
-            Verdict::Learning { .. } => "learning",
-            Verdict::Memorizing { .. } => "memorizing",
+            Verdict::TooEarly { .. } => VerdictWord::TooEarly,
+            Verdict::Learning { .. } => VerdictWord::Learning,
+            Verdict::Memorizing { .. } => VerdictWord::Memorizing,
         }
     }
 
-    /// Every name, for the series that have one sample per verdict.
-    pub const ALL: [&'static str; 3] = ["too_early", "learning", "memorizing"];
+    /// The spelling of labels and JSON.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        self.word().as_str()
+    }
 
     /// The active alarm with the earliest onset.
     #[must_use]

@@ -15,8 +15,7 @@ use rayon::prelude::*;
 use super::bits::{BinnedLayer, BitMatrix, Marginal};
 use super::pairwise::{PairInformation, PairMatrix, pair_count};
 use super::terms::{PACKED_CELLS, TermSum, Terms};
-use crate::kernels::MASKED;
-use crate::kernels::{Kernel, LANES, Lanes};
+use crate::kernels::{Kernel, LANES, Lanes, MASKED};
 
 /// Left neurons per task: enough to make loading a panel worthwhile, few enough to divide the work evenly.
 const TASK_NEURONS: usize = 16;

@@ -12,8 +12,7 @@
 use rayon::prelude::*;
 
 use super::terms::{TermSum, Terms};
-use crate::kernels::MASKED;
-use crate::kernels::{Kernel, LANES, Lanes};
+use crate::kernels::{Kernel, LANES, Lanes, MASKED};
 
 /// The bins of a layer: one per row and neuron, neuron-major.
 #[derive(Clone, Debug)]

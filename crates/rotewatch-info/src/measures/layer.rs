@@ -39,7 +39,7 @@ pub enum Skipped {
 }
 
 /// The measures of one layer. Vectors have one entry per neuron, or per row where documented; those of a skipped layer are empty.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LayerMeasures {
     /// The layer's name.
     pub name: String,
@@ -147,20 +147,10 @@ fn skipped_layer<V: Value>(layer: &LayerSamples<'_, V>, reason: Skipped, params:
         neurons: layer.columns.neurons(),
         rows: layer.columns.rows(),
         nonfinite: layer.columns.nonfinite(),
-        constant_neurons: 0,
-        reliable: false,
         skipped: Some(reason),
         network_bin_count: params.edges().bin_count(params.network_bins()),
         neuron_bin_count: params.edges().bin_count(params.bins()),
-        entropy_network_nats: Vec::new(),
-        entropy_neuron_nats: Vec::new(),
-        mutual_information: PairMatrix::from_condensed(0, Vec::new()),
-        normalised_mi: PairMatrix::from_condensed(0, Vec::new()),
-        class_information_nats: None,
-        surprisal_nats: Vec::new(),
-        shuffle_bias: None,
-        miller_madow_bias: 0.0,
-        ksg: None,
+        ..LayerMeasures::default()
     }
 }
 

@@ -4,7 +4,7 @@ use super::entropy::x_ln_x;
 use crate::kernels::MASKED;
 
 /// A value for every unordered pair of different neurons: the strict upper triangle, row after row.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PairMatrix {
     neurons: usize,
     values: Vec<f64>,

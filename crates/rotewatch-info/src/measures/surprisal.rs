@@ -11,8 +11,7 @@ use super::binning::{InnerEdges, bin_counts};
 use super::bits::{BinnedLayer, Marginal};
 use super::params::{BinEdges, Binning};
 use super::samples::{Columns, Value};
-use crate::kernels::Kernel;
-use crate::kernels::MASKED;
+use crate::kernels::{Kernel, MASKED};
 
 /// The count added to every cell of a reference: Jeffreys' prior, 1/2.
 ///

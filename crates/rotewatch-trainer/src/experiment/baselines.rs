@@ -2,7 +2,8 @@
 
 use super::truth::Truth;
 use rotewatch_core::detect::LabelWave;
-use rotewatch_core::record::training::TrainingDocument;
+use rotewatch_core::record::TrainingDocument;
+use rotewatch_core::record::catalogue::Measure;
 use rotewatch_core::vocabulary::units::Epoch;
 
 /// Epochs without a better hold-out accuracy after which training stops.
@@ -69,8 +70,9 @@ pub fn label_wave(history: &TrainingDocument, truth: &Truth) -> Stop {
 /// epochs; detected one epoch later.
 #[must_use]
 pub fn class_information(history: &TrainingDocument, truth: &Truth) -> Stop {
-    let trained = history.epochs.iter().filter(|epoch| epoch.epoch > 0);
-    let series: Vec<Option<f64>> = trained.map(|epoch| epoch.layers.last()?.class_information_nats?.p90).collect();
+    let trained = history.epochs.iter().filter(|epoch| epoch.epoch > Epoch::UNTRAINED);
+    let series: Vec<Option<f64>> =
+        trained.map(|epoch| epoch.layers.last()?.figures.statistic(Measure::ClassInformationNats, "p90")).collect();
     first_peak(&series, CLASS_INFORMATION_SMOOTH, truth)
 }
 
@@ -126,27 +128,24 @@ fn smoothed(series: &[Option<f64>], over: usize) -> Vec<(u32, f64)> {
 mod tests {
     use super::super::truth::tests::truth;
     use super::*;
-    use rotewatch_core::record::training::{EpochRecord, LayerRecord, Spread};
+    use rotewatch_core::record::{EpochRecord, LayerRecord};
+    use rotewatch_core::vocabulary::metrics::EpochMetrics;
+    use rotewatch_info::measures::Distribution;
 
     /// A run with one metric; the class information of its only layer is the same series.
     fn run(metric: &str, values: &[f64]) -> TrainingDocument {
-        let epoch = |(epoch, value): (u32, &f64)| EpochRecord {
-            epoch,
-            metrics: [(metric.to_owned(), Some(*value)), ("train_loss".to_owned(), Some(0.0))].into(),
-            prediction_entropy_nats: None,
-            layers: vec![LayerRecord {
-                name: "fc".into(),
-                class_information_nats: Some(Spread { p90: Some(*value), ..Spread::default() }),
-                ..LayerRecord::default()
-            }],
+        let epoch = |(epoch, value): (u32, &f64)| {
+            let mut layer = LayerRecord::unmeasured("fc".parse().expect("a good name"));
+            let all = Distribution { mean: *value, p05: *value, p50: *value, p90: *value, p95: *value };
+            layer.figures.set(Measure::ClassInformationNats, Some(all));
+            EpochRecord {
+                epoch: Epoch(epoch),
+                metrics: EpochMetrics::new([(metric, *value), ("train_loss", 0.0)]).expect("good names"),
+                layers: vec![layer],
+                ..EpochRecord::default()
+            }
         };
-        TrainingDocument {
-            run: None,
-            kind: None,
-            probe: None,
-            epochs: (1..).zip(values).map(epoch).collect(),
-            final_layers: None,
-        }
+        TrainingDocument { epochs: (1..).zip(values).map(epoch).collect(), ..TrainingDocument::default() }
     }
 
     fn stop(alarm: impl Into<Option<u32>>, kept: u32) -> Stop {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::folder::{FolderError, OutFolder};
 use super::grid::PlannedRun;
 
-use rotewatch_core::record::training::TrainingDocument;
+use rotewatch_core::record::TrainingDocument;
 
 /// The record of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

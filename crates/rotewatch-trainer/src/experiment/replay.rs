@@ -1,9 +1,8 @@
 //! Runs the detectors on recorded epochs, so that a threshold can be judged without training.
 
-use rotewatch_core::detect::{ClassInformation, DetectParams, Judge, LayerObservation, Observation};
-use rotewatch_core::record::training::{EpochRecord, LayerRecord, TrainingDocument};
+use rotewatch_core::detect::{DetectParams, Judge, Observation};
+use rotewatch_core::record::TrainingDocument;
 use rotewatch_core::vocabulary::choices::Mode;
-use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::Kind;
 
 /// The first alarm of a kind.
@@ -30,7 +29,8 @@ pub fn replay(history: &TrainingDocument, source: Mode, params: &DetectParams) -
     let mut judge = Judge::new(None);
     let mut alarms = Alarms::default();
     for epoch in &history.epochs {
-        for alarm in judge.judge(&observation(epoch, source), params).raised {
+        let observation = Observation::of(epoch.epoch, source, epoch.prediction_entropy_nats, &epoch.layers);
+        for alarm in judge.judge(&observation, params).raised {
             let first = match alarm.finding.kind {
                 Kind::ExampleLevel => &mut alarms.example_level,
                 Kind::Heuristic => &mut alarms.heuristic,
@@ -42,24 +42,4 @@ pub fn replay(history: &TrainingDocument, source: Mode, params: &DetectParams) -
         }
     }
     alarms
-}
-
-/// The monitor's observation for the detectors after this epoch.
-fn observation(epoch: &EpochRecord, source: Mode) -> Observation {
-    Observation {
-        epoch: Epoch(epoch.epoch),
-        source,
-        prediction_entropy_nats: epoch.prediction_entropy_nats,
-        layers: epoch.layers.iter().filter_map(layer).collect(),
-    }
-}
-
-fn layer(record: &LayerRecord) -> Option<LayerObservation> {
-    Some(LayerObservation {
-        layer: record.name.parse().ok()?,
-        mutual_information_mean_nats: record.mutual_information_nats.and_then(|spread| spread.mean),
-        class_information_nats: record
-            .class_information_nats
-            .and_then(|spread| Some(ClassInformation { p90: spread.p90?, mean: spread.mean? })),
-    })
 }

@@ -93,8 +93,8 @@ impl Sweep {
         with_network.sort_by(|(one, _), (other, _)| one.value.total_cmp(&other.value).then(one.seed.cmp(&other.seed)));
         let mut layer_names: Vec<&str> = Vec::new();
         for layer in with_network.iter().flat_map(|(_, capture)| capture.history.final_layers.iter().flatten()) {
-            if !layer_names.contains(&layer.name.as_str()) {
-                layer_names.push(&layer.name);
+            if !layer_names.contains(&layer.layer.as_str()) {
+                layer_names.push(layer.layer.as_str());
             }
         }
         let layers = layer_names.iter().map(|layer| LayerAlong::of(layer, &with_network)).collect();
@@ -191,7 +191,7 @@ impl LayerAlong {
             let layers: Vec<&FinalLayer> = same_value
                 .iter()
                 .flat_map(|(_, capture)| capture.history.final_layers.iter().flatten())
-                .filter(|layer| layer.name == name)
+                .filter(|layer| layer.layer.as_str() == name)
                 .collect();
             let entropies: Vec<f64> = layers.iter().flat_map(|layer| layer.entropy_network_nats.iter().copied()).collect();
             along.entropy.extend(Quartiles::of(&entropies).map(|quartiles| (value, quartiles)));
@@ -301,7 +301,11 @@ mod tests {
     #[test]
     fn a_density_has_an_area_of_one() {
         let histogram = Histogram { upper: 2.0, counts: vec![2, 4, 2, 0] };
-        let layer = FinalLayer { name: "fc".into(), entropy_network_nats: vec![1.0], mutual_information: histogram };
+        let layer = FinalLayer {
+            layer: "fc".parse().expect("a good name"),
+            entropy_network_nats: vec![1.0],
+            mutual_information: histogram,
+        };
         let points = density(&[&layer, &layer]);
         assert_eq!(points, [(0.25, 0.5), (0.75, 1.0), (1.25, 0.5), (1.75, 0.0)]);
         assert_eq!(density(&[]), []);

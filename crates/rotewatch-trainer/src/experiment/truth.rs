@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rotewatch_core::record::training::TrainingDocument;
+use rotewatch_core::record::TrainingDocument;
 
 /// A run that ends this far below its best accuracy memorizes (1.0 point).
 pub const MEMORIZES_FROM: f64 = 0.010;

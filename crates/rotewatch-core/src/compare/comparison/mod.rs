@@ -8,6 +8,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::candidate::{LayerMeans, Seen};
 use super::course::Course;
 use super::order::{Direction, NoDirection};
@@ -72,7 +74,7 @@ pub enum Preference {
 }
 
 /// How often results of a kind were right where the truth is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct TrackRecord {
     /// Pairs for which the better network was named.
     pub right: u32,

@@ -17,11 +17,12 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 pub use sample::{chosen, derived_seed};
 
-use crate::intake::event::{EpochEnd, EpochMetrics, Event, Frame, LayerActivations};
+use crate::intake::event::{EpochEnd, Event, Frame, LayerActivations};
 use crate::intake::gate::{Capacity, DropReason, Gate, Permit};
 use crate::intake::run::{Run, Standing};
 pub use crate::vocabulary::choices::{OnFull, Reduce};
 use crate::vocabulary::clock::Stopwatch;
+use crate::vocabulary::metrics::EpochMetrics;
 use crate::vocabulary::units::Epoch;
 
 /// Time between two checks of a tap that waits for space for an epoch end.

@@ -6,13 +6,14 @@ use std::net::SocketAddr;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::super::args::TrainArgs;
-use super::line::EpochLine;
+use super::line::columns;
 use super::summary::Summary;
 use rotewatch::cli::paragraph::paragraph;
+use rotewatch_core::record::EpochRecord;
 use rotewatch_core::vocabulary::identity::RunName;
 use rotewatch_core::vocabulary::verdict::Alarm;
 
-/// Where people look.
+/// The output for people.
 pub(super) struct Display {
     json: bool,
     epochs: u32,
@@ -58,12 +59,12 @@ impl Display {
     }
 
     /// Shows an epoch.
-    pub(super) fn epoch(&self, line: &EpochLine) {
-        self.bar.set_position(u64::from(line.epoch.0));
-        self.bar.set_message(line.columns());
+    pub(super) fn epoch(&self, epoch: &EpochRecord) {
+        self.bar.set_position(u64::from(epoch.epoch.0));
+        self.bar.set_message(columns(epoch));
         if self.bar.is_hidden() {
             let width = self.epochs.to_string().len();
-            self.line(&format!("epoch {:>width$}/{}  {}", line.epoch.0, self.epochs, line.columns()));
+            self.line(&format!("epoch {:>width$}/{}  {}", epoch.epoch.0, self.epochs, columns(epoch)));
         }
     }
 
@@ -100,7 +101,7 @@ impl Display {
         self.line(&format!("serving http://{address}/ and http://{address}/metrics until Ctrl-C"));
     }
 
-    /// A line for people; none beside the JSON, but above the bar if there is one.
+    /// Prints a line for people. With `--json`, only above the bar if there is one.
     fn line(&self, text: &str) {
         if !self.json {
             self.bar.suspend(|| print_line(text));

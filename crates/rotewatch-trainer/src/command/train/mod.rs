@@ -16,19 +16,19 @@ use super::args::{Monitoring, TrainArgs};
 use crate::training::checkpoints::Checkpoints;
 use crate::training::trainer::{Pass, StepObserver, Trainer, Unobserved};
 use display::Display;
-use line::EpochLine;
 use rotewatch::app::logging::LogLevelSwitch;
 use rotewatch::app::signals::Interrupt;
 use rotewatch::app::{ConfigFile, Monitor, Setup, state_folder};
 use rotewatch::cli::exit::{Exit, Failure};
 use rotewatch::config::{Config, LogLevel};
 use rotewatch::state::{OwnedName, StateError};
-use rotewatch_core::intake::event::EpochMetrics;
 use rotewatch_core::intake::run::Declaration;
 use rotewatch_core::intake::stop::StopReason;
-use rotewatch_core::monitor::report::EpochReport;
+use rotewatch_core::monitor::MeasuredEpoch;
+use rotewatch_core::record::EpochRecord;
 use rotewatch_core::vocabulary::choices::Mode;
 use rotewatch_core::vocabulary::identity::RunName;
+use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_tch::tap::{StreamStep, TensorTap};
 use summary::{Restored, Summary};
@@ -81,7 +81,7 @@ struct Watched {
     monitor: Monitor,
     tap: TensorTap,
     mode: Mode,
-    reports: Receiver<Arc<EpochReport>>,
+    reports: Receiver<MeasuredEpoch>,
 }
 
 impl Watched {
@@ -206,7 +206,7 @@ impl Training {
         metrics.extend(trainer.wrong_labels_fitted().map(|share| ("wrong_labels_fitted", share)));
         let metrics = EpochMetrics::new(metrics).expect("a few well-formed names");
         let Some(watched) = watched else {
-            self.show(EpochLine::unwatched(epoch, metrics));
+            self.show(EpochRecord { epoch, metrics, ..EpochRecord::default() });
             return Ok(());
         };
         let is_last = epoch.0 == trainer.options().epochs || self.interrupt.token().is_requested();
@@ -223,18 +223,18 @@ impl Training {
     }
 
     fn show_reports(&mut self, watched: &Watched) {
-        for report in watched.reports.try_iter() {
-            self.show(EpochLine::of(&report));
-            for alarm in &report.raised {
+        for measured in watched.reports.try_iter() {
+            self.show(EpochRecord::clone(&measured.record));
+            for alarm in &measured.report.raised {
                 self.display.alarm(alarm);
             }
-            self.summary.last_report = Some(report);
+            self.summary.last_report = Some(measured.report);
         }
     }
 
-    fn show(&mut self, line: EpochLine) {
-        self.display.epoch(&line);
-        self.summary.add(line);
+    fn show(&mut self, epoch: EpochRecord) {
+        self.display.epoch(&epoch);
+        self.summary.add(epoch);
     }
 
     /// Closes everything and prints the summary.
@@ -246,9 +246,9 @@ impl Training {
             self.summary.probe.clone_from(&run.declaration().probe);
             // The run ends for the monitor, which keeps serving its last report.
             drop(tap);
-            for report in reports.try_iter() {
-                self.show(EpochLine::of(&report));
-                self.summary.last_report = Some(report);
+            for measured in reports.try_iter() {
+                self.show(EpochRecord::clone(&measured.record));
+                self.summary.last_report = Some(measured.report);
             }
             self.summary.verdict = Some(run.standing().verdict.clone());
             self.summary.run = Some(name.run().clone());

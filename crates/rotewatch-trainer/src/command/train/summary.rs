@@ -4,15 +4,15 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::final_layers;
-use super::line::{EpochLine, LayerLine};
-use rotewatch_core::detect::Hints;
 use rotewatch_core::intake::gate::{DropReason, FlowCounts};
 use rotewatch_core::intake::stop::StopReason;
 use rotewatch_core::monitor::report::EpochReport;
-use rotewatch_core::record::json::{self, distribution, finite, object};
+use rotewatch_core::record::training::FinalLayer;
+use rotewatch_core::record::{EpochRecord, Hints, VerdictRecord, document};
 use rotewatch_core::vocabulary::identity::RunName;
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::Verdict;
@@ -34,7 +34,7 @@ pub(super) struct Summary {
     pub(super) flow: Option<FlowCounts>,
     /// The newest report, for data of the last epoch alone.
     pub(super) last_report: Option<Arc<EpochReport>>,
-    history: Vec<EpochLine>,
+    epochs: Vec<EpochRecord>,
 }
 
 /// Weights of an earlier epoch that were restored at the end of a training.
@@ -48,59 +48,78 @@ pub(super) struct Restored {
     pub(super) path: PathBuf,
 }
 
+/// The document of `--json`.
+#[derive(Serialize)]
+struct Training<'a> {
+    #[serde(flatten)]
+    verdict: VerdictRecord,
+    run: Option<&'a RunName>,
+    probe: Option<&'a str>,
+    last_epoch: Option<Epoch>,
+    hints: Option<Hints>,
+    stopped: Option<String>,
+    restored_epoch: Option<Epoch>,
+    restored_from: Option<String>,
+    test_accuracy: Option<f64>,
+    alarm_test_accuracy: Option<f64>,
+    best_test_accuracy: Option<f64>,
+    best_epoch: Option<u32>,
+    frames: Option<Value>,
+    final_layers: Option<Vec<FinalLayer>>,
+    epochs: &'a [EpochRecord],
+}
+
 impl Summary {
     /// Adds an epoch.
-    pub(super) fn add(&mut self, line: EpochLine) {
-        self.history.push(line);
+    pub(super) fn add(&mut self, epoch: EpochRecord) {
+        self.epochs.push(epoch);
     }
 
     fn test_accuracy_at(&self, epoch: u32) -> Option<f64> {
-        self.history.iter().find(|line| line.epoch.0 == epoch)?.metrics.get("test_accuracy")
+        self.epochs.iter().find(|line| line.epoch.0 == epoch)?.metrics.get("test_accuracy")
     }
 
     /// The test accuracy of the weights that the training ends with.
     fn last_test_accuracy(&self) -> Option<f64> {
-        let trained = || self.history.last()?.metrics.get("test_accuracy");
+        let trained = || self.epochs.last()?.metrics.get("test_accuracy");
         self.restored.as_ref().map(|restored| restored.test_accuracy).or_else(trained)
     }
 
     /// The best test accuracy, and the first epoch that reached it.
     fn best(&self) -> Option<(u32, f64)> {
-        let accuracies = self.history.iter().filter_map(|line| Some((line.epoch.0, line.metrics.get("test_accuracy")?)));
+        let accuracies = self.epochs.iter().filter_map(|line| Some((line.epoch.0, line.metrics.get("test_accuracy")?)));
         accuracies.reduce(|best, next| if next.1 > best.1 { next } else { best })
     }
 
     /// The document of `--json`, on one line.
     pub(super) fn to_json(&self) -> String {
         let alarm = self.verdict.as_ref().and_then(Verdict::alarm);
-        let last = self.history.last();
         let best = self.best();
-        let alarm_epoch = alarm.map(|alarm| alarm.alarm_epoch.0);
-        let mut document = json::verdict(self.verdict.as_ref());
-        document.extend(json::object(json!({
-            "run": self.run.as_ref().map(RunName::as_str),
-            "probe": self.probe,
-            "epochs": last.map(|line| line.epoch.0),
-            "hints": self.last_report.as_deref().map(|report| json::hints(&report.hints)),
-            "stopped": self.stopped.as_ref().map(ToString::to_string),
-            "restored_epoch": self.restored.as_ref().map(|restored| restored.epoch.0),
-            "restored_from": self.restored.as_ref().map(|restored| restored.path.display().to_string()),
-            "test_accuracy": self.last_test_accuracy(),
-            "alarm_test_accuracy": alarm_epoch.and_then(|epoch| self.test_accuracy_at(epoch)),
-            "best_test_accuracy": best.map(|(_, accuracy)| accuracy),
-            "best_epoch": best.map(|(epoch, _)| epoch),
-            "frames": self.flow.as_ref().map(frames),
-            "final_layers": self.last_report.as_deref().map(final_layers::document),
-            "history": self.history.iter().map(epoch).collect::<Vec<_>>(),
-        })));
-        Value::Object(document).to_string()
+        let training = Training {
+            verdict: VerdictRecord::from(self.verdict.as_ref()),
+            run: self.run.as_ref(),
+            probe: self.probe.as_deref(),
+            last_epoch: self.epochs.last().map(|epoch| epoch.epoch),
+            hints: self.last_report.as_ref().map(|report| report.hints),
+            stopped: self.stopped.as_ref().map(ToString::to_string),
+            restored_epoch: self.restored.as_ref().map(|restored| restored.epoch),
+            restored_from: self.restored.as_ref().map(|restored| restored.path.display().to_string()),
+            test_accuracy: self.last_test_accuracy(),
+            alarm_test_accuracy: alarm.and_then(|alarm| self.test_accuracy_at(alarm.alarm_epoch.0)),
+            best_test_accuracy: best.map(|(_, accuracy)| accuracy),
+            best_epoch: best.map(|(epoch, _)| epoch),
+            frames: self.flow.as_ref().map(frames),
+            final_layers: self.last_report.as_deref().map(final_layers::of),
+            epochs: &self.epochs,
+        };
+        document(&training).to_string()
     }
 
     /// The lines for people.
     pub(super) fn to_lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if let Some(reason) = &self.stopped {
-            let epoch = self.history.last().map_or(0, |line| line.epoch.0);
+            let epoch = self.epochs.last().map_or(0, |line| line.epoch.0);
             lines.push(format!("stopped after epoch {epoch}: {reason}"));
         }
         if let Some(verdict) = &self.verdict {
@@ -156,35 +175,4 @@ fn frames(flow: &FlowCounts) -> Value {
         "queued": flow.queued,
         "wait_seconds": flow.tap_wait.as_secs_f64(),
     })
-}
-
-fn epoch(line: &EpochLine) -> Value {
-    let metrics: Map<String, Value> = line.metrics.iter().map(|(name, value)| (name.to_owned(), finite(value))).collect();
-    json!({
-        "epoch": line.epoch.0,
-        "metrics": metrics,
-        "prediction_entropy_nats": line.prediction_entropy_nats.map(finite),
-        "verdict": line.verdict.as_ref().map(Verdict::as_str),
-        "layers": line.layers.iter().map(layer).collect::<Vec<_>>(),
-    })
-}
-
-fn layer(layer: &LayerLine) -> Value {
-    let mut document = object(json!({ "name": layer.name, "shuffle_bias_nats": layer.shuffle_bias_nats.map(finite) }));
-    if let Some(ksg) = &layer.ksg {
-        document.insert("ksg_nats".to_owned(), distribution(&ksg.nats));
-        document.insert("ksg_pairs".to_owned(), ksg.pairs.into());
-    }
-    let Some(statistics) = &layer.statistics else { return Value::Object(document) };
-    let measures = [
-        ("entropy_network_nats", Some(&statistics.entropy_network_nats)),
-        ("entropy_neuron_nats", Some(&statistics.entropy_neuron_nats)),
-        ("mutual_information_nats", statistics.mutual_information_nats.as_ref()),
-        ("mutual_information_ratio", statistics.mutual_information_ratio.as_ref()),
-        ("class_information_nats", statistics.class_information_nats.as_ref()),
-    ];
-    for (name, measure) in measures {
-        document.insert(name.to_owned(), measure.map_or(Value::Null, distribution));
-    }
-    Value::Object(document)
 }
