@@ -117,10 +117,7 @@ fn layer(seed: u32) -> LayerMeasures {
         name: "hidden".into(),
         neurons: NEURONS,
         rows: 1000,
-        nonfinite: 0,
-        constant_neurons: 0,
         reliable: true,
-        skipped: None,
         network_bin_count: 100,
         neuron_bin_count: 10,
         entropy_network_nats: values(NEURONS, 4.6),
@@ -128,10 +125,7 @@ fn layer(seed: u32) -> LayerMeasures {
         mutual_information: PairMatrix::from_condensed(NEURONS, values(pairs, 0.5)),
         normalised_mi: PairMatrix::from_condensed(NEURONS, values(pairs, 0.3)),
         class_information_nats: Some(values(NEURONS, 1.0)),
-        surprisal_nats: Vec::new(),
-        shuffle_bias: None,
-        miller_madow_bias: 0.0,
-        ksg: None,
+        ..LayerMeasures::default()
     }
 }
 
