@@ -1,5 +1,7 @@
 //! The measures against numbers from another implementation; `tests/data/golden/README.md` says which.
 
+use std::collections::BTreeMap;
+
 use rotewatch::activations::{Tensor, safetensors};
 use rotewatch_info::kernels::Kernel;
 use rotewatch_info::measures::KnnParams;
@@ -134,5 +136,19 @@ fn surprisals_are_those_of_numpy() {
         assert_close(&against[..4], &of_numpy, &format!("gaussian on {}", kernel.name()));
         let mean = against.iter().sum::<f64>() / against.len() as f64;
         assert_close(&[mean], &[2.032_407_117_059_046], "the mean over all 800 rows");
+    }
+}
+
+#[test]
+fn excess_kurtosis_is_that_of_scipy() {
+    let path = format!("{}/tests/data/golden/excess_kurtosis.json", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).expect("the golden files are committed");
+    let golden: BTreeMap<String, Vec<Option<f64>>> = serde_json::from_str(&text).expect("lists of numbers");
+    for file in FILES {
+        let bytes = bytes_of(file);
+        let tensors = safetensors::read(&bytes).unwrap();
+        let columns = tensor(&tensors, "activations").columns_f32().unwrap();
+        let expected: Vec<f64> = golden[file].iter().map(|value| value.unwrap_or(f64::NAN)).collect();
+        assert_close(&measured(&columns, 10, BinEdges::Closed).excess_kurtosis, &expected, file);
     }
 }

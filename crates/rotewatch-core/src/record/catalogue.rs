@@ -258,6 +258,28 @@ catalogue! {
             from_zero: true,
         }),
     }
+    /// Excess kurtosis of each neuron's activations.
+    ExcessKurtosis {
+        title: "Excess kurtosis",
+        unit: Unit::Number,
+        of: Of::Neuron,
+        help: "Excess kurtosis of each neuron's activations; large where a few rows have outliers, 0 for a normal distribution.",
+        of_layer: |layer| over(&layer.excess_kurtosis),
+        series: Some(LayerSeries {
+            name: "layer_excess_kurtosis",
+            help: "Excess kurtosis of each neuron's activations; 0 for a normal distribution.",
+            scope: None,
+            rolling: None,
+        }),
+        histogram: None,
+        line: Some(Line {
+            statistic: "p95",
+            heading: "kurtosis",
+            about: "95th percentile over neurons: how far outliers stick out; 0 is a normal distribution",
+            missing: UNMEASURED,
+            from_zero: false,
+        }),
+    }
     /// Mutual information from nearest neighbours, on a sample of pairs.
     KsgNats {
         title: "Mutual information by nearest neighbours",

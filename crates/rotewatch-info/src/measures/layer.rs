@@ -7,6 +7,7 @@ use super::binning::InnerEdges;
 use super::class::ClassGroups;
 use super::entropy::entropy_ratio;
 use super::ksg_sample::{KsgSample, ksg_sample};
+use super::kurtosis::excess_kurtosis;
 use super::neurons::{BinnedNeurons, shared_entropies_nats};
 use super::pairwise::PairMatrix;
 use super::params::{MeasureParams, RELIABLE_ROWS_PER_BIN};
@@ -69,6 +70,8 @@ pub struct LayerMeasures {
     pub normalised_mi: PairMatrix,
     /// Information in nats between each neuron and the predicted class, if there are predictions.
     pub class_information_nats: Option<Vec<f64>>,
+    /// Excess kurtosis of each neuron; NaN for a constant.
+    pub excess_kurtosis: Vec<f64>,
     /// Surprisal in nats of each row among these same rows, with the bins of scope `neuron`; NaN for a row without a finite value.
     pub surprisal_nats: Vec<f64>,
     /// The shuffle null; `None` if it is turned off or there are no pairs.
@@ -190,6 +193,7 @@ fn measure_layer<V: Value>(
         mutual_information: pairs.mutual,
         normalised_mi: pairs.normalised,
         class_information_nats: groups.filter(|groups| groups.rows() == rows).map(class_information),
+        excess_kurtosis: columns.columns().map(excess_kurtosis).collect(),
         surprisal_nats: own_surprisals_nats(&binned.layer, &binned.marginals),
         shuffle_bias: shuffle_bias(&pairing, &binned.layer, params.shuffle_pairs(), params.seed(), at as u64),
         miller_madow_bias: pairs.miller_madow_nats,

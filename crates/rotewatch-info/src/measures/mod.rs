@@ -18,6 +18,7 @@
 //! | [`knn`] | entropy and mutual information without bins, from nearest neighbours |
 //! | [`ksg_sample`] | the same on a seeded sample of pairs, for live runs |
 //! | [`digamma`] | the digamma function, which [`knn`] needs |
+//! | [`kurtosis`] | how heavy the tails of a neuron's activations are |
 //! | [`class`] | how much a neuron tells about the class that the network predicts |
 //! | [`surprisal`] | how unusual a row is among the others, or against a reference |
 //! | [`shuffle`] | how much of the pairwise mutual information is chance |
@@ -45,6 +46,7 @@ pub mod draw;
 pub mod entropy;
 pub mod knn;
 pub mod ksg_sample;
+pub mod kurtosis;
 pub mod layer;
 pub mod neurons;
 pub mod pairwise;
