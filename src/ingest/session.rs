@@ -8,11 +8,13 @@ use super::frame::ReceivedFrame;
 use super::keys::{Digest, FrameKey, ReceivedKeys};
 use super::refusal::Refusal;
 use super::{Origin, Rejected, Taken};
+use crate::activations::Tensor;
 use crate::state::OwnedName;
 use rotewatch_core::intake::event::LayerActivations;
 use rotewatch_core::intake::gate::Capacity;
 use rotewatch_core::intake::run::Run;
 use rotewatch_core::intake::tap::{EndRefused, FrameBuilder, SamplingParams, Tap};
+use rotewatch_core::intake::widths::LayerWidth;
 use rotewatch_core::vocabulary::choices::Ending;
 use rotewatch_core::vocabulary::clock::Stopwatch;
 use rotewatch_core::vocabulary::metrics::EpochMetrics;
@@ -38,23 +40,22 @@ struct Live {
     /// Locked until then.
     name: Option<OwnedName>,
     keys: ReceivedKeys,
-    widths: Vec<Option<Width>>,
     ended: Option<Epoch>,
 }
 
-/// The width of a layer in its first frame.
-#[derive(Clone, Debug)]
-struct Width {
-    neurons: usize,
+/// A layer of a frame that has the width it had before.
+struct TakenLayer<'a, 'bytes> {
+    index: usize,
+    width: LayerWidth,
     /// The neurons that are measured; `None` for all.
     chosen: Option<Vec<usize>>,
+    tensor: &'a Tensor<'bytes>,
 }
 
 impl Session {
     pub(super) fn new(tap: Tap, name: Option<OwnedName>, declared: DeclaredRun, origin: Origin) -> Self {
-        let widths = vec![None; declared.layers.len()];
         let run = Arc::clone(tap.run());
-        let live = Live { tap: Some(tap), name, keys: ReceivedKeys::default(), widths, ended: None };
+        let live = Live { tap: Some(tap), name, keys: ReceivedKeys::default(), ended: None };
         Session { run, declared, origin, heard: Mutex::new(Stopwatch::start()), live: Mutex::new(live) }
     }
 
@@ -89,34 +90,34 @@ impl Session {
     ) -> Result<Taken, Refusal> {
         let digest = Digest::of(bytes);
         let mut live = self.live();
-        let Live { tap, keys, widths, .. } = &mut *live;
+        let Live { tap, keys, .. } = &mut *live;
         let tap = self.open(tap.as_ref())?;
         if let Some(before) = keys.queued(key) {
             let (epoch, seq) = key;
             return if before == digest { Ok(Taken::Duplicate) } else { Err(Refusal::OtherBytes { epoch, seq }) };
         }
         let received = ReceivedFrame::read(bytes, &self.declared.layers)?;
-        let (mut widths_now, mut rejected) = (widths.clone(), Rejected::new());
-        let declared = self.declared.layers.iter().zip(&mut widths_now);
-        for (place, (layer, (name, width))) in received.layers.iter().zip(declared).enumerate() {
-            let Some((neurons, _)) = layer else { continue };
-            let chosen = || sampling.neurons(place, *neurons);
-            let expected = width.get_or_insert_with(|| Width { neurons: *neurons, chosen: chosen() });
-            if expected.neurons != *neurons {
-                let reason = format!("it has {neurons} neurons, but had {} in its first frame", expected.neurons);
-                rejected.insert(name.clone(), reason);
+        let (mut widths, mut rejected, mut taken) = (tap.widths(), Rejected::new(), Vec::new());
+        for (index, (layer, name)) in received.layers.iter().zip(&self.declared.layers).enumerate() {
+            let Some((neurons, tensor)) = layer else { continue };
+            let chosen = sampling.neurons(index, *neurons);
+            let width = LayerWidth { offered: *neurons, sampled: chosen.as_ref().map_or(*neurons, Vec::len) };
+            match widths.check(index, width) {
+                Ok(()) => taken.push(TakenLayer { index, width, chosen, tensor }),
+                Err(changed) => {
+                    rejected.insert(name.clone(), changed.to_string());
+                }
             }
         }
-        let bytes_needed = bytes_needed(&received, &widths_now);
+        let bytes_needed = bytes_needed(received.rows, &taken);
         if bytes_needed > capacity.bytes {
             let what = "a frame (limits.channel_bytes)";
             return Err(Refusal::TooLarge { what, bytes: bytes_needed, limit: capacity.bytes });
         }
         let offer = if keys.was_refused(key) { Tap::offer_again } else { Tap::offer };
         let frame = offer(tap, key.0, received.rows).and_then(|frame| frame.claim_bytes(bytes_needed));
-        fill(frame.ok_or(Refusal::Behind)?, &received, &widths_now)?;
+        fill(frame.ok_or(Refusal::Behind)?, &received, taken)?;
         keys.remember(key, digest);
-        *widths = widths_now;
         Ok(Taken::Queued { rejected })
     }
 
@@ -164,37 +165,23 @@ impl Session {
     }
 }
 
-/// Returns the bytes that the frame needs in the channel, in single precision.
-fn bytes_needed(received: &ReceivedFrame<'_>, widths: &[Option<Width>]) -> u64 {
-    let neurons: u64 = taken(received, widths).map(|(_, width, _)| measured(width) as u64).sum();
-    neurons.saturating_mul(received.rows as u64).saturating_mul(size_of::<f32>() as u64)
+/// Bytes that the frame takes in the channel, in single precision.
+fn bytes_needed(rows: usize, layers: &[TakenLayer<'_, '_>]) -> u64 {
+    let neurons: u64 = layers.iter().map(|layer| layer.width.sampled as u64).sum();
+    neurons.saturating_mul(rows as u64).saturating_mul(size_of::<f32>() as u64)
 }
 
-fn fill(mut frame: FrameBuilder<'_>, received: &ReceivedFrame<'_>, widths: &[Option<Width>]) -> Result<(), Refusal> {
+fn fill(mut frame: FrameBuilder<'_>, received: &ReceivedFrame<'_>, layers: Vec<TakenLayer<'_, '_>>) -> Result<(), Refusal> {
     let refused = |fault| Refusal::Frame(super::FrameError::Tensor(fault));
-    for (place, width, tensor) in taken(received, widths) {
-        let values = tensor.rows_f32(width.chosen.as_deref()).map_err(refused)?;
-        frame.layer(place, LayerActivations { neurons: measured(width), neurons_offered: width.neurons, values });
+    for TakenLayer { index, width, chosen, tensor } in layers {
+        let values = tensor.rows_f32(chosen.as_deref()).map_err(refused)?;
+        let activations = LayerActivations { neurons: width.sampled, neurons_offered: width.offered, values };
+        // The width was checked before there was room for the frame.
+        let _ = frame.layer(index, activations);
     }
     if let Some(predictions) = &received.predictions {
         frame.predictions(predictions.classes().map_err(refused)?);
     }
     frame.send();
     Ok(())
-}
-
-/// Returns the layers of a frame whose width has not changed.
-fn taken<'a, 'bytes>(
-    received: &'a ReceivedFrame<'bytes>,
-    widths: &'a [Option<Width>],
-) -> impl Iterator<Item = (usize, &'a Width, &'a crate::activations::Tensor<'bytes>)> {
-    let both = received.layers.iter().zip(widths).enumerate();
-    both.filter_map(|(place, (layer, width))| {
-        let ((neurons, tensor), width) = (layer.as_ref()?, width.as_ref()?);
-        (width.neurons == *neurons).then_some((place, width, tensor))
-    })
-}
-
-fn measured(width: &Width) -> usize {
-    width.chosen.as_ref().map_or(width.neurons, Vec::len)
 }

@@ -174,7 +174,8 @@ impl Capture {
         for (place, captured) in self.layers.into_iter().enumerate() {
             let Some(Captured { activations, neurons_offered }) = captured else { continue };
             let neurons = length(&activations, 1);
-            frame.layer(place, LayerActivations { neurons, neurons_offered, values: floats(&activations) });
+            // A layer whose width changed is left out, and named in the log.
+            let _ = frame.layer(place, LayerActivations { neurons, neurons_offered, values: floats(&activations) });
         }
         if logits.dim() == 2 {
             frame.predictions(classes(&logits.argmax(1, false)));

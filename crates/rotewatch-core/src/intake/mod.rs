@@ -13,3 +13,4 @@ pub mod run;
 pub mod stop;
 mod sync;
 pub mod tap;
+pub mod widths;

@@ -66,7 +66,7 @@ impl RunState {
     /// Adds a layer's name to its measures, summarizes them and adds them to the values kept over epochs.
     pub(super) fn layer_report(&mut self, place: usize, measures: LayerMeasures) -> Option<LayerReport> {
         let layer = self.run.declaration().layers.get(place)?.clone();
-        let neurons_offered = self.window.widths().get(place).copied().flatten()?.neurons_offered;
+        let neurons_offered = self.window.widths().get(place).copied().flatten()?.offered;
         let figures = LayerFigures::of(&measures);
         let rolling = self.rolling.get_mut(place)?;
         let rolling = match &figures {

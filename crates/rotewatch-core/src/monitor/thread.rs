@@ -190,16 +190,9 @@ impl MonitorThread {
         }
         let gate = Arc::clone(&self.gate);
         let state = self.state_of(&run);
-        let taken_in = state.window.take_in(frame.epoch, frame.rows, &frame.layers, frame.predictions.as_deref());
-        gate.count_nonfinite(taken_in.nonfinite_values);
-        for rejected in &taken_in.rejected {
-            let layer = run.declaration().layers.get(rejected.place).map_or("?", LayerName::as_str);
-            tracing::warn!(
-                run = %run.name(), layer, epoch = %frame.epoch,
-                "layer left out of this frame: it now has {} neurons, but had {} before", rejected.neurons_got, rejected.neurons_expected
-            );
-        }
-        let usable = frame.layers.iter().flatten().count() > taken_in.rejected.len();
+        let nonfinite = state.window.take_in(frame.epoch, frame.rows, &frame.layers, frame.predictions.as_deref());
+        gate.count_nonfinite(nonfinite);
+        let usable = frame.layers.iter().any(Option::is_some);
         state.open_epoch = Some(frame.epoch);
         if usable {
             state.rows_taken += frame.rows as u64;

@@ -10,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::intake::event::LayerActivations;
 use crate::intake::tap::{chosen, derived_seed};
+use crate::intake::widths::LayerWidth;
 use crate::vocabulary::units::Epoch;
 use rotewatch_info::measures::Columns;
 
@@ -22,26 +23,6 @@ pub struct WindowParams {
     pub rows: usize,
     /// Seed of the random choices.
     pub seed: u64,
-}
-
-/// A layer of a frame that was rejected because its width changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RejectedLayer {
-    /// Index of the layer in the declaration.
-    pub place: usize,
-    /// Width of the layer in earlier frames.
-    pub neurons_expected: usize,
-    /// Width of the layer in this frame.
-    pub neurons_got: usize,
-}
-
-/// The result of adding a frame to the window.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TakenIn {
-    /// Layers that were left out because their width changed.
-    pub rejected: Vec<RejectedLayer>,
-    /// Number of NaN or infinite values. They are kept, and the measures ignore them.
-    pub nonfinite_values: u64,
 }
 
 /// The window's rows, stored by column.
@@ -64,15 +45,6 @@ pub struct Window {
     params: WindowParams,
     widths: Vec<Option<LayerWidth>>,
     segments: VecDeque<Segment>,
-}
-
-/// A layer's width in its first frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LayerWidth {
-    /// Number of sampled neurons.
-    pub neurons: usize,
-    /// Number of neurons in the layer.
-    pub neurons_offered: usize,
 }
 
 /// The sample of one epoch.
@@ -99,36 +71,28 @@ impl Window {
         &self.widths
     }
 
-    /// Adds `rows` rows of every layer. The rows of a layer that is missing or whose width changed are filled with NaN.
+    /// Adds `rows` rows of every layer. The rows of a layer that is missing are filled with NaN. Returns the number of values that are
+    /// NaN or infinite; they are kept, and masked by the measures.
     pub fn take_in(
         &mut self,
         epoch: Epoch,
         rows: usize,
         layers: &[Option<LayerActivations>],
         predictions: Option<&[i64]>,
-    ) -> TakenIn {
-        let mut taken_in = TakenIn::default();
-        let mut parts: Vec<Option<&[f32]>> = Vec::with_capacity(layers.len());
-        for (place, (layer, width)) in layers.iter().zip(&mut self.widths).enumerate() {
-            let Some(layer) = layer else {
-                parts.push(None);
-                continue;
-            };
-            let got = LayerWidth { neurons: layer.neurons, neurons_offered: layer.neurons_offered };
-            let expected = *width.get_or_insert(got);
-            if got == expected {
-                taken_in.nonfinite_values += layer.values.iter().filter(|value| !value.is_finite()).count() as u64;
-                parts.push(Some(&layer.values));
-            } else {
-                let (neurons_expected, neurons_got) = (expected.neurons_offered, got.neurons_offered);
-                taken_in.rejected.push(RejectedLayer { place, neurons_expected, neurons_got });
-                parts.push(None);
-            }
+    ) -> u64 {
+        let mut nonfinite = 0;
+        for (layer, width) in layers.iter().zip(&mut self.widths) {
+            let Some(layer) = layer else { continue };
+            // Every frame of a layer has the width of its first frame: the tap checks that.
+            *width = Some(LayerWidth { offered: layer.neurons_offered, sampled: layer.neurons });
+            nonfinite += layer.values.iter().filter(|value| !value.is_finite()).count() as u64;
         }
+        let parts: Vec<Option<&[f32]>> = layers.iter().map(|layer| layer.as_ref().map(|layer| layer.values.as_slice())).collect();
         self.open(epoch);
-        let Some(segment) = self.segments.back_mut() else { return taken_in };
-        segment.take_in(rows, &parts, &self.widths, predictions, self.params.rows);
-        taken_in
+        if let Some(segment) = self.segments.back_mut() {
+            segment.take_in(rows, &parts, &self.widths, predictions, self.params.rows);
+        }
+        nonfinite
     }
 
     /// Returns the rows of the window that ends with `epoch`, and forgets the epochs before the window.
@@ -140,11 +104,11 @@ impl Window {
         self.segments.retain(|segment| newest_left.is_none_or(|left| segment.epoch.0 > left) && !mixes(segment));
         let rows_held: usize = self.segments.iter().map(|segment| segment.rows).sum();
         let rows = chosen(derived_seed(self.params.seed, &[u64::from(epoch.0)]), rows_held, self.params.rows);
-        let layers = self.widths.iter().enumerate().map(|(place, width)| {
-            let neurons = (*width)?.neurons;
-            let mut values = Vec::with_capacity(rows.len() * neurons);
-            self.for_each_row(&rows, |segment, row| segment.push_row(place, neurons, row, &mut values));
-            Some(Columns::from_row_major(rows.len(), neurons, &values))
+        let layers = self.widths.iter().enumerate().map(|(index, width)| {
+            let neurons = (*width)?.sampled;
+            let mut chosen: Vec<Option<&[f32]>> = Vec::with_capacity(rows.len());
+            self.for_each_row(&rows, |segment, row| chosen.push(segment.row(index, neurons, row)));
+            Some(Columns::from_rows(neurons, &chosen, f32::NAN))
         });
         let layers = layers.collect();
         let predictions = self.segments.iter().all(|segment| segment.predictions.is_some()).then(|| {
@@ -169,7 +133,7 @@ impl Window {
     }
 
     /// Visits rows given by their ascending index in the joined segments.
-    fn for_each_row(&self, places: &[usize], mut visit: impl FnMut(&Segment, usize)) {
+    fn for_each_row<'a>(&'a self, places: &[usize], mut visit: impl FnMut(&'a Segment, usize)) {
         let mut places = places.iter().peekable();
         let mut first = 0;
         for segment in &self.segments {
@@ -201,16 +165,16 @@ impl Segment {
             let Some(place) = self.place_of_next_row(capacity) else { continue };
             for ((kept, part), width) in self.layers.iter_mut().zip(parts).zip(widths) {
                 let Some(width) = width else { continue };
-                let at = place * width.neurons;
+                let at = place * width.sampled;
                 // A layer's first frame may come late: its earlier rows were missing.
-                if kept.len() < at + width.neurons {
-                    kept.resize(at + width.neurons, f32::NAN);
+                if kept.len() < at + width.sampled {
+                    kept.resize(at + width.sampled, f32::NAN);
                 }
                 match part {
                     Some(values) => {
-                        kept[at..at + width.neurons].copy_from_slice(&values[row * width.neurons..(row + 1) * width.neurons]);
+                        kept[at..at + width.sampled].copy_from_slice(&values[row * width.sampled..(row + 1) * width.sampled]);
                     }
-                    None => kept[at..at + width.neurons].fill(f32::NAN),
+                    None => kept[at..at + width.sampled].fill(f32::NAN),
                 }
             }
             if let (Some(kept), Some(predictions)) = (&mut self.predictions, predictions) {
@@ -234,15 +198,10 @@ impl Segment {
         (place < capacity).then_some(place)
     }
 
-    #[expect(clippy::indexing_slicing, reason = "a segment has one entry per layer of the window")]
-    fn push_row(&self, layer: usize, neurons: usize, row: usize, values: &mut Vec<f32>) {
-        let kept = &self.layers[layer];
-        let at = row * neurons;
-        // If the layer was missing in the last rows, nothing was written for them.
-        match kept.get(at..at + neurons) {
-            Some(row) => values.extend_from_slice(row),
-            None => values.extend(std::iter::repeat_n(f32::NAN, neurons)),
-        }
+    /// The values of one row; `None` for a row at the end for which the layer was missing.
+    #[expect(clippy::indexing_slicing, reason = "a segment has as many layers as the window has widths")]
+    fn row(&self, layer: usize, neurons: usize, row: usize) -> Option<&[f32]> {
+        self.layers[layer].get(row * neurons..(row + 1) * neurons)
     }
 }
 
@@ -320,19 +279,6 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_width_is_rejected_and_the_other_layers_go_on() {
-        let mut window = window(1, 10, 2);
-        window.take_in(Epoch(1), 1, &[layer(1, vec![1.0]), layer(2, vec![1.0, 2.0])], None);
-        let taken_in = window.take_in(Epoch(1), 1, &[layer(1, vec![2.0]), layer(3, vec![1.0, 2.0, 3.0])], None);
-        assert_eq!(taken_in.rejected, [RejectedLayer { place: 1, neurons_expected: 2, neurons_got: 3 }]);
-        let samples = window.samples(Epoch(1));
-        assert!(samples.predictions.is_none());
-        assert_eq!(samples.layers[0].as_ref().map(|columns| columns.column(0).to_vec()), Some(vec![1.0, 2.0]));
-        let second = samples.layers[1].as_ref().map(|columns| columns.column(1).to_vec()).unwrap_or_default();
-        assert!(second[0].to_bits() == 2.0_f32.to_bits() && second[1].is_nan(), "{second:?}");
-    }
-
-    #[test]
     fn a_layer_that_appears_late_is_masked_before() {
         let mut window = window(1, 10, 2);
         window.take_in(Epoch(1), 1, &[layer(1, vec![1.0]), None], None);
@@ -346,7 +292,6 @@ mod tests {
     #[test]
     fn nonfinite_values_are_counted_as_they_come() {
         let mut window = window(1, 10, 1);
-        let taken_in = window.take_in(Epoch(1), 3, &[layer(1, vec![f32::NAN, 1.0, f32::INFINITY])], None);
-        assert_eq!(taken_in.nonfinite_values, 2);
+        assert_eq!(window.take_in(Epoch(1), 3, &[layer(1, vec![f32::NAN, 1.0, f32::INFINITY])], None), 2);
     }
 }

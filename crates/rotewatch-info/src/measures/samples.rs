@@ -61,6 +61,9 @@ fn smallest_f32_not_below(edge: f64) -> f32 {
     if f64::from(nearest) < edge { nearest.next_up() } else { nearest }
 }
 
+/// Side of the blocks that are transposed at a time.
+const BLOCK: usize = 32;
+
 /// Samples of one layer, neuron-major: column `j` holds neuron `j`, and row `r` of every column is the same example.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Columns<V: Value = f32> {
@@ -79,7 +82,6 @@ impl<V: Value> Columns<V> {
     /// If `values` does not hold exactly `rows * neurons` values.
     #[must_use]
     pub fn from_row_major(rows: usize, neurons: usize, values: &[V]) -> Self {
-        const BLOCK: usize = 32;
         assert_eq!(Some(values.len()), rows.checked_mul(neurons), "there must be rows x neurons values");
         let mut turned = vec![V::default(); values.len()];
         for first_row in (0..rows).step_by(BLOCK) {
@@ -92,6 +94,30 @@ impl<V: Value> Columns<V> {
             }
         }
         Self { rows, neurons, values: turned }
+    }
+
+    /// Transposes rows of `neurons` values each into columns; `missing` replaces every value of a row that is `None`.
+    ///
+    /// # Cost
+    /// One pass and one copy, in square blocks so that both sides stay in the first-level cache.
+    ///
+    /// # Panics
+    /// If a row does not hold exactly `neurons` values.
+    #[must_use]
+    pub fn from_rows(neurons: usize, rows: &[Option<&[V]>], missing: V) -> Self {
+        assert!(rows.iter().flatten().all(|row| row.len() == neurons), "every row must hold {neurons} values");
+        let mut turned = vec![missing; rows.len() * neurons];
+        for (first_row, block) in (0..).step_by(BLOCK).zip(rows.chunks(BLOCK)) {
+            for first_neuron in (0..neurons).step_by(BLOCK) {
+                for (row, values) in (first_row..).zip(block) {
+                    let Some(values) = values else { continue };
+                    for neuron in first_neuron..neurons.min(first_neuron + BLOCK) {
+                        turned[neuron * rows.len() + row] = values[neuron];
+                    }
+                }
+            }
+        }
+        Self { rows: rows.len(), neurons, values: turned }
     }
 
     /// Creates columns from values that are neuron-major already: `rows` values of neuron 0, then of neuron 1, and so on.
@@ -181,5 +207,16 @@ mod tests {
     #[should_panic(expected = "rows x neurons values")]
     fn a_wrong_number_of_values_is_refused() {
         let _ = Columns::from_row_major(2, 2, &[1.0_f32]);
+    }
+
+    #[test]
+    fn rows_become_the_same_columns_however_they_come() {
+        for (rows, neurons) in [(0, 3), (1, 1), (31, 33), (65, 40)] {
+            let values: Vec<f32> = (0..rows * neurons).map(|at| at as f32).collect();
+            let by_row: Vec<Option<&[f32]>> = values.chunks(neurons).map(Some).collect();
+            assert_eq!(Columns::from_rows(neurons, &by_row, f32::NAN), Columns::from_row_major(rows, neurons, &values));
+        }
+        let holes = Columns::from_rows(2, &[Some(&[1.0, 2.0][..]), None], f32::NAN);
+        assert!(holes.column(1)[0] == 2.0 && holes.column(1)[1].is_nan());
     }
 }

@@ -10,7 +10,7 @@
 
 mod sample;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -20,6 +20,7 @@ pub use sample::{chosen, derived_seed};
 use crate::intake::event::{EpochEnd, Event, Frame, LayerActivations};
 use crate::intake::gate::{Capacity, DropReason, Gate, Permit};
 use crate::intake::run::{Run, Standing};
+use crate::intake::widths::{LayerWidth, LayerWidths, WidthChanged};
 pub use crate::vocabulary::choices::{OnFull, Reduce};
 use crate::vocabulary::clock::Stopwatch;
 use crate::vocabulary::metrics::EpochMetrics;
@@ -92,7 +93,8 @@ impl Intake {
     pub fn open(&self, run: Arc<Run>, on_full: OnFull) -> Tap {
         // If the announcement fails, the monitor learns of the run with its first frame.
         let _ = self.events.try_send(Event::Declared(Arc::clone(&run)));
-        Tap { run, intake: self.clone(), on_full }
+        let widths = Mutex::new(LayerWidths::new(run.declaration().layers.len()));
+        Tap { run, intake: self.clone(), on_full, widths }
     }
 }
 
@@ -102,6 +104,8 @@ pub struct Tap {
     run: Arc<Run>,
     intake: Intake,
     on_full: OnFull,
+    /// Locked only briefly.
+    widths: Mutex<LayerWidths>,
 }
 
 impl Tap {
@@ -109,6 +113,12 @@ impl Tap {
     #[must_use]
     pub fn run(&self) -> &Arc<Run> {
         &self.run
+    }
+
+    /// Returns the widths of the layers, as the frames that were sent have them.
+    #[must_use]
+    pub fn widths(&self) -> LayerWidths {
+        self.widths.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reserves space for a frame of `rows` rows. `None` means that the frame was counted as dropped, so the caller need not
@@ -125,7 +135,7 @@ impl Tap {
     pub fn offer_again(&self, epoch: Epoch, rows: usize) -> Option<FrameBuilder<'_>> {
         let permit = self.intake.gate.admit(self.on_full).ok()?;
         let layers = vec![None; self.run.declaration().layers.len()];
-        Some(FrameBuilder { tap: self, epoch, rows, layers, predictions: None, permit })
+        Some(FrameBuilder { tap: self, epoch, rows, layers, widths: self.widths(), predictions: None, permit })
     }
 
     /// Ends an epoch and returns the newest verdict without waiting, usually that of an earlier epoch. If there is no space for
@@ -201,6 +211,8 @@ pub struct FrameBuilder<'tap> {
     epoch: Epoch,
     rows: usize,
     layers: Vec<Option<LayerActivations>>,
+    /// What the tap knows, and what this frame adds once it is sent.
+    widths: LayerWidths,
     predictions: Option<Vec<i64>>,
     permit: Permit,
 }
@@ -218,14 +230,24 @@ impl FrameBuilder<'_> {
         }
     }
 
-    /// Adds a layer, given by its index in the declaration.
+    /// Adds a layer, given by its index in the declaration. A layer whose width differs from its first frame's is left out, with a
+    /// warning in the log.
+    ///
+    /// # Errors
+    /// If the width differs.
     ///
     /// # Panics
     /// If the run declared no such layer, or the values are not rows x neurons.
     #[expect(clippy::indexing_slicing, reason = "an undeclared layer is a bug of the caller; the panic is documented")]
-    pub fn layer(&mut self, place: usize, activations: LayerActivations) {
-        assert_eq!(activations.values.len(), self.rows * activations.neurons, "layer {place} needs rows x neurons values");
-        self.layers[place] = Some(activations);
+    pub fn layer(&mut self, index: usize, activations: LayerActivations) -> Result<(), WidthChanged> {
+        assert_eq!(activations.values.len(), self.rows * activations.neurons, "layer {index} needs rows x neurons values");
+        let width = LayerWidth { offered: activations.neurons_offered, sampled: activations.neurons };
+        self.widths.check(index, width).inspect_err(|changed| {
+            let (run, layer) = (self.tap.run.name(), &self.tap.run.declaration().layers[index]);
+            tracing::warn!(%run, %layer, epoch = %self.epoch, "a layer is left out of a frame: {changed}");
+        })?;
+        self.layers[index] = Some(activations);
+        Ok(())
     }
 
     /// Adds the class that the network predicts for each row.
@@ -239,7 +261,8 @@ impl FrameBuilder<'_> {
 
     /// Sends the frame.
     pub fn send(self) {
-        let FrameBuilder { tap, epoch, rows, layers, predictions, permit } = self;
+        let FrameBuilder { tap, epoch, rows, layers, widths, predictions, permit } = self;
+        tap.widths.lock().unwrap_or_else(PoisonError::into_inner).learn(&widths);
         let frame = Frame { run: Arc::clone(&tap.run), epoch, rows, layers, predictions, permit };
         // Only a monitor that has ended refuses a frame with a permit.
         if let Err(refused) = tap.intake.events.try_send(Event::Frame(frame))
