@@ -165,9 +165,22 @@ pub fn spellings<T: ValueEnum>() -> Vec<String> {
     T::value_variants().iter().map(|choice| spelling(choice)).collect()
 }
 
+/// The spelling of a choice.
+///
+/// # Panics
+/// On a variant that clap is told to skip: it has none.
 #[expect(clippy::expect_used, reason = "clap has no spelling for variants marked `skip` alone, and no choice here is")]
-fn spelling<T: ValueEnum>(choice: &T) -> String {
+#[must_use]
+pub fn spelling<T: ValueEnum>(choice: &T) -> String {
     choice.to_possible_value().expect("no variant of a setting is skipped").get_name().to_owned()
+}
+
+/// The choice that a word names.
+///
+/// # Errors
+/// If it names none.
+pub fn choice<T: ValueEnum>(word: &str) -> Result<T, UnknownChoice> {
+    <T as ValueEnum>::from_str(word, false).map_err(|_| UnknownChoice { got: word.to_owned(), choices: spellings::<T>() })
 }
 
 macro_rules! spelled_as_in_the_file {
@@ -182,8 +195,7 @@ macro_rules! spelled_as_in_the_file {
             type Err = UnknownChoice;
 
             fn from_str(word: &str) -> Result<Self, UnknownChoice> {
-                <$choice as ValueEnum>::from_str(word, false)
-                    .map_err(|_| UnknownChoice { got: word.to_owned(), choices: spellings::<$choice>() })
+                choice(word)
             }
         }
     )+};

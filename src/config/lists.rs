@@ -1,7 +1,10 @@
-//! Rules made of other rules: a word that stands for "none", a value that may be left out, and lists.
+//! Rules made of other rules: a word that stands for "none", a value that may be left out, lists, and values whose place is kept.
 
+use super::diff::listed;
 use super::mistake::Fault;
+use super::reader::{faults_in, read_item};
 use super::rules::{Rule, shape};
+use super::section::Section;
 use crate::yaml::{Node, Position, Scalar, Value};
 
 /// A word that means "none of these", or what the other rule reads.
@@ -29,7 +32,8 @@ impl<T, R: Rule<T>> Rule<Option<T>> for Or<R> {
 }
 
 /// A value that may be left out.
-pub(super) struct Given<R>(pub R);
+#[derive(Clone, Debug)]
+pub struct Given<R>(pub R);
 
 impl<T, R: Rule<T>> Rule<Option<T>> for Given<R> {
     fn parse(&self, scalar: &Scalar) -> Result<Option<T>, Fault> {
@@ -54,7 +58,8 @@ impl<T, R: Rule<T>> Rule<Option<T>> for Given<R> {
 }
 
 /// A list without repetitions, each item by the same rule.
-pub(super) struct ListOf<R>(pub R);
+#[derive(Clone, Debug)]
+pub struct ListOf<R>(pub R);
 
 impl<T: PartialEq, R: Rule<T>> Rule<Vec<T>> for ListOf<R> {
     fn parse(&self, _: &Scalar) -> Result<Vec<T>, Fault> {
@@ -100,6 +105,122 @@ impl<T: PartialEq, R: Rule<T>> Rule<Vec<T>> for ListOf<R> {
             }
         }
         sound.then_some(items)
+    }
+}
+
+/// One value, or a list of them.
+#[derive(Clone, Debug)]
+pub struct OneOr<L>(pub L);
+
+impl<T: PartialEq, R: Rule<T>> Rule<Vec<T>> for OneOr<ListOf<R>> {
+    fn parse(&self, scalar: &Scalar) -> Result<Vec<T>, Fault> {
+        self.0.0.parse(scalar).map(|item| vec![item])
+    }
+
+    fn check(&self, items: &Vec<T>) -> Result<(), Fault> {
+        self.0.check(items)
+    }
+
+    fn show(&self, items: &Vec<T>) -> String {
+        self.0.show(items)
+    }
+
+    fn describe(&self) -> String {
+        format!("{} or a list of them", self.0.0.describe())
+    }
+
+    fn read(&self, node: &Node, refuse: &mut dyn FnMut(Option<Position>, Fault)) -> Option<Vec<T>> {
+        match &node.value {
+            Value::Sequence(_) => self.0.read(node, refuse),
+            _ => self.0.0.read(node, refuse).map(|item| vec![item]),
+        }
+    }
+}
+
+/// A value and where it stands. Two are the same if their values are.
+#[derive(Clone, Debug, Default)]
+pub struct Placed<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands; none if it did not come from a file.
+    pub at: Option<Position>,
+}
+
+impl<T: PartialEq> PartialEq for Placed<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+/// A value whose place is kept, for what is found wrong with it later.
+#[derive(Clone, Debug)]
+pub struct Here<R>(pub R);
+
+impl<T, R: Rule<T>> Rule<Placed<T>> for Here<R> {
+    fn parse(&self, scalar: &Scalar) -> Result<Placed<T>, Fault> {
+        Ok(Placed { value: self.0.parse(scalar)?, at: None })
+    }
+
+    fn check(&self, placed: &Placed<T>) -> Result<(), Fault> {
+        self.0.check(&placed.value)
+    }
+
+    fn show(&self, placed: &Placed<T>) -> String {
+        self.0.show(&placed.value)
+    }
+
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    fn read(&self, node: &Node, refuse: &mut dyn FnMut(Option<Position>, Fault)) -> Option<Placed<T>> {
+        Some(Placed { value: self.0.read(node, refuse)?, at: Some(node.at) })
+    }
+}
+
+/// A list whose items are sections of one kind; it says what the list is.
+#[derive(Clone, Copy, Debug)]
+pub struct Sections(pub &'static str);
+
+impl<S: Section + Default + Clone> Rule<Vec<Placed<S>>> for Sections {
+    fn parse(&self, _: &Scalar) -> Result<Vec<Placed<S>>, Fault> {
+        Err(Fault::Shape { wanted: self.0, got: "one value" })
+    }
+
+    fn check(&self, items: &Vec<Placed<S>>) -> Result<(), Fault> {
+        for (index, item) in items.iter().enumerate() {
+            if let Some(first) = faults_in(&mut item.value.clone()).into_iter().next() {
+                return Err(Fault::Inside { path: format!("[{index}].{}", first.path), fault: Box::new(first.fault) });
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&self, items: &Vec<Placed<S>>) -> String {
+        let shown = |item: &Placed<S>| {
+            let keys = listed(&mut item.value.clone()).into_iter();
+            format!("{{{}}}", keys.map(|setting| format!("{}: {}", setting.key, setting.value)).collect::<Vec<_>>().join(", "))
+        };
+        format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", "))
+    }
+
+    fn describe(&self) -> String {
+        self.0.to_owned()
+    }
+
+    fn read(&self, node: &Node, refuse: &mut dyn FnMut(Option<Position>, Fault)) -> Option<Vec<Placed<S>>> {
+        let Value::Sequence(nodes) = &node.value else {
+            refuse(None, Fault::Shape { wanted: self.0, got: shape(&node.value) });
+            return None;
+        };
+        let mut items = Vec::with_capacity(nodes.len());
+        for (index, node) in nodes.iter().enumerate() {
+            let mut item = S::default();
+            // An item that is wrong is kept: what else is wrong with it is still to be found.
+            read_item(&mut item, node, &format!("[{index}]"), refuse);
+            items.push(Placed { value: item, at: Some(node.at) });
+        }
+        Some(items)
     }
 }
 

@@ -35,7 +35,7 @@ pub enum ConfigError {
         error: YamlError,
     },
     /// Keys or values are wrong: all of them, in the order of the file.
-    #[error("{}", lines(origin, mistakes))]
+    #[error("{}", mistake_lines(origin, mistakes))]
     Mistakes {
         /// The file's name, as the user gave it.
         origin: String,
@@ -60,16 +60,16 @@ pub enum ConfigError {
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Mistake {
+pub struct Mistake<F = Fault> {
     /// The key, as `detect.smooth`.
     pub path: String,
     /// Where it stands; none if the value did not come from the file.
     pub at: Option<Position>,
     /// What is wrong with it.
-    pub fault: Fault,
+    pub fault: F,
 }
 
-impl fmt::Display for Mistake {
+impl<F: fmt::Display> fmt::Display for Mistake<F> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(at) = self.at {
             write!(out, "{at}: ")?;
@@ -254,8 +254,10 @@ fn gap(at: Option<Position>) -> &'static str {
     if at.is_some() { "" } else { " " }
 }
 
-fn lines(origin: &str, mistakes: &[Mistake]) -> String {
-    let line = |mistake: &Mistake| format!("{origin}:{}{mistake}", gap(mistake.at));
+/// One line a mistake, each beginning with the file's name.
+#[must_use]
+pub fn mistake_lines<F: fmt::Display>(origin: &str, mistakes: &[Mistake<F>]) -> String {
+    let line = |mistake: &Mistake<F>| format!("{origin}:{}{mistake}", gap(mistake.at));
     mistakes.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 

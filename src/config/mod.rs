@@ -13,7 +13,7 @@ mod mistake;
 mod reader;
 mod reload;
 mod rules;
-mod section;
+pub mod section;
 mod size;
 #[cfg(test)]
 mod tests;

@@ -4,21 +4,26 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::ValueEnum;
 
 use super::mistake::Fault;
 use super::size;
-use crate::choices::{UnknownChoice, spellings};
+use crate::choices::{choice, spelling, spellings};
 use crate::identity::RunName;
 use crate::yaml::{Node, Position, Scalar, Value};
 
 /// The law of a key.
-pub(super) trait Rule<T> {
+pub trait Rule<T> {
     /// The value that a text stands for, its range not yet looked at.
+    ///
+    /// # Errors
+    /// If it stands for none.
     fn parse(&self, scalar: &Scalar) -> Result<T, Fault>;
     /// Whether a value is in range, wherever it comes from.
+    ///
+    /// # Errors
+    /// If it is not.
     fn check(&self, value: &T) -> Result<(), Fault>;
     /// The value as it would be written in the file.
     fn show(&self, value: &T) -> String;
@@ -52,7 +57,8 @@ pub(super) fn shape(value: &Value) -> &'static str {
 }
 
 /// A whole number in a range.
-pub(super) struct Whole(pub RangeInclusive<u64>);
+#[derive(Clone, Debug)]
+pub struct Whole(pub RangeInclusive<u64>);
 
 impl<T: TryFrom<u64> + TryInto<u64> + Copy + Display> Rule<T> for Whole {
     fn parse(&self, scalar: &Scalar) -> Result<T, Fault> {
@@ -190,11 +196,12 @@ impl Rule<bool> for Switch {
 }
 
 /// One of a few words.
-pub(super) struct Word;
+#[derive(Clone, Copy, Debug)]
+pub struct Word;
 
-impl<T: ValueEnum + FromStr<Err = UnknownChoice> + Display> Rule<T> for Word {
+impl<T: ValueEnum> Rule<T> for Word {
     fn parse(&self, scalar: &Scalar) -> Result<T, Fault> {
-        Ok(scalar.text.parse::<T>()?)
+        Ok(choice(&scalar.text)?)
     }
 
     fn check(&self, _: &T) -> Result<(), Fault> {
@@ -202,7 +209,7 @@ impl<T: ValueEnum + FromStr<Err = UnknownChoice> + Display> Rule<T> for Word {
     }
 
     fn show(&self, value: &T) -> String {
-        value.to_string()
+        spelling(value)
     }
 
     fn describe(&self) -> String {
@@ -253,7 +260,8 @@ impl Rule<PathBuf> for PathOf {
 }
 
 /// Any text, taken as it is.
-pub(super) struct Text;
+#[derive(Clone, Copy, Debug)]
+pub struct Text;
 
 impl Rule<String> for Text {
     fn parse(&self, scalar: &Scalar) -> Result<String, Fault> {

@@ -26,8 +26,10 @@ pub mod truth;
 
 use std::fmt;
 
+use clap::ValueEnum;
+
 /// What a run is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
 pub enum Role {
     /// Thresholds may be chosen by looking at it.
     Tune,

@@ -7,6 +7,7 @@
 //! A cell's options win over `defaults`, which win over the trainer's own.
 
 mod expand;
+mod file;
 mod mistake;
 mod reader;
 #[cfg(test)]
