@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::detect::{BaselineParams, DetectParams, ExampleLevelParams, HeuristicParams, Reference};
+use crate::detect::Reference;
 use crate::info::knn::KnnParams;
 use crate::info::{MeasureParams, ParamsError};
 use crate::monitor::MonitorParams;
 use crate::retirement::RetirementParams;
 use crate::store::{Retention, StoreParams};
-use crate::units::Epoch;
 use crate::window::WindowParams;
 
 /// What the monitor's thread works by.
@@ -49,27 +48,5 @@ pub(super) fn store_params(config: &Config) -> StoreParams {
         most_bytes: history.bytes,
         // What waits for the disk may take as much as what waits for the monitor.
         most_waiting_bytes: config.limits.channel_bytes,
-    }
-}
-
-/// The configuration's section as the detectors take it.
-#[must_use]
-pub fn detect_params(config: &Config) -> DetectParams {
-    let detect = &config.detect;
-    DetectParams {
-        smooth: detect.smooth,
-        quiet_epochs: detect.quiet_epochs,
-        example_level: ExampleLevelParams {
-            decline: detect.example_level.decline,
-            within_epochs: detect.example_level.within_epochs,
-            decline_ever: detect.example_level.decline_ever,
-            from_epoch: Epoch(detect.example_level.from_epoch),
-        },
-        heuristic: HeuristicParams {
-            class_information_share: detect.heuristic.class_information_share,
-            amplification: detect.heuristic.amplification,
-        },
-        baseline: BaselineParams { below: detect.baseline.below, times_above: detect.baseline.times_above },
-        stop_on: detect.stop_on.clone(),
     }
 }

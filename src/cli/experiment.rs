@@ -12,7 +12,6 @@ use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::train::trainer;
-use crate::app::detect_params;
 use crate::clock::unix_seconds;
 use crate::config::Config;
 use crate::experiment::capture::{Captures, Record};
@@ -82,7 +81,7 @@ pub fn run(args: &ExperimentArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Interrupted);
     }
     let captures = Captures::read(&folder, &grid.runs)?;
-    let judged = Judged::of(&captures.done, &detect_params(&config));
+    let judged = Judged::of(&captures.done, &config.detect);
     let markdown = report::write(&folder, &args.head(), &grid.report, &captures, &judged)?;
     println!("{}", markdown.trim_end());
     for (run, failure) in &captures.failed {

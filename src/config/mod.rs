@@ -24,8 +24,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 pub use crate::choices::{BinEdges, Binning, Kind, LogLevel, Mode, OnFull, Reduce, UnknownChoice, spellings};
+use crate::detect::{BaselineParams, DetectParams, ExampleLevelParams, HeuristicParams};
 pub use crate::hooks::HookParams;
-use crate::identity::RunName;
 pub use cross::{ROWS_PER_BIN, Warning};
 pub use diff::{Change, Setting};
 pub use live::{LastReload, LiveConfig};
@@ -60,7 +60,7 @@ section! {
         /// How the numbers are computed.
         measures: Measures;
         /// When a run counts as memorizing.
-        detect: Detect;
+        detect: DetectParams;
         /// What the daemon may cost.
         limits: Limits;
         /// What is kept of what was measured.
@@ -126,61 +126,42 @@ section! {
     }
 }
 
+// The thresholds belong to the detectors: `detect` says what they mean and which are the defaults.
 section! {
-    /// When a run counts as memorizing, and what follows.
-    Detect {
-        /// Reports that a detector's trailing mean is taken over.
-        smooth: usize = 2, Whole(1..=100), Live;
-        /// Quiet epochs in a row that end a memorizing verdict.
-        quiet_epochs: u32 = 3, Whole(1..=1000), Live;
-        /// The kinds that ask the trainer to stop.
-        stop_on: Vec<Kind> = vec![Kind::ExampleLevel], ListOf(Word), Live;
+    for DetectParams {
+        smooth: Whole(1..=100), Live;
+        quiet_epochs: Whole(1..=1000), Live;
+        stop_on: ListOf(Word), Live;
     }
     sections {
-        /// The rule for single examples learnt by rote.
-        example_level: ExampleLevel;
-        /// The rule for shortcuts.
-        heuristic: Heuristic;
-        /// The comparison with another run.
-        baseline: Baseline;
+        example_level;
+        heuristic;
+        baseline;
     }
 }
 
 section! {
-    /// The rule for single examples learnt by rote: what the last layer knows of the class has fallen from its maximum.
-    ExampleLevel {
-        /// The share of its newest maximum that must be lost.
-        decline: f64 = 0.06, Share, Live;
-        /// How many epochs ago that maximum may lie.
-        within_epochs: u32 = 6, Whole(1..=1_000_000), Live;
-        /// The share of its highest value ever that must be lost, however slowly.
-        decline_ever: f64 = 0.15, Share, Live;
-        /// The first epoch that may raise an alarm.
-        from_epoch: u32 = 2, Whole(1..=1_000_000), Live;
+    for ExampleLevelParams {
+        decline: Share, Live;
+        within_epochs: Whole(1..=1_000_000), Live;
+        decline_ever: Share, Live;
+        from_epoch: Whole(1..=1_000_000), Live;
     }
 }
 
 section! {
-    /// The rule for shortcuts: both signals must have risen above their thresholds.
-    Heuristic {
-        /// The share of the predicted class that single neurons of the first tapped layer must tell.
-        class_information_share: f64 = 0.6, Share, Live;
-        /// How many times that of the untrained network mutual information must be.
-        amplification: f64 = 1.7, Multiple, Live;
+    for HeuristicParams {
+        class_information_share: Share, Live;
+        amplification: Multiple, Live;
     }
 }
 
 section! {
-    /// The comparison with a run that is known to have gone well.
-    Baseline {
-        /// What `rotewatch train --json` printed for that run.
-        file: Option<PathBuf> = None, Or("none", PathOf("file")), AfterRestart;
-        /// That run's name in the history.
-        run: Option<RunName> = None, Or("none", NameOfRun), AfterRestart;
-        /// How far below that run's, as a share of it, mutual information must lie.
-        below: f64 = 0.2, Share, Live;
-        /// How many times that run's mutual information must be.
-        times_above: f64 = 1.6, Multiple, Live;
+    for BaselineParams {
+        file: Or("none", PathOf("file")), AfterRestart;
+        run: Or("none", NameOfRun), AfterRestart;
+        below: Share, Live;
+        times_above: Multiple, Live;
     }
 }
 

@@ -60,11 +60,37 @@ pub trait Section {
 
 /// Declares a section: `field: Type = default, rule, Acts;` for each key, then the sections inside it, then under `rest` the
 /// field for keys that are not declared, where any are taken. `Acts` may be left out in a document that is read once.
+///
+/// A struct that another module owns, with its types, meanings and defaults, becomes a section by `for Struct { field: rule, Acts; }`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __section {
     (@acts) => { $crate::config::section::Acts::AfterRestart };
     (@acts $acts:ident) => { $crate::config::section::Acts::$acts };
+    (
+        for $name:ty {
+            $($key:ident: $rule:expr $(, $acts:ident)?;)*
+        }
+        $(sections {
+            $($inner:ident;)+
+        })?
+        $(rest {
+            $rest:ident: $rest_rule:expr;
+        })?
+    ) => {
+        impl $crate::config::section::Section for $name {
+            fn visit(&mut self, visitor: &mut impl $crate::config::section::Visitor) {
+                $(visitor.key(
+                    stringify!($key),
+                    &mut self.$key,
+                    &$rule,
+                    $crate::config::section::section!(@acts $($acts)?),
+                );)*
+                $($(visitor.section(stringify!($inner), &mut self.$inner);)+)?
+                $(visitor.rest(&mut self.$rest, &$rest_rule);)?
+            }
+        }
+    };
     (
         $(#[$about:meta])*
         $name:ident {
@@ -95,17 +121,16 @@ macro_rules! __section {
             }
         }
 
-        impl $crate::config::section::Section for $name {
-            fn visit(&mut self, visitor: &mut impl $crate::config::section::Visitor) {
-                $(visitor.key(
-                    stringify!($key),
-                    &mut self.$key,
-                    &$rule,
-                    $crate::config::section::section!(@acts $($acts)?),
-                );)*
-                $($(visitor.section(stringify!($inner), &mut self.$inner);)+)?
-                $(visitor.rest(&mut self.$rest, &$rest_rule);)?
+        $crate::config::section::section! {
+            for $name {
+                $($key: $rule $(, $acts)?;)*
             }
+            $(sections {
+                $($inner;)+
+            })?
+            $(rest {
+                $rest: $rest_rule;
+            })?
         }
     };
 }

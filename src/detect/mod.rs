@@ -15,8 +15,10 @@ pub use heuristic::Heuristic;
 pub use hints::{HintTracker, Hints, LabelWave, LossGap};
 pub use judge::{Judge, Judgement};
 
+use std::path::PathBuf;
+
 use crate::choices::Mode;
-use crate::identity::LayerName;
+use crate::identity::{LayerName, RunName};
 use crate::units::Epoch;
 use crate::verdict::{Answer, Kind};
 
@@ -72,6 +74,19 @@ pub struct DetectParams {
     pub stop_on: Vec<Kind>,
 }
 
+impl Default for DetectParams {
+    fn default() -> Self {
+        DetectParams {
+            smooth: 2,
+            quiet_epochs: 3,
+            example_level: ExampleLevelParams::default(),
+            heuristic: HeuristicParams::default(),
+            baseline: BaselineParams::default(),
+            stop_on: vec![Kind::ExampleLevel],
+        }
+    }
+}
+
 /// The thresholds of [`ExampleLevel`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExampleLevelParams {
@@ -85,6 +100,12 @@ pub struct ExampleLevelParams {
     pub from_epoch: Epoch,
 }
 
+impl Default for ExampleLevelParams {
+    fn default() -> Self {
+        ExampleLevelParams { decline: 0.06, within_epochs: 6, decline_ever: 0.15, from_epoch: Epoch(2) }
+    }
+}
+
 /// The thresholds of [`Heuristic`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeuristicParams {
@@ -94,13 +115,29 @@ pub struct HeuristicParams {
     pub amplification: f64,
 }
 
-/// The thresholds of [`Baseline`].
+impl Default for HeuristicParams {
+    fn default() -> Self {
+        HeuristicParams { class_information_share: 0.6, amplification: 1.7 }
+    }
+}
+
+/// The thresholds of [`Baseline`], and which run it compares with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BaselineParams {
+    /// The file of what `rotewatch train --json` printed for that run. Whoever makes the [`Reference`] reads it.
+    pub file: Option<PathBuf>,
+    /// That run's name in the history.
+    pub run: Option<RunName>,
     /// How far below the reference's, as a share of it, mutual information must lie.
     pub below: f64,
     /// How many times the reference's it must be.
     pub times_above: f64,
+}
+
+impl Default for BaselineParams {
+    fn default() -> Self {
+        BaselineParams { file: None, run: None, below: 0.2, times_above: 1.6 }
+    }
 }
 
 /// A rule that judges one run, epoch by epoch.
@@ -122,14 +159,7 @@ pub(crate) mod tests {
 
     /// The thresholds the configuration comes with.
     pub(crate) fn params() -> DetectParams {
-        DetectParams {
-            smooth: 2,
-            quiet_epochs: 3,
-            example_level: ExampleLevelParams { decline: 0.06, within_epochs: 6, decline_ever: 0.15, from_epoch: Epoch(2) },
-            heuristic: HeuristicParams { class_information_share: 0.6, amplification: 1.7 },
-            baseline: BaselineParams { below: 0.2, times_above: 1.6 },
-            stop_on: vec![Kind::ExampleLevel],
-        }
+        DetectParams::default()
     }
 
     /// An epoch of a network with one layer.
