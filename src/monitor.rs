@@ -23,14 +23,14 @@ use crossbeam_channel::{Receiver, Sender, select, tick};
 
 use crate::board::Board;
 use crate::clock::{Stopwatch, unix_seconds};
-use crate::detect::{DetectParams, Observation, Reference};
+use crate::detect::{DetectParams, Reference};
 use crate::event::{EpochEnd, EpochMetrics, Event, Frame};
 use crate::gate::{DropReason, Gate};
 use crate::hooks::HookFeed;
 use crate::identity::{LayerName, RunName};
 use crate::info::class::ClassGroups;
 use crate::info::{LayerMeasures, LayerSamples, MeasureParams, measure_layers};
-use crate::report::{EpochReport, LayerReport, layer_observation};
+use crate::report::{EpochReport, LayerReport, observation};
 use crate::retirement::RetirementParams;
 use crate::run::{Attempt, Run, Standing};
 use crate::stop::StopReason;
@@ -341,7 +341,9 @@ impl MonitorThread {
             places.into_iter().zip(measured).filter_map(|(place, measures)| state.layer_report(place, measures)).collect();
         let prediction_entropy_nats =
             samples.predictions.as_deref().filter(|all| !all.is_empty()).map(|all| ClassGroups::of(all).entropy_nats());
-        let judgement = state.judge.judge(&observation(run, epoch, prediction_entropy_nats, &layers), &detect);
+        let judged = layers.iter().map(|layer| (&layer.layer, layer.statistics.as_ref(), layer.measures.reliable));
+        let observation = observation(epoch, run.declaration().source, prediction_entropy_nats, judged);
+        let judgement = state.judge.judge(&observation, &detect);
         let hints = state.hints.take_in(epoch, &end.metrics);
         let report = Arc::new(EpochReport {
             run: Arc::clone(run),
@@ -440,14 +442,6 @@ fn publish_verdict(
         // A trainer that has lost patience reads the verdict from the run.
         let _ = reply.try_send(run.standing());
     }
-}
-
-/// What the detectors may know of an epoch.
-fn observation(run: &Run, epoch: Epoch, prediction_entropy_nats: Option<f64>, layers: &[LayerReport]) -> Observation {
-    let of_layer =
-        |report: &LayerReport| layer_observation(&report.layer, report.statistics.as_ref().filter(|_| report.measures.reliable));
-    let source = run.declaration().source;
-    Observation { epoch, source, prediction_entropy_nats, layers: layers.iter().map(of_layer).collect() }
 }
 
 /// Whatever ends the thread, nobody waits at its gate afterwards, and readiness says so.

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::detect::{ClassInformation, Hints, LayerObservation};
+use crate::choices::Mode;
+use crate::detect::{Hints, LayerObservation, Observation};
+use crate::document::Spread;
 use crate::event::EpochMetrics;
 use crate::identity::LayerName;
 use crate::info::{Distribution, LayerMeasures};
@@ -98,16 +100,24 @@ impl LayerStatistics {
     }
 }
 
-/// What detectors may know of a layer; `None` for `statistics` that are missing, or of too few rows.
+/// What detectors may know of an epoch, by each layer's statistics and whether they are reliable: of too few rows, none counts.
 #[must_use]
-pub fn layer_observation(layer: &LayerName, statistics: Option<&LayerStatistics>) -> LayerObservation {
-    LayerObservation {
-        layer: layer.clone(),
-        mutual_information_mean_nats: statistics.and_then(|all| all.mutual_information_nats).map(|all| all.mean),
-        class_information_nats: statistics
-            .and_then(|all| all.class_information_nats)
-            .map(|all| ClassInformation { p90: all.p90, mean: all.mean }),
-    }
+pub fn observation<'layer>(
+    epoch: Epoch,
+    source: Mode,
+    prediction_entropy_nats: Option<f64>,
+    layers: impl IntoIterator<Item = (&'layer LayerName, Option<&'layer LayerStatistics>, bool)>,
+) -> Observation {
+    let of_layer = |(layer, statistics, reliable): (&LayerName, Option<&LayerStatistics>, bool)| {
+        let statistics = statistics.filter(|_| reliable);
+        let spread = |part: fn(&LayerStatistics) -> Option<&Distribution>| statistics.and_then(part).map(Spread::from);
+        LayerObservation::of(
+            layer.clone(),
+            spread(|all| all.mutual_information_nats.as_ref()),
+            spread(|all| all.class_information_nats.as_ref()),
+        )
+    };
+    Observation { epoch, source, prediction_entropy_nats, layers: layers.into_iter().map(of_layer).collect() }
 }
 
 /// The parts of [`LayerStatistics`] of which rolling means are kept.

@@ -18,6 +18,7 @@ pub use judge::{Judge, Judgement};
 use std::path::PathBuf;
 
 use crate::choices::Mode;
+use crate::document::Spread;
 use crate::identity::{LayerName, RunName};
 use crate::units::Epoch;
 use crate::verdict::{Answer, Kind};
@@ -46,6 +47,19 @@ pub struct LayerObservation {
     /// What its neurons tell about the predicted class; `None` without predictions, and where too few rows made it
     /// unreliable.
     pub class_information_nats: Option<ClassInformation>,
+}
+
+impl LayerObservation {
+    /// Takes from a layer's distributions over neurons and pairs what detectors look at.
+    #[must_use]
+    pub fn of(layer: LayerName, mutual_information_nats: Option<Spread>, class_information_nats: Option<Spread>) -> Self {
+        LayerObservation {
+            layer,
+            mutual_information_mean_nats: mutual_information_nats.and_then(|spread| spread.mean),
+            class_information_nats: class_information_nats
+                .and_then(|spread| Some(ClassInformation { p90: spread.p90?, mean: spread.mean? })),
+        }
+    }
 }
 
 /// Information about the predicted class over a layer's neurons, in nats.

@@ -1,7 +1,7 @@
 //! The recorded epochs handed to the detectors again, so that a threshold is judged without training.
 
 use crate::choices::Mode;
-use crate::detect::{ClassInformation, DetectParams, Judge, LayerObservation, Observation};
+use crate::detect::{DetectParams, Judge, LayerObservation, Observation};
 use crate::document::{EpochRecord, LayerRecord, TrainingDocument};
 use crate::units::Epoch;
 use crate::verdict::Kind;
@@ -55,11 +55,6 @@ fn observation(epoch: &EpochRecord, source: Mode) -> Observation {
 }
 
 fn layer(record: &LayerRecord) -> Option<LayerObservation> {
-    Some(LayerObservation {
-        layer: record.name.parse().ok()?,
-        mutual_information_mean_nats: record.mutual_information_nats.and_then(|spread| spread.mean),
-        class_information_nats: record
-            .class_information_nats
-            .and_then(|spread| Some(ClassInformation { p90: spread.p90?, mean: spread.mean? })),
-    })
+    let layer = record.name.parse().ok()?;
+    Some(LayerObservation::of(layer, record.mutual_information_nats, record.class_information_nats))
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{Epochs, Snapshot, StoreError, StoredEpoch, StoredRun};
-use crate::board::{EpochSummary, LayerSummary};
+use crate::board::EpochSummary;
 use crate::choices::Mode;
 use crate::detect::Observation;
-use crate::report::layer_observation;
+use crate::report::observation;
 
 /// The newest epochs that are gone back to.
 const EPOCHS_MAX: usize = 4096;
@@ -28,19 +28,13 @@ pub fn past(history: &Snapshot, run: &StoredRun) -> Result<Vec<PastEpoch>, Store
     let epochs = history.epochs(run, Epochs::newest(EPOCHS_MAX))?;
     Ok(epochs
         .into_iter()
-        .map(|epoch| PastEpoch { observation: observation(&epoch, run.mode), summary: Arc::new(epoch.summary) })
+        .map(|epoch| PastEpoch { observation: observed(&epoch, run.mode), summary: Arc::new(epoch.summary) })
         .collect())
 }
 
-fn observation(epoch: &StoredEpoch, source: Mode) -> Observation {
-    let of_layer = |(layer, reliable): (&LayerSummary, &bool)| {
-        layer_observation(&layer.layer, layer.statistics.as_ref().filter(|_| *reliable))
-    };
+fn observed(epoch: &StoredEpoch, source: Mode) -> Observation {
     let summary = &epoch.summary;
-    Observation {
-        epoch: summary.epoch,
-        source,
-        prediction_entropy_nats: summary.prediction_entropy_nats,
-        layers: summary.layers.iter().zip(&epoch.reliable).map(of_layer).collect(),
-    }
+    let layers = summary.layers.iter().zip(&epoch.reliable);
+    let layers = layers.map(|(layer, reliable)| (&layer.layer, layer.statistics.as_ref(), *reliable));
+    observation(summary.epoch, source, summary.prediction_entropy_nats, layers)
 }
