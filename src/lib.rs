@@ -8,7 +8,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`units`], [`identity`], [`choices`], [`clock`], [`stop`], [`verdict`] | the ground: plain values |
+//! | [`units`], [`identity`], [`choices`], [`clock`], [`stop`], [`verdict`], [`newest`] | the ground: plain values |
 //! | [`kernels`], [`info`], [`statistics`] | the mathematics |
 //! | [`activations`], [`document`] | files of tensors, and of trainings |
 //! | [`ranking`] | finished networks, put in order by their neurons |
@@ -52,6 +52,7 @@ pub mod kernels;
 pub mod logging;
 pub mod metrics;
 pub mod monitor;
+pub mod newest;
 pub mod page;
 pub mod ranking;
 pub mod report;

@@ -1,6 +1,6 @@
 //! One training under one name, as the trainer's side and the monitor's side share it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::str::FromStr;
@@ -15,6 +15,7 @@ use thiserror::Error;
 use crate::choices::{Ending, Mode};
 use crate::clock::Stopwatch;
 use crate::identity::{LayerName, RunName};
+use crate::newest::Newest;
 use crate::stop::StopToken;
 use crate::units::Epoch;
 use crate::verdict::Verdict;
@@ -107,7 +108,7 @@ pub struct Run {
     /// The newest epoch of which the history has said whether it is committed; see [`KNOWN`] and [`UNKNOWN`].
     settled: AtomicI64,
     /// Epochs that were measured and found no way into the history: the newest ones, at most [`LOST_KEPT`]. Held for a moment.
-    lost: Mutex<BTreeSet<Epoch>>,
+    lost: Mutex<Newest<LOST_KEPT, Epoch>>,
     /// Held for a moment.
     awaiting: Mutex<Awaiting>,
 }
@@ -283,12 +284,7 @@ impl Run {
 
     /// Notes that an epoch will never be committed.
     pub(crate) fn note_lost(&self, epoch: Epoch) {
-        let mut lost = self.lost();
-        lost.insert(epoch);
-        if lost.len() > LOST_KEPT {
-            lost.pop_first();
-        }
-        drop(lost);
+        self.lost().note(epoch, ());
         self.note_settled(epoch);
     }
 
@@ -320,7 +316,7 @@ impl Run {
         awaiting.into_values().for_each(Waker::wake);
     }
 
-    fn lost(&self) -> MutexGuard<'_, BTreeSet<Epoch>> {
+    fn lost(&self) -> MutexGuard<'_, Newest<LOST_KEPT, Epoch>> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,12 +1,11 @@
 //! Which frames of a run were received: sending one again, after an answer that got lost, must not count it twice.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use twox_hash::XxHash3_128;
 
+use crate::newest::Newest;
 use crate::units::Epoch;
 
-/// The frames that are remembered, newest first: a repetition comes soon or not at all.
+/// The newest frames, which are remembered: a repetition comes soon or not at all.
 const FRAMES_REMEMBERED: usize = 4096;
 
 /// A frame's place in its run: its epoch, and its number within that.
@@ -28,8 +27,8 @@ impl Digest {
 /// The newest frames of one attempt.
 #[derive(Debug, Default)]
 pub struct ReceivedKeys {
-    queued: BTreeMap<FrameKey, Digest>,
-    refused: BTreeSet<FrameKey>,
+    queued: Newest<FRAMES_REMEMBERED, FrameKey, Digest>,
+    refused: Newest<FRAMES_REMEMBERED, FrameKey>,
 }
 
 impl ReceivedKeys {
@@ -41,20 +40,13 @@ impl ReceivedKeys {
 
     /// Remembers a frame that was queued.
     pub fn remember(&mut self, key: FrameKey, digest: Digest) {
-        self.refused.remove(&key);
-        self.queued.insert(key, digest);
-        if self.queued.len() > FRAMES_REMEMBERED {
-            self.queued.pop_first();
-        }
+        self.refused.forget(&key);
+        self.queued.note(key, digest);
     }
 
     /// Remembers a frame for which there was no room. Whether it was remembered as such before.
     pub fn was_refused(&mut self, key: FrameKey) -> bool {
-        let before = !self.refused.insert(key);
-        if self.refused.len() > FRAMES_REMEMBERED {
-            self.refused.pop_first();
-        }
-        before
+        !self.refused.note(key, ())
     }
 }
 

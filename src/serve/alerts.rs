@@ -5,7 +5,7 @@
 //! fingerprint and the time at which it started: a new attempt of a run is not stopped for what was said of the old one. A resolved
 //! alert changes nothing.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use hyper::StatusCode;
@@ -16,6 +16,7 @@ use super::Site;
 use super::answer::{Answer, error, json};
 use crate::clock::{unix_seconds, unix_seconds_of};
 use crate::identity::RunName;
+use crate::newest::Newest;
 use crate::run::Run;
 use crate::stop::StopReason;
 use crate::wire::object;
@@ -73,6 +74,11 @@ impl Alert {
         self.labels.get("alertname").map_or("without a name", String::as_str)
     }
 
+    /// What tells it from others.
+    fn key(&self) -> (String, String) {
+        (self.fingerprint.clone(), self.starts_at.clone())
+    }
+
     /// What its run is told.
     fn reason(&self) -> String {
         let summary = self.annotations.get("summary").map(|summary| format!(": {summary}")).unwrap_or_default();
@@ -104,29 +110,8 @@ impl Alert {
     }
 }
 
-/// The alerts that have stopped what they could.
-#[derive(Debug, Default)]
-struct Remembered {
-    keys: HashSet<(String, String)>,
-    in_order: VecDeque<(String, String)>,
-}
-
-impl Remembered {
-    /// Whether this alert comes for the first time.
-    fn is_new(&mut self, alert: &Alert) -> bool {
-        let key = (alert.fingerprint.clone(), alert.starts_at.clone());
-        if !self.keys.insert(key.clone()) {
-            return false;
-        }
-        self.in_order.push_back(key);
-        if self.in_order.len() > REMEMBERED
-            && let Some(oldest) = self.in_order.pop_front()
-        {
-            self.keys.remove(&oldest);
-        }
-        true
-    }
-}
+/// The alerts that have stopped what they could, by their fingerprint and start.
+type Remembered = Newest<REMEMBERED, (String, String)>;
 
 /// Where Alertmanager's messages arrive.
 #[derive(Debug, Default)]
@@ -176,7 +161,7 @@ impl AlertDesk {
         if alert.is_older_than(&view.run) {
             return Err("the alert began before this attempt of the run");
         }
-        if !self.0.lock().unwrap_or_else(PoisonError::into_inner).is_new(alert) {
+        if !self.0.lock().unwrap_or_else(PoisonError::into_inner).note(alert.key(), ()) {
             return Err("this alert came before");
         }
         if !view.run.is_open() {
@@ -203,14 +188,14 @@ mod tests {
     #[test]
     fn an_alert_counts_once_and_the_oldest_are_forgotten() {
         let mut remembered = Remembered::default();
-        assert!(remembered.is_new(&alert("a", "1")));
-        assert!(!remembered.is_new(&alert("a", "1")));
-        assert!(remembered.is_new(&alert("a", "2")), "it fires anew");
+        let mut is_new = |fingerprint: &str, starts_at: &str| remembered.note(alert(fingerprint, starts_at).key(), ());
+        assert!(is_new("a", "1"));
+        assert!(!is_new("a", "1"));
+        assert!(is_new("a", "2"), "it fires anew");
         for number in 0..REMEMBERED {
-            assert!(remembered.is_new(&alert("b", &number.to_string())));
+            assert!(is_new("b", &number.to_string()));
         }
-        assert_eq!((remembered.keys.len(), remembered.in_order.len()), (REMEMBERED, REMEMBERED));
-        assert!(remembered.is_new(&alert("a", "1")));
+        assert!(is_new("a", "1"));
     }
 
     #[test]
