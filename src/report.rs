@@ -1,6 +1,5 @@
 //! An epoch's numbers with their coverage: what the monitor hands to everything downstream.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use crate::event::EpochMetrics;
 use crate::identity::LayerName;
 use crate::info::{Distribution, LayerMeasures};
 use crate::run::Run;
+use crate::statistics::TrailingMean;
 use crate::units::Epoch;
 use crate::verdict::{Alarm, Answer, Kind, Verdict};
 
@@ -137,21 +137,30 @@ pub struct RollingStatistics {
 #[derive(Debug)]
 pub struct Rolling {
     reports: usize,
-    newest: VecDeque<LayerStatistics>,
+    entropy_network_nats: TrailingMean<5>,
+    entropy_neuron_nats: TrailingMean<5>,
+    mutual_information_nats: TrailingMean<5>,
+    class_information_nats: TrailingMean<5>,
 }
 
 impl Rolling {
     /// Means over at most `reports` reports.
     #[must_use]
     pub fn new(reports: usize) -> Self {
-        Rolling { reports, newest: VecDeque::new() }
+        let [entropy_network_nats, entropy_neuron_nats, mutual_information_nats, class_information_nats] = Default::default();
+        Rolling { reports, entropy_network_nats, entropy_neuron_nats, mutual_information_nats, class_information_nats }
     }
 
     /// Adds a report's statistics and returns the means that now hold.
-    pub fn push(&mut self, statistics: LayerStatistics) -> Option<RollingStatistics> {
-        self.newest.push_back(statistics);
-        while self.newest.len() > self.reports {
-            self.newest.pop_front();
+    pub fn push(&mut self, statistics: &LayerStatistics) -> Option<RollingStatistics> {
+        let parts = [
+            (&mut self.entropy_network_nats, Some(&statistics.entropy_network_nats)),
+            (&mut self.entropy_neuron_nats, Some(&statistics.entropy_neuron_nats)),
+            (&mut self.mutual_information_nats, statistics.mutual_information_nats.as_ref()),
+            (&mut self.class_information_nats, statistics.class_information_nats.as_ref()),
+        ];
+        for (mean, part) in parts {
+            mean.push_all(part.map(|part| part.by_name().map(|(_, value)| value)), self.reports);
         }
         self.means()
     }
@@ -159,28 +168,15 @@ impl Rolling {
     /// The means over the kept reports; `None` before the first.
     #[must_use]
     pub fn means(&self) -> Option<RollingStatistics> {
-        let mean_of = |part: fn(&LayerStatistics) -> Option<Distribution>| mean(self.newest.iter().filter_map(part));
+        let of =
+            |part: &TrailingMean<5>| part.means().map(|[mean, p05, p50, p90, p95]| Distribution { mean, p05, p50, p90, p95 });
         Some(RollingStatistics {
-            entropy_network_nats: mean_of(|statistics| Some(statistics.entropy_network_nats))?,
-            entropy_neuron_nats: mean_of(|statistics| Some(statistics.entropy_neuron_nats))?,
-            mutual_information_nats: mean_of(|statistics| statistics.mutual_information_nats),
-            class_information_nats: mean_of(|statistics| statistics.class_information_nats),
+            entropy_network_nats: of(&self.entropy_network_nats)?,
+            entropy_neuron_nats: of(&self.entropy_neuron_nats)?,
+            mutual_information_nats: of(&self.mutual_information_nats),
+            class_information_nats: of(&self.class_information_nats),
         })
     }
-}
-
-/// The mean of each statistic; `None` of nothing.
-fn mean(distributions: impl Iterator<Item = Distribution>) -> Option<Distribution> {
-    let mut count = 0.0;
-    let mut sums = [0.0; 5];
-    for distribution in distributions {
-        count += 1.0;
-        for (sum, (_, value)) in sums.iter_mut().zip(distribution.by_name()) {
-            *sum += value;
-        }
-    }
-    let [mean, p05, p50, p90, p95] = sums.map(|sum| sum / count);
-    (count > 0.0).then_some(Distribution { mean, p05, p50, p90, p95 })
 }
 
 /// Counts of values up to each of a list of bounds: a Prometheus histogram, filled epoch by epoch.
@@ -255,9 +251,9 @@ mod tests {
     fn rolling_means_cover_the_newest_reports() {
         let mut rolling = Rolling::new(2);
         assert_eq!(rolling.means(), None);
-        rolling.push(statistics(1.0, None));
-        rolling.push(statistics(2.0, None));
-        let means = rolling.push(statistics(4.0, Some(1.0))).expect("three reports were pushed");
+        rolling.push(&statistics(1.0, None));
+        rolling.push(&statistics(2.0, None));
+        let means = rolling.push(&statistics(4.0, Some(1.0))).expect("three reports were pushed");
         assert_eq!(means.entropy_network_nats, all(3.0));
         assert_eq!(means.mutual_information_nats, Some(all(3.0)));
         assert_eq!(means.class_information_nats, Some(all(1.0)), "absent values do not count as 0");

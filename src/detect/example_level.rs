@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use super::{DetectParams, Detector, Observation};
 use crate::choices::Mode;
 use crate::identity::LayerName;
+use crate::statistics::TrailingMean;
 use crate::units::Epoch;
 use crate::verdict::{Answer, Evidence, Finding, Kind};
 
@@ -138,13 +139,9 @@ impl ExampleLevel {
     /// The smoothed signals now and at their maxima since an epoch; `None` before epoch 1.
     fn declines(&self, smooth: usize, since: Epoch) -> Option<[Decline; 3]> {
         let mut declines: Option<[Decline; 3]> = None;
-        for (place, point) in self.series.iter().enumerate().filter(|(_, point)| point.epoch >= since) {
-            let first = (place + 1).saturating_sub(smooth.max(1));
-            let count = (place + 1 - first) as f64;
-            let mut now = [0.0; 3];
-            for signals in self.series.range(first..=place).map(|point| point.signals) {
-                now.iter_mut().zip(signals).for_each(|(sum, signal)| *sum += signal / count);
-            }
+        let mut smoothed = TrailingMean::default();
+        for point in &self.series {
+            let Some(now) = smoothed.push_all(Some(point.signals), smooth).filter(|_| point.epoch >= since) else { continue };
             let known = declines.get_or_insert(now.map(|now| Decline { now, maximum: now, maximum_epoch: point.epoch }));
             for (decline, now) in known.iter_mut().zip(now) {
                 decline.now = now;

@@ -7,6 +7,7 @@
 
 use super::{DetectParams, Detector, Observation};
 use crate::identity::LayerName;
+use crate::statistics::TrailingMean;
 use crate::units::Epoch;
 use crate::verdict::{Answer, Evidence, Finding, Kind};
 
@@ -30,7 +31,7 @@ const PREDICTION_ENTROPY_LEAST: f64 = 0.1;
 pub struct Heuristic {
     layers: Vec<Amplification>,
     /// The newest shares, as many as are smoothed over.
-    shares: Vec<f64>,
+    shares: TrailingMean,
     newest: Option<Epoch>,
     first_finding: Option<Epoch>,
 }
@@ -65,9 +66,7 @@ impl Heuristic {
             return Err("the trainer sends no predictions, so class information is unknown".into());
         };
         let share = if entropy < PREDICTION_ENTROPY_LEAST { 0.0 } else { class_information / entropy };
-        self.shares.push(share);
-        let surplus = self.shares.len().saturating_sub(smooth.max(1));
-        self.shares.drain(..surplus);
+        self.shares.push(share, smooth);
         self.newest = Some(observation.epoch);
         Ok(())
     }
@@ -100,10 +99,9 @@ impl Detector for Heuristic {
         let (Some((highest, untrained)), Some(first), Some(epoch)) = (self.amplified(), self.layers.first(), self.newest) else {
             return Answer::TooEarly { reason: "no layer shared any information before training".into() };
         };
-        if self.shares.len() < params.smooth {
+        let Some(share) = self.shares.mean().filter(|_| self.shares.len() >= params.smooth) else {
             return Answer::TooEarly { reason: format!("signals are smoothed over {} epochs", params.smooth) };
-        }
-        let share = self.shares.iter().sum::<f64>() / self.shares.len() as f64;
+        };
         let amplification = highest / untrained;
         let score = (share / thresholds.class_information_share).min(amplification / thresholds.amplification);
         if score <= 1.0 {

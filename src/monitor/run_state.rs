@@ -70,7 +70,7 @@ impl RunState {
         let statistics = LayerStatistics::of(&measures);
         let rolling = self.rolling.get_mut(place)?;
         let rolling = match &statistics {
-            Some(statistics) => rolling.push(statistics.clone()),
+            Some(statistics) => rolling.push(statistics),
             None => rolling.means(),
         };
         if statistics.is_some() {
@@ -101,7 +101,7 @@ impl RunState {
             for layer in &summary.layers {
                 let rolling = self.run.declaration().layers.iter().zip(&mut self.rolling).find(|(name, _)| **name == layer.layer);
                 if let (Some((_, rolling)), Some(statistics)) = (rolling, &layer.statistics) {
-                    rolling.push(statistics.clone());
+                    rolling.push(statistics);
                 }
             }
             self.last_reported = Some(summary.epoch);

@@ -1,17 +1,19 @@
 //! What tables need of statistics: exact intervals of a share, paired bootstrap, Kendall's tau, the area under a
-//! receiver's characteristic. Experiments and rankings count with the same code.
+//! receiver's characteristic, trailing means. Experiments and rankings count with the same code.
 
 mod agreement;
 mod auroc;
 mod bootstrap;
 mod share;
 mod tau;
+mod trailing;
 
 pub use agreement::Agreement;
 pub use auroc::auroc;
 pub use bootstrap::{Interval, paired_difference, tau_interval};
 pub use share::CountedShare;
 pub use tau::tau_b;
+pub use trailing::TrailingMean;
 
 use crate::info::Distribution;
 
