@@ -13,7 +13,7 @@ use rotewatch::choices::{Ending, Mode};
 use rotewatch::clock::Stopwatch;
 use rotewatch::detect::Hints;
 use rotewatch::event::EpochMetrics;
-use rotewatch::info::{LayerMeasures, PairMatrix};
+use rotewatch::info::{LayerMeasures, PairMatrix, quantile};
 use rotewatch::report::{EpochReport, LayerReport, LayerStatistics};
 use rotewatch::run::{Declaration, Run};
 use rotewatch::store::{Epochs, Reader, Retention, Store, StoreFeed, StoreParams};
@@ -137,13 +137,12 @@ fn layer(seed: u32) -> LayerMeasures {
 }
 
 fn median(mut work: impl FnMut()) -> Duration {
-    let mut times: Vec<Duration> = (0..LISTS)
+    let mut seconds: Vec<f64> = (0..LISTS)
         .map(|_| {
             let watch = Stopwatch::start();
             work();
-            watch.elapsed()
+            watch.elapsed().as_secs_f64()
         })
         .collect();
-    times.sort();
-    times[LISTS / 2]
+    Duration::from_secs_f64(quantile(&mut seconds, 0.5).expect("it was done several times"))
 }

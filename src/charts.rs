@@ -4,6 +4,8 @@ use plotly::common::{AxisSide, DashType, ErrorData, ErrorType, Line, Marker, Mod
 use plotly::layout::{Axis, BoxMode, Layout};
 use plotly::{Bar, BoxPlot, Plot, Scatter};
 
+use crate::info::Quartiles;
+
 /// A picture, ready for a page that holds [`script`].
 #[derive(Clone)]
 pub struct Figure {
@@ -21,39 +23,21 @@ pub struct Axes<'a> {
     pub y: &'a str,
 }
 
-/// What a box shows.
+/// What a box shows: its whiskers are where 5 % and 95 % of the values lie below.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Quartiles {
-    /// The lower whisker: 5 % lie below.
-    pub lower: f64,
-    /// A quarter lies below.
-    pub first: f64,
-    /// Half lies below.
-    pub median: f64,
-    /// Three quarters lie below.
-    pub third: f64,
-    /// The upper whisker: 95 % lie below.
-    pub upper: f64,
+pub struct BoxOf {
+    /// Whiskers, edges and middle.
+    pub quartiles: Quartiles,
     /// Arithmetic mean.
     pub mean: f64,
 }
 
-impl Quartiles {
-    /// Those of some values, interpolated linearly; `None` of nothing.
+impl BoxOf {
+    /// That of some values; `None` of nothing.
     #[must_use]
-    #[expect(clippy::indexing_slicing, reason = "a share of the last place, rounded up or down, is a place")]
     pub fn of(values: &[f64]) -> Option<Self> {
-        let mut sorted = values.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let last = sorted.len().checked_sub(1)?;
-        let at = |share: f64| {
-            let position = share * last as f64;
-            let (below, above) = (position.floor(), position.ceil());
-            let (lower, upper) = (sorted[below as usize], sorted[above as usize]);
-            lower + (position - below) * (upper - lower)
-        };
-        let mean = sorted.iter().sum::<f64>() / sorted.len() as f64;
-        Some(Quartiles { lower: at(0.05), first: at(0.25), median: at(0.5), third: at(0.75), upper: at(0.95), mean })
+        let quartiles = Quartiles::of(&mut values.to_vec())?;
+        Some(BoxOf { quartiles, mean: values.iter().sum::<f64>() / values.len() as f64 })
     }
 }
 
@@ -91,19 +75,19 @@ impl Figure {
 
     /// Boxes side by side: for each group its boxes, each at a label of the x axis.
     #[must_use]
-    pub fn boxes(title: &str, axes: Axes<'_>, groups: &[(String, Vec<(String, Quartiles)>)]) -> Self {
-        let trace = |(name, boxes): &(String, Vec<(String, Quartiles)>)| {
-            let of = |part: fn(&Quartiles) -> f64| boxes.iter().map(|(_, quartiles)| part(quartiles)).collect::<Vec<_>>();
+    pub fn boxes(title: &str, axes: Axes<'_>, groups: &[(String, Vec<(String, BoxOf)>)]) -> Self {
+        let trace = |(name, boxes): &(String, Vec<(String, BoxOf)>)| {
+            let of = |part: fn(&BoxOf) -> f64| boxes.iter().map(|(_, of)| part(of)).collect::<Vec<_>>();
             let labels: Vec<String> = boxes.iter().map(|(label, _)| label.clone()).collect();
             // The values themselves stay away: the quartiles are what is drawn.
             let trace: Box<dyn plotly::Trace> = Box::<BoxPlot<String, f64>>::default()
                 .name(name)
-                .q1(of(|quartiles| quartiles.first))
-                .median(of(|quartiles| quartiles.median))
-                .q3(of(|quartiles| quartiles.third))
-                .lower_fence(of(|quartiles| quartiles.lower))
-                .upper_fence(of(|quartiles| quartiles.upper))
-                .mean(of(|quartiles| quartiles.mean))
+                .q1(of(|of| of.quartiles.p25))
+                .median(of(|of| of.quartiles.p50))
+                .q3(of(|of| of.quartiles.p75))
+                .lower_fence(of(|of| of.quartiles.p05))
+                .upper_fence(of(|of| of.quartiles.p95))
+                .mean(of(|of| of.mean))
                 .x(labels);
             trace
         };
@@ -234,9 +218,9 @@ mod tests {
 
     #[test]
     fn boxes_hold_quartiles_and_their_line_another_axis() {
-        let quartiles = Quartiles::of(&[1.0, 2.0, 3.0, 4.0, 5.0]).expect("there are values");
-        assert_eq!((quartiles.first, quartiles.median, quartiles.third, quartiles.mean), (2.0, 3.0, 4.0, 3.0));
-        let groups = [("hidden1".to_owned(), vec![("0.5".to_owned(), quartiles)])];
+        let of = BoxOf::of(&[1.0, 2.0, 3.0, 4.0, 5.0]).expect("there are values");
+        assert_eq!((of.quartiles.p25, of.quartiles.p50, of.quartiles.p75, of.mean), (2.0, 3.0, 4.0, 3.0));
+        let groups = [("hidden1".to_owned(), vec![("0.5".to_owned(), of)])];
         let figure = Figure::boxes("entropy", Axes { x: "alpha", y: "nats" }, &groups);
         let json = figure.with_line("accuracy", "share", &[("0.5".to_owned(), 0.9)]).json();
         let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
@@ -244,6 +228,6 @@ mod tests {
         assert_eq!(json["data"][0]["x"][0], "0.5");
         assert_eq!(json["data"][1]["yaxis"], "y2");
         assert_eq!(json["layout"]["yaxis2"]["overlaying"], "y");
-        assert!(Quartiles::of(&[]).is_none());
+        assert!(BoxOf::of(&[]).is_none());
     }
 }
