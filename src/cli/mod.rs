@@ -2,6 +2,7 @@
 
 mod against;
 pub mod check_config;
+mod columns;
 pub mod exit;
 pub mod experiment;
 pub mod measure;
