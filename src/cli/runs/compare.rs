@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::text::columns;
+use crate::cli::columns::Head::Left;
+use crate::cli::columns::columns;
 use rotewatch_core::compare::{Comparison, Parting};
 use rotewatch_core::record::json;
 
@@ -34,7 +35,8 @@ pub(super) fn text(of: &Comparison) -> String {
     if let Some(doubt) = of.seen.probe.doubt() {
         let _ = writeln!(text, "{doubt}");
     }
-    text.push_str(&columns(["", first, second, "DIFFERENCE", "FLUCTUATION", "BETTER", "SINCE EPOCH"], &rows));
+    let heads = ["", first, second, "DIFFERENCE", "FLUCTUATION", "BETTER", "SINCE EPOCH"].map(Left);
+    text.push_str(&columns(0, &heads, &rows));
     text
 }
 

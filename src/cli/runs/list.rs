@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::text::columns;
+use crate::cli::columns::Head::Left;
+use crate::cli::columns::columns;
 use crate::history::{StoredRun, document};
 use rotewatch_core::vocabulary::clock::utc;
 
@@ -32,7 +33,7 @@ pub(super) fn table(runs: &[StoredRun]) -> String {
         ]
     };
     let rows: Vec<_> = runs.iter().map(row).collect();
-    columns(["RUN", "STATUS", "EPOCH", "VERDICT", "ONSET", "UPDATED", ""], &rows)
+    columns(0, &["RUN", "STATUS", "EPOCH", "VERDICT", "ONSET", "UPDATED", ""].map(Left), &rows)
 }
 
 /// `{"runs": [...]}`, each as in the API.

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::text::{columns, number, plain};
+use super::text::number;
+use crate::cli::columns::Head::Left;
+use crate::cli::columns::{columns, plain};
 use crate::cli::paragraph::paragraph;
 use crate::history::{Epochs, Snapshot, StoreError, StoredEpoch, StoredRun, document};
 use rotewatch_core::vocabulary::clock::utc;
@@ -47,7 +49,7 @@ pub(super) fn text(history: &Snapshot, run: &StoredRun) -> Result<String, StoreE
     if !epochs.is_empty() {
         let rows: Vec<_> = epochs.iter().map(epoch).collect();
         let head = ["EPOCH", "VERDICT", "TRAIN LOSS", "VAL LOSS", "ENTROPY", "MI", "CLASS P90", "COVERAGE"];
-        let _ = write!(text, "\n{}", columns(head, &rows));
+        let _ = write!(text, "\n{}", columns(0, &head.map(Left), &rows));
         text.push_str("entropy, mutual information (MI) and class information are those of the last layer, in nats\n");
     }
     let findings = history.findings(run)?;

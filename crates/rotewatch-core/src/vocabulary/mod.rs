@@ -3,5 +3,6 @@
 pub mod choices;
 pub mod clock;
 pub mod identity;
+pub mod newest;
 pub mod units;
 pub mod verdict;

@@ -1,6 +1,6 @@
 //! Runs the detectors on recorded epochs, so that a threshold can be judged without training.
 
-use rotewatch_core::detect::{ClassInformation, DetectParams, Judge, LayerObservation, Observation};
+use rotewatch_core::detect::{DetectParams, Judge, LayerObservation, Observation};
 use rotewatch_core::record::training::{EpochRecord, LayerRecord, TrainingDocument};
 use rotewatch_core::vocabulary::choices::Mode;
 use rotewatch_core::vocabulary::units::Epoch;
@@ -55,11 +55,6 @@ fn observation(epoch: &EpochRecord, source: Mode) -> Observation {
 }
 
 fn layer(record: &LayerRecord) -> Option<LayerObservation> {
-    Some(LayerObservation {
-        layer: record.name.parse().ok()?,
-        mutual_information_mean_nats: record.mutual_information_nats.and_then(|spread| spread.mean),
-        class_information_nats: record
-            .class_information_nats
-            .and_then(|spread| Some(ClassInformation { p90: spread.p90?, mean: spread.mean? })),
-    })
+    let layer = record.name.parse().ok()?;
+    Some(LayerObservation::of(layer, record.mutual_information_nats, record.class_information_nats))
 }

@@ -19,7 +19,6 @@ use crate::experiment::runner::Runner;
 use crate::experiment::score::Judged;
 use crate::options::Task;
 use progress::Progress;
-use rotewatch::app::detect_params;
 use rotewatch::app::signals::Interrupt;
 use rotewatch::cli::exit::{Exit, Failure};
 use rotewatch::config::Config;
@@ -84,7 +83,7 @@ pub fn run(args: &ExperimentArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Interrupted);
     }
     let captures = Captures::read(&folder, &grid.runs)?;
-    let judged = Judged::of(&captures.done, &detect_params(&config));
+    let judged = Judged::of(&captures.done, &config.detect);
     let markdown = report::write(&folder, &args.head(), &grid.report, &captures, &judged)?;
     println!("{}", markdown.trim_end());
     for (run, failure) in &captures.failed {
