@@ -197,7 +197,7 @@ mod tests {
             ("", "EOF"),
             ("[]", "invalid length 0"),
             (r#"{"layers": []}"#, "missing field `attempt`"),
-            (r#"{"attempt": "ff", "layers": ["a"]}"#, "16 lowercase hexadecimal digits"),
+            (r#"{"attempt": "ff", "layers": ["a"]}"#, "16 random lowercase hexadecimal digits"),
             (r#"{"attempt": 255, "layers": ["a"]}"#, "expected a string"),
             (r#"{"attempt": "00000000000000ff", "layers": ["a"], "colour": "red"}"#, "unknown field `colour`"),
             (r#"{"attempt": "00000000000000ff", "layers": ["a"], "mode": "peek"}"#, "mode: `peek` is not one of probe, stream"),
