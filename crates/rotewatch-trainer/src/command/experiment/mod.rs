@@ -27,7 +27,7 @@ use trainer_flags::CommandLine;
 
 /// The flags of `rotewatch experiment`.
 #[derive(Debug, Args)]
-pub struct ExperimentArgs {
+pub(super) struct ExperimentArgs {
     /// The grid file, which lists cells of trainer options and seeds
     grid: PathBuf,
     /// Output folder for records and reports; with the same folder, an experiment continues where it stopped
@@ -60,7 +60,7 @@ pub struct ExperimentArgs {
 ///
 /// # Errors
 /// Every mistake in the grid as wrong usage; a folder that cannot be written to.
-pub fn run(args: &ExperimentArgs) -> Result<Exit, Failure> {
+pub(super) fn run(args: &ExperimentArgs) -> Result<Exit, Failure> {
     let command_line = CommandLine;
     let mut grid = Grid::read(&args.grid, &command_line).map_err(Failure::usage)?;
     grid.runs.retain(|run| args.wants(run));
