@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use daemon::{Daemon, activations};
 use rotewatch_core::vocabulary::clock::Stopwatch;
+use rotewatch_info::measures::quantile;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -84,11 +85,11 @@ fn main() {
             sleep(BETWEEN_SCRAPES.saturating_sub(asked.elapsed()));
         }
         drop(abusers);
-        times.sort_by(f64::total_cmp);
-        let at = |share: f64| times[(share * (times.len() - 1) as f64) as usize];
+        let scrapes = times.len();
+        let [median, p99, longest] = [0.5, 0.99, 1.0].map(|share| quantile(&mut times, share).expect("there were scrapes"));
         let mebibytes = [before, most, daemon.resident_bytes()].map(|bytes| format!("{:.1}", bytes as f64 / MEBIBYTE as f64));
         let memory = mebibytes.join(" | ");
-        println!("{name} | {answers} | {} | {:.1} | {:.1} | {:.1} | {memory}", times.len(), at(0.5), at(0.99), at(1.0));
+        println!("{name} | {answers} | {scrapes} | {median:.1} | {p99:.1} | {longest:.1} | {memory}");
     }
 }
 

@@ -17,7 +17,7 @@ use rotewatch_core::vocabulary::clock::Stopwatch;
 use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::Verdict;
-use rotewatch_info::measures::{LayerMeasures, PairMatrix};
+use rotewatch_info::measures::{LayerMeasures, PairMatrix, quantile};
 
 const RUNS: u32 = 1000;
 const EPOCHS: u32 = 100;
@@ -130,13 +130,12 @@ fn layer(seed: u32) -> LayerMeasures {
 }
 
 fn median(mut work: impl FnMut()) -> Duration {
-    let mut times: Vec<Duration> = (0..LISTS)
+    let mut seconds: Vec<f64> = (0..LISTS)
         .map(|_| {
             let watch = Stopwatch::start();
             work();
-            watch.elapsed()
+            watch.elapsed().as_secs_f64()
         })
         .collect();
-    times.sort();
-    times[LISTS / 2]
+    Duration::from_secs_f64(quantile(&mut seconds, 0.5).expect("it was done several times"))
 }

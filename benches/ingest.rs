@@ -11,6 +11,7 @@ use std::net::{TcpListener, TcpStream};
 
 use daemon::{Daemon, activations};
 use rotewatch_core::vocabulary::clock::Stopwatch;
+use rotewatch_info::measures::quantile;
 
 const RUN: &str = "bench";
 const LAYERS: usize = 8;
@@ -40,7 +41,8 @@ fn main() {
     }
     let peak = daemon.peak_bytes();
     let gigabytes = |seconds: f64| body.len() as f64 / seconds / 1e9;
-    let (ingest, copy) = (gigabytes(median(&mut ingested)), gigabytes(median(&mut copied)));
+    let [ingest, copy] =
+        [&mut ingested, &mut copied].map(|seconds| gigabytes(quantile(seconds, 0.5).expect("there were rounds")));
     let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     println!(
         "bodies: {} of {:.1} MiB, {refused} refusals (429) on the way",
@@ -59,11 +61,6 @@ fn seconds_each(mut send: impl FnMut()) -> f64 {
     let watch = Stopwatch::start();
     (0..BODIES).for_each(|_| send());
     watch.elapsed().as_secs_f64() / BODIES as f64
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// Reads the length of a body into one buffer, and answers with one byte.

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use daemon::Daemon;
 use rotewatch_core::vocabulary::clock::Stopwatch;
+use rotewatch_info::measures::quantile;
 use safetensors::tensor::{Dtype, TensorView};
 
 /// Number of subscribers.
@@ -143,9 +144,8 @@ fn tell(seen: &Seen, counts: &Counts, resident: [Option<u64>; 3], told: usize) {
         read(&seen.unreceived)
     );
     let mut scrapes = seen.scrape_seconds.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    scrapes.sort_by(f64::total_cmp);
-    let at = |share: f64| scrapes.get((share * (scrapes.len() - 1) as f64) as usize).map_or(f64::NAN, |seconds| seconds * 1e3);
-    println!("scrapes: {}; median {:.1} ms, p99 {:.1} ms, longest {:.1} ms", scrapes.len(), at(0.5), at(0.99), at(1.0));
+    let [median, p99, longest] = [0.5, 0.99, 1.0].map(|share| 1e3 * quantile(&mut scrapes, share).unwrap_or(f64::NAN));
+    println!("scrapes: {}; median {median:.1} ms, p99 {p99:.1} ms, longest {longest:.1} ms", scrapes.len());
     let [idle, settled, end] = resident.map(mebibytes);
     println!("resident MiB: {idle} idle, {settled} after {SETTLED} s, {end} at the end");
 }

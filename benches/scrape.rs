@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use daemon::{Daemon, activations};
 use rotewatch_core::vocabulary::clock::Stopwatch;
+use rotewatch_info::measures::quantile;
 use tokio::io::AsyncWriteExt;
 
 const RUNS: u32 = 20;
@@ -60,8 +61,7 @@ fn main() {
                 seconds
             })
             .collect();
-        times.sort_by(f64::total_cmp);
-        let (median, worst) = (times[scrapes / 2] * 1e3, times[scrapes - 1 - scrapes / 100] * 1e3);
+        let [median, worst] = [0.5, 0.99].map(|share| 1e3 * quantile(&mut times, share).expect("there were scrapes"));
         println!(
             "scrape, {name}: {:.2} MiB, median {median:.1} ms, 99th percentile {worst:.1} ms",
             bytes as f64 / f64::from(1 << 20)
@@ -82,8 +82,7 @@ fn main() {
                 daemon.connect().read(&asked)["epochs"][0]["compute_seconds"].as_f64().expect("it was measured")
             })
             .collect();
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
+        quantile(&mut times, 0.5).expect("there were epochs")
     };
     compute();
     // The same load on the machine, but none on this daemon.

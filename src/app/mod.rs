@@ -15,7 +15,6 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::{Sender, bounded};
 
 pub use error::StartError;
-pub use params::detect_params;
 use params::{monitor_params, store_params};
 use reference::reference;
 
@@ -136,7 +135,7 @@ impl Monitor {
         let limits = RosterLimits { runs: config.limits.runs, layers: config.limits.layers };
         let roster = Arc::new(Roster::new(intake, limits));
         let board = Arc::new(Board::default());
-        let detect = Arc::new(ArcSwap::from_pointee(detect_params(&config)));
+        let detect = Arc::new(ArcSwap::from_pointee(config.detect.clone()));
         // Without a state folder, hook commands run in another folder; that is no reason not to start.
         let state = state_folder(&config).ok();
         let web = web_config.map(|path| guard(&path, &config)).transpose()?;
@@ -423,7 +422,7 @@ fn watch(
 ) -> Result<ConfigWatcher, StartError> {
     let ConfigFile { path, overlay, log_level } = file;
     let on_change = move |config: &Config| {
-        detect.store(Arc::new(detect_params(config)));
+        detect.store(Arc::new(config.detect.clone()));
         hooks.set(&config.hooks);
         log_level.set(config.log.level);
     };

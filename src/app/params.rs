@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::history::{Retention, StoreParams};
-use rotewatch_core::detect::{BaselineParams, DetectParams, ExampleLevelParams, HeuristicParams, Reference};
+use rotewatch_core::detect::Reference;
 use rotewatch_core::monitor::MonitorParams;
 use rotewatch_core::monitor::retirement::RetirementParams;
 use rotewatch_core::monitor::window::WindowParams;
-use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_info::measures::KnnParams;
 use rotewatch_info::measures::{MeasureParams, ParamsError};
 
@@ -49,27 +48,5 @@ pub(super) fn store_params(config: &Config) -> StoreParams {
         most_bytes: history.bytes,
         // The queue to the disk may take as much memory as the queue to the monitor.
         most_waiting_bytes: config.limits.channel_bytes,
-    }
-}
-
-/// The parameters of the detectors.
-#[must_use]
-pub fn detect_params(config: &Config) -> DetectParams {
-    let detect = &config.detect;
-    DetectParams {
-        smooth: detect.smooth,
-        quiet_epochs: detect.quiet_epochs,
-        example_level: ExampleLevelParams {
-            decline: detect.example_level.decline,
-            within_epochs: detect.example_level.within_epochs,
-            decline_ever: detect.example_level.decline_ever,
-            from_epoch: Epoch(detect.example_level.from_epoch),
-        },
-        heuristic: HeuristicParams {
-            class_information_share: detect.heuristic.class_information_share,
-            amplification: detect.heuristic.amplification,
-        },
-        baseline: BaselineParams { below: detect.baseline.below, times_above: detect.baseline.times_above },
-        stop_on: detect.stop_on.clone(),
     }
 }

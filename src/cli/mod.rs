@@ -3,6 +3,7 @@
 mod against;
 pub mod check_config;
 pub mod choice;
+mod columns;
 pub mod exit;
 pub mod measure;
 mod networks;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::mistake::{Fault, Mistake};
+use super::fault::Fault;
+use super::mistake::Mistake;
 use super::{Config, size};
 use crate::hooks::Action;
 

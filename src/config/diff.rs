@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Config;
 use super::rules::Rule;
-use super::section::{Acts, Section, Visitor};
+use super::section::{Acts, Free, Section, Visitor};
 
 /// A key that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,10 +45,8 @@ impl Config {
     /// Every key with its value: first the keys outside of any section, then section by section.
     #[must_use]
     pub fn settings(&self) -> Vec<Setting> {
-        let mut lister = Lister { prefix: String::new(), settings: Vec::new() };
         // A visit may change values, so it needs a mutable copy; this one changes nothing.
-        self.clone().visit(&mut lister);
-        lister.settings
+        listed(&mut self.clone())
     }
 
     /// The keys whose values differ in `newer`.
@@ -60,6 +58,13 @@ impl Config {
             .map(|(old, new)| Change { key: old.key, before: old.value, after: new.value, acts: old.acts })
             .collect()
     }
+}
+
+/// Every key of a section with its value.
+pub(super) fn listed(section: &mut impl Section) -> Vec<Setting> {
+    let mut lister = Lister { prefix: String::new(), settings: Vec::new() };
+    section.visit(&mut lister);
+    lister.settings
 }
 
 struct Lister {
@@ -80,5 +85,13 @@ impl Visitor for Lister {
         self.prefix.push('.');
         section.visit(self);
         self.prefix.truncate(outer);
+    }
+
+    fn rest<T>(&mut self, keys: &mut Vec<Free<T>>, rule: &impl Rule<T>) {
+        for Free { name, value, .. } in keys {
+            let key = format!("{}{name}", self.prefix);
+            let (value, told_apart_by) = (rule.show(value), rule.told_apart_by(value));
+            self.settings.push(Setting { key, value, takes: rule.describe(), acts: Acts::AfterRestart, told_apart_by });
+        }
     }
 }

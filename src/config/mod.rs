@@ -7,6 +7,8 @@
 pub mod choices;
 mod cross;
 mod diff;
+pub mod document;
+mod fault;
 pub mod file_watcher;
 mod hooks;
 mod lists;
@@ -15,7 +17,7 @@ mod mistake;
 mod reader;
 mod reload;
 mod rules;
-mod section;
+pub mod section;
 mod size;
 #[cfg(test)]
 mod tests;
@@ -30,10 +32,11 @@ pub use crate::hooks::HookParams;
 pub use choices::{BinEdges, Binning, Kind, LogLevel, Mode, OnFull, Reduce, UnknownChoice};
 pub use cross::{ROWS_PER_BIN, Warning};
 pub use diff::{Change, Setting};
+pub use fault::Fault;
 pub use live::{LastReload, LiveConfig};
-pub use mistake::{ConfigError, Fault, Mistake};
+pub use mistake::{ConfigError, Mistake};
 pub use reload::{Reloaded, Reloader, Wiring};
-use rotewatch_core::vocabulary::identity::RunName;
+use rotewatch_core::detect::{BaselineParams, DetectParams, ExampleLevelParams, HeuristicParams};
 pub use section::Acts;
 pub use watch::ConfigWatcher;
 pub use web_file::{ExtraHeader, PasswordHash, TlsFile, WebFile};
@@ -45,7 +48,7 @@ use section::section;
 
 section! {
     /// Everything that a user can set. A value of this type has been checked.
-    Config {
+    pub Config {
         /// The address of the HTTP server; `None` to serve nothing.
         listen: Option<SocketAddr> = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 19787))), Or("off", Address), AfterRestart;
         /// The folder for the history and the token; `None` for the user's own, see [`Config::state_dir`].
@@ -63,7 +66,7 @@ section! {
         /// How the numbers are computed.
         measures: Measures;
         /// When a run counts as memorizing.
-        detect: Detect;
+        detect: DetectParams;
         /// Limits on the daemon's use of resources.
         limits: Limits;
         /// What the history keeps.
@@ -77,7 +80,7 @@ section! {
 
 section! {
     /// Which rows and neurons are sampled.
-    Sampling {
+    pub Sampling {
         /// Where the rows come from.
         mode: Mode = Mode::Probe, Word, AfterRestart;
         /// Rows per epoch: the size of the probe set, or the most that stream mode samples.
@@ -97,7 +100,7 @@ section! {
 
 section! {
     /// Which rows an epoch's numbers are computed from.
-    Window {
+    pub Window {
         /// Epochs in the window; `None` for 1 in probe mode and 3 in stream mode, see [`Config::window_epochs`].
         epochs: Option<u32> = None, Or("auto", Whole(1..=1000)), AfterRestart;
         /// The most rows in the window.
@@ -109,7 +112,7 @@ section! {
 
 section! {
     /// How the numbers are computed.
-    Measures {
+    pub Measures {
         /// Bins over a neuron's own range of values.
         bins: usize = 10, Whole(2..=256), AfterRestart;
         /// Bins over the range of values of all tapped layers.
@@ -129,68 +132,48 @@ section! {
     }
 }
 
+// The thresholds belong to the detectors: `rotewatch_core::detect` has their docs and defaults.
 section! {
-    /// When a run counts as memorizing, and what follows.
-    Detect {
-        /// Reports per trailing mean of a detector.
-        smooth: usize = 2, Whole(1..=100), Live;
-        /// Consecutive quiet epochs that end a memorizing verdict.
-        quiet_epochs: u32 = 3, Whole(1..=1000), Live;
-        /// The kinds that ask the trainer to stop.
-        stop_on: Vec<Kind> = vec![Kind::ExampleLevel], ListOf(Word), Live;
+    for DetectParams {
+        smooth: Whole(1..=100), Live;
+        quiet_epochs: Whole(1..=1000), Live;
+        stop_on: ListOf(Word), Live;
     }
     sections {
-        /// The rule for memorizing wrong labels or single examples.
-        example_level: ExampleLevel;
-        /// The rule for memorizing a shortcut.
-        heuristic: Heuristic;
-        /// The comparison with a baseline run.
-        baseline: Baseline;
+        example_level;
+        heuristic;
+        baseline;
     }
 }
 
 section! {
-    /// The rule for memorizing wrong labels or single examples: the class information of the last layer has fallen from its
-    /// maximum.
-    ExampleLevel {
-        /// The share of its recent maximum that must be lost.
-        decline: f64 = 0.06, Share, Live;
-        /// The most epochs since that maximum.
-        within_epochs: u32 = 6, Whole(1..=1_000_000), Live;
-        /// The share of its highest value of the whole run that must be lost, over any number of epochs.
-        decline_ever: f64 = 0.15, Share, Live;
-        /// The first epoch that may raise an alarm.
-        from_epoch: u32 = 2, Whole(1..=1_000_000), Live;
+    for ExampleLevelParams {
+        decline: Share, Live;
+        within_epochs: Whole(1..=1_000_000), Live;
+        decline_ever: Share, Live;
+        from_epoch: Whole(1..=1_000_000), Live;
     }
 }
 
 section! {
-    /// The rule for memorizing a shortcut: both signals must exceed their thresholds.
-    Heuristic {
-        /// The share of the information about the predicted class that single neurons of the first tapped layer must carry.
-        class_information_share: f64 = 0.6, Share, Live;
-        /// The factor over the untrained network that mutual information must reach.
-        amplification: f64 = 1.7, Multiple, Live;
+    for HeuristicParams {
+        class_information_share: Share, Live;
+        amplification: Multiple, Live;
     }
 }
 
 section! {
-    /// The comparison with a run that is known to be good.
-    Baseline {
-        /// The output of `rotewatch train --json` for the baseline run.
-        file: Option<PathBuf> = None, Or("none", PathOf("file")), AfterRestart;
-        /// The name of the baseline run in the history.
-        run: Option<RunName> = None, Or("none", NameOfRun), AfterRestart;
-        /// How far below the baseline run mutual information must be, as a share of the baseline's value.
-        below: f64 = 0.2, Share, Live;
-        /// The factor over the baseline run that mutual information must reach.
-        times_above: f64 = 1.6, Multiple, Live;
+    for BaselineParams {
+        file: Or("none", PathOf("file")), AfterRestart;
+        run: Or("none", NameOfRun), AfterRestart;
+        below: Share, Live;
+        times_above: Multiple, Live;
     }
 }
 
 section! {
     /// Limits on the daemon's use of resources.
-    Limits {
+    pub Limits {
         /// Frames queued for the monitor.
         channel_frames: usize = 8, Whole(1..=65_536), AfterRestart;
         /// Bytes queued for the monitor.
@@ -222,7 +205,7 @@ section! {
 
 section! {
     /// What the history in the state folder keeps.
-    History {
+    pub History {
         /// The newest epochs per attempt that keep their pair matrices, besides those of onsets and alarms.
         matrix_epochs: u32 = 8, Whole(0..=1_000_000), AfterRestart;
         /// The most attempts that are kept.
@@ -234,7 +217,7 @@ section! {
 
 section! {
     /// Which HTTP requests the daemon accepts.
-    Web {
+    pub Web {
         /// Host names that requests may use besides IP addresses, localhost and the machine's own name; in lower case.
         hosts: Vec<String> = Vec::new(), ListOf(HostName), AfterRestart;
         /// Whether `POST /-/reload` reloads the configuration.
@@ -244,7 +227,7 @@ section! {
 
 section! {
     /// What is logged to stderr.
-    Log {
+    pub Log {
         /// The least severe level that is logged.
         level: LogLevel = LogLevel::Info, Word, Live;
     }

@@ -5,10 +5,11 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::mistake::{ConfigError, Fault, Mistake};
+use super::fault::Fault;
+use super::mistake::{ConfigError, Mistake};
 use super::rules::{Rule, shape};
-use super::section::{Acts, Section, Visitor};
-use super::{Config, cross};
+use super::section::{Acts, Free, Section, Visitor};
+use super::{Config, cross, diff};
 use crate::config::yaml::{self, Entry, MAX_BYTES, Node, Position, Value, YamlError};
 
 /// The least similarity at which a known key is suggested for an unknown one. Chosen by trial: `smoth` and `smooth` have
@@ -47,9 +48,7 @@ impl Config {
     /// # Errors
     /// All values that are out of range.
     pub fn checked(mut self, origin: &str) -> Result<Self, ConfigError> {
-        let mut checker = Checker { prefix: String::new(), mistakes: Vec::new() };
-        self.visit(&mut checker);
-        let mut mistakes = checker.mistakes;
+        let mut mistakes = faults_in(&mut self);
         if mistakes.is_empty() {
             mistakes = cross::mistakes(&self);
         }
@@ -71,10 +70,27 @@ pub(super) fn read_document<S: Section + Default>(text: &str, origin: &str) -> R
     Err(ConfigError::Mistakes { origin: origin.to_owned(), mistakes })
 }
 
+/// Reads a document and returns it with its mistakes, for a caller that checks more before it reports all of them at once. A wrong
+/// value is replaced by its default. Messages call the text `origin`.
+///
+/// # Errors
+/// If the text is not YAML.
+pub fn read_with_mistakes<S: Section + Default>(text: &str, origin: &str) -> Result<(S, Vec<Mistake>), ConfigError> {
+    read_sections(text, origin).map(|(sections, findings)| (sections, findings.mistakes))
+}
+
+/// The values of a section that are out of range, whatever their source.
+pub(super) fn faults_in(section: &mut impl Section) -> Vec<Mistake> {
+    let mut checker = Checker { prefix: String::new(), mistakes: Vec::new() };
+    section.visit(&mut checker);
+    checker.mistakes
+}
+
 fn read_sections<S: Section + Default>(text: &str, origin: &str) -> Result<(S, Findings), ConfigError> {
     let document = yaml::parse(text).map_err(|error| ConfigError::Yaml { origin: origin.to_owned(), error })?;
     let mut sections = S::default();
-    let mut findings = Findings::default();
+    let elsewhere = diff::listed(&mut sections).into_iter().map(|setting| setting.key).collect();
+    let mut findings = Findings { elsewhere, ..Findings::default() };
     for twice in document.duplicates {
         let fault = Fault::Duplicate { first: twice.first };
         findings.mistakes.push(Mistake { path: twice.path, at: Some(twice.again), fault });
@@ -84,7 +100,10 @@ fn read_sections<S: Section + Default>(text: &str, origin: &str) -> Result<(S, F
 }
 
 /// Reads the text of a file, up to the size limit of a configuration.
-pub(super) fn read_text(path: &Path) -> Result<String, ConfigError> {
+///
+/// # Errors
+/// If it is not a regular file, cannot be read, is too long or is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
     // Checked before opening: opening a named pipe waits for a writer.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
@@ -105,6 +124,8 @@ struct Findings {
     mistakes: Vec<Mistake>,
     /// The position of each key, for mistakes that are found after all keys were read.
     places: HashMap<String, Position>,
+    /// All keys of the document, to suggest one for a key in the wrong section.
+    elsewhere: Vec<String>,
 }
 
 fn read_section(section: &mut impl Section, node: &Node, key_at: Option<Position>, prefix: &str, findings: &mut Findings) {
@@ -118,9 +139,11 @@ fn read_section(section: &mut impl Section, node: &Node, key_at: Option<Position
             return findings.mistakes.push(Mistake { path, at: key_at.or(Some(node.at)), fault });
         }
     };
-    let mut reader = Reader { entries, prefix, known: Vec::new(), findings };
+    let mut reader = Reader { entries, prefix, known: Vec::new(), takes_any: false, findings };
     section.visit(&mut reader);
-    reader.report_unknown();
+    if !reader.takes_any {
+        reader.report_unknown();
+    }
 }
 
 /// Reads a list item that is a section, by the same rules; `inside` is its path in messages.
@@ -145,6 +168,8 @@ struct Reader<'file, 'findings> {
     /// The path of the section with a trailing dot; empty for the outermost section.
     prefix: &'file str,
     known: Vec<&'static str>,
+    /// Whether the section accepts keys that it does not declare.
+    takes_any: bool,
     findings: &'findings mut Findings,
 }
 
@@ -158,15 +183,34 @@ impl<'file> Reader<'file, '_> {
         Some((entry, path))
     }
 
-    fn report_unknown(self) {
-        for (index, entry) in self.entries.iter().enumerate() {
+    /// Reads the value of an entry and records its mistakes.
+    fn value<T>(&mut self, entry: &Entry, path: &str, rule: &impl Rule<T>) -> Option<T> {
+        let mut refuse = |at: Option<Position>, fault| {
+            let at = Some(at.unwrap_or(entry.at));
+            let (path, fault) = match fault {
+                Fault::Inside { path: inside, fault } => (format!("{path}{inside}"), *fault),
+                fault => (path.to_owned(), fault),
+            };
+            self.findings.mistakes.push(Mistake { path, at, fault });
+        };
+        rule.read(&entry.node, &mut refuse)
+    }
+
+    /// The entries that the section does not declare, each key once.
+    fn undeclared(&self) -> Vec<&'file Entry> {
+        let undeclared = |(index, entry): (usize, &'file Entry)| {
             let seen_before = self.entries.iter().take(index).any(|earlier| earlier.key == entry.key);
-            if seen_before || self.known.contains(&entry.key.as_str()) {
-                continue;
-            }
-            let fault = Fault::UnknownKey { nearest: nearest(&entry.key, &self.known) };
+            (!seen_before && !self.known.contains(&entry.key.as_str())).then_some(entry)
+        };
+        self.entries.iter().enumerate().filter_map(undeclared).collect()
+    }
+
+    fn report_unknown(self) {
+        for entry in self.undeclared() {
+            let sibling = nearest(&entry.key, self.known.iter().copied()).map(str::to_owned);
+            let nearest = sibling.or_else(|| self.findings.elsewhere(&entry.key));
             let path = format!("{}{}", self.prefix, entry.key);
-            self.findings.mistakes.push(Mistake { path, at: Some(entry.at), fault });
+            self.findings.mistakes.push(Mistake { path, at: Some(entry.at), fault: Fault::UnknownKey { nearest } });
         }
     }
 }
@@ -174,15 +218,7 @@ impl<'file> Reader<'file, '_> {
 impl Visitor for Reader<'_, '_> {
     fn key<T>(&mut self, name: &'static str, value: &mut T, rule: &impl Rule<T>, _: Acts) {
         let Some((entry, path)) = self.entry(name) else { return };
-        let mut refuse = |at: Option<Position>, fault| {
-            let at = Some(at.unwrap_or(entry.at));
-            let (path, fault) = match fault {
-                Fault::Inside { path: inside, fault } => (format!("{path}{inside}"), *fault),
-                fault => (path.clone(), fault),
-            };
-            self.findings.mistakes.push(Mistake { path, at, fault });
-        };
-        if let Some(read) = rule.read(&entry.node, &mut refuse) {
+        if let Some(read) = self.value(entry, &path, rule) {
             *value = read;
         }
     }
@@ -191,18 +227,38 @@ impl Visitor for Reader<'_, '_> {
         let Some((entry, path)) = self.entry(name) else { return };
         read_section(section, &entry.node, Some(entry.at), &format!("{path}."), self.findings);
     }
+
+    fn rest<T>(&mut self, keys: &mut Vec<Free<T>>, rule: &impl Rule<T>) {
+        self.takes_any = true;
+        for entry in self.undeclared() {
+            let path = format!("{}{}", self.prefix, entry.key);
+            if let Some(value) = self.value(entry, &path, rule) {
+                keys.push(Free { name: entry.key.clone(), at: entry.at, value });
+            }
+        }
+    }
 }
 
-/// The key that was probably intended: a similar one of the same section, else the same name in another section.
-fn nearest(unknown: &str, siblings: &[&'static str]) -> Option<String> {
-    let unknown = unknown.to_lowercase().replace('-', "_");
-    let alike = siblings.iter().map(|name| (strsim::jaro_winkler(&unknown, name), name));
-    let best = alike.max_by(|one, other| one.0.total_cmp(&other.0)).filter(|best| best.0 >= LIKENESS);
-    if let Some((_, name)) = best {
-        return Some((*name).to_owned());
+impl Findings {
+    /// The key with the same name in another section.
+    fn elsewhere(&self, unknown: &str) -> Option<String> {
+        let unknown = plain(unknown);
+        self.elsewhere.iter().find(|key| key.rsplit('.').next() == Some(&unknown)).cloned()
     }
-    let elsewhere = Config::default().settings().into_iter().map(|setting| setting.key);
-    elsewhere.into_iter().find(|key| key.rsplit('.').next() == Some(&unknown))
+}
+
+/// The name that was probably intended: the most similar known name; `None` if none is similar enough.
+#[must_use]
+pub fn nearest<'known>(unknown: &str, known: impl IntoIterator<Item = &'known str>) -> Option<&'known str> {
+    let unknown = plain(unknown);
+    let alike = known.into_iter().map(|name| (strsim::jaro_winkler(&unknown, &plain(name)), name));
+    let best = alike.max_by(|one, other| one.0.total_cmp(&other.0)).filter(|best| best.0 >= LIKENESS);
+    best.map(|(_, name)| name)
+}
+
+/// A name for comparison, without regard to case and to the kind of dash.
+fn plain(name: &str) -> String {
+    name.to_lowercase().replace('-', "_")
 }
 
 /// Checks that values are in range, whatever their source.
@@ -225,5 +281,13 @@ impl Visitor for Checker {
         self.prefix.push('.');
         section.visit(self);
         self.prefix.truncate(outer);
+    }
+
+    fn rest<T>(&mut self, keys: &mut Vec<Free<T>>, rule: &impl Rule<T>) {
+        for Free { name, value, .. } in keys {
+            if let Err(fault) = rule.check(value) {
+                self.mistakes.push(Mistake { path: format!("{}{name}", self.prefix), at: None, fault });
+            }
+        }
     }
 }

@@ -6,16 +6,22 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::choices::Choice;
-use super::mistake::Fault;
+use super::fault::Fault;
 use super::size;
 use crate::config::yaml::{Node, Position, Scalar, Value};
 use rotewatch_core::vocabulary::identity::RunName;
 
 /// The rule for a key's value.
-pub(super) trait Rule<T> {
+pub trait Rule<T> {
     /// Parses a value without checking its range.
+    ///
+    /// # Errors
+    /// If the text is not such a value.
     fn parse(&self, scalar: &Scalar) -> Result<T, Fault>;
     /// Checks that a value is in range, whatever its source.
+    ///
+    /// # Errors
+    /// If it is not in range.
     fn check(&self, value: &T) -> Result<(), Fault>;
     /// The value as it is written in the file.
     fn show(&self, value: &T) -> String;
@@ -49,7 +55,8 @@ pub(super) fn shape(value: &Value) -> &'static str {
 }
 
 /// A whole number in a range.
-pub(super) struct Whole(pub RangeInclusive<u64>);
+#[derive(Clone, Debug)]
+pub struct Whole(pub RangeInclusive<u64>);
 
 impl<T: TryFrom<u64> + TryInto<u64> + Copy + Display> Rule<T> for Whole {
     fn parse(&self, scalar: &Scalar) -> Result<T, Fault> {
@@ -187,7 +194,8 @@ impl Rule<bool> for Switch {
 }
 
 /// One word of a fixed list.
-pub(super) struct Word;
+#[derive(Clone, Copy, Debug)]
+pub struct Word;
 
 impl<T: Choice> Rule<T> for Word {
     fn parse(&self, scalar: &Scalar) -> Result<T, Fault> {
@@ -250,7 +258,8 @@ impl Rule<PathBuf> for PathOf {
 }
 
 /// Any text, unchanged.
-pub(super) struct Text;
+#[derive(Clone, Copy, Debug)]
+pub struct Text;
 
 impl Rule<String> for Text {
     fn parse(&self, scalar: &Scalar) -> Result<String, Fault> {

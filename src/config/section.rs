@@ -6,6 +6,7 @@
 use std::fmt;
 
 use super::rules::Rule;
+use crate::config::yaml::Position;
 
 /// When a changed key takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,35 +27,83 @@ impl fmt::Display for Acts {
 }
 
 /// An operation on every key of a section, in the order of declaration.
-pub(super) trait Visitor {
+pub trait Visitor {
     /// A key with one value, or one list of values.
     fn key<T>(&mut self, name: &'static str, value: &mut T, rule: &impl Rule<T>, acts: Acts);
     /// A nested section.
     fn section(&mut self, name: &'static str, section: &mut impl Section);
+    /// All keys that the section does not declare, if it accepts any. They come last.
+    fn rest<T>(&mut self, keys: &mut Vec<Free<T>>, rule: &impl Rule<T>);
+}
+
+/// A key that its section does not declare.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Free<T> {
+    /// The key.
+    pub name: String,
+    /// The position of the key.
+    pub at: Position,
+    /// Its value.
+    pub value: T,
 }
 
 /// A group of keys that one struct holds.
-pub(super) trait Section {
+pub trait Section {
     /// Passes every key to the visitor.
     fn visit(&mut self, visitor: &mut impl Visitor);
 }
 
-/// Declares a section: `field: Type = default, rule, Acts;` for each key, then the nested sections.
-macro_rules! section {
+/// Declares a section: its name, after `pub` where needed, `field: Type = default, rule, Acts;` for each key, then the nested sections, then under `rest` the field for
+/// undeclared keys, if the section accepts any. `Acts` may be left out in a document that is read only once.
+///
+/// `for Struct { field: rule, Acts; }` declares a section for a struct of another module, which has the types, docs and defaults.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __section {
+    (@acts) => { $crate::config::section::Acts::AfterRestart };
+    (@acts $acts:ident) => { $crate::config::section::Acts::$acts };
+    (
+        for $name:ty {
+            $($key:ident: $rule:expr $(, $acts:ident)?;)*
+        }
+        $(sections {
+            $($inner:ident;)+
+        })?
+        $(rest {
+            $rest:ident: $rest_rule:expr;
+        })?
+    ) => {
+        impl $crate::config::section::Section for $name {
+            fn visit(&mut self, visitor: &mut impl $crate::config::section::Visitor) {
+                $(visitor.key(
+                    stringify!($key),
+                    &mut self.$key,
+                    &$rule,
+                    $crate::config::section::section!(@acts $($acts)?),
+                );)*
+                $($(visitor.section(stringify!($inner), &mut self.$inner);)+)?
+                $(visitor.rest(&mut self.$rest, &$rest_rule);)?
+            }
+        }
+    };
     (
         $(#[$about:meta])*
-        $name:ident {
-            $($(#[$about_key:meta])* $key:ident: $type:ty = $default:expr, $rule:expr, $acts:ident;)*
+        $vis:vis $name:ident {
+            $($(#[$about_key:meta])* $key:ident: $type:ty = $default:expr, $rule:expr $(, $acts:ident)?;)*
         }
         $(sections {
             $($(#[$about_inner:meta])* $inner:ident: $inner_type:ty;)+
         })?
+        $(rest {
+            $(#[$about_rest:meta])* $rest:ident: $rest_type:ty, $rest_rule:expr;
+        })?
     ) => {
         $(#[$about])*
         #[derive(Clone, Debug, PartialEq)]
-        pub struct $name {
-            $($(#[$about_key])* pub $key: $type,)*
-            $($($(#[$about_inner])* pub $inner: $inner_type,)+)?
+        $vis struct $name {
+            $($(#[$about_key])* $vis $key: $type,)*
+            $($($(#[$about_inner])* $vis $inner: $inner_type,)+)?
+            $($(#[$about_rest])* $vis $rest: Vec<$crate::config::section::Free<$rest_type>>,)?
         }
 
         impl Default for $name {
@@ -62,21 +111,23 @@ macro_rules! section {
                 Self {
                     $($key: $default,)*
                     $($($inner: <$inner_type>::default(),)+)?
+                    $($rest: Vec::new(),)?
                 }
             }
         }
 
-        impl $crate::config::section::Section for $name {
-            fn visit(&mut self, visitor: &mut impl $crate::config::section::Visitor) {
-                $(visitor.key(
-                    stringify!($key),
-                    &mut self.$key,
-                    &$rule,
-                    $crate::config::section::Acts::$acts,
-                );)*
-                $($(visitor.section(stringify!($inner), &mut self.$inner);)+)?
+        $crate::config::section::section! {
+            for $name {
+                $($key: $rule $(, $acts)?;)*
             }
+            $(sections {
+                $($inner;)+
+            })?
+            $(rest {
+                $rest: $rest_rule;
+            })?
         }
     };
 }
-pub(super) use section;
+#[doc(inline)]
+pub use __section as section;

@@ -254,3 +254,63 @@ proptest::proptest! {
         }
     }
 }
+
+mod of_other_documents {
+    use crate::config::document::{
+        Given, Here, ListOf, OneOr, Placed, Sections, Text, Whole, mistake_lines, read_with_mistakes, section,
+    };
+
+    section! {
+        /// A document that is no configuration.
+        Library {
+            /// Its shelves.
+            shelves: Vec<Placed<Shelf>> = Vec::new(), Sections("a list of shelves");
+        }
+    }
+
+    section! {
+        /// A list's item.
+        Shelf {
+            /// How high it is.
+            height: usize = 1, Whole(1..=9);
+            /// Who put it there.
+            owner: Option<Placed<String>> = None, Given(Here(Text));
+        }
+        rest {
+            /// Books by their titles.
+            books: Vec<Placed<String>>, OneOr(ListOf(Here(Text)));
+        }
+    }
+
+    fn read(text: &str) -> (Library, String) {
+        let (library, mistakes) = read_with_mistakes::<Library>(text, "l.yaml").unwrap();
+        (library, mistake_lines("l.yaml", &mistakes))
+    }
+
+    #[test]
+    fn a_section_may_take_keys_that_it_does_not_declare() {
+        let (library, mistakes) = read("shelves:\n  - {owner: Ann, Emma: Austen, 'Good Omens': [Pratchett, Gaiman]}\n");
+        assert_eq!(mistakes, "");
+        let shelf = &library.shelves[0];
+        let place = shelf.at.map(|at| (at.line, at.column));
+        assert_eq!((place, shelf.value.height, shelf.value.books.len()), (Some((2, 5)), 1, 2));
+        let [emma, omens] = &shelf.value.books[..] else { panic!("two books") };
+        assert_eq!((emma.name.as_str(), emma.value[0].value.as_str(), omens.value.len()), ("Emma", "Austen", 2));
+        assert_eq!(omens.value[1].at.map(|at| at.column), Some(58));
+    }
+
+    #[test]
+    fn an_item_that_is_wrong_is_still_read_and_its_place_told() {
+        let (library, mistakes) = read("shelves: [{height: 12, Emma: [Austen, Austen]}, {height: 2}]\n");
+        let expected =
+            "l.yaml:1:12: shelves[0].height: 12 is not in 1..9\nl.yaml:1:39: shelves[0].Emma: `Austen` is listed twice";
+        assert_eq!(mistakes, expected);
+        assert_eq!((library.shelves[0].value.height, library.shelves[1].value.height), (1, 2));
+    }
+
+    #[test]
+    fn a_misplaced_key_is_looked_for_in_its_own_document() {
+        let (_, mistakes) = read("smooth: 3\nshelf: []\n");
+        assert_eq!(mistakes, "l.yaml:1:1: smooth: unknown key\nl.yaml:2:1: shelf: unknown key; did you mean `shelves`?");
+    }
+}

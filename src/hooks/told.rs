@@ -1,8 +1,7 @@
 //! The onsets for which hooks have fired, so that no hook fires twice.
 
-use std::collections::{HashSet, VecDeque};
-
 use super::notice::Onset;
+use rotewatch_core::vocabulary::newest::Newest;
 
 /// The most onsets that are kept here. A repeated one belongs to a current attempt, so it is among the newest few.
 const ONSETS_KEPT: usize = 4096;
@@ -18,8 +17,7 @@ pub trait OnsetMemory: Send {
 #[derive(Default)]
 pub(super) struct Told {
     memory: Option<Box<dyn OnsetMemory>>,
-    onsets: HashSet<Onset>,
-    oldest_first: VecDeque<Onset>,
+    onsets: Newest<ONSETS_KEPT, Onset>,
 }
 
 impl Told {
@@ -30,16 +28,7 @@ impl Told {
 
     /// Records an onset. Returns whether it is new.
     pub(super) fn note(&mut self, onset: &Onset) -> bool {
-        if !self.onsets.insert(onset.clone()) {
-            return false;
-        }
-        self.oldest_first.push_back(onset.clone());
-        if self.oldest_first.len() > ONSETS_KEPT
-            && let Some(oldest) = self.oldest_first.pop_front()
-        {
-            self.onsets.remove(&oldest);
-        }
-        self.memory.as_ref().is_none_or(|memory| memory.note(onset))
+        self.onsets.note(onset.clone(), ()) && self.memory.as_ref().is_none_or(|memory| memory.note(onset))
     }
 }
 
@@ -70,8 +59,8 @@ mod tests {
         for epoch in 1..5000 {
             assert!(told.note(&onset(epoch)));
         }
-        assert_eq!((told.onsets.len(), told.oldest_first.len()), (ONSETS_KEPT, ONSETS_KEPT));
         assert!(!told.note(&onset(4999)));
+        assert!(told.note(&onset(0)), "it was forgotten");
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! Remembers which frames of a run were received, so that a frame that is sent again after a lost answer is not counted twice.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use twox_hash::XxHash3_128;
 
+use rotewatch_core::vocabulary::newest::Newest;
 use rotewatch_core::vocabulary::units::Epoch;
 
 /// Number of newest frames that are remembered. A client resends a frame soon or not at all.
@@ -28,8 +27,8 @@ impl Digest {
 /// The newest frames of one attempt.
 #[derive(Debug, Default)]
 pub(super) struct ReceivedKeys {
-    queued: BTreeMap<FrameKey, Digest>,
-    refused: BTreeSet<FrameKey>,
+    queued: Newest<FRAMES_REMEMBERED, FrameKey, Digest>,
+    refused: Newest<FRAMES_REMEMBERED, FrameKey>,
 }
 
 impl ReceivedKeys {
@@ -41,20 +40,13 @@ impl ReceivedKeys {
 
     /// Remembers a frame that was queued.
     pub(super) fn remember(&mut self, key: FrameKey, digest: Digest) {
-        self.refused.remove(&key);
-        self.queued.insert(key, digest);
-        if self.queued.len() > FRAMES_REMEMBERED {
-            self.queued.pop_first();
-        }
+        self.refused.forget(&key);
+        self.queued.note(key, digest);
     }
 
     /// Remembers a frame for which there was no room. Returns whether it was already remembered as such.
     pub(super) fn was_refused(&mut self, key: FrameKey) -> bool {
-        let before = !self.refused.insert(key);
-        if self.refused.len() > FRAMES_REMEMBERED {
-            self.refused.pop_first();
-        }
-        before
+        !self.refused.note(key, ())
     }
 }
 

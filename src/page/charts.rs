@@ -3,6 +3,7 @@
 use plotly::common::{AxisSide, DashType, ErrorData, ErrorType, Line, Marker, Mode};
 use plotly::layout::{Axis, BoxMode, Layout};
 use plotly::{Bar, BoxPlot, Plot, Scatter};
+use rotewatch_info::measures::Quartiles;
 
 /// A figure for a page that contains [`script`].
 #[derive(Clone)]
@@ -21,39 +22,21 @@ pub struct Axes<'a> {
     pub y: &'a str,
 }
 
-/// The numbers that a box shows.
+/// The numbers that a box shows. Its whiskers are the quantiles at 5 % and 95 %.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Quartiles {
-    /// The lower whisker: 5 % lie below.
-    pub lower: f64,
-    /// A quarter lies below.
-    pub first: f64,
-    /// Half lies below.
-    pub median: f64,
-    /// Three quarters lie below.
-    pub third: f64,
-    /// The upper whisker: 95 % lie below.
-    pub upper: f64,
+pub struct BoxOf {
+    /// The ends of the whiskers, the edges and the middle.
+    pub quartiles: Quartiles,
     /// Arithmetic mean.
     pub mean: f64,
 }
 
-impl Quartiles {
-    /// Computes the quartiles of some values, interpolated linearly; `None` if there are no values.
+impl BoxOf {
+    /// Computes the box of some values; `None` if there are no values.
     #[must_use]
-    #[expect(clippy::indexing_slicing, reason = "a fraction of the last index, rounded up or down, is a valid index")]
     pub fn of(values: &[f64]) -> Option<Self> {
-        let mut sorted = values.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let last = sorted.len().checked_sub(1)?;
-        let at = |share: f64| {
-            let position = share * last as f64;
-            let (below, above) = (position.floor(), position.ceil());
-            let (lower, upper) = (sorted[below as usize], sorted[above as usize]);
-            lower + (position - below) * (upper - lower)
-        };
-        let mean = sorted.iter().sum::<f64>() / sorted.len() as f64;
-        Some(Quartiles { lower: at(0.05), first: at(0.25), median: at(0.5), third: at(0.75), upper: at(0.95), mean })
+        let quartiles = Quartiles::of(&mut values.to_vec())?;
+        Some(BoxOf { quartiles, mean: values.iter().sum::<f64>() / values.len() as f64 })
     }
 }
 
@@ -91,19 +74,19 @@ impl Figure {
 
     /// Box plots, side by side for each group, each box at a label of the x axis.
     #[must_use]
-    pub fn boxes(title: &str, axes: Axes<'_>, groups: &[(String, Vec<(String, Quartiles)>)]) -> Self {
-        let trace = |(name, boxes): &(String, Vec<(String, Quartiles)>)| {
-            let of = |part: fn(&Quartiles) -> f64| boxes.iter().map(|(_, quartiles)| part(quartiles)).collect::<Vec<_>>();
+    pub fn boxes(title: &str, axes: Axes<'_>, groups: &[(String, Vec<(String, BoxOf)>)]) -> Self {
+        let trace = |(name, boxes): &(String, Vec<(String, BoxOf)>)| {
+            let of = |part: fn(&BoxOf) -> f64| boxes.iter().map(|(_, of)| part(of)).collect::<Vec<_>>();
             let labels: Vec<String> = boxes.iter().map(|(label, _)| label.clone()).collect();
             // Only the quartiles are drawn, so the values themselves are not part of the page.
             let trace: Box<dyn plotly::Trace> = Box::<BoxPlot<String, f64>>::default()
                 .name(name)
-                .q1(of(|quartiles| quartiles.first))
-                .median(of(|quartiles| quartiles.median))
-                .q3(of(|quartiles| quartiles.third))
-                .lower_fence(of(|quartiles| quartiles.lower))
-                .upper_fence(of(|quartiles| quartiles.upper))
-                .mean(of(|quartiles| quartiles.mean))
+                .q1(of(|of| of.quartiles.p25))
+                .median(of(|of| of.quartiles.p50))
+                .q3(of(|of| of.quartiles.p75))
+                .lower_fence(of(|of| of.quartiles.p05))
+                .upper_fence(of(|of| of.quartiles.p95))
+                .mean(of(|of| of.mean))
                 .x(labels);
             trace
         };
@@ -234,9 +217,9 @@ mod tests {
 
     #[test]
     fn boxes_hold_quartiles_and_their_line_another_axis() {
-        let quartiles = Quartiles::of(&[1.0, 2.0, 3.0, 4.0, 5.0]).expect("there are values");
-        assert_eq!((quartiles.first, quartiles.median, quartiles.third, quartiles.mean), (2.0, 3.0, 4.0, 3.0));
-        let groups = [("hidden1".to_owned(), vec![("0.5".to_owned(), quartiles)])];
+        let of = BoxOf::of(&[1.0, 2.0, 3.0, 4.0, 5.0]).expect("there are values");
+        assert_eq!((of.quartiles.p25, of.quartiles.p50, of.quartiles.p75, of.mean), (2.0, 3.0, 4.0, 3.0));
+        let groups = [("hidden1".to_owned(), vec![("0.5".to_owned(), of)])];
         let figure = Figure::boxes("entropy", Axes { x: "alpha", y: "nats" }, &groups);
         let json = figure.with_line("accuracy", "share", &[("0.5".to_owned(), 0.9)]).json();
         let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
@@ -244,6 +227,6 @@ mod tests {
         assert_eq!(json["data"][0]["x"][0], "0.5");
         assert_eq!(json["data"][1]["yaxis"], "y2");
         assert_eq!(json["layout"]["yaxis2"]["overlaying"], "y");
-        assert!(Quartiles::of(&[]).is_none());
+        assert!(BoxOf::of(&[]).is_none());
     }
 }

@@ -5,7 +5,7 @@
 //! by its fingerprint and its start time. An alert about an earlier attempt does not stop a new attempt of the run. A resolved
 //! alert has no effect.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use hyper::StatusCode;
@@ -18,6 +18,7 @@ use rotewatch_core::intake::run::Run;
 use rotewatch_core::intake::stop::StopReason;
 use rotewatch_core::vocabulary::clock::{unix_seconds, unix_seconds_of};
 use rotewatch_core::vocabulary::identity::RunName;
+use rotewatch_core::vocabulary::newest::Newest;
 
 /// Number of alerts that are remembered; the oldest are forgotten first.
 const REMEMBERED: usize = 4096;
@@ -72,6 +73,11 @@ impl Alert {
         self.labels.get("alertname").map_or("without a name", String::as_str)
     }
 
+    /// What distinguishes it from other alerts.
+    fn key(&self) -> (String, String) {
+        (self.fingerprint.clone(), self.starts_at.clone())
+    }
+
     /// The reason that its run is stopped for.
     fn reason(&self) -> String {
         let summary = self.annotations.get("summary").map(|summary| format!(": {summary}")).unwrap_or_default();
@@ -103,29 +109,8 @@ impl Alert {
     }
 }
 
-/// The alerts that were already acted on.
-#[derive(Debug, Default)]
-struct Remembered {
-    keys: HashSet<(String, String)>,
-    in_order: VecDeque<(String, String)>,
-}
-
-impl Remembered {
-    /// Remembers an alert. Returns whether it is new.
-    fn is_new(&mut self, alert: &Alert) -> bool {
-        let key = (alert.fingerprint.clone(), alert.starts_at.clone());
-        if !self.keys.insert(key.clone()) {
-            return false;
-        }
-        self.in_order.push_back(key);
-        if self.in_order.len() > REMEMBERED
-            && let Some(oldest) = self.in_order.pop_front()
-        {
-            self.keys.remove(&oldest);
-        }
-        true
-    }
-}
+/// The alerts that were already acted on, by fingerprint and start time.
+type Remembered = Newest<REMEMBERED, (String, String)>;
 
 /// Handles Alertmanager's messages.
 #[derive(Debug, Default)]
@@ -175,7 +160,7 @@ impl AlertDesk {
         if alert.is_older_than(&view.run) {
             return Err("the alert began before this attempt of the run");
         }
-        if !self.0.lock().unwrap_or_else(PoisonError::into_inner).is_new(alert) {
+        if !self.0.lock().unwrap_or_else(PoisonError::into_inner).note(alert.key(), ()) {
             return Err("this alert was already received");
         }
         if !view.run.is_open() {
@@ -202,14 +187,14 @@ mod tests {
     #[test]
     fn an_alert_counts_once_and_the_oldest_are_forgotten() {
         let mut remembered = Remembered::default();
-        assert!(remembered.is_new(&alert("a", "1")));
-        assert!(!remembered.is_new(&alert("a", "1")));
-        assert!(remembered.is_new(&alert("a", "2")), "it fires again");
+        let mut is_new = |fingerprint: &str, starts_at: &str| remembered.note(alert(fingerprint, starts_at).key(), ());
+        assert!(is_new("a", "1"));
+        assert!(!is_new("a", "1"));
+        assert!(is_new("a", "2"), "it fires again");
         for number in 0..REMEMBERED {
-            assert!(remembered.is_new(&alert("b", &number.to_string())));
+            assert!(is_new("b", &number.to_string()));
         }
-        assert_eq!((remembered.keys.len(), remembered.in_order.len()), (REMEMBERED, REMEMBERED));
-        assert!(remembered.is_new(&alert("a", "1")));
+        assert!(is_new("a", "1"));
     }
 
     #[test]

@@ -18,7 +18,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("jiff", &["src/clock.rs"]),
     ("notify", &["src/watch.rs"]),
     ("serde_yaml", &["src/yaml.rs", "src/yaml/"]),
-    ("strsim", &["src/config/", "src/experiment/grid/reader.rs"]),
+    ("strsim", &["src/config/"]),
     ("plotly", &["src/charts.rs"]),
     ("prometheus", &["src/metrics.rs", "src/metrics/"]),
     ("signal_hook", &["src/signals.rs"]),

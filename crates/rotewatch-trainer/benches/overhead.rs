@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rotewatch_core::vocabulary::clock::Stopwatch;
+use rotewatch_info::measures::quantile;
 use serde_json::Value;
 
 const TRAINER: &str = env!("CARGO_BIN_EXE_rotewatch-trainer");
@@ -75,8 +76,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             dropped += frames["dropped"]["channel_full"].as_u64().unwrap_or(0);
             waited += frames["wait_seconds"].as_f64().unwrap_or(0.0);
         }
-        ratios.sort_by(f64::total_cmp);
-        let (median, least, most) = (ratios[ratios.len() / 2], ratios[0], ratios[ratios.len() - 1]);
+        let [median, least, most] = [0.5, 0.0, 1.0].map(|share| quantile(&mut ratios, share).expect("there were pairs"));
         println!("| {} | {pairs} | {median:.3} ({least:.3} to {most:.3}) | {dropped} of {offered} | {waited:.3} |", case.name);
     }
     println!("\nEvery loss and accuracy of every pair agreed to the last digit.");

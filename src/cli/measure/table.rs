@@ -5,6 +5,8 @@ use std::fmt::{self, Formatter};
 use super::FileFigures;
 use super::figures::{Choices, TensorFigures};
 use super::reference::Reference;
+use crate::cli::columns::Head::{Left, Right};
+use crate::cli::columns::columns;
 use rotewatch_info::measures::entropy::entropy_ratio;
 use rotewatch_info::measures::{Distribution, PairMatrix};
 
@@ -41,36 +43,9 @@ fn of_tensor(out: &mut Formatter<'_>, tensor: &TensorFigures, choices: &Choices)
     if !tensor.reliable {
         writeln!(out, "    too few rows for {} bins: the binned results are unreliable", choices.bins)?;
     }
-    writeln!(out, "    {:<28}{:>9}{:>9}{:>9}{:>9}{:>9}", "nats", "mean", "p05", "median", "p90", "p95")?;
-    if let Some(entropy) = &tensor.entropy {
-        let bin_count = choices.edges.bin_count(choices.entropy_bins);
-        let scope = if choices.network { "network" } else { "neuron" };
-        line(out, &format!("entropy, {scope}, {bin_count} bins"), entropy)?;
-        let ratios: Vec<f64> = entropy.iter().map(|&nats| entropy_ratio(nats, bin_count)).collect();
-        line(out, "  share of the maximum", &ratios)?;
-    }
-    if let Some(mutual) = &tensor.mutual {
-        let bin_count = choices.edges.bin_count(choices.bins);
-        line(out, &format!("mutual information, {bin_count} bins"), mutual.pairs.mutual.condensed())?;
-        line(out, "  share of smaller entropy", mutual.pairs.normalised.condensed())?;
-        if let Some(null) = mutual.shuffle {
-            let (mean, error) = (null.mean_nats, null.standard_error_nats);
-            writeln!(out, "    {:<28}{mean:>9.4} +- {error:.4} on {} pairs", "  bias: rows shuffled", null.pairs)?;
-            writeln!(out, "    {:<28}{:>9.4}", "  bias: Miller-Madow", mutual.pairs.miller_madow_nats)?;
-        }
-    }
-    if let Some(ksg) = &tensor.ksg {
-        line(out, &format!("mutual information, ksg k={}", choices.knn.k()), ksg.pairs.condensed())?;
-    }
-    if let Some(entropy) = &tensor.knn_entropy {
-        line(out, &format!("entropy, knn k={}", choices.knn.k()), entropy)?;
-    }
-    if let Some(class) = &tensor.class {
-        line(out, "class information", class)?;
-    }
+    let heads = [Left("nats"), Right("mean"), Right("p05"), Right("median"), Right("p90"), Right("p95"), Left("")];
+    out.write_str(&columns(4, &heads, &rows(tensor, choices)))?;
     if let Some(surprisal) = &tensor.surprisal {
-        let bin_count = choices.edges.bin_count(choices.bins);
-        line(out, &format!("surprisal of a row, {bin_count} bins"), surprisal)?;
         surprising(out, surprisal)?;
     }
     if let Some(mutual) = &tensor.mutual {
@@ -81,19 +56,58 @@ fn of_tensor(out: &mut Formatter<'_>, tensor: &TensorFigures, choices: &Choices)
     Ok(())
 }
 
+/// A label, a mean, four quantiles and a remark for each measure that was asked for.
+fn rows(tensor: &TensorFigures, choices: &Choices) -> Vec<[String; 7]> {
+    let mut rows = Vec::new();
+    if let Some(entropy) = &tensor.entropy {
+        let bin_count = choices.edges.bin_count(choices.entropy_bins);
+        let scope = if choices.network { "network" } else { "neuron" };
+        rows.push(row(&format!("entropy, {scope}, {bin_count} bins"), entropy));
+        let ratios: Vec<f64> = entropy.iter().map(|&nats| entropy_ratio(nats, bin_count)).collect();
+        rows.push(row("  share of the maximum", &ratios));
+    }
+    if let Some(mutual) = &tensor.mutual {
+        let bin_count = choices.edges.bin_count(choices.bins);
+        rows.push(row(&format!("mutual information, {bin_count} bins"), mutual.pairs.mutual.condensed()));
+        rows.push(row("  share of smaller entropy", mutual.pairs.normalised.condensed()));
+        if let Some(null) = mutual.shuffle {
+            let remark = format!("+- {:.4} on {} pairs", null.standard_error_nats, null.pairs);
+            rows.push(mean_alone("  bias: rows shuffled", null.mean_nats, remark));
+            rows.push(mean_alone("  bias: Miller-Madow", mutual.pairs.miller_madow_nats, String::new()));
+        }
+    }
+    if let Some(ksg) = &tensor.ksg {
+        rows.push(row(&format!("mutual information, ksg k={}", choices.knn.k()), ksg.pairs.condensed()));
+    }
+    if let Some(entropy) = &tensor.knn_entropy {
+        rows.push(row(&format!("entropy, knn k={}", choices.knn.k()), entropy));
+    }
+    if let Some(class) = &tensor.class {
+        rows.push(row("class information", class));
+    }
+    if let Some(surprisal) = &tensor.surprisal {
+        let bin_count = choices.edges.bin_count(choices.bins);
+        rows.push(row(&format!("surprisal of a row, {bin_count} bins"), surprisal));
+    }
+    rows
+}
+
 /// Mean and quantiles of the finite values, and the number of values that are not finite.
-fn line(out: &mut Formatter<'_>, label: &str, values: &[f64]) -> fmt::Result {
+fn row(label: &str, values: &[f64]) -> [String; 7] {
     let mut finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     let left_out = values.len() - finite.len();
-    write!(out, "    {label:<28}")?;
-    match Distribution::of(&mut finite) {
-        Some(d) => write!(out, "{:>9.4}{:>9.4}{:>9.4}{:>9.4}{:>9.4}", d.mean, d.p05, d.p50, d.p90, d.p95)?,
-        None => write!(out, "{:>9}", "none")?,
-    }
-    if left_out > 0 {
-        write!(out, "  ({left_out} not finite)")?;
-    }
-    writeln!(out)
+    let [mean, p05, p50, p90, p95] = Distribution::of(&mut finite).map_or_else(
+        || ["none", "", "", "", ""].map(str::to_owned),
+        |distribution| distribution.by_name().map(|(_, value)| format!("{value:.4}")),
+    );
+    let remark = if left_out > 0 { format!("({left_out} not finite)") } else { String::new() };
+    [label.to_owned(), mean, p05, p50, p90, p95, remark]
+}
+
+/// A mean that has no quantiles.
+fn mean_alone(label: &str, mean: f64, remark: String) -> [String; 7] {
+    let [p05, p50, p90, p95] = Default::default();
+    [label.to_owned(), format!("{mean:.4}"), p05, p50, p90, p95, remark]
 }
 
 fn surprising(out: &mut Formatter<'_>, surprisals: &[f64]) -> fmt::Result {

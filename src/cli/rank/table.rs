@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Formatter};
 
+use crate::cli::columns::Head::{Left, Right};
+use crate::cli::columns::columns;
 use rotewatch_core::compare::{Direction, Group, Placed};
 use rotewatch_info::statistics::Agreement;
 
@@ -32,19 +34,22 @@ fn write(out: &mut Formatter<'_>, direction: Direction, groups: &[Group]) -> fmt
 
 fn of_group(out: &mut Formatter<'_>, group: &Group) -> fmt::Result {
     let scored = group.placed.iter().any(|placed| placed.score.is_some());
-    let width = group.placed.iter().map(|placed| placed.candidate.name.chars().count()).max().unwrap_or(0).max("network".len());
-    write!(out, "  {:width$}  {:>12}  {:>12}  {:>13}  {:>8}", "network", "entropy, nats", "rank", "MI, nats", "rank")?;
-    writeln!(out, "{}", if scored { format!("  {:>10}", "score") } else { String::new() })?;
-    for Placed { candidate, by_entropy, by_mutual_information, score } in &group.placed {
+    let mut heads =
+        vec![Left("network"), Right("entropy, nats"), Right("rank"), Right("MI, nats"), Right("rank"), Right("score")];
+    heads.truncate(if scored { 6 } else { 5 });
+    let row = |Placed { candidate, by_entropy, by_mutual_information, score }: &Placed| {
         let means = candidate.means;
-        write!(out, "  {:width$}  {:>13.4}  {by_entropy:>12}", candidate.name, means.entropy_nats)?;
-        write!(out, "  {:>13.4}  {by_mutual_information:>8}", means.mutual_information_nats)?;
-        match score {
-            Some(score) => writeln!(out, "  {score:>10.4}")?,
-            None if scored => writeln!(out, "  {:>10}", "none")?,
-            None => writeln!(out)?,
-        }
-    }
+        [
+            candidate.name.clone(),
+            format!("{:.4}", means.entropy_nats),
+            by_entropy.to_string(),
+            format!("{:.4}", means.mutual_information_nats),
+            by_mutual_information.to_string(),
+            score.map_or_else(|| "none".to_owned(), |score| format!("{score:.4}")),
+        ]
+    };
+    let rows: Vec<_> = group.placed.iter().map(row).collect();
+    out.write_str(&columns(2, &heads, &rows))?;
     if scored {
         writeln!(out, "  Kendall's tau-b with the scores (95 % interval over resamples of the networks):")?;
         agreement(out, "by entropy", group.by_entropy.as_ref())?;

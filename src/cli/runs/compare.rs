@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::text::columns;
+use crate::cli::columns::Head::Left;
+use crate::cli::columns::columns;
 use rotewatch_core::compare::{Comparison, ComparisonRecord, Parting};
 use rotewatch_core::record::document;
 
@@ -32,7 +33,8 @@ pub(super) fn text(of: &Comparison) -> String {
     if let Some(doubt) = of.seen.probe.doubt() {
         let _ = writeln!(text, "{doubt}");
     }
-    text.push_str(&columns(["", first, second, "DIFFERENCE", "FLUCTUATION", "BETTER", "SINCE EPOCH"], &rows));
+    let heads = ["", first, second, "DIFFERENCE", "FLUCTUATION", "BETTER", "SINCE EPOCH"].map(Left);
+    text.push_str(&columns(0, &heads, &rows));
     text
 }
 

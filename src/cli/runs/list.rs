@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::text::columns;
+use crate::cli::columns::Head::Left;
+use crate::cli::columns::columns;
 use crate::history::StoredRun;
 use crate::history::document as stored_run;
 use rotewatch_core::record::{RunRecord, document};
@@ -30,7 +31,7 @@ pub(super) fn table(runs: &[StoredRun]) -> String {
         ]
     };
     let rows: Vec<_> = runs.iter().map(row).collect();
-    columns(["RUN", "STATUS", "EPOCH", "VERDICT", "ONSET", "UPDATED", ""], &rows)
+    columns(0, &["RUN", "STATUS", "EPOCH", "VERDICT", "ONSET", "UPDATED", ""].map(Left), &rows)
 }
 
 /// All runs, as in the API.

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use super::text::{number, plain, table};
+use super::text::number;
+use crate::cli::columns::Head::Left;
+use crate::cli::columns::{columns, plain};
 use crate::cli::paragraph::paragraph;
 use crate::history::document as stored_run;
 use crate::history::{Epochs, Snapshot, StoreError, StoredRun};
@@ -46,7 +48,8 @@ pub(super) fn text(history: &Snapshot, run: &StoredRun) -> Result<String, StoreE
         let head = ["EPOCH", "VERDICT", "TRAIN LOSS", "VAL LOSS"].map(str::to_owned).into_iter();
         let head: Vec<String> = head.chain(measures).chain(["COVERAGE".to_owned()]).collect();
         let rows: Vec<_> = epochs.iter().map(epoch).collect();
-        let _ = write!(text, "\n{}", table(&head, &rows));
+        let heads: Vec<_> = head.iter().map(|head| Left(head)).collect();
+        let _ = write!(text, "\n{}", columns(0, &heads, &rows));
         text.push_str(
             "the measures are those of the last layer; entropy, mutual information (MI) and class information in nats\n",
         );

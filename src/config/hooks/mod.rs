@@ -4,8 +4,8 @@ mod values;
 
 use std::path::PathBuf;
 
+use super::fault::Fault;
 use super::lists::{Given, ListOf};
-use super::mistake::Fault;
 use super::reader::read_item;
 use super::rules::{Rule, Switch, Whole, Word, shape};
 use super::section::section;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::config::mistake::Fault;
+use crate::config::fault::Fault;
 use crate::config::rules::{Rule, shape};
 use crate::config::yaml::{Node, Position, Scalar, Value};
 use crate::hooks::{Argv, HookName, WebhookUrl};

@@ -19,7 +19,7 @@ use values::{Headers, Users};
 
 section! {
     /// The contents of the file. Paths are relative to its folder.
-    WebFile {
+    pub WebFile {
         /// Users and the bcrypt hashes of their passwords. If empty, no password is required.
         basic_auth_users: BTreeMap<String, PasswordHash> = BTreeMap::new(), Users, Live;
     }
@@ -33,7 +33,7 @@ section! {
 
 section! {
     /// The TLS of the server.
-    TlsFile {
+    pub TlsFile {
         /// The file of the certificate chain, PEM.
         cert_file: Option<PathBuf> = None, Given(PathOf("file")), Live;
         /// The certificate chain itself.
@@ -63,7 +63,7 @@ section! {
 
 section! {
     /// Settings of HTTP responses.
-    HttpFile {
+    pub HttpFile {
         /// Accepted because the format has it, but without effect: the server always uses HTTP/1.1.
         http2: bool = true, Switch, Live;
         /// Headers that are added to every response.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use bcrypt::HashParts;
 
-use crate::config::mistake::Fault;
+use crate::config::fault::Fault;
 use crate::config::rules::{Rule, shape};
 use crate::config::yaml::{Entry, Node, Position, Scalar, Value};
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Sender, bounded};
-use rotewatch::app::detect_params;
 use rotewatch::config::Config;
 use rotewatch::hooks::Hooks;
 use rotewatch::metrics::Metrics;
@@ -47,7 +46,7 @@ impl Bare {
         let (hooks, feed) = Hooks::start(&[], None, Vec::new(), None).expect("a thread");
         let gate = Gate::new(Capacity { frames: 9, bytes: 1 << 30 });
         let board = Arc::<Board>::default();
-        let detect = Arc::new(ArcSwap::from_pointee(detect_params(&config)));
+        let detect = Arc::new(ArcSwap::from_pointee(config.detect.clone()));
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
         let sinks: Vec<Box<dyn Sink>> = vec![Box::new(feed), Box::new(Unkept)];
         let thread = MonitorThread::new(params, detect, pool, Arc::clone(&gate), Arc::clone(&board), sinks);

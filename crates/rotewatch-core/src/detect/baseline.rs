@@ -14,6 +14,7 @@ use crate::record::{LayerRecord, TrainingDocument};
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::{Answer, Evidence, Finding, Kind};
+use rotewatch_info::statistics::TrailingMean;
 
 /// The first epoch that is compared. Before it, a difference shows how fast two networks learn rather than what they learn.
 const FROM_EPOCH: Epoch = Epoch(2);
@@ -62,7 +63,7 @@ impl Reference {
 pub struct Baseline {
     reference: Arc<Reference>,
     /// The newest logarithms of the ratio, as many as the mean is taken over.
-    ratios: Vec<f64>,
+    ratios: TrailingMean,
     newest: Option<Comparison>,
     first_finding: Option<Epoch>,
 }
@@ -81,7 +82,7 @@ impl Baseline {
     /// A rule that has seen no epoch yet.
     #[must_use]
     pub fn new(reference: Arc<Reference>) -> Self {
-        Baseline { reference, ratios: Vec::new(), newest: None, first_finding: None }
+        Baseline { reference, ratios: TrailingMean::default(), newest: None, first_finding: None }
     }
 
     /// Compares an epoch, or returns the reason why it cannot be compared.
@@ -104,9 +105,7 @@ impl Baseline {
         let count = shared.len() as f64;
         let value = (shared.iter().map(|(_, value, _)| value).sum::<f64>() / count).exp();
         let reference = (shared.iter().map(|(_, _, reference)| reference).sum::<f64>() / count).exp();
-        self.ratios.push((value / reference).ln());
-        let surplus = self.ratios.len().saturating_sub(smooth.max(1));
-        self.ratios.drain(..surplus);
+        self.ratios.push((value / reference).ln(), smooth);
         let layers = shared.into_iter().map(|(layer, ..)| layer).collect();
         self.newest = Some(Comparison { epoch: observation.epoch, value, reference, reference_epoch, layers });
         Ok(())
@@ -120,11 +119,11 @@ impl Detector for Baseline {
 
     fn judge(&mut self, observation: &Observation, params: &DetectParams) -> Answer {
         let taken_in = self.take_in(observation, params.smooth);
-        let Some(newest) = &self.newest else {
+        let (Some(newest), Some(ratio)) = (&self.newest, self.ratios.mean()) else {
             return Answer::TooEarly { reason: taken_in.err().unwrap_or_default() };
         };
         let thresholds = &params.baseline;
-        let ratio = (self.ratios.iter().sum::<f64>() / self.ratios.len() as f64).exp();
+        let ratio = ratio.exp();
         let below = ratio < 1.0;
         let (difference, threshold) =
             if below { (1.0 - ratio, thresholds.below) } else { (ratio - 1.0, thresholds.times_above - 1.0) };

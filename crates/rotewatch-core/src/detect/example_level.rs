@@ -12,6 +12,7 @@ use crate::vocabulary::choices::Mode;
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::{Answer, Evidence, Finding, Kind};
+use rotewatch_info::statistics::TrailingMean;
 
 /// How many observations are kept. A run with more epochs than this is judged by its newest ones.
 const SERIES_MAX: usize = 65_536;
@@ -139,13 +140,9 @@ impl ExampleLevel {
     /// The smoothed signals now and at their maxima since an epoch; `None` before epoch 1.
     fn declines(&self, smooth: usize, since: Epoch) -> Option<[Decline; 3]> {
         let mut declines: Option<[Decline; 3]> = None;
-        for (place, point) in self.series.iter().enumerate().filter(|(_, point)| point.epoch >= since) {
-            let first = (place + 1).saturating_sub(smooth.max(1));
-            let count = (place + 1 - first) as f64;
-            let mut now = [0.0; 3];
-            for signals in self.series.range(first..=place).map(|point| point.signals) {
-                now.iter_mut().zip(signals).for_each(|(sum, signal)| *sum += signal / count);
-            }
+        let mut smoothed = TrailingMean::default();
+        for point in &self.series {
+            let Some(now) = smoothed.push_all(Some(point.signals), smooth).filter(|_| point.epoch >= since) else { continue };
             let known = declines.get_or_insert(now.map(|now| Decline { now, maximum: now, maximum_epoch: point.epoch }));
             for (decline, now) in known.iter_mut().zip(now) {
                 decline.now = now;

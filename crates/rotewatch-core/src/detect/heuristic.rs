@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::{Answer, Evidence, Finding, Kind};
+use rotewatch_info::statistics::TrailingMean;
 
 /// Below this entropy, in nats, predictions vary too little to show what determines them.
 const PREDICTION_ENTROPY_LEAST: f64 = 0.1;
@@ -32,7 +33,7 @@ const PREDICTION_ENTROPY_LEAST: f64 = 0.1;
 pub struct Heuristic {
     layers: Vec<Amplification>,
     /// The newest shares, as many as the mean is taken over.
-    shares: Vec<f64>,
+    shares: TrailingMean,
     newest: Option<Epoch>,
     first_finding: Option<Epoch>,
 }
@@ -67,9 +68,7 @@ impl Heuristic {
             return Err("the trainer sends no predictions, so class information is unknown".into());
         };
         let share = if entropy < PREDICTION_ENTROPY_LEAST { 0.0 } else { class_information / entropy };
-        self.shares.push(share);
-        let surplus = self.shares.len().saturating_sub(smooth.max(1));
-        self.shares.drain(..surplus);
+        self.shares.push(share, smooth);
         self.newest = Some(observation.epoch);
         Ok(())
     }
@@ -104,10 +103,9 @@ impl Detector for Heuristic {
                 reason: "the neurons of the untrained network shared no information, so there is nothing to compare with".into(),
             };
         };
-        if self.shares.len() < params.smooth {
+        let Some(share) = self.shares.mean().filter(|_| self.shares.len() >= params.smooth) else {
             return Answer::TooEarly { reason: format!("this rule needs {} measured epochs", params.smooth) };
-        }
-        let share = self.shares.iter().sum::<f64>() / self.shares.len() as f64;
+        };
         let amplification = highest / untrained;
         let score = (share / thresholds.class_information_share).min(amplification / thresholds.amplification);
         if score <= 1.0 {

@@ -1,11 +1,10 @@
 //! Hints from the trainer's own metrics. They are shown with the verdict and never change it: both need labels or predictions for the
 //! whole training set, and both also appear in clean runs.
 
-use std::collections::VecDeque;
-
 use crate::record::{Hints, LossGap};
 use crate::vocabulary::metrics::EpochMetrics;
 use crate::vocabulary::units::Epoch;
+use rotewatch_info::statistics::TrailingMean;
 
 /// Epochs in the trailing means below.
 const SMOOTH: usize = 3;
@@ -14,7 +13,7 @@ const SMOOTH: usize = 3;
 #[derive(Clone, Debug, Default)]
 pub struct HintTracker {
     wave: LabelWave,
-    gaps: VecDeque<f64>,
+    gaps: TrailingMean,
     gap: Option<LossGap>,
 }
 
@@ -25,7 +24,7 @@ impl HintTracker {
             self.wave.take_in(epoch, share);
         }
         if let (Some(held_out), Some(trained)) = (metrics.get("val_loss"), metrics.get("train_loss")) {
-            let nats = trailing_mean(&mut self.gaps, held_out - trained);
+            let nats = self.gaps.push(held_out - trained, SMOOTH);
             self.gap = Some(match self.gap {
                 Some(gap) if gap.lowest_nats <= nats => LossGap { nats, ..gap },
                 _ => LossGap { nats, lowest_nats: nats, lowest_epoch: epoch },
@@ -42,7 +41,7 @@ impl HintTracker {
 /// Label Wave: Yuan, Feng, Liu, "Early Stopping Against Label Noise Without Validation Data" (ICLR 2024).
 #[derive(Clone, Debug, Default)]
 pub struct LabelWave {
-    shares: VecDeque<f64>,
+    shares: TrailingMean,
     before: Option<(Epoch, f64)>,
     falling_to: Option<Epoch>,
     epoch: Option<Epoch>,
@@ -51,7 +50,7 @@ pub struct LabelWave {
 impl LabelWave {
     /// Adds the share of an epoch. A plateau becomes a minimum only once the share rises; its first epoch counts.
     pub fn take_in(&mut self, epoch: Epoch, share: f64) {
-        let now = trailing_mean(&mut self.shares, share);
+        let now = self.shares.push(share, SMOOTH);
         if let Some((_, before)) = self.before {
             if now < before {
                 self.falling_to = Some(epoch);
@@ -67,15 +66,6 @@ impl LabelWave {
     pub fn epoch(&self) -> Option<Epoch> {
         self.epoch
     }
-}
-
-/// Adds a value to the newest ones and returns their mean.
-fn trailing_mean(newest: &mut VecDeque<f64>, value: f64) -> f64 {
-    newest.push_back(value);
-    if newest.len() > SMOOTH {
-        newest.pop_front();
-    }
-    newest.iter().sum::<f64>() / newest.len() as f64
 }
 
 #[cfg(test)]

@@ -15,10 +15,12 @@ pub use heuristic::Heuristic;
 pub use hints::{HintTracker, LabelWave};
 pub use judge::{Judge, Judgement};
 
+use std::path::PathBuf;
+
 use crate::record::LayerRecord;
 use crate::record::catalogue::Measure;
 use crate::vocabulary::choices::Mode;
-use crate::vocabulary::identity::LayerName;
+use crate::vocabulary::identity::{LayerName, RunName};
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::{Answer, Kind};
 
@@ -94,6 +96,19 @@ pub struct DetectParams {
     pub stop_on: Vec<Kind>,
 }
 
+impl Default for DetectParams {
+    fn default() -> Self {
+        DetectParams {
+            smooth: 2,
+            quiet_epochs: 3,
+            example_level: ExampleLevelParams::default(),
+            heuristic: HeuristicParams::default(),
+            baseline: BaselineParams::default(),
+            stop_on: vec![Kind::ExampleLevel],
+        }
+    }
+}
+
 /// The thresholds of [`ExampleLevel`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExampleLevelParams {
@@ -107,6 +122,12 @@ pub struct ExampleLevelParams {
     pub from_epoch: Epoch,
 }
 
+impl Default for ExampleLevelParams {
+    fn default() -> Self {
+        ExampleLevelParams { decline: 0.06, within_epochs: 6, decline_ever: 0.15, from_epoch: Epoch(2) }
+    }
+}
+
 /// The thresholds of [`Heuristic`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeuristicParams {
@@ -116,13 +137,29 @@ pub struct HeuristicParams {
     pub amplification: f64,
 }
 
-/// The thresholds of [`Baseline`].
+impl Default for HeuristicParams {
+    fn default() -> Self {
+        HeuristicParams { class_information_share: 0.6, amplification: 1.7 }
+    }
+}
+
+/// The thresholds of [`Baseline`], and the baseline run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BaselineParams {
+    /// The output of `rotewatch train --json` for the baseline run. It is read where the [`Reference`] is made.
+    pub file: Option<PathBuf>,
+    /// The name of the baseline run in the history.
+    pub run: Option<RunName>,
     /// How far mutual information must lie below the baseline run's, as a share of it.
     pub below: f64,
     /// How many times the baseline run's mutual information must be reached.
     pub times_above: f64,
+}
+
+impl Default for BaselineParams {
+    fn default() -> Self {
+        BaselineParams { file: None, run: None, below: 0.2, times_above: 1.6 }
+    }
 }
 
 /// A rule that judges one run, epoch by epoch.
@@ -144,14 +181,7 @@ pub(crate) mod tests {
 
     /// The default thresholds of the configuration.
     pub(crate) fn params() -> DetectParams {
-        DetectParams {
-            smooth: 2,
-            quiet_epochs: 3,
-            example_level: ExampleLevelParams { decline: 0.06, within_epochs: 6, decline_ever: 0.15, from_epoch: Epoch(2) },
-            heuristic: HeuristicParams { class_information_share: 0.6, amplification: 1.7 },
-            baseline: BaselineParams { below: 0.2, times_above: 1.6 },
-            stop_on: vec![Kind::ExampleLevel],
-        }
+        DetectParams::default()
     }
 
     /// An epoch of a network with one layer.

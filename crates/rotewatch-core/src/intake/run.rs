@@ -1,6 +1,5 @@
 //! One training run, as shared by the trainer's side and the monitor.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use crate::record::{EpochRecord, StateRecord, VerdictRecord};
 use crate::vocabulary::choices::{Ending, Mode};
 use crate::vocabulary::clock::Stopwatch;
 use crate::vocabulary::identity::{Attempt, LayerName, RunName};
+use crate::vocabulary::newest::Newest;
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::Verdict;
 
@@ -70,7 +70,7 @@ pub struct Run {
     /// The newest epoch for which the history has reported whether it is committed; see [`KNOWN`] and [`UNKNOWN`].
     settled: AtomicI64,
     /// The newest epochs that were measured but not saved to the history, at most [`LOST_KEPT`]. Locked only briefly.
-    lost: Mutex<BTreeSet<Epoch>>,
+    lost: Mutex<Newest<LOST_KEPT, Epoch>>,
     /// Something of the above has changed.
     changed: Event,
 }
@@ -220,12 +220,7 @@ impl Run {
 
     /// Records that an epoch will never be committed.
     pub fn note_lost(&self, epoch: Epoch) {
-        let mut lost = self.lost();
-        lost.insert(epoch);
-        if lost.len() > LOST_KEPT {
-            lost.pop_first();
-        }
-        drop(lost);
+        self.lost().note(epoch, ());
         self.note_settled(epoch);
     }
 
@@ -277,7 +272,7 @@ impl Run {
         std::mem::take(&mut self.past.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn lost(&self) -> MutexGuard<'_, BTreeSet<Epoch>> {
+    fn lost(&self) -> MutexGuard<'_, Newest<LOST_KEPT, Epoch>> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -4,5 +4,6 @@ pub mod choices;
 pub mod clock;
 pub mod identity;
 pub mod metrics;
+pub mod newest;
 pub mod units;
 pub mod verdict;

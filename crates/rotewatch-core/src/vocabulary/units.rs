@@ -16,6 +16,20 @@ impl Epoch {
     pub const UNTRAINED: Epoch = Epoch(0);
 }
 
+impl TryFrom<u64> for Epoch {
+    type Error = std::num::TryFromIntError;
+
+    fn try_from(number: u64) -> Result<Self, Self::Error> {
+        number.try_into().map(Self)
+    }
+}
+
+impl From<Epoch> for u64 {
+    fn from(epoch: Epoch) -> Self {
+        epoch.0.into()
+    }
+}
+
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -31,16 +31,13 @@ impl Distribution {
     /// Never; NaN sorts last.
     #[must_use]
     pub fn of(values: &mut [f64]) -> Option<Self> {
-        if values.is_empty() {
-            return None;
-        }
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         Some(Self {
             mean,
-            p05: quantile(values, 0.05),
-            p50: quantile(values, 0.50),
-            p90: quantile(values, 0.90),
-            p95: quantile(values, 0.95),
+            p05: quantile(values, 0.05)?,
+            p50: quantile(values, 0.50)?,
+            p90: quantile(values, 0.90)?,
+            p95: quantile(values, 0.95)?,
         })
     }
 
@@ -51,16 +48,23 @@ impl Distribution {
     }
 }
 
-/// Returns the value that a share of `values` is below, see [`Distribution::of`].
-pub(super) fn quantile(values: &mut [f64], share: f64) -> f64 {
-    let position = share * (values.len() - 1) as f64;
+/// Returns the value that a share of `values` is below; `None` if there are none. Reorders `values`.
+///
+/// # Estimator
+/// As in [`Distribution::of`].
+///
+/// # Cost
+/// One selection: linear in the number of values.
+#[must_use]
+pub fn quantile(values: &mut [f64], share: f64) -> Option<f64> {
+    let position = share * values.len().checked_sub(1)? as f64;
     let below = position.floor() as usize;
     let (_, &mut lower, above) = values.select_nth_unstable_by(below, f64::total_cmp);
     let weight = position - below as f64;
-    match above.iter().copied().min_by(f64::total_cmp) {
+    Some(match above.iter().copied().min_by(f64::total_cmp) {
         Some(upper) if weight > 0.0 => lower + weight * (upper - lower),
         _ => lower,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -83,5 +87,6 @@ mod tests {
     #[test]
     fn nothing_has_no_distribution() {
         assert_eq!(Distribution::of(&mut []), None);
+        assert_eq!(quantile(&mut [], 0.5), None);
     }
 }

@@ -57,7 +57,7 @@ pub mod spread;
 pub mod surprisal;
 pub mod terms;
 
-pub use distribution::Distribution;
+pub use distribution::{Distribution, quantile};
 pub use ksg_sample::KsgSample;
 pub use layer::{LayerMeasures, LayerSamples, Skipped, measure_layers};
 pub use pairwise::PairMatrix;

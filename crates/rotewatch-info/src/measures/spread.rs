@@ -27,11 +27,8 @@ impl Quartiles {
     /// As in [`super::distribution::Distribution::of`].
     #[must_use]
     pub fn of(values: &mut [f64]) -> Option<Self> {
-        if values.is_empty() {
-            return None;
-        }
-        let [p05, p25, p50, p75, p95] = [0.05, 0.25, 0.5, 0.75, 0.95].map(|share| quantile(values, share));
-        Some(Quartiles { p05, p25, p50, p75, p95 })
+        let mut at = |share| quantile(values, share);
+        Some(Quartiles { p05: at(0.05)?, p25: at(0.25)?, p50: at(0.5)?, p75: at(0.75)?, p95: at(0.95)? })
     }
 }
 

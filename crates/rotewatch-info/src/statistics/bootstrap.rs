@@ -4,6 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::tau::tau_b;
+use crate::measures::quantile;
 
 /// Number of resamples per interval.
 const RESAMPLES: usize = 10_000;
@@ -65,10 +66,7 @@ fn resampled<T: Copy>(items: &[T], statistic: impl Fn(&[T]) -> Option<f64>) -> O
         drawn.fill_with(|| items[random.random_range(0..items.len())]);
         values.extend(statistic(&drawn));
     }
-    values.sort_by(f64::total_cmp);
-    let last = values.len().checked_sub(1)?;
-    let at = |share: f64| values.get((share * last as f64).round() as usize).copied();
-    Some(Interval { value, lower: at(0.025)?, upper: at(0.975)? })
+    Some(Interval { value, lower: quantile(&mut values, 0.025)?, upper: quantile(&mut values, 0.975)? })
 }
 
 #[cfg(test)]

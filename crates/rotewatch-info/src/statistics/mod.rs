@@ -1,17 +1,19 @@
 //! Statistics for tables: exact intervals of a share, paired bootstrap, Kendall's tau, the area under a receiver operating
-//! characteristic. Experiments and rankings use the same code.
+//! characteristic, trailing means. Experiments and rankings use the same code.
 
 mod agreement;
 mod auroc;
 mod bootstrap;
 mod share;
 mod tau;
+mod trailing;
 
 pub use agreement::Agreement;
 pub use auroc::auroc;
 pub use bootstrap::{Interval, paired_difference, tau_interval};
 pub use share::CountedShare;
 pub use tau::tau_b;
+pub use trailing::TrailingMean;
 
 use crate::measures::Distribution;
 

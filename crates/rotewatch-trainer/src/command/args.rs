@@ -21,7 +21,7 @@ const YEAR_SECONDS: u64 = 31_536_000;
 /// The built-in trainer of rotewatch; start it as `rotewatch train`.
 #[derive(Debug, Parser)]
 #[command(name = "rotewatch train", bin_name = "rotewatch train", version, max_term_width = 100)]
-pub struct TrainerCli {
+pub(super) struct TrainerCli {
     /// What to train, and how.
     #[command(flatten)]
     pub train: TrainArgs,
@@ -29,7 +29,7 @@ pub struct TrainerCli {
 
 /// Where to serve HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listen {
+pub(super) enum Listen {
     /// Nowhere.
     Off,
     /// At this address.
@@ -50,7 +50,7 @@ impl FromStr for Listen {
 
 /// Whether the training is monitored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Monitoring {
+pub(super) enum Monitoring {
     /// Measure and judge the network in every epoch.
     On,
     /// Train only: no measurements, threads or port.
@@ -60,7 +60,7 @@ pub enum Monitoring {
 /// The flags of `rotewatch train`.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
-pub struct TrainArgs {
+pub(super) struct TrainArgs {
     /// Configuration file [default: the built-in settings]
     #[arg(long, value_name = "FILE", env = "ROTEWATCH_CONFIG", help_heading = "Monitoring")]
     pub config: Option<PathBuf>,
@@ -153,7 +153,7 @@ pub struct TrainArgs {
 impl TrainArgs {
     /// Applies the flags to a configuration. Runs again whenever the configuration file changes. Unless the file says otherwise,
     /// a training waits for its monitor, so that the same seed gives the same verdict.
-    pub fn overlay(&self) -> impl Fn(&mut Config) + Send + Sync + use<> {
+    pub(super) fn overlay(&self) -> impl Fn(&mut Config) + Send + Sync + use<> {
         let (listen, state, sampling, probe_rows) = (self.listen, self.state.clone(), self.sampling, self.probe_rows);
         let stop_on_onset = self.stop_on_onset;
         move |config| {
@@ -181,7 +181,7 @@ impl TrainArgs {
     ///
     /// # Errors
     /// Names both flags, why they do not fit together, and what to do.
-    pub fn check_together(&self) -> Result<(), Failure> {
+    pub(super) fn check_together(&self) -> Result<(), Failure> {
         let unwatched = self.monitor == Monitoring::Off;
         let mistake = if unwatched && self.stop_on_onset {
             "--stop-on-onset needs the monitor, which --monitor off disables; remove one of the two flags"
@@ -197,7 +197,7 @@ impl TrainArgs {
 
     /// The options of the training, with a probe of `probe_rows` examples.
     #[must_use]
-    pub fn options(&self, probe_rows: usize) -> TrainOptions {
+    pub(super) fn options(&self, probe_rows: usize) -> TrainOptions {
         TrainOptions {
             task: TaskOptions {
                 task: self.task,

@@ -5,6 +5,7 @@ use rotewatch_core::detect::LabelWave;
 use rotewatch_core::record::TrainingDocument;
 use rotewatch_core::record::catalogue::Measure;
 use rotewatch_core::vocabulary::units::Epoch;
+use rotewatch_info::statistics::TrailingMean;
 
 /// Epochs without a better hold-out accuracy after which training stops.
 pub const PATIENCE: usize = 5;
@@ -114,14 +115,10 @@ fn first_peak(series: &[Option<f64>], over: usize, truth: &Truth) -> Stop {
 }
 
 /// Trailing means over at most `over` values, with their epochs; epochs without a value are left out.
-#[expect(clippy::indexing_slicing, reason = "a window ends at a place of the values and begins no later than one behind it")]
 fn smoothed(series: &[Option<f64>], over: usize) -> Vec<(u32, f64)> {
-    let known: Vec<(u32, f64)> = (1..).zip(series).filter_map(|(epoch, value)| Some((epoch, (*value)?))).collect();
-    let mean = |place: usize| {
-        let window = &known[(place + 1).saturating_sub(over)..=place];
-        window.iter().map(|(_, value)| value).sum::<f64>() / window.len() as f64
-    };
-    known.iter().enumerate().map(|(place, (epoch, _))| (*epoch, mean(place))).collect()
+    let mut mean = TrailingMean::default();
+    let known = (1..).zip(series).filter_map(|(epoch, value)| Some((epoch, (*value)?)));
+    known.map(|(epoch, value)| (epoch, mean.push(value, over))).collect()
 }
 
 #[cfg(test)]

@@ -24,10 +24,27 @@ pub mod score;
 pub mod sweep;
 pub mod truth;
 
-use std::fmt;
+use rotewatch_core::vocabulary::choices::UnknownChoice;
+use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray, VariantNames};
 
 /// The role of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Display,
+    EnumMessage,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    VariantNames,
+)]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<Role>)]
 pub enum Role {
     /// Thresholds may be chosen by looking at it.
     Tune,
@@ -42,15 +59,6 @@ impl Role {
     /// The name in grid files and tables.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Role::Tune => "tune",
-            Role::Judge => "judge",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        self.into()
     }
 }

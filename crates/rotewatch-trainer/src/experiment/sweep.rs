@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::capture::Capture;
 use super::truth::Truth;
-use rotewatch::page::charts::Quartiles;
+use rotewatch::page::charts::BoxOf;
 use rotewatch_core::compare::{Claim, Comparison, Course, LayerMeans, Preference, Side};
 use rotewatch_core::record::training::FinalLayer;
 use rotewatch_info::statistics::{CountedShare, Interval, tau_b, tau_interval};
@@ -43,7 +43,7 @@ pub struct LayerAlong {
     /// Its name.
     pub name: String,
     /// The entropies of its neurons.
-    pub entropy: Vec<(f64, Quartiles)>,
+    pub entropy: Vec<(f64, BoxOf)>,
     /// The density of its pairs' mutual information: points of nats and density.
     pub mutual_information: Vec<(f64, Vec<(f64, f64)>)>,
 }
@@ -194,7 +194,7 @@ impl LayerAlong {
                 .filter(|layer| layer.layer.as_str() == name)
                 .collect();
             let entropies: Vec<f64> = layers.iter().flat_map(|layer| layer.entropy_network_nats.iter().copied()).collect();
-            along.entropy.extend(Quartiles::of(&entropies).map(|quartiles| (value, quartiles)));
+            along.entropy.extend(BoxOf::of(&entropies).map(|of| (value, of)));
             along.mutual_information.push((value, density(&layers)));
         }
         along

@@ -19,7 +19,6 @@ use crate::experiment::runner::Runner;
 use crate::experiment::score::Judged;
 use crate::options::Task;
 use progress::Progress;
-use rotewatch::app::detect_params;
 use rotewatch::app::signals::Interrupt;
 use rotewatch::cli::exit::{Exit, Failure};
 use rotewatch::config::Config;
@@ -28,7 +27,7 @@ use trainer_flags::CommandLine;
 
 /// The flags of `rotewatch experiment`.
 #[derive(Debug, Args)]
-pub struct ExperimentArgs {
+pub(super) struct ExperimentArgs {
     /// The grid file, which lists cells of trainer options and seeds
     grid: PathBuf,
     /// Output folder for records and reports; with the same folder, an experiment continues where it stopped
@@ -61,7 +60,7 @@ pub struct ExperimentArgs {
 ///
 /// # Errors
 /// Every mistake in the grid as wrong usage; a folder that cannot be written to.
-pub fn run(args: &ExperimentArgs) -> Result<Exit, Failure> {
+pub(super) fn run(args: &ExperimentArgs) -> Result<Exit, Failure> {
     let command_line = CommandLine;
     let mut grid = Grid::read(&args.grid, &command_line).map_err(Failure::usage)?;
     grid.runs.retain(|run| args.wants(run));
@@ -84,7 +83,7 @@ pub fn run(args: &ExperimentArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Interrupted);
     }
     let captures = Captures::read(&folder, &grid.runs)?;
-    let judged = Judged::of(&captures.done, &detect_params(&config));
+    let judged = Judged::of(&captures.done, &config.detect);
     let markdown = report::write(&folder, &args.head(), &grid.report, &captures, &judged)?;
     println!("{}", markdown.trim_end());
     for (run, failure) in &captures.failed {

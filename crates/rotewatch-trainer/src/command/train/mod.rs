@@ -42,7 +42,7 @@ const NAMES_TRIED: u32 = 100;
 ///
 /// # Errors
 /// Wrong usage, configuration or input as [`Exit::Usage`], before anything is started.
-pub fn run(args: &TrainArgs) -> Result<Exit, Failure> {
+pub(super) fn run(args: &TrainArgs) -> Result<Exit, Failure> {
     args.check_together()?;
     let config = configuration(args)?;
     let options = args.options(config.sampling.rows);

@@ -7,6 +7,7 @@
 //! A cell's options override `defaults`, which override the trainer's defaults.
 
 mod expand;
+mod file;
 mod mistake;
 mod reader;
 #[cfg(test)]

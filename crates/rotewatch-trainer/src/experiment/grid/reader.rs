@@ -1,23 +1,20 @@
 //! Reads the runs from a grid file, and collects all mistakes.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::Path;
 
 use super::expand::{Values, variations};
+use super::file::{Cell, GridFile, Report, Seeds, Words};
 use super::mistake::{GridError, GridFault, GridMistake};
 use super::{Grid, PlannedRun, ReportKind};
 use crate::experiment::Role;
 use crate::experiment::flags::{TrainerFlags, TrainerOption, arguments, reserved};
-use rotewatch::config::yaml::{self, Entry, Node, Position, Value};
+use rotewatch::config::document::{Fault, Free, Mistake, Placed, nearest, read_text, read_with_mistakes};
+use rotewatch::config::yaml::Position;
 use rotewatch_core::vocabulary::identity::{NameError, RunName};
 
-/// How similar a name must be to be suggested for an unknown one, as for the keys of the configuration.
-const LIKENESS: f64 = 0.85;
-const TOP_KEYS: [&str; 5] = ["report", "over", "seeds", "defaults", "cells"];
+/// The keys of a cell that are not options of the trainer.
 const CELL_KEYS: [&str; 3] = ["name", "role", "seeds"];
-const ROLES: &[&str] = &["tune", "judge"];
-
-type Seeds = BTreeMap<Role, Vec<u64>>;
 
 impl Grid {
     /// Reads and checks a file.
@@ -25,22 +22,26 @@ impl Grid {
     /// # Errors
     /// Why the file cannot be read, or everything that is wrong in it.
     pub fn read(path: &Path, flags: &dyn TrainerFlags) -> Result<Self, GridError> {
-        let text = std::fs::read_to_string(path).map_err(|source| GridError::Unreadable { path: path.to_owned(), source })?;
-        Self::parse(&text, &path.display().to_string(), flags)
+        Self::parse(&read_text(path)?, &path.display().to_string(), flags)
     }
 
     /// Checks a text; `origin` names it in messages.
     ///
     /// # Errors
-    /// Everything that is wrong in it.
+    /// All mistakes in it. Names, seeds and combinations of options are checked only if all keys and options are right.
     pub fn parse(text: &str, origin: &str, flags: &dyn TrainerFlags) -> Result<Self, GridError> {
-        let document = yaml::parse(text).map_err(|error| GridError::Yaml { origin: origin.to_owned(), error })?;
-        let mut reader = Reader { flags, known: flags.options(), mistakes: Vec::new(), names: HashSet::new(), runs: Vec::new() };
-        for twice in document.duplicates {
-            reader.mistake(twice.again, &twice.path, GridFault::Duplicate { first: twice.first });
+        let (file, mistakes) = read_with_mistakes::<GridFile>(text, origin)?;
+        let told = |Mistake { path, at, fault }| Mistake { path, at, fault: GridFault::Key(fault) };
+        let mistakes = mistakes.into_iter().map(told).collect();
+        let mut planner = Planner { flags, known: flags.options(), mistakes, names: HashSet::new(), runs: Vec::new() };
+        let report = planner.report(&file);
+        let options = planner.options(&file);
+        if planner.mistakes.is_empty() {
+            for (index, (cell, options)) in file.cells.iter().zip(options).enumerate() {
+                planner.cell(index, cell, &file.seeds, &options);
+            }
         }
-        let report = reader.grid(&document.root);
-        let Reader { mut mistakes, runs, .. } = reader;
+        let Planner { mut mistakes, runs, .. } = planner;
         mistakes.sort_by_key(|mistake| mistake.at);
         match report {
             Some(report) if mistakes.is_empty() => Ok(Grid { report, runs }),
@@ -49,7 +50,7 @@ impl Grid {
     }
 }
 
-struct Reader<'flags> {
+struct Planner<'flags> {
     flags: &'flags dyn TrainerFlags,
     known: Vec<TrainerOption>,
     mistakes: Vec<GridMistake>,
@@ -57,157 +58,118 @@ struct Reader<'flags> {
     runs: Vec<PlannedRun>,
 }
 
-impl Reader<'_> {
-    fn mistake(&mut self, at: Position, path: &str, fault: GridFault) {
-        self.mistakes.push(GridMistake { at, path: path.to_owned(), fault });
+impl Planner<'_> {
+    fn mistake(&mut self, at: Option<Position>, path: &str, fault: impl Into<GridFault>) {
+        self.mistakes.push(GridMistake { at, path: path.to_owned(), fault: fault.into() });
     }
 
-    fn grid(&mut self, root: &Node) -> Option<ReportKind> {
-        let entries = self.mapping(root, "", "a section of keys")?;
-        for entry in entries.iter().filter(|entry| !TOP_KEYS.contains(&entry.key.as_str())) {
-            self.unknown(entry, "", &TOP_KEYS);
+    /// Reports a missing required key, unless the key is there and has a mistake.
+    fn missing(&mut self, at: Option<Position>, path: &str, what: &'static str) {
+        if !self.mistakes.iter().any(|mistake| mistake.path == path) {
+            self.mistake(at, path, Fault::Needs { what });
         }
-        let report = self.report(root, entries);
-        let seeds = find(entries, "seeds").map(|entry| self.seeds(entry, "seeds")).unwrap_or_default();
-        let defaults = find(entries, "defaults").map(|entry| self.defaults(entry)).unwrap_or_default();
-        let Some(cells) = find(entries, "cells") else {
-            self.mistake(root.at, "cells", GridFault::Missing { what: "a list of cells" });
-            return report;
-        };
-        match &cells.node.value {
-            Value::Sequence(cells) if !cells.is_empty() => {
-                for cell in cells {
-                    self.cell(cell, &seeds, &defaults);
-                }
-            }
-            _ => self.mistake(cells.at, "cells", GridFault::Shape { wanted: "a list of cells" }),
-        }
-        report
     }
 
-    fn report(&mut self, root: &Node, entries: &[Entry]) -> Option<ReportKind> {
-        const KNOWN: &[&str] = &["onset", "sweep"];
-        let over = find(entries, "over");
-        let Some(entry) = find(entries, "report") else {
-            self.mistake(root.at, "report", GridFault::Missing { what: "onset or sweep" });
+    fn report(&mut self, file: &GridFile) -> Option<ReportKind> {
+        let Some(report) = &file.report else {
+            self.missing(None, "report", "onset or sweep");
             return None;
         };
-        let word = self.word(&entry.node, "report")?;
-        match (word.as_str(), over) {
-            ("onset", None) => Some(ReportKind::Onset),
-            ("onset", Some(over)) => {
-                self.mistake(over.at, "over", GridFault::Reserved { reason: "`over` is only for a sweep" });
+        match (report.value, &file.over) {
+            (Report::Onset, None) => Some(ReportKind::Onset),
+            (Report::Onset, Some(over)) => {
+                self.mistake(over.at, "over", GridFault::NoSweep);
                 None
             }
-            ("sweep", None) => {
-                self.mistake(entry.at, "over", GridFault::Missing { what: "the option that the sweep varies" });
+            (Report::Sweep, None) => {
+                self.missing(report.at, "over", "the option that the sweep varies");
                 None
             }
-            ("sweep", Some(over)) => {
-                let option = self.word(&over.node, "over")?;
-                if !self.known.iter().any(|known| known.name == option) {
-                    let nearest = self.nearest(&option, &[]);
-                    self.mistake(over.node.at, &format!("over: {option}"), GridFault::Unknown { nearest });
+            (Report::Sweep, Some(Placed { value: over, at })) => {
+                if !self.known.iter().any(|known| known.name == *over) {
+                    let fault = self.unknown(over, &[]);
+                    self.mistake(*at, &format!("over.{over}"), fault);
                     return None;
                 }
-                Some(ReportKind::Sweep { over: option })
-            }
-            _ => {
-                self.mistake(entry.node.at, "report", GridFault::Word { got: word, known: KNOWN });
-                None
+                Some(ReportKind::Sweep { over: over.clone() })
             }
         }
     }
 
-    fn seeds(&mut self, entry: &Entry, path: &str) -> Seeds {
-        let mut seeds = Seeds::new();
-        let wanted = "a section with lists of seeds under `tune` and `judge`";
-        for entry in self.mapping(&entry.node, path, wanted).unwrap_or_default() {
-            let Some(role) = Role::ALL.into_iter().find(|role| role.as_str() == entry.key) else {
-                self.mistake(entry.at, path, GridFault::Word { got: entry.key.clone(), known: ROLES });
-                continue;
-            };
-            let path = format!("{path}.{role}");
-            for word in self.words(&entry.node, &path) {
-                match word.1.parse() {
-                    Ok(seed) => seeds.entry(role).or_default().push(seed),
-                    Err(_) => self.mistake(word.0, &path, GridFault::Seed { got: word.1 }),
+    /// The options of each cell, including the defaults.
+    fn options(&mut self, file: &GridFile) -> Vec<Vec<Values>> {
+        if file.cells.is_empty() {
+            self.missing(None, "cells", "a list of cells");
+        }
+        let defaults: Vec<Values> =
+            file.defaults.options.iter().filter_map(|option| self.option(option, "defaults", &[])).collect();
+        let mut all = Vec::with_capacity(file.cells.len());
+        for (index, cell) in file.cells.iter().enumerate() {
+            let path = format!("cells[{index}]");
+            if cell.value.name.is_none() {
+                self.missing(cell.at, &format!("{path}.name"), "the cell's name");
+            }
+            let mut options = defaults.clone();
+            for option in &cell.value.options {
+                if let Some(values) = self.option(option, &path, &CELL_KEYS) {
+                    options.retain(|(name, _)| *name != values.0);
+                    options.push(values);
                 }
             }
+            all.push(options);
         }
-        seeds
+        all
     }
 
-    fn defaults(&mut self, entry: &Entry) -> Vec<Values> {
-        let entries = self.mapping(&entry.node, "defaults", "a section of options").unwrap_or_default();
-        entries.iter().filter_map(|entry| self.option(entry, "defaults")).collect()
-    }
-
-    fn cell(&mut self, node: &Node, seeds: &Seeds, defaults: &[Values]) {
-        let Some(entries) = self.mapping(node, "cells", "a section with a name and options") else { return };
-        let Some(name) = find(entries, "name").and_then(|entry| self.word(&entry.node, "name")) else {
-            return self.mistake(node.at, "cells", GridFault::Missing { what: "the cell's name" });
-        };
-        let path = format!("cells.{name}");
-        let roles = match find(entries, "role") {
-            Some(entry) => self.roles(entry, &path),
-            None => vec![Role::Judge],
-        };
-        let own_seeds = find(entries, "seeds").map(|entry| self.seeds(entry, &format!("{path}.seeds"))).unwrap_or_default();
-        let mut options = defaults.to_vec();
-        for entry in entries.iter().filter(|entry| !CELL_KEYS.contains(&entry.key.as_str())) {
-            if let Some(values) = self.option(entry, &path) {
-                options.retain(|(name, _)| *name != values.0);
-                options.push(values);
-            }
-        }
-        for role in &roles {
-            match own_seeds.get(role).or_else(|| seeds.get(role)) {
-                Some(seeds) => self.runs_of(node.at, &name, *role, seeds, &options),
-                None => self.mistake(node.at, &path, GridFault::NoSeeds { role: role.as_str() }),
-            }
-        }
-    }
-
-    fn roles(&mut self, entry: &Entry, path: &str) -> Vec<Role> {
-        let mut roles = Vec::new();
-        for (at, word) in self.words(&entry.node, path) {
-            match Role::ALL.into_iter().find(|role| role.as_str() == word) {
-                Some(role) => roles.push(role),
-                None => self.mistake(at, &format!("{path}.role"), GridFault::Word { got: word, known: ROLES }),
-            }
-        }
-        roles
-    }
-
-    /// An option of the trainer with those values that the trainer accepts.
-    fn option(&mut self, entry: &Entry, path: &str) -> Option<Values> {
-        let path = format!("{path}.{}", entry.key);
-        if let Some(reason) = reserved(&entry.key) {
-            self.mistake(entry.at, &path, GridFault::Reserved { reason });
+    /// An option of the trainer with those values that the trainer accepts. `others` are suggested for an unknown option as well.
+    fn option(&mut self, Free { name, at, value: words }: &Free<Words>, path: &str, others: &[&str]) -> Option<Values> {
+        let path = format!("{path}.{name}");
+        if let Some(reason) = reserved(name) {
+            self.mistake(Some(*at), &path, GridFault::Reserved { reason });
             return None;
         }
-        let Some(option) = self.known.iter().find(|option| option.name == entry.key).cloned() else {
-            self.unknown(entry, &path, &CELL_KEYS);
+        let Some(option) = self.known.iter().find(|option| option.name == *name).cloned() else {
+            let fault = self.unknown(name, others);
+            self.mistake(Some(*at), &path, fault);
             return None;
         };
+        if words.is_empty() {
+            self.mistake(Some(*at), &path, Fault::NoValue);
+        }
         let mut values = Vec::new();
-        for (at, value) in self.words(&entry.node, &path) {
+        for Placed { value, at } in words {
             let fault = if option.is_switch {
-                (!matches!(value.as_str(), "true" | "false")).then(|| format!("`{value}` is neither true nor false"))
+                let is_position = matches!(value.as_str(), "true" | "false");
+                (!is_position).then(|| Fault::NotSwitch { got: value.clone() }.into())
             } else {
-                self.flags.value_fault(&option.name, &value)
+                self.flags.value_fault(name, value).map(|says| GridFault::Value { says })
             };
             match fault {
-                Some(says) => self.mistake(at, &path, GridFault::Value { says }),
-                None => values.push(value),
+                Some(fault) => self.mistake(*at, &path, fault),
+                None => values.push(value.clone()),
             }
         }
         (!values.is_empty()).then_some((option.name, values))
     }
 
-    fn runs_of(&mut self, at: Position, cell: &str, role: Role, seeds: &[u64], options: &[Values]) {
-        let path = format!("cells.{cell}");
+    fn unknown(&self, name: &str, others: &[&str]) -> Fault {
+        let options = self.known.iter().map(|option| option.name.as_str()).filter(|option| reserved(option).is_none());
+        Fault::UnknownKey { nearest: nearest(name, others.iter().copied().chain(options)).map(str::to_owned) }
+    }
+
+    /// Plans the runs of a cell, with its own seeds or those of the file.
+    fn cell(&mut self, index: usize, Placed { value: cell, at }: &Placed<Cell>, seeds: &Seeds, options: &[Values]) {
+        let path = format!("cells[{index}]");
+        for role in &cell.role {
+            match cell.seeds.of(*role).or_else(|| seeds.of(*role)) {
+                Some(seeds) if !seeds.is_empty() => self.runs_of(*at, &path, cell, *role, seeds, options),
+                _ => self.mistake(*at, &path, GridFault::NoSeeds { role: role.as_str() }),
+            }
+        }
+    }
+
+    fn runs_of(&mut self, at: Option<Position>, path: &str, cell: &Cell, role: Role, seeds: &[u64], options: &[Values]) {
+        let cell = cell.name.as_deref().unwrap_or_default();
         for variation in variations(cell, options) {
             let mut refused = false;
             for &seed in seeds {
@@ -217,7 +179,7 @@ impl Reader<'_> {
                     Ok(training) => training,
                     Err(says) if !refused => {
                         refused = true;
-                        self.mistake(at, &path, GridFault::Combination { variation: variation.name.clone(), says });
+                        self.mistake(at, path, GridFault::Combination { variation: variation.name.clone(), says });
                         continue;
                     }
                     Err(_) => continue,
@@ -230,14 +192,14 @@ impl Reader<'_> {
                     } else {
                         GridFault::NameTwice { name }
                     };
-                    self.mistake(at, &path, fault);
+                    self.mistake(at, path, fault);
                     continue;
                 }
                 let name: RunName = match name.parse() {
                     Ok(name) => name,
                     Err(error) => {
                         let error: NameError = error;
-                        self.mistake(at, &path, GridFault::Name { name, says: error.to_string() });
+                        self.mistake(at, path, GridFault::Name { name, says: error.to_string() });
                         continue;
                     }
                 };
@@ -254,54 +216,4 @@ impl Reader<'_> {
             }
         }
     }
-
-    fn mapping<'node>(&mut self, node: &'node Node, path: &str, wanted: &'static str) -> Option<&'node [Entry]> {
-        if let Value::Mapping(entries) = &node.value {
-            return Some(entries);
-        }
-        self.mistake(node.at, path, GridFault::Shape { wanted });
-        None
-    }
-
-    fn word(&mut self, node: &Node, path: &str) -> Option<String> {
-        match &node.value {
-            Value::Scalar(scalar) if !scalar.is_null() => Some(scalar.text.clone()),
-            _ => {
-                self.mistake(node.at, path, GridFault::Shape { wanted: "one value" });
-                None
-            }
-        }
-    }
-
-    /// One value, or a list of values, each with its position.
-    fn words(&mut self, node: &Node, path: &str) -> Vec<(Position, String)> {
-        let nodes = match &node.value {
-            Value::Sequence(nodes) if !nodes.is_empty() => nodes.as_slice(),
-            Value::Scalar(_) => std::slice::from_ref(node),
-            _ => {
-                self.mistake(node.at, path, GridFault::Shape { wanted: "one value or a list of values" });
-                return Vec::new();
-            }
-        };
-        nodes.iter().filter_map(|node| Some((node.at, self.word(node, path)?))).collect()
-    }
-
-    fn unknown(&mut self, entry: &Entry, path: &str, keys: &[&str]) {
-        let nearest = self.nearest(&entry.key, keys);
-        let path = if path.is_empty() { &entry.key } else { path };
-        self.mistake(entry.at, path, GridFault::Unknown { nearest });
-    }
-
-    fn nearest(&self, unknown: &str, keys: &[&str]) -> Option<String> {
-        let options = self.known.iter().map(|option| option.name.as_str()).filter(|option| reserved(option).is_none());
-        let known = keys.iter().copied().chain(options);
-        let unknown = unknown.to_lowercase().replace('_', "-");
-        let alike = known.map(|name| (strsim::jaro_winkler(&unknown, name), name));
-        let best = alike.max_by(|one, other| one.0.total_cmp(&other.0)).filter(|best| best.0 >= LIKENESS);
-        best.map(|(_, name)| name.to_owned())
-    }
-}
-
-fn find<'entries>(entries: &'entries [Entry], key: &str) -> Option<&'entries Entry> {
-    entries.iter().find(|entry| entry.key == key)
 }

@@ -79,24 +79,51 @@ cells:
     run: mine
     augment: perhaps
     role: train
-  - {label-noise: 0.1}
-  - {name: two, dropout: 0.9}
-  - {name: three, role: tune}
+  - {label-noise: 0.1, nmae: two}
+  - {name: three, dropout: [], model: {mlp: cnn}}
+  - {name: [four], dropout: [0.1, 0.1]}
 ";
     let expected = [
-        "g.yaml:1:9: report: `onsets` is not one of onset, sweep",
+        "g.yaml:1:1: report: `onsets` is not one of onset, sweep",
         "g.yaml:2:1: seed: unknown key; did you mean `seeds`?",
-        "g.yaml:3:21: seeds.judge: `x` is not a seed; use a whole number from 0 to 18446744073709551615",
-        "g.yaml:6:18: cells.one.model: no such model",
-        "g.yaml:7:5: cells.one.dropuot: unknown key; did you mean `dropout`?",
-        "g.yaml:8:5: cells.one.run: a cell cannot set this: every run is named after its cell and seed",
-        "g.yaml:9:14: cells.one.augment: `perhaps` is neither true nor false",
-        "g.yaml:10:11: cells.one.role: `train` is not one of tune, judge",
-        "g.yaml:11:5: cells: missing: the cell's name",
-        "g.yaml:12:5: cells.two: two: too much dropout",
-        "g.yaml:13:5: cells.three: no seeds for the role tune; add them under `seeds`",
+        "g.yaml:3:21: seeds.judge: `x` is not a whole number",
+        "g.yaml:6:18: cells[0].model: no such model",
+        "g.yaml:7:5: cells[0].dropuot: unknown key; did you mean `dropout`?",
+        "g.yaml:8:5: cells[0].run: a cell cannot set this: every run is named after its cell and seed",
+        "g.yaml:9:14: cells[0].augment: `perhaps` is neither true nor false",
+        "g.yaml:10:5: cells[0].role: `train` is not one of tune, judge",
+        "g.yaml:11:5: cells[1].name: needs the cell's name",
+        "g.yaml:11:24: cells[1].nmae: unknown key; did you mean `name`?",
+        "g.yaml:12:19: cells[2].dropout: has no value; remove the key to use its default",
+        "g.yaml:12:32: cells[2].model: must be one value, not a section",
+        "g.yaml:13:6: cells[3].name: must be one value, not a list",
+        "g.yaml:13:35: cells[3].dropout: `0.1` is listed twice",
     ];
     assert_eq!(mistakes(text), expected);
+}
+
+#[test]
+fn combinations_and_seeds_are_told_once_every_key_is_right() {
+    let text = "\
+report: onset
+seeds: {judge: 11}
+cells:
+  - {name: two, dropout: 0.9}
+  - {name: three, role: tune}
+  - {name: four, seeds: {judge: []}}
+";
+    let expected = [
+        "g.yaml:4:5: cells[0]: two: too much dropout",
+        "g.yaml:5:5: cells[1]: no seeds for the role tune; add them under `seeds`",
+        "g.yaml:6:5: cells[2]: no seeds for the role judge; add them under `seeds`",
+    ];
+    assert_eq!(mistakes(text), expected);
+}
+
+#[test]
+fn a_file_without_its_two_keys_says_so() {
+    assert_eq!(mistakes("# nothing"), ["g.yaml: report: needs onset or sweep", "g.yaml: cells: needs a list of cells"]);
+    assert_eq!(mistakes("report: onset\nover: model\ncells: [~]")[0], "g.yaml:2:7: over: `over` is only for a sweep");
 }
 
 #[test]
@@ -111,7 +138,7 @@ fn a_sweep_says_over_which_option() {
     let sweep = |over: &str| format!("report: sweep\n{over}seeds: {{judge: [1]}}\ncells: [{{name: a, label-noise: [0, 1]}}]\n");
     let grid = Grid::parse(&sweep("over: label-noise\n"), "g.yaml", &Four).unwrap();
     assert_eq!(grid.report, ReportKind::Sweep { over: "label-noise".into() });
-    assert!(mistakes(&sweep(""))[0].contains("missing: the option that the sweep varies"));
+    assert!(mistakes(&sweep(""))[0].contains("needs the option that the sweep varies"));
     assert!(mistakes(&sweep("over: label_noise\n"))[0].contains("did you mean `label-noise`?"));
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use rotewatch::page::charts::Figure;
 
 /// One piece of a report.
-pub enum Block {
+pub(super) enum Block {
     /// A heading below the title.
     Heading(String),
     /// A paragraph.
@@ -22,7 +22,7 @@ pub enum Block {
 
 /// A table of text; the first column names the row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Table {
+pub(super) struct Table {
     /// One heading per column.
     pub head: Vec<&'static str>,
     /// The cells of each row, as many as there are columns.
@@ -31,7 +31,7 @@ pub struct Table {
 
 /// The report as Markdown.
 #[must_use]
-pub fn markdown(title: &str, blocks: &[Block]) -> String {
+pub(super) fn markdown(title: &str, blocks: &[Block]) -> String {
     let mut text = format!("# {title}\n");
     for block in blocks {
         match block {

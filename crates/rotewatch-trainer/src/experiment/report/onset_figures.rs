@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::onset::{MethodRow, Part};
 use super::super::score::{JudgedRun, Method};
 use super::super::truth::Outcome;
-use rotewatch::page::charts::{Axes, Figure, IntervalBar, Quartiles, Series};
+use rotewatch::page::charts::{Axes, BoxOf, Figure, IntervalBar, Series};
 use rotewatch_info::statistics::CountedShare;
 
 /// The charts of a part, without empty ones.
@@ -23,7 +23,7 @@ fn regrets(part: &Part<'_>) -> Option<Figure> {
         let boxes = Method::ALL.into_iter().filter_map(|method| {
             let runs = part.plain.iter().filter(|run| run.truth.outcome == outcome);
             let points: Vec<f64> = runs.map(|run| 100.0 * run.score(method).regret_kept).collect();
-            Some((method.in_words().to_owned(), Quartiles::of(&points)?))
+            Some((method.in_words().to_owned(), BoxOf::of(&points)?))
         });
         (format!("runs: {outcome}"), boxes.collect::<Vec<_>>())
     };

@@ -30,7 +30,7 @@ draw();lights.addEventListener('change',draw);";
 
 /// The report as a page.
 #[must_use]
-pub fn html(title: &str, blocks: &[Block]) -> String {
+pub(super) fn html(title: &str, blocks: &[Block]) -> String {
     let mut page = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     let title = escaped(title);

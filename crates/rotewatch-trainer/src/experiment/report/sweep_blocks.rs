@@ -99,7 +99,7 @@ fn figures(sweep: &Sweep, over: &str) -> Vec<Figure> {
     let accuracy: Vec<(String, f64)> =
         sweep.means(|network| 100.0 * network.test_accuracy).into_iter().map(|(value, mean)| (value.to_string(), mean)).collect();
     let group = |layer: &LayerAlong| {
-        let boxes = layer.entropy.iter().map(|(value, quartiles)| (value.to_string(), *quartiles)).collect();
+        let boxes = layer.entropy.iter().map(|(value, of)| (value.to_string(), *of)).collect();
         (layer.name.clone(), boxes)
     };
     let groups: Vec<_> = sweep.layers.iter().map(group).collect();
