@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use rotewatch::ingest::DeclaredRun;
-use rotewatch::ingest::document::{ending, epoch_metrics, stop_reason};
+use rotewatch::ingest::bodies::{ending, epoch_metrics, stop_reason};
 
 fuzz_target!(|body: &[u8]| {
     let _ = (DeclaredRun::read(body), ending(body), epoch_metrics(body));

@@ -20,7 +20,7 @@ use reference::reference;
 
 use crate::app::logging::LogLevelSwitch;
 use crate::config::{Config, ConfigWatcher, LiveConfig, Wiring};
-use crate::history::{Reader, Store, StoreFeed, ToldOnsets, note_interrupted};
+use crate::history::{Reader, Store, StoreFeed, StoredOnsets, note_interrupted};
 use crate::hooks::{HookOutcome, HookSwitch, Hooks, OnsetMemory};
 use crate::ingest::inbox::Inbox;
 use crate::ingest::{Ingest, IngestParams, Recall};
@@ -34,11 +34,11 @@ use crate::state::{OwnedName, StateError};
 use rotewatch_core::detect::DetectParams;
 use rotewatch_core::intake::gate::{Capacity, FlowCounts};
 pub use rotewatch_core::intake::open_runs::DeclareError;
-use rotewatch_core::intake::open_runs::{Roster, RosterLimits};
+use rotewatch_core::intake::open_runs::{OpenRuns, OpenRunsLimits};
 use rotewatch_core::intake::run::Declaration;
-use rotewatch_core::intake::stop::Part;
+use rotewatch_core::intake::stop::ServiceThread;
 use rotewatch_core::intake::tap::{Intake, SamplingParams, Tap};
-use rotewatch_core::monitor::live_runs::{Board, Follower};
+use rotewatch_core::monitor::live_runs::{Follower, LiveRuns};
 use rotewatch_core::monitor::{MeasuredEpoch, MonitorThread, Sink, Subscriber, Unkept};
 use rotewatch_core::vocabulary::clock::{Stopwatch, wall_clock};
 use rotewatch_core::vocabulary::identity::{Attempt, RunName};
@@ -87,15 +87,15 @@ pub struct ConfigFile {
 /// Dropping it closes it and waits at most `limits.shutdown_seconds`.
 pub struct Monitor {
     config: Config,
-    roster: Arc<Roster>,
-    board: Arc<Board>,
+    open_runs: Arc<OpenRuns>,
+    live_runs: Arc<LiveRuns>,
     ready: Readiness,
     server: Option<Server>,
     encrypted: bool,
     target: Option<ScrapeTarget>,
     inbox: Option<Inbox>,
     closing: Option<Sender<()>>,
-    thread: Option<Part>,
+    thread: Option<ServiceThread>,
     hooks: Option<Hooks>,
     history: Option<Store>,
     watcher: Option<ConfigWatcher>,
@@ -132,9 +132,9 @@ impl Monitor {
         let capacity = Capacity { frames: config.limits.channel_frames, bytes: config.limits.channel_bytes };
         let (intake, events) = Intake::new(capacity, config.limits.runs);
         let gate = Arc::clone(intake.gate());
-        let limits = RosterLimits { runs: config.limits.runs, layers: config.limits.layers };
-        let roster = Arc::new(Roster::new(intake, limits));
-        let board = Arc::new(Board::default());
+        let limits = OpenRunsLimits { runs: config.limits.runs, layers: config.limits.layers };
+        let open_runs = Arc::new(OpenRuns::new(intake, limits));
+        let live_runs = Arc::new(LiveRuns::default());
         let detect = Arc::new(ArcSwap::from_pointee(config.detect.clone()));
         // Without a state folder, hook commands run in another folder; that is no reason not to start.
         let state = state_folder(&config).ok();
@@ -158,18 +158,20 @@ impl Monitor {
         let mut sinks: Vec<Box<dyn Sink>> = subscribers.into_iter().map(|sender| Box::new(Subscriber(sender)) as _).collect();
         sinks.push(Box::new(feed));
         sinks.push(history_feed.map_or_else(|| Box::new(Unkept) as _, |feed| Box::new(feed) as _));
-        let thread = MonitorThread::new(params, detect, pool, gate, Arc::clone(&board), sinks);
+        let thread = MonitorThread::new(params, detect, pool, gate, Arc::clone(&live_runs), sinks);
         let (closing, closed) = bounded(0);
         let mut monitor = Monitor {
-            roster,
-            board,
+            open_runs,
+            live_runs,
             ready: Readiness::default(),
             server: None,
             encrypted: false,
             target: None,
             inbox: None,
             closing: Some(closing),
-            thread: Some(Part::spawn("monitor", move || thread.run(&events, &closed)).map_err(thread_failed("monitor"))?),
+            thread: Some(
+                ServiceThread::spawn("monitor", move || thread.run(&events, &closed)).map_err(thread_failed("monitor"))?,
+            ),
             hooks: Some(hooks),
             history,
             watcher,
@@ -199,7 +201,7 @@ impl Monitor {
             state,
             recall,
         };
-        Ok(Arc::new(Ingest::new(Arc::clone(&self.roster), params)))
+        Ok(Arc::new(Ingest::new(Arc::clone(&self.open_runs), params)))
     }
 
     fn serve(
@@ -230,12 +232,12 @@ impl Monitor {
         let status = self.watcher.as_ref().map(|watcher| watcher.live() as Arc<dyn ReloadStatus>);
         let hooks = self.hooks.as_ref().map(Hooks::counts).unwrap_or_default();
         let history = self.history.as_ref().map(Store::counts);
-        let gate = Arc::clone(self.roster.intake().gate());
+        let gate = Arc::clone(self.open_runs.intake().gate());
         let series_max = self.config.limits.series;
-        let metrics = Metrics::new(Arc::clone(&self.board), gate, hooks, history.clone(), status, series_max);
+        let metrics = Metrics::new(Arc::clone(&self.live_runs), gate, hooks, history.clone(), status, series_max);
         let limits = &self.config.limits;
         let events = Arc::new(EventFeed::new(limits.event_readers));
-        self.board.follow(Arc::clone(&events) as Arc<dyn Follower>);
+        self.live_runs.follow(Arc::clone(&events) as Arc<dyn Follower>);
         self.encrypted = web.as_ref().is_some_and(WebConfig::serves_tls);
         let address = discovery::reachable(listener.local_addr().map_err(ServeError::Thread)?);
         let endpoint = Endpoint { address, encrypted: self.encrypted };
@@ -248,7 +250,7 @@ impl Monitor {
             metrics: Arc::new(metrics),
             scrapes: ScrapeDesk::default(),
             events,
-            board: Arc::clone(&self.board),
+            live_runs: Arc::clone(&self.live_runs),
             ready: self.ready.clone(),
             hosts: AllowedHosts::new(&self.config.web.hosts),
             reload,
@@ -277,7 +279,7 @@ impl Monitor {
     /// # Errors
     /// See [`DeclareError`].
     pub fn declare(&self, declaration: Declaration) -> Result<Tap, DeclareError> {
-        self.roster.open(declaration, Attempt::draw(), self.config.sampling.on_full_for(false))
+        self.open_runs.open(declaration, Attempt::draw(), self.config.sampling.on_full_for(false))
     }
 
     /// The sampling parameters of a tap.
@@ -307,14 +309,14 @@ impl Monitor {
 
     /// The current state of every run.
     #[must_use]
-    pub fn board(&self) -> &Board {
-        &self.board
+    pub fn live_runs(&self) -> &LiveRuns {
+        &self.live_runs
     }
 
     /// The counts of all frames.
     #[must_use]
     pub fn flow(&self) -> FlowCounts {
-        self.roster.intake().gate().counts()
+        self.open_runs.intake().gate().counts()
     }
 
     /// Returns a function that reloads the configuration file, as SIGHUP does, and logs the result. `None` without a file.
@@ -389,7 +391,7 @@ struct History {
     store: Store,
     feed: StoreFeed,
     outcomes: Sender<HookOutcome>,
-    told: ToldOnsets,
+    told: StoredOnsets,
 }
 
 impl History {
@@ -401,7 +403,7 @@ impl History {
             tracing::warn!("cannot look for interrupted runs in the history: {error}");
         }
         let (store, feed, outcomes) = Store::start(&folder, store_params(config)).map_err(StartError::History)?;
-        let told = ToldOnsets::of(&folder, store.counts());
+        let told = StoredOnsets::of(&folder, store.counts());
         Ok(History { store, feed, outcomes, told })
     }
 }

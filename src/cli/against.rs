@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use rotewatch_core::compare::Claim;
+use rotewatch_core::compare::FearedKind;
 
 /// Which kind of memorization to guard against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -14,11 +14,11 @@ pub(super) enum Against {
 }
 
 impl Against {
-    /// The claim that says which direction is better.
-    pub(super) fn claim(self) -> Claim {
+    /// The feared that says which direction is better.
+    pub(super) fn feared(self) -> FearedKind {
         match self {
-            Against::Heuristic => Claim::Heuristic,
-            Against::ExampleLevel => Claim::ExampleLevel,
+            Against::Heuristic => FearedKind::Heuristic,
+            Against::ExampleLevel => FearedKind::ExampleLevel,
         }
     }
 }

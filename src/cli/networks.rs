@@ -11,7 +11,7 @@ use crate::activations::file;
 use crate::app::state_folder;
 use crate::config::Config;
 use crate::history::Reader;
-use rotewatch_core::compare::{Candidate, Course};
+use rotewatch_core::compare::{MeasuredNetwork, TrainingCurve};
 use rotewatch_core::record::TrainingDocument;
 use rotewatch_core::vocabulary::identity::RunName;
 use rotewatch_info::measures::{Columns, LayerSamples, MeasureParams, measure_layers};
@@ -22,7 +22,7 @@ const DOCUMENT: &str = "document";
 const UNMEASURED: &str = "its last epoch has no measures; train with --monitor on, and with layers of two neurons or more";
 
 /// Reads every path: a file, or else the run of that name in the history. Networks with the same name are named by their path instead.
-pub(super) fn candidates(paths: &[PathBuf], state: Option<&Path>) -> anyhow::Result<Vec<Candidate>> {
+pub(super) fn candidates(paths: &[PathBuf], state: Option<&Path>) -> anyhow::Result<Vec<MeasuredNetwork>> {
     let pool = rayon::ThreadPoolBuilder::new().build()?;
     let mut candidates = Vec::with_capacity(paths.len());
     for path in paths {
@@ -41,10 +41,10 @@ pub(super) fn candidates(paths: &[PathBuf], state: Option<&Path>) -> anyhow::Res
 }
 
 /// Reads two trainings. If both have the same name, they are named by their paths instead.
-pub(super) fn courses(paths: [&Path; 2], state: Option<&Path>) -> anyhow::Result<[Course; 2]> {
-    let course = |path: &Path| -> anyhow::Result<Course> {
+pub(super) fn courses(paths: [&Path; 2], state: Option<&Path>) -> anyhow::Result<[TrainingCurve; 2]> {
+    let course = |path: &Path| -> anyhow::Result<TrainingCurve> {
         let (name, document) = training(path, state)?;
-        Course::of_document(name, &document).context(UNMEASURED)
+        TrainingCurve::of_document(name, &document).context(UNMEASURED)
     };
     let read = |path: &Path| course(path).with_context(|| path.display().to_string());
     let mut courses = [read(paths[0])?, read(paths[1])?];
@@ -56,14 +56,14 @@ pub(super) fn courses(paths: [&Path; 2], state: Option<&Path>) -> anyhow::Result
     Ok(courses)
 }
 
-fn candidate(path: &Path, state: Option<&Path>, pool: &rayon::ThreadPool) -> anyhow::Result<Candidate> {
+fn candidate(path: &Path, state: Option<&Path>, pool: &rayon::ThreadPool) -> anyhow::Result<MeasuredNetwork> {
     if let Some(bytes) = contents_of(path)?
         && !is_document(&bytes)
     {
         return of_activations(stem(path), path, &bytes, pool);
     }
     let (name, document) = training(path, state)?;
-    Candidate::of_document(name, &document).context(UNMEASURED)
+    MeasuredNetwork::of_document(name, &document).context(UNMEASURED)
 }
 
 /// A training with its name, from a file, or from the newest attempt of the run of that name in the history.
@@ -110,7 +110,7 @@ fn of_document(stem: String, bytes: &[u8]) -> anyhow::Result<(String, TrainingDo
     Ok((document.run.clone().unwrap_or(stem), document))
 }
 
-fn of_activations(stem: String, path: &Path, bytes: &[u8], pool: &rayon::ThreadPool) -> anyhow::Result<Candidate> {
+fn of_activations(stem: String, path: &Path, bytes: &[u8], pool: &rayon::ThreadPool) -> anyhow::Result<MeasuredNetwork> {
     let tensors = file::read(path, bytes)?;
     let (chosen, _) = select(&tensors, None)?;
     let Some(first) = chosen.first() else {
@@ -132,5 +132,5 @@ fn of_activations(stem: String, path: &Path, bytes: &[u8], pool: &rayon::ThreadP
     if let Some(skipped) = skipped {
         bail!("a layer cannot be measured: {skipped}");
     }
-    Candidate::of_measures(stem, &measured).context("no layer has two neurons or more, so there is no mutual information")
+    MeasuredNetwork::of_measures(stem, &measured).context("no layer has two neurons or more, so there is no mutual information")
 }

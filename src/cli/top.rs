@@ -12,7 +12,7 @@ use crate::app::signals::Interrupt;
 use crate::app::state_folder;
 use crate::config::Config;
 use crate::top::{Client, Terminal, View, draw, follow, inputs};
-use rotewatch_core::intake::stop::Part;
+use rotewatch_core::intake::stop::ServiceThread;
 
 /// The file of the state folder that a daemon writes its address to.
 const URL_FILE: &str = "url";
@@ -48,7 +48,7 @@ pub fn run(args: &TopArgs) -> Result<Exit, Failure> {
     let (learn, updates) = bounded(UPDATES_AHEAD);
     // Disconnected when this function returns.
     let (_open, closing) = bounded::<()>(0);
-    Part::spawn("follow", move || follow(&client, &learn, &closing))?;
+    ServiceThread::spawn("follow", move || follow(&client, &learn, &closing))?;
     let mut terminal = Terminal::open().context("cannot open the terminal")?;
     let inputs = inputs()?;
     loop {

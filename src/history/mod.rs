@@ -17,18 +17,18 @@
 
 mod blob;
 mod counts;
-pub mod document;
 mod entry;
 mod error;
 mod file;
 mod mark;
 mod read;
+pub mod records;
 mod schema;
 mod statistics;
 mod stored;
+mod stored_onsets;
 #[cfg(test)]
 mod tests;
-mod told;
 mod write;
 mod writer;
 
@@ -45,12 +45,12 @@ pub use error::StoreError;
 pub use mark::{mark_baseline, note_interrupted};
 pub use read::{Reader, Snapshot};
 pub use stored::{Epochs, StoredMatrix, StoredNeurons, StoredOutcome, StoredRun};
-pub use told::ToldOnsets;
+pub use stored_onsets::StoredOnsets;
 pub use write::Retention;
 
 use crate::hooks::HookOutcome;
 use entry::ENTRIES_WAITING;
-use rotewatch_core::intake::stop::Part;
+use rotewatch_core::intake::stop::ServiceThread;
 use rotewatch_core::vocabulary::clock::Stopwatch;
 use writer::Writer;
 
@@ -71,7 +71,7 @@ pub struct StoreParams {
 /// The running writer's thread.
 #[derive(Debug)]
 pub struct Store {
-    part: Part,
+    part: ServiceThread,
     counts: Arc<StoreCounts>,
 }
 
@@ -88,7 +88,7 @@ impl Store {
         let (entries, waiting) = bounded(ENTRIES_WAITING);
         let (outcomes, told) = bounded(OUTCOMES_WAITING);
         let writer = Writer::new(state, params, Arc::clone(&counts));
-        let part = Part::spawn("history", move || writer.run(waiting, told))?;
+        let part = ServiceThread::spawn("history", move || writer.run(waiting, told))?;
         let feed = StoreFeed::new(entries, Arc::clone(&counts), params.most_waiting_bytes);
         Ok((Store { part, counts }, feed, outcomes))
     }

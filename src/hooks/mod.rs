@@ -38,11 +38,11 @@ mod command;
 mod counts;
 mod feed;
 mod notice;
+mod notified_onsets;
 mod outcome;
 mod params;
 mod queue;
 mod runner;
-mod told;
 mod url;
 mod webhook;
 
@@ -55,13 +55,13 @@ pub use command::CommandHook;
 pub use counts::{HookCounts, ResultCounts};
 pub use feed::{HookFeed, HookSwitch};
 pub use notice::{Notice, Onset};
+pub use notified_onsets::OnsetMemory;
 pub use outcome::{Attempted, HookOutcome, HookResult};
 pub use params::{
     Action, Argv, ArgvError, COMMAND_TIMEOUT_SECONDS, CommandParams, HOOKS_MAX, HookName, HookNameError, HookParams,
     WEBHOOK_RETRIES, WEBHOOK_TIMEOUT_SECONDS, WebhookParams,
 };
 pub use runner::Hooks;
-pub use told::OnsetMemory;
 pub use url::{WebhookUrl, WebhookUrlError};
 pub use webhook::WebhookHook;
 

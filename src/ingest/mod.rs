@@ -11,7 +11,7 @@
 //! HTTP and the inbox both use this module. Its calls may block (hashing, copying, a lock in the state folder), so neither calls it
 //! from a thread that other work waits for.
 
-pub mod document;
+pub mod bodies;
 pub mod frame;
 pub mod inbox;
 mod keys;
@@ -23,13 +23,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use document::{DOCUMENT_BYTES_MAX, DeclaredRun, DocumentError};
+pub use bodies::{DOCUMENT_BYTES_MAX, DeclaredRun, DocumentError};
 pub use frame::{FrameError, PREDICTIONS};
 pub use recall::Recall;
 pub use refusal::{Refusal, RefusalKind};
 
 use crate::state::OwnedName;
-use rotewatch_core::intake::open_runs::Roster;
+use rotewatch_core::intake::open_runs::OpenRuns;
 use rotewatch_core::intake::run::Run;
 use rotewatch_core::intake::tap::SamplingParams;
 use rotewatch_core::record::EpochRecord;
@@ -83,7 +83,7 @@ pub struct IngestParams {
 /// All runs of other processes.
 #[derive(Debug)]
 pub struct Ingest {
-    roster: Arc<Roster>,
+    open_runs: Arc<OpenRuns>,
     params: IngestParams,
     /// Locked while a run is declared or looked up, never while a frame is copied.
     sessions: Mutex<BTreeMap<RunName, Arc<Session>>>,
@@ -92,8 +92,8 @@ pub struct Ingest {
 impl Ingest {
     /// Creates an `Ingest` without runs.
     #[must_use]
-    pub fn new(roster: Arc<Roster>, params: IngestParams) -> Self {
-        Ingest { roster, params, sessions: Mutex::default() }
+    pub fn new(open_runs: Arc<OpenRuns>, params: IngestParams) -> Self {
+        Ingest { open_runs, params, sessions: Mutex::default() }
     }
 
     /// Opens a run, or returns the open run if it was already declared with the same settings.
@@ -128,7 +128,7 @@ impl Ingest {
         }
         let owned = OwnedName::take(&self.params.state, name.clone())?;
         let on_full = if origin == Origin::Inbox { OnFull::Wait } else { self.params.on_full };
-        let tap = self.roster.resume(declared.declaration(name.clone()), attempt, past, on_full)?;
+        let tap = self.open_runs.resume(declared.declaration(name.clone()), attempt, past, on_full)?;
         let session = Arc::new(Session::new(tap, Some(owned), declared, origin));
         let run = Arc::clone(session.run());
         sessions.insert(name, session);
@@ -142,7 +142,7 @@ impl Ingest {
     /// If the run was not declared, the bytes are not valid or differ from earlier ones of the same frame, or there is no room.
     pub fn activations(&self, name: &RunName, attempt: Attempt, epoch: Epoch, seq: u64, bytes: &[u8]) -> Result<Taken, Refusal> {
         let session = self.session(name, attempt)?;
-        let gate = self.roster.intake().gate();
+        let gate = self.open_runs.intake().gate();
         match session.frame((epoch, seq), bytes, &self.params.sampling, gate.capacity()) {
             Err(Refusal::Behind) if gate.is_closed() => Err(Refusal::Closing),
             taken => taken,

@@ -1,6 +1,6 @@
 //! Reads the earlier epochs of an attempt from the history, so that its client can continue after a restart of the daemon.
 
-use super::document::DeclaredRun;
+use super::bodies::DeclaredRun;
 use super::refusal::Refusal;
 use crate::history::{Epochs, Reader, StoreError, StoredRun};
 use rotewatch_core::record::EpochRecord;

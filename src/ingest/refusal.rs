@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::document::DocumentError;
+use super::bodies::DocumentError;
 use super::frame::FrameError;
 use crate::state::StateError;
 use rotewatch_core::intake::open_runs::DeclareError;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::document::DeclaredRun;
+use super::bodies::DeclaredRun;
 use super::frame::ReceivedFrame;
 use super::keys::{Digest, FrameKey, ReceivedKeys};
 use super::refusal::Refusal;

@@ -1,11 +1,11 @@
 //! All Prometheus series: names, help texts, labels. Only this module uses the crate `prometheus`.
 //!
-//! A scrape writes the current values of the [`Board`] and the [`Gate`] as text. A series exists only while it has a value: a score
+//! A scrape writes the current values of the [`LiveRuns`] and the [`Gate`] as text. A series exists only while it has a value: a score
 //! is absent while the verdict is "too early". A scrape measures nothing, and the text of a run is written once for each report.
 
 mod requests;
+mod samples;
 mod series;
-mod sheet;
 mod text;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,10 +21,10 @@ use crate::history::StoreCounts;
 use crate::hooks::HookCounts;
 pub use requests::RequestCounts;
 use rotewatch_core::intake::gate::Gate;
-use rotewatch_core::monitor::live_runs::Board;
+use rotewatch_core::monitor::live_runs::LiveRuns;
 use rotewatch_info::kernels::Kernel;
+use samples::{Samples, whole};
 use series::{BUILD_INFO, COMPUTE, EXPOSITION_ERRORS, HTTP_REQUESTS, RELOAD_OK, RELOAD_TIME, SERIES_LIMITED};
-use sheet::{Sheet, whole};
 use text::{Page, RunTexts};
 
 /// The state of the daemon's configuration file.
@@ -46,7 +46,7 @@ pub struct Exposition {
 
 /// All series of this program.
 pub struct Metrics {
-    board: Arc<Board>,
+    live_runs: Arc<LiveRuns>,
     gate: Arc<Gate>,
     hooks: Arc<HookCounts>,
     store: Option<Arc<StoreCounts>>,
@@ -66,7 +66,7 @@ impl Metrics {
     /// Creates the series of these sources. Above `series_max` series, histograms are left out first, then layers.
     #[must_use]
     pub fn new(
-        board: Arc<Board>,
+        live_runs: Arc<LiveRuns>,
         gate: Arc<Gate>,
         hooks: Arc<HookCounts>,
         store: Option<Arc<StoreCounts>>,
@@ -74,7 +74,7 @@ impl Metrics {
         series_max: usize,
     ) -> Self {
         Metrics {
-            board,
+            live_runs,
             gate,
             hooks,
             store,
@@ -102,7 +102,7 @@ impl Metrics {
     pub fn expose(&self) -> Result<Exposition, prometheus::Error> {
         // A panic while the lock is held leaves the texts consistent.
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
-        let runs = self.board.runs();
+        let runs = self.live_runs.runs();
         let selection = texts.select(&runs, self.series_max)?;
         self.left_out.fetch_add(selection.left_out as u64, Ordering::Relaxed);
         self.note_repeated(selection.repeated);
@@ -138,24 +138,24 @@ impl Metrics {
     }
 
     /// The series of the daemon itself.
-    fn own(&self) -> Sheet {
-        let mut sheet = Sheet::default();
-        sheet.flow(&self.gate);
-        sheet.histogram(&COMPUTE, &[], &self.board.compute_seconds());
-        sheet.hooks(&self.hooks);
+    fn own(&self) -> Samples {
+        let mut samples = Samples::default();
+        samples.flow(&self.gate);
+        samples.histogram(&COMPUTE, &[], &self.live_runs.compute_seconds());
+        samples.hooks(&self.hooks);
         if let Some(store) = &self.store {
-            sheet.store(store);
+            samples.store(store);
         }
         if let Some(reload) = &self.reload {
-            sheet.put(&RELOAD_OK, &[], f64::from(u8::from(reload.last_reload_successful())));
-            sheet.put(&RELOAD_TIME, &[], reload.last_success_unix_seconds());
+            samples.put(&RELOAD_OK, &[], f64::from(u8::from(reload.last_reload_successful())));
+            samples.put(&RELOAD_TIME, &[], reload.last_success_unix_seconds());
         }
         for ((route, code), count) in self.requests.snapshot() {
-            sheet.put(&HTTP_REQUESTS, &[route, &code.to_string()], whole(count));
+            samples.put(&HTTP_REQUESTS, &[route, &code.to_string()], whole(count));
         }
-        sheet.put(&EXPOSITION_ERRORS, &[], whole(self.repeated.load(Ordering::Relaxed)));
-        sheet.put(&SERIES_LIMITED, &[], whole(self.left_out.load(Ordering::Relaxed)));
-        sheet.put(&BUILD_INFO, &[env!("CARGO_PKG_VERSION"), Kernel::get().name()], 1.0);
-        sheet
+        samples.put(&EXPOSITION_ERRORS, &[], whole(self.repeated.load(Ordering::Relaxed)));
+        samples.put(&SERIES_LIMITED, &[], whole(self.left_out.load(Ordering::Relaxed)));
+        samples.put(&BUILD_INFO, &[env!("CARGO_PKG_VERSION"), Kernel::get().name()], 1.0);
+        samples
     }
 }

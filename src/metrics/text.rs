@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use prometheus::TextEncoder;
 use prometheus::proto::{MetricFamily, MetricType};
 
-use super::sheet::{Families, Sheet};
+use super::samples::{Families, Samples};
 use rotewatch_core::monitor::live_runs::RunView;
 use rotewatch_core::vocabulary::identity::RunName;
 
@@ -15,7 +15,7 @@ use rotewatch_core::vocabulary::identity::RunName;
 const LINES_BESIDE_BUCKETS: usize = 3;
 
 /// The parts of a run's series, the most important first.
-const PARTS: [fn(&mut Sheet, &RunView); 3] = [Sheet::run, Sheet::layers, Sheet::histograms];
+const PARTS: [fn(&mut Samples, &RunView); 3] = [Samples::run, Samples::layers, Samples::histograms];
 
 /// The lines of one series name, and the comments before them.
 #[derive(Debug)]
@@ -81,9 +81,9 @@ impl RunTexts {
                 let part = &mut text.parts[place];
                 let mut drawn = None;
                 if part.families.is_none() {
-                    let mut sheet = Sheet::default();
-                    fill(&mut sheet, view);
-                    let Families { families, repeated } = sheet.families();
+                    let mut samples = Samples::default();
+                    fill(&mut samples, view);
+                    let Families { families, repeated } = samples.families();
                     selection.repeated += repeated;
                     part.series = families.iter().map(series).sum();
                     drawn = Some(families);

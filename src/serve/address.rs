@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
-use rotewatch_core::compare::Claim;
+use rotewatch_core::compare::FearedKind;
 use rotewatch_core::vocabulary::identity::{Attempt, AttemptError, LayerName, NameError, RunName};
 use rotewatch_core::vocabulary::units::Epoch;
 
@@ -193,9 +193,10 @@ impl Parameters {
     }
 
     /// Returns the kind of memorization to compare for, if it is given.
-    pub(super) fn against(&mut self) -> Result<Option<Claim>, AddressError> {
-        let known =
-            |text: String| Claim::ALL.into_iter().find(|claim| claim.as_str() == text).ok_or(AddressError::Against { text });
+    pub(super) fn against(&mut self) -> Result<Option<FearedKind>, AddressError> {
+        let known = |text: String| {
+            FearedKind::ALL.into_iter().find(|feared| feared.as_str() == text).ok_or(AddressError::Against { text })
+        };
         self.0.remove("against").map(known).transpose()
     }
 

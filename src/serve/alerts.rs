@@ -156,7 +156,7 @@ impl AlertDesk {
             return Err("the alert is about another instance");
         }
         // Not remembered: a restarted daemon may know the run again when Alertmanager repeats the alert.
-        let view = site.board.runs().get(name).cloned().ok_or("no such run")?;
+        let view = site.live_runs.runs().get(name).cloned().ok_or("no such run")?;
         if alert.is_older_than(&view.run) {
             return Err("the alert began before this attempt of the run");
         }

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use super::address::{AddressError, Parameters};
 use super::answer::{Answer, error, json};
 use super::archive::{Archive, EPOCHS_MAX, RUNS_MAX};
-use crate::history::document as stored_run;
+use crate::history::records;
 use crate::history::{Epochs, Snapshot, StoreError, StoredRun};
 use rotewatch_core::intake::run::Run;
-use rotewatch_core::monitor::live_runs::Board;
+use rotewatch_core::monitor::live_runs::LiveRuns;
 use rotewatch_core::monitor::report::EpochReport;
 use rotewatch_core::record::{
     CommittedEpoch, EpochRecord, EpochsRecord, MatrixRecord, RunDetail, RunRecord, VerdictDetail, document,
@@ -27,14 +27,14 @@ const BLOCKS: u64 = 256;
 const BLOCKS_MAX: u64 = 1024;
 
 /// `GET runs`: first the runs in memory by name, then those of the history, newest first.
-pub(super) async fn runs(board: &Board, archive: Option<&Archive>) -> Answer {
-    let live = board.runs();
+pub(super) async fn runs(live_runs: &LiveRuns, archive: Option<&Archive>) -> Answer {
+    let live = live_runs.runs();
     let mut runs: Vec<RunRecord> = live.values().map(|view| view.record()).collect();
     if let Some(archive) = archive {
         let known: BTreeSet<RunName> = live.keys().cloned().collect();
         let stored = archive.ask(move |history| {
             let stored = history.runs(RUNS_MAX)?.into_iter().filter(|run| !known.contains(&run.name));
-            Ok(Some(stored.map(|run| stored_run::run(&run)).collect::<Vec<_>>()))
+            Ok(Some(stored.map(|run| records::run(&run)).collect::<Vec<_>>()))
         });
         // If the history cannot be read, the runs in memory are still listed.
         runs.extend(stored.await.ok().flatten().unwrap_or_default());
@@ -43,9 +43,9 @@ pub(super) async fn runs(board: &Board, archive: Option<&Archive>) -> Answer {
 }
 
 /// `GET runs/{run}`.
-pub(super) async fn run(board: &Board, archive: Option<&Archive>, name: &RunName) -> Answer {
-    let Some(view) = board.runs().get(name).cloned() else {
-        return remembered(archive, name, stored_run::run_in_full).await;
+pub(super) async fn run(live_runs: &LiveRuns, archive: Option<&Archive>, name: &RunName) -> Answer {
+    let Some(view) = live_runs.runs().get(name).cloned() else {
+        return remembered(archive, name, records::run_in_full).await;
     };
     let last_epoch = view.history.back().map(|record| committed(&view.run, record));
     let declared_layers = &view.run.declaration().layers;
@@ -53,15 +53,15 @@ pub(super) async fn run(board: &Board, archive: Option<&Archive>, name: &RunName
 }
 
 /// `GET runs/{run}/epochs`: all epochs that are kept, or those after an epoch that the client already has.
-pub(super) async fn epochs(board: &Board, archive: Option<&Archive>, name: &RunName, mut query: Parameters) -> Answer {
+pub(super) async fn epochs(live_runs: &LiveRuns, archive: Option<&Archive>, name: &RunName, mut query: Parameters) -> Answer {
     let after = query.number("after", u64::from(u32::MAX)).and_then(|after| query.end().map(|()| after));
     let after = match after {
         Ok(after) => after.map(|after| Epoch(after as u32)),
         Err(fault) => return error(StatusCode::UNPROCESSABLE_ENTITY, fault),
     };
     let asked = Epochs { after, before: None, most: EPOCHS_MAX };
-    let Some(view) = board.runs().get(name).cloned() else {
-        return remembered(archive, name, move |history, run| stored_run::epochs(history, run, asked)).await;
+    let Some(view) = live_runs.runs().get(name).cloned() else {
+        return remembered(archive, name, move |history, run| records::epochs(history, run, asked)).await;
     };
     // Older epochs that are no longer in memory are read from the history.
     let oldest = view.history.front().map(|epoch| epoch.epoch);
@@ -72,15 +72,15 @@ pub(super) async fn epochs(board: &Board, archive: Option<&Archive>, name: &RunN
     };
     let is_asked = |epoch: &&Arc<EpochRecord>| after.is_none_or(|after| epoch.epoch > after);
     let newer = view.history.iter().filter(is_asked).map(|record| committed(&view.run, record));
-    let epochs = older.iter().map(stored_run::committed).chain(newer).collect();
+    let epochs = older.iter().map(records::committed).chain(newer).collect();
     let (run, attempt, committed_epoch) = (name.clone(), view.run.attempt(), view.run.committed_epoch());
     json(StatusCode::OK, &document(&EpochsRecord { run, attempt, committed_epoch, epochs }))
 }
 
 /// `GET runs/{run}/verdict`.
-pub(super) async fn verdict(board: &Board, archive: Option<&Archive>, name: &RunName) -> Answer {
-    let Some(view) = board.runs().get(name).cloned() else { return remembered(archive, name, stored_run::verdict).await };
-    let findings = match &view.run.standing().verdict {
+pub(super) async fn verdict(live_runs: &LiveRuns, archive: Option<&Archive>, name: &RunName) -> Answer {
+    let Some(view) = live_runs.runs().get(name).cloned() else { return remembered(archive, name, records::verdict).await };
+    let findings = match &view.run.newest_verdict().verdict {
         Verdict::Memorizing { alarms } => alarms.clone(),
         _ => Vec::new(),
     };
@@ -120,8 +120,8 @@ impl MatrixQuestion {
     }
 
     /// Returns the report in memory that has the matrix, if there is one.
-    pub(super) fn report(self, board: &Board, name: &RunName) -> Option<Arc<EpochReport>> {
-        let newest = board.runs().get(name)?.report.clone()?;
+    pub(super) fn report(self, live_runs: &LiveRuns, name: &RunName) -> Option<Arc<EpochReport>> {
+        let newest = live_runs.runs().get(name)?.report.clone()?;
         self.epoch.is_none_or(|asked| asked == newest.epoch).then_some(newest)
     }
 
@@ -140,14 +140,14 @@ impl MatrixQuestion {
     }
 
     /// Answers from the history.
-    pub(super) async fn ask(self, board: &Board, archive: Option<&Archive>, name: &RunName, layer: &LayerName) -> Answer {
-        let attempt = board.runs().get(name).map(|view| view.run.attempt());
+    pub(super) async fn ask(self, live_runs: &LiveRuns, archive: Option<&Archive>, name: &RunName, layer: &LayerName) -> Answer {
+        let attempt = live_runs.runs().get(name).map(|view| view.run.attempt());
         let nowhere = || if attempt.is_some() { not_kept(name, layer, &[]) } else { unknown(name) };
         let Some(archive) = archive else { return nowhere() };
         let (wanted, wanted_layer) = (name.clone(), layer.clone());
         let asked = archive.ask(move |history| {
             let Some(run) = history.run(&wanted, attempt)? else { return Ok(None) };
-            let found = stored_run::matrix(history, &run, &wanted_layer, self.epoch, self.most_blocks)?;
+            let found = records::matrix(history, &run, &wanted_layer, self.epoch, self.most_blocks)?;
             let kept = if found.is_none() { history.matrix_epochs(&run)? } else { Vec::new() };
             Ok(Some(found.ok_or(kept)))
         });

@@ -8,23 +8,23 @@ use super::answer::{Answer, error, json};
 use super::api::unknown;
 use super::archive::{Archive, EPOCHS_MAX};
 use crate::history::Epochs;
-use rotewatch_core::compare::{Comparison, ComparisonRecord, Course};
-use rotewatch_core::monitor::live_runs::{Board, RunView};
+use rotewatch_core::compare::{Comparison, ComparisonRecord, TrainingCurve};
+use rotewatch_core::monitor::live_runs::{LiveRuns, RunView};
 use rotewatch_core::record::{EpochRecord, TrainingDocument, document};
 use rotewatch_core::vocabulary::identity::RunName;
 
 /// `GET compare?a=&b=&against=`: which of two runs generalises better. If two runs cannot be compared, the answer is
 /// `incomparable` with the reason.
-pub(super) async fn answer(board: &Board, archive: Option<&Archive>, mut query: Parameters) -> Answer {
+pub(super) async fn answer(live_runs: &LiveRuns, archive: Option<&Archive>, mut query: Parameters) -> Answer {
     let asked = (|| {
         let asked = ([query.run("a")?, query.run("b")?], query.against()?);
         query.end().map(|()| asked)
     })();
-    let ([first, second], claim) = match asked {
+    let ([first, second], feared) = match asked {
         Ok(asked) => asked,
         Err(fault) => return error(StatusCode::UNPROCESSABLE_ENTITY, fault),
     };
-    let [one, other] = match (course(board, archive, &first).await, course(board, archive, &second).await) {
+    let [one, other] = match (course(live_runs, archive, &first).await, course(live_runs, archive, &second).await) {
         (Ok(one), Ok(other)) => [one, other],
         (Err(failed), _) | (_, Err(failed)) => return *failed,
     };
@@ -32,7 +32,7 @@ pub(super) async fn answer(board: &Board, archive: Option<&Archive>, mut query: 
     match (one, other) {
         (None, _) => unmeasured(&first),
         (_, None) => unmeasured(&second),
-        (Some(one), Some(other)) => match Comparison::of(&one, &other, claim) {
+        (Some(one), Some(other)) => match Comparison::of(&one, &other, feared) {
             Ok(comparison) => json(StatusCode::OK, &document(&ComparisonRecord::from(&comparison))),
             Err(reason) => incomparable(&reason.to_string()),
         },
@@ -44,8 +44,8 @@ fn incomparable(reason: &str) -> Answer {
 }
 
 /// Returns the course of a run's newest attempt; `None` if its newest epoch was not measured.
-async fn course(board: &Board, archive: Option<&Archive>, name: &RunName) -> Result<Option<Course>, Box<Answer>> {
-    let view = board.runs().get(name).cloned();
+async fn course(live_runs: &LiveRuns, archive: Option<&Archive>, name: &RunName) -> Result<Option<TrainingCurve>, Box<Answer>> {
+    let view = live_runs.runs().get(name).cloned();
     let document = match (view, archive) {
         (Some(view), archive) => in_memory(&view, archive).await,
         (None, Some(archive)) => {
@@ -55,7 +55,7 @@ async fn course(board: &Board, archive: Option<&Archive>, name: &RunName) -> Res
         }
         (None, None) => return Err(Box::new(unknown(name))),
     };
-    Ok(Course::of_document(name.to_string(), &document))
+    Ok(TrainingCurve::of_document(name.to_string(), &document))
 }
 
 /// Builds the document of a run in memory, with its older epochs from the history.
@@ -72,7 +72,7 @@ async fn in_memory(view: &RunView, archive: Option<&Archive>) -> TrainingDocumen
     epochs.extend(view.history.iter().map(|record| EpochRecord::clone(record)));
     TrainingDocument {
         run: Some(run.name().to_string()),
-        kind: run.standing().verdict.alarm().map(|alarm| alarm.finding.kind),
+        kind: run.newest_verdict().verdict.alarm().map(|alarm| alarm.finding.kind),
         probe: declaration.probe.clone(),
         epochs,
         final_layers: None,

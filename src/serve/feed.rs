@@ -1,4 +1,4 @@
-//! A bounded, numbered list of the events on the board, for subscribers.
+//! A bounded, numbered list of the events on the live runs, for subscribers.
 //!
 //! The monitor's thread adds events and never waits for a subscriber. If a subscriber is so slow that its next event is no longer
 //! kept, its connection is closed. It reconnects with the number of the last event it has seen, and reads all data again.

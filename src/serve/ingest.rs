@@ -18,7 +18,7 @@ use super::alerts::AlertDesk;
 use super::answer::{Answer, error, json};
 use super::body::{BodyBudget, ReceivedBody, forget};
 use super::{Site, api};
-use crate::ingest::document::{self, DeclaredRun};
+use crate::ingest::bodies::{self, DeclaredRun};
 use crate::ingest::{DOCUMENT_BYTES_MAX, Ingest, Origin, Refusal, RefusalKind, Taken};
 use rotewatch_core::intake::run::Run;
 use rotewatch_core::intake::stop::StopReason;
@@ -75,13 +75,13 @@ impl IngestSite {
     }
 
     async fn take(&self, site: &Site, resource: Resource, request: &mut Request<Incoming>) -> Result<Answer, Answer> {
-        let mut query = Parameters::read(request.uri().query()).map_err(wrong)?;
+        let mut query = Parameters::read(request.uri().query()).map_err(unprocessable)?;
         match (resource, request.method()) {
             (Resource::Stop(name), _) => {
-                query.end().map_err(wrong)?;
+                query.end().map_err(unprocessable)?;
                 let body = self.document(request).await?;
-                let reason = document::stop_reason(&body.bytes).map_err(|fault| refusal(&fault.into()))?;
-                let view = site.board.runs().get(&name).cloned().ok_or_else(|| api::unknown(&name))?;
+                let reason = bodies::stop_reason(&body.bytes).map_err(|fault| refusal(&fault.into()))?;
+                let view = site.live_runs.runs().get(&name).cloned().ok_or_else(|| api::unknown(&name))?;
                 if !view.run.is_open() {
                     return Err(error(StatusCode::CONFLICT, format!("run {name} has ended")));
                 }
@@ -95,7 +95,7 @@ impl IngestSite {
             }
             (Resource::Alerts, _) => {
                 let instance = query.instance();
-                query.end().map_err(wrong)?;
+                query.end().map_err(unprocessable)?;
                 let body = self.document(request).await?;
                 Ok(self.alerts.answer(site, instance.as_deref(), &body.bytes))
             }
@@ -116,9 +116,9 @@ impl IngestSite {
         };
         match (resource, request.method()) {
             (Resource::Run(run), &Method::PUT) => {
-                query.end().map_err(wrong)?;
+                query.end().map_err(unprocessable)?;
                 let body = self.document(request).await?;
-                let declared = apart(move || {
+                let declared = on_worker(move || {
                     let declared = DeclaredRun::read(&body.bytes).map_err(Refusal::from)?;
                     ingest.declare(run, declared, Origin::Http)
                 });
@@ -128,20 +128,20 @@ impl IngestSite {
                 Ok(json(StatusCode::OK, &declared_run(&run)))
             }
             (Resource::Activations(run, epoch), _) => {
-                let attempt = query.attempt().map_err(wrong)?;
+                let attempt = query.attempt().map_err(unprocessable)?;
                 let seq = query.number("seq", u64::MAX).and_then(|seq| seq.ok_or(AddressError::Missing { name: "seq" }));
-                let seq = seq.map_err(wrong)?;
-                query.end().map_err(wrong)?;
+                let seq = seq.map_err(unprocessable)?;
+                query.end().map_err(unprocessable)?;
                 let body = self.budget.receive(request, self.body_bytes, "limits.body").await?;
-                apart(move || Ok(taken(&ingest.activations(&run, attempt, epoch, seq, &body.bytes)?))).await
+                on_worker(move || Ok(taken(&ingest.activations(&run, attempt, epoch, seq, &body.bytes)?))).await
             }
             (Resource::End(run, epoch), _) => {
-                let attempt = query.attempt().map_err(wrong)?;
-                let wait = Duration::from_secs_f64(query.wait_seconds().map_err(wrong)?.min(WAIT_MAX_SECONDS));
-                query.end().map_err(wrong)?;
+                let attempt = query.attempt().map_err(unprocessable)?;
+                let wait = Duration::from_secs_f64(query.wait_seconds().map_err(unprocessable)?.min(WAIT_MAX_SECONDS));
+                query.end().map_err(unprocessable)?;
                 let body = self.document(request).await?;
-                let ended = apart(move || {
-                    let metrics = document::epoch_metrics(&body.bytes).map_err(Refusal::from)?;
+                let ended = on_worker(move || {
+                    let metrics = bodies::epoch_metrics(&body.bytes).map_err(Refusal::from)?;
                     ingest.end_epoch(&run, attempt, epoch, metrics)
                 });
                 let run = ended.await?;
@@ -155,11 +155,11 @@ impl IngestSite {
                 Ok(json(StatusCode::OK, &document(&run.state())))
             }
             (Resource::Finish(run), _) => {
-                let attempt = query.attempt().map_err(wrong)?;
-                query.end().map_err(wrong)?;
+                let attempt = query.attempt().map_err(unprocessable)?;
+                query.end().map_err(unprocessable)?;
                 let body = self.document(request).await?;
-                apart(move || {
-                    let ending = document::ending(&body.bytes).map_err(Refusal::from)?;
+                on_worker(move || {
+                    let ending = bodies::ending(&body.bytes).map_err(Refusal::from)?;
                     let run = ingest.finish(&run, attempt, ending)?;
                     let status = run.ending().unwrap_or(ending).to_string();
                     let attempt = attempt.to_string();
@@ -183,14 +183,14 @@ pub(super) fn carries(request: &Request<Incoming>, token: &str) -> bool {
 }
 
 /// Runs work on a worker thread.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Answer> {
+async fn on_worker<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Answer> {
     match spawn_blocking(work).await {
         Ok(done) => done.map_err(|refused| refusal(&refused)),
         Err(_) => Err(error(StatusCode::INTERNAL_SERVER_ERROR, "internal error; see the daemon's log")),
     }
 }
 
-fn wrong(fault: AddressError) -> Answer {
+fn unprocessable(fault: AddressError) -> Answer {
     error(StatusCode::UNPROCESSABLE_ENTITY, fault)
 }
 

@@ -85,8 +85,8 @@ use web::Entrance;
 
 use crate::metrics::Metrics;
 use crate::state::discovery::Endpoint;
-use rotewatch_core::intake::stop::Part;
-use rotewatch_core::monitor::live_runs::Board;
+use rotewatch_core::intake::stop::ServiceThread;
+use rotewatch_core::monitor::live_runs::LiveRuns;
 
 /// How long a client may take to send its request's headers, to complete the TLS handshake, and to read any part of an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -141,7 +141,7 @@ pub struct Site {
     /// Answers scrapes.
     pub scrapes: ScrapeDesk,
     /// Every run.
-    pub board: Arc<Board>,
+    pub live_runs: Arc<LiveRuns>,
     /// The events of the runs.
     pub events: Arc<EventFeed>,
     /// The address at which this machine reaches the process.
@@ -196,7 +196,7 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
 pub struct Server {
     address: SocketAddr,
     close: oneshot::Sender<()>,
-    thread: Part,
+    thread: ServiceThread,
 }
 
 impl Server {
@@ -214,8 +214,8 @@ impl Server {
             .build()
             .map_err(ServeError::Thread)?;
         let (close, closing) = oneshot::channel();
-        let thread =
-            Part::spawn("http", move || runtime.block_on(accept(listener, site, closing))).map_err(ServeError::Thread)?;
+        let thread = ServiceThread::spawn("http", move || runtime.block_on(accept(listener, site, closing)))
+            .map_err(ServeError::Thread)?;
         Ok(Server { address, close, thread })
     }
 
@@ -228,7 +228,7 @@ impl Server {
     /// Stops accepting connections; requests in flight may go on for a short time. Returns the thread, so that the caller can wait
     /// for it.
     #[must_use]
-    pub fn close(self) -> Part {
+    pub fn close(self) -> ServiceThread {
         drop(self.close);
         self.thread
     }

@@ -106,22 +106,22 @@ async fn read(site: &Arc<Site>, resource: &Resource, request: &Request<Incoming>
         Ok(query) => query,
         Err(fault) => return error(StatusCode::UNPROCESSABLE_ENTITY, fault),
     };
-    let (board, archive) = (&*site.board, site.history.as_ref());
+    let (live_runs, archive) = (&*site.live_runs, site.history.as_ref());
     if let Resource::Matrix(run, layer) = resource {
         let question = match MatrixQuestion::read(query) {
             Ok(question) => question,
             Err(fault) => return error(StatusCode::UNPROCESSABLE_ENTITY, fault),
         };
-        let Some(report) = question.report(board, run) else { return question.ask(board, archive, run, layer).await };
+        let Some(report) = question.report(live_runs, run) else { return question.ask(live_runs, archive, run, layer).await };
         let layer = layer.clone();
         let answered = spawn_blocking(move || question.answer(&report, &layer)).await;
         return answered
             .unwrap_or_else(|_| error(StatusCode::INTERNAL_SERVER_ERROR, "cannot compute the matrix; see the daemon's log"));
     }
     match resource {
-        Resource::Epochs(run) => return api::epochs(board, archive, run, query).await,
-        Resource::Comparison => return comparison::answer(board, archive, query).await,
-        Resource::Surprisal(run) => return surprisal::answer(board, archive, run, query).await,
+        Resource::Epochs(run) => return api::epochs(live_runs, archive, run, query).await,
+        Resource::Comparison => return comparison::answer(live_runs, archive, query).await,
+        Resource::Surprisal(run) => return surprisal::answer(live_runs, archive, run, query).await,
         _ => {}
     }
     if let Err(fault) = query.end() {
@@ -135,9 +135,9 @@ async fn read(site: &Arc<Site>, resource: &Resource, request: &Request<Incoming>
     }
     match resource {
         Resource::Events => events::answer(&site.events, request.headers()),
-        Resource::Runs => api::runs(board, archive).await,
-        Resource::Run(run) => api::run(board, archive, run).await,
-        Resource::Verdict(run) => api::verdict(board, archive, run).await,
+        Resource::Runs => api::runs(live_runs, archive).await,
+        Resource::Run(run) => api::run(live_runs, archive, run).await,
+        Resource::Verdict(run) => api::verdict(live_runs, archive, run).await,
         _ => error(StatusCode::NOT_FOUND, AddressError::NoRoute),
     }
 }
@@ -147,7 +147,7 @@ fn ready(site: &Site) -> Answer {
     if !site.ready.is_ready() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "not ready: starting or stopping\n");
     }
-    if site.board.is_failing() {
+    if site.live_runs.is_failing() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "not ready: the monitor has ended or fails repeatedly\n");
     }
     text(StatusCode::OK, "ready\n")

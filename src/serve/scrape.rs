@@ -163,11 +163,11 @@ mod tests {
 
     use super::*;
     use rotewatch_core::intake::gate::{Capacity, Gate};
-    use rotewatch_core::monitor::live_runs::Board;
+    use rotewatch_core::monitor::live_runs::LiveRuns;
 
     fn metrics() -> Arc<Metrics> {
         let gate = Gate::new(Capacity { frames: 1, bytes: 1 });
-        Arc::new(Metrics::new(Arc::new(Board::default()), gate, Arc::default(), None, None, 1))
+        Arc::new(Metrics::new(Arc::new(LiveRuns::default()), gate, Arc::default(), None, None, 1))
     }
 
     fn on_one_thread(test: impl Future<Output = ()>) {

@@ -7,7 +7,7 @@ use super::address::Parameters;
 use super::answer::{Answer, error, json};
 use super::api::remembered;
 use super::archive::Archive;
-use rotewatch_core::monitor::live_runs::Board;
+use rotewatch_core::monitor::live_runs::LiveRuns;
 use rotewatch_core::monitor::report::{EpochReport, LayerReport};
 use rotewatch_core::record::document;
 use rotewatch_core::record::figures::ByName;
@@ -17,13 +17,13 @@ use rotewatch_info::measures::Distribution;
 use rotewatch_info::measures::surprisal::mean_over_layers;
 
 /// `GET runs/{run}/surprisal`: the mean over all layers for each row, and a summary for each layer; null if no report is in memory.
-pub(super) async fn answer(board: &Board, archive: Option<&Archive>, name: &RunName, mut query: Parameters) -> Answer {
+pub(super) async fn answer(live_runs: &LiveRuns, archive: Option<&Archive>, name: &RunName, mut query: Parameters) -> Answer {
     let asked = query.number("epoch", u64::from(u32::MAX)).and_then(|epoch| query.end().map(|()| epoch));
     let asked = match asked {
         Ok(asked) => asked,
         Err(fault) => return error(StatusCode::UNPROCESSABLE_ENTITY, fault),
     };
-    let view = board.runs().get(name).cloned();
+    let view = live_runs.runs().get(name).cloned();
     let report = view.as_ref().and_then(|view| view.report.as_deref());
     match (report, asked) {
         (Some(report), _) if asked.is_none_or(|epoch| epoch == u64::from(report.epoch.0)) => {

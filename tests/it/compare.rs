@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use rotewatch_core::compare::{Claim, Comparison, Course, Side};
+use rotewatch_core::compare::{Comparison, FearedKind, Side, TrainingCurve};
 use rotewatch_core::record::training::TrainingDocument;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -130,7 +130,7 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
 
 /// A sweep of the paper as it was measured: see `tests/data/README.md`.
 struct Sweep {
-    against: Claim,
+    against: FearedKind,
     /// The numbers of the experiment's own report, computed by another program.
     told: Value,
     networks: Vec<(Value, f64)>,
@@ -151,7 +151,7 @@ fn sweeps() -> Vec<Sweep> {
         (document, network["test_accuracy"].as_f64().expect("an accuracy"))
     };
     let sweep = |told: Value| Sweep {
-        against: Claim::ALL.into_iter().find(|claim| claim.as_str() == told["against"]).expect("a claim"),
+        against: FearedKind::ALL.into_iter().find(|feared| feared.as_str() == told["against"]).expect("a feared"),
         networks: told["networks"].as_array().expect("networks").iter().map(network).collect(),
         told,
     };
@@ -176,7 +176,7 @@ fn rank_gives_the_taus_of_the_experiment_signs_included() {
         }
         let path = folder.path().join("scores");
         fs::write(&path, scores.join("\n")).expect("the folder is writable");
-        let ranked = |against: Claim| -> Value {
+        let ranked = |against: FearedKind| -> Value {
             let flags = ["--json", "--against", against.as_str(), "--scores", text(&path)];
             let ended = ended(rotewatch(["rank"]).args(&files).args(flags));
             assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -188,7 +188,7 @@ fn rank_gives_the_taus_of_the_experiment_signs_included() {
         let expected = ["entropy", "mutual_information"].map(|of| told["tau"][of].as_f64().expect("a tau"));
         let found = taus(&ranked(against));
         assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-6), "{found:?} {expected:?}");
-        let feared_otherwise = Claim::ALL.into_iter().find(|claim| *claim != against).expect("there are two kinds");
+        let feared_otherwise = FearedKind::ALL.into_iter().find(|feared| *feared != against).expect("there are two kinds");
         assert_eq!(taus(&ranked(feared_otherwise)), found.map(|tau| -tau));
     }
 }
@@ -198,9 +198,10 @@ fn compare_agrees_with_the_taus_and_is_right_as_often_as_was_counted() {
     for Sweep { against, told, networks } in sweeps() {
         let course = |document: &Value| {
             let document: TrainingDocument = document.to_string().parse().expect("a training");
-            Course::of_document(document.run.clone().expect("a name"), &document).expect("measures")
+            TrainingCurve::of_document(document.run.clone().expect("a name"), &document).expect("measures")
         };
-        let courses: Vec<(Course, f64)> = networks.iter().map(|(document, accuracy)| (course(document), *accuracy)).collect();
+        let courses: Vec<(TrainingCurve, f64)> =
+            networks.iter().map(|(document, accuracy)| (course(document), *accuracy)).collect();
         let mut counted: BTreeMap<&str, [u32; 2]> = BTreeMap::new();
         // For each measure: the pairs that the last epochs order as accuracy does, minus the pairs in the other order.
         let (mut balance, mut pairs) = ([0.0; 2], 0.0);

@@ -184,6 +184,6 @@ fn a_tap_that_outlives_its_monitor_is_sent_away_at_once() {
         assert_eq!(monitor.close(), Vec::<&str>::new(), "every thread ended in time");
         assert!(!send(&tap, 2, 100, &[layer(100, 8, 3.0)]));
         tap.end_epoch_and_await(Epoch(2), EpochMetrics::default(), DEADLINE);
-        assert_eq!(tap.run().standing().epoch, Some(Epoch(1)), "queued frames are measured before the end");
+        assert_eq!(tap.run().newest_verdict().epoch, Some(Epoch(1)), "queued frames are measured before the end");
     }
 }

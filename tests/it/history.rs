@@ -91,7 +91,7 @@ fn a_run_that_left_memory_is_told_as_before() {
     let ask = || ["runs/run/epochs", "runs/run/verdict", matrix].map(|path| client.read(path));
     let before = ask();
     document(&client.finish("run"), 200);
-    until("the run to leave memory", || daemon.monitor.board().runs().is_empty().then_some(()));
+    until("the run to leave memory", || daemon.monitor.live_runs().runs().is_empty().then_some(()));
     until("its end in the history", || (client.read("runs/run")["status"] == "finished").then_some(()));
     let after = ask();
     assert_eq!((&after[0], &after[1]), (&before[0], &before[1]));
@@ -144,8 +144,8 @@ fn a_marked_run_is_the_reference_and_the_configuration_wins_over_the_mark() {
             send(&tap, epoch, 600, &[layer(600, 12, signal)]);
             judged(&tap, epoch);
         });
-        let board = monitor.board().runs();
-        let report = board[tap.run().name()].report.clone().expect("it was measured");
+        let live_runs = monitor.live_runs().runs();
+        let report = live_runs[tap.run().name()].report.clone().expect("it was measured");
         let baseline = report.answers.iter().find(|(kind, _)| kind.as_str() == "baseline");
         baseline.map(|(_, answer)| format!("{answer:?}"))
     };

@@ -321,7 +321,7 @@ fn runs_that_ended_or_fell_silent_retire_with_their_series() {
     document(&client.finish("ended"), 200);
     until("the retirement of both", || (scrape(&daemon.monitor).sum("run_info") == 0.0).then_some(()));
     assert_eq!(scrape(&daemon.monitor).series("layer_neurons").count(), 0);
-    assert!(daemon.monitor.board().runs().is_empty());
+    assert!(daemon.monitor.live_runs().runs().is_empty());
     let status = |run: &str| client.read(&format!("runs/{run}"))["status"].clone();
     assert_eq!((status("ended"), status("silent")), (json!("finished"), json!("interrupted")), "the history still has them");
     document(&client.activations("silent", 1, 0, &body), 404);

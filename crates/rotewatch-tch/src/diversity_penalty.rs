@@ -17,7 +17,7 @@
 
 use tch::{Kind, Tensor, no_grad};
 
-use rotewatch_core::compare::Claim;
+use rotewatch_core::compare::FearedKind;
 
 /// Added to a share before its logarithm, so that an empty bin has a gradient.
 const SHARE_FLOOR: f64 = 1e-9;
@@ -30,7 +30,7 @@ const VARIANCE_FLOOR: f64 = 1e-12;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DiversityPenalty {
     /// The kind of memorization to guard against, which sets the direction.
-    pub against: Claim,
+    pub against: FearedKind,
     /// The weight of one ln(bins) of mean entropy, in nats of loss; 0 leaves entropy out.
     pub entropy_weight: f64,
     /// The weight of one nat of mean mutual information, in nats of loss; 0 leaves it out.
@@ -42,7 +42,7 @@ pub struct DiversityPenalty {
 impl DiversityPenalty {
     /// Both measures, with a weight of 0.1 each and 20 bins.
     #[must_use]
-    pub fn new(against: Claim) -> Self {
+    pub fn new(against: FearedKind) -> Self {
         DiversityPenalty { against, entropy_weight: 0.1, information_weight: 0.1, bins: 20 }
     }
 
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn constant_neurons_have_no_entropy_and_no_information() {
         let silent = Tensor::full([16, 4], 2.5, DOUBLE).set_requires_grad(true);
-        let penalty = DiversityPenalty::new(Claim::Heuristic).of(&[silent.shallow_clone()]);
+        let penalty = DiversityPenalty::new(FearedKind::Heuristic).of(&[silent.shallow_clone()]);
         assert!(number(&penalty).abs() < 1e-9);
         penalty.backward();
         let gradient = silent.grad();
@@ -208,10 +208,10 @@ mod tests {
     #[test]
     fn the_two_claims_pull_in_opposite_directions() {
         let layers = [activations(32, 6), activations(32, 4)];
-        let [shortcut, examples] = Claim::ALL.map(|claim| number(&DiversityPenalty::new(claim).of(&layers)));
+        let [shortcut, examples] = FearedKind::ALL.map(|feared| number(&DiversityPenalty::new(feared).of(&layers)));
         assert!(shortcut != 0.0 && (shortcut + examples).abs() < 1e-12, "{shortcut} {examples}");
         let nothing =
-            DiversityPenalty { entropy_weight: 0.0, information_weight: 0.0, ..DiversityPenalty::new(Claim::Heuristic) };
+            DiversityPenalty { entropy_weight: 0.0, information_weight: 0.0, ..DiversityPenalty::new(FearedKind::Heuristic) };
         assert_eq!(number(&nothing.of(&layers)), 0.0);
     }
 
@@ -220,7 +220,7 @@ mod tests {
         const STEP: f64 = 1e-6;
         let weights = [(1.0, 0.0), (0.0, 1.0), (0.3, 0.7)];
         for (entropy_weight, information_weight) in weights {
-            for against in Claim::ALL {
+            for against in FearedKind::ALL {
                 let penalty = DiversityPenalty { against, entropy_weight, information_weight, bins: 7 };
                 let values = activations(12, 3).set_requires_grad(true);
                 let fixed = activations(12, 2) * 4.0;
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn maps_and_sequences_are_averaged_over_positions() {
         let rows = activations(10, 4);
-        let penalty = DiversityPenalty::new(Claim::ExampleLevel);
+        let penalty = DiversityPenalty::new(FearedKind::ExampleLevel);
         let expected = number(&penalty.of(&[rows.shallow_clone()]));
         let sequence = Tensor::stack(&[&rows + 1.0, &rows - 1.0], 1);
         let map = Tensor::stack(&[&rows + 1.0, &rows - 1.0], 2).unsqueeze(-1);
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn minimising_the_penalty_moves_the_measures_in_its_direction() {
-        for (against, sign) in [(Claim::Heuristic, 1.0), (Claim::ExampleLevel, -1.0)] {
+        for (against, sign) in [(FearedKind::Heuristic, 1.0), (FearedKind::ExampleLevel, -1.0)] {
             let mut values = activations(64, 5).set_requires_grad(true);
             let ends = Tensor::from_slice(&[-3.0, 3.0_f64]).view([2, 1]).repeat([32, 1]);
             let penalty = DiversityPenalty { entropy_weight: 1.0, information_weight: 1.0, ..DiversityPenalty::new(against) };

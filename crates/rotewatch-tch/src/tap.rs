@@ -7,7 +7,7 @@ use std::time::Duration;
 use tch::{Kind, Tensor};
 
 use rotewatch_core::intake::event::LayerActivations;
-use rotewatch_core::intake::run::{Run, Standing};
+use rotewatch_core::intake::run::{NewestVerdict, Run};
 use rotewatch_core::intake::tap::{FrameBuilder, Reduce, SamplingParams, Tap, chosen, derived_seed};
 use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::units::Epoch;
@@ -81,12 +81,12 @@ impl TensorTap {
     }
 
     /// Ends an epoch and returns the newest verdict without waiting; see [`Tap::end_epoch`].
-    pub fn end_epoch(&self, epoch: Epoch, metrics: EpochMetrics) -> Arc<Standing> {
+    pub fn end_epoch(&self, epoch: Epoch, metrics: EpochMetrics) -> Arc<NewestVerdict> {
         self.tap.end_epoch(epoch, metrics)
     }
 
     /// Ends an epoch and waits for its verdict; see [`Tap::end_epoch_and_await`].
-    pub fn end_epoch_and_await(&self, epoch: Epoch, metrics: EpochMetrics, patience: Duration) -> Arc<Standing> {
+    pub fn end_epoch_and_await(&self, epoch: Epoch, metrics: EpochMetrics, patience: Duration) -> Arc<NewestVerdict> {
         self.tap.end_epoch_and_await(epoch, metrics, patience)
     }
 

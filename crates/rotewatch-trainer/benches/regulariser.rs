@@ -8,7 +8,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use cpu_time::ProcessTime;
-use rotewatch_core::compare::Claim;
+use rotewatch_core::compare::FearedKind;
 use rotewatch_tch::diversity_penalty::DiversityPenalty;
 use rotewatch_trainer::options::{Task, TaskOptions, TrainOptions};
 use rotewatch_trainer::training::trainer::{Trainer, Unobserved};
@@ -45,8 +45,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         if data.is_some() { (Task::ShuffledMnist, Task::ColoredMnist) } else { (Task::Digits, Task::Digits) };
     let task = TaskOptions { data, examples: 5_000, ..TaskOptions::default() };
     let questions = [
-        (Claim::ExampleLevel, TaskOptions { task: shuffled, label_noise: 0.4, ..task.clone() }),
-        (Claim::Heuristic, TaskOptions { task: coloured, spurious: Some(0.9), ..task }),
+        (FearedKind::ExampleLevel, TaskOptions { task: shuffled, label_noise: 0.4, ..task.clone() }),
+        (FearedKind::Heuristic, TaskOptions { task: coloured, spurious: Some(0.9), ..task }),
     ];
     for (against, task) in questions {
         println!("\n## Against {}: {}\n", against.as_str(), task.task);

@@ -1,7 +1,7 @@
 //! `rotewatch measure`: measures files of activations.
 
-mod document;
 mod figures;
+mod json;
 mod reference;
 mod table;
 
@@ -117,10 +117,10 @@ pub fn run(args: &MeasureArgs) -> Result<Exit, Failure> {
         files.push(pool.install(|| measure(path, args, reference.as_ref(), &choices)).map_err(Failure::usage)?);
     }
     if let Some(path) = &args.matrix {
-        document::write_matrices(path, &files)?;
+        json::write_matrices(path, &files)?;
     }
     if args.json {
-        println!("{}", document::json(&files, reference.as_ref(), &choices));
+        println!("{}", json::json(&files, reference.as_ref(), &choices));
     } else {
         print!("{}", table::text(&files, reference.as_ref(), &choices));
     }

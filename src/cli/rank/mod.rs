@@ -1,6 +1,6 @@
 //! `rotewatch rank`: ranks finished networks.
 
-mod document;
+mod json;
 mod scores;
 mod table;
 
@@ -12,7 +12,7 @@ use clap::Args;
 use super::against::Against;
 use super::exit::{Exit, Failure};
 use super::networks;
-use rotewatch_core::compare::{Candidate, Direction, groups};
+use rotewatch_core::compare::{Direction, MeasuredNetwork, groups};
 
 /// The flags of `rotewatch rank`.
 #[derive(Debug, Args)]
@@ -43,25 +43,26 @@ pub struct RankArgs {
 pub fn run(args: &RankArgs) -> Result<Exit, Failure> {
     let candidates = networks::candidates(&args.networks, args.state.as_deref()).map_err(Failure::usage)?;
     let direction = match args.against {
-        Some(against) => Direction { claim: against.claim(), by_verdicts: false },
+        Some(against) => Direction { feared: against.feared(), by_verdicts: false },
         None => Direction::of_verdicts(&candidates).map_err(Failure::usage)?,
     };
     let names: Vec<&str> = candidates.iter().map(|candidate| candidate.name.as_str()).collect();
     let scores = args.scores.as_deref().map(|path| scores::read(path, &names)).transpose().map_err(Failure::usage)?;
-    let groups = groups(candidates, direction.claim, &scores.unwrap_or_default());
+    let groups = groups(candidates, direction.feared, &scores.unwrap_or_default());
     if groups.iter().all(|group| group.placed.len() < 2) {
-        let alone: Vec<&Candidate> = groups.iter().flat_map(|group| &group.placed).map(|placed| &placed.candidate).collect();
+        let alone: Vec<&MeasuredNetwork> =
+            groups.iter().flat_map(|group| &group.placed).map(|placed| &placed.candidate).collect();
         return Err(Failure::usage(nothing_to_compare(&alone)));
     }
     if args.json {
-        println!("{}", document::json(direction, &groups));
+        println!("{}", json::json(direction, &groups));
     } else {
         print!("{}", table::text(direction, &groups));
     }
     Ok(Exit::Done)
 }
 
-fn nothing_to_compare(alone: &[&Candidate]) -> anyhow::Error {
+fn nothing_to_compare(alone: &[&MeasuredNetwork]) -> anyhow::Error {
     match alone {
         [one, other, ..] => {
             let reason = one.seen.difference(&other.seen).unwrap_or_default();

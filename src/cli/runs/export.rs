@@ -9,7 +9,7 @@ use rotewatch_core::vocabulary::identity::LayerName;
 use rotewatch_info::measures::Distribution;
 use serde::Serialize;
 
-use crate::history::document as stored_run;
+use crate::history::records;
 use crate::history::{Epochs, Snapshot, StoreError, StoredOutcome, StoredRun};
 
 /// Everything about a run.
@@ -26,7 +26,7 @@ struct Export<'a> {
 /// The JSON document of a training, on one line.
 pub(super) fn json(history: &Snapshot, run: &StoredRun) -> Result<String, StoreError> {
     let export = Export {
-        run: stored_run::run(run),
+        run: records::run(run),
         probe: run.probe.as_deref(),
         epochs: history.epochs(run, Epochs::ALL)?,
         findings: history.findings(run)?,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::cli::columns::Head::Left;
 use crate::cli::columns::columns;
 use crate::history::StoredRun;
-use crate::history::document as stored_run;
+use crate::history::records;
 use rotewatch_core::record::{RunRecord, document};
 use rotewatch_core::vocabulary::clock::utc;
 use rotewatch_core::vocabulary::verdict::VerdictWord;
@@ -16,13 +16,13 @@ pub(super) fn table(runs: &[StoredRun]) -> String {
         return "no runs recorded yet\n".to_owned();
     }
     let row = |run: &StoredRun| {
-        let verdict = stored_run::state(run).verdict;
+        let verdict = records::state(run).verdict;
         let word = verdict.verdict.map_or("", VerdictWord::as_str);
         let words = verdict.kind.map_or_else(|| word.to_owned(), |kind| format!("{word} ({kind})"));
         let onset = verdict.onset_epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string());
         [
             run.name.to_string(),
-            stored_run::status(run),
+            records::status(run),
             run.newest_epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string()),
             words,
             onset,
@@ -42,6 +42,6 @@ struct Runs {
 
 /// `{"runs": [...]}`, each as in the API.
 pub(super) fn json(runs: &[StoredRun]) -> String {
-    let runs: Vec<RunRecord> = runs.iter().map(stored_run::run).collect();
+    let runs: Vec<RunRecord> = runs.iter().map(records::run).collect();
     format!("{}\n", document(&Runs { runs }))
 }

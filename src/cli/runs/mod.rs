@@ -133,7 +133,7 @@ pub fn run(args: &RunsArgs) -> Result<Exit, Failure> {
         }
         Command::Compare { one, other, against, json } => {
             let [first, second] = networks::courses([one, other], Some(&state)).map_err(Failure::usage)?;
-            let comparison = Comparison::of(&first, &second, against.map(Against::claim)).map_err(Failure::usage)?;
+            let comparison = Comparison::of(&first, &second, against.map(Against::feared)).map_err(Failure::usage)?;
             print!("{}", if *json { compare::json(&comparison) } else { compare::text(&comparison) });
         }
         Command::Baseline { run: None, clear: false } => {

@@ -6,7 +6,7 @@ use super::text::number;
 use crate::cli::columns::Head::Left;
 use crate::cli::columns::{columns, plain};
 use crate::cli::paragraph::paragraph;
-use crate::history::document as stored_run;
+use crate::history::records;
 use crate::history::{Epochs, Snapshot, StoreError, StoredRun};
 use rotewatch_core::record::catalogue::{Line, Measure};
 use rotewatch_core::record::{EpochRecord, FindingRecord, document};
@@ -19,8 +19,8 @@ const EPOCHS: usize = 20;
 
 /// For people.
 pub(super) fn text(history: &Snapshot, run: &StoredRun) -> Result<String, StoreError> {
-    let mut text = format!("{}  attempt {}  {}\n", run.name, run.attempt, stored_run::status(run));
-    let verdict = stored_run::state(run).verdict;
+    let mut text = format!("{}  attempt {}  {}\n", run.name, run.attempt, records::status(run));
+    let verdict = records::state(run).verdict;
     let word = verdict.verdict.map_or("", VerdictWord::as_str);
     // Writing to a string cannot fail.
     let _ = writeln!(text, "verdict: {word}{}", verdict.kind.map_or_else(String::new, |kind| format!(" ({kind})")));
@@ -89,11 +89,11 @@ fn epoch(epoch: &EpochRecord) -> Vec<String> {
 
 /// For programs: as in the API, with every epoch, alarm and hook outcome.
 pub(super) fn json(history: &Snapshot, run: &StoredRun) -> Result<String, StoreError> {
-    let mut shown = stored_run::run_in_full(history, run)?;
+    let mut shown = records::run_in_full(history, run)?;
     let attempts: Vec<Attempt> = history.attempts(&run.name)?.iter().map(|run| run.attempt).collect();
     let epochs = history.epochs(run, Epochs::ALL)?;
     shown["attempts"] = document(&attempts);
-    shown["epochs"] = epochs.iter().map(|epoch| document(&stored_run::committed(epoch))).collect();
+    shown["epochs"] = epochs.iter().map(|epoch| document(&records::committed(epoch))).collect();
     shown["findings"] = document(&history.findings(run)?);
     shown["hooks"] = document(&history.hook_outcomes(run)?);
     shown["matrix_epochs"] = document(&history.matrix_epochs(run)?);

@@ -15,10 +15,10 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never};
 
 use super::feed::{HookFeed, HookSwitch, Raised, Shared};
+use super::notified_onsets::{NotifiedOnsets, OnsetMemory};
 use super::queue::{Firing, Queue};
-use super::told::{OnsetMemory, Told};
 use super::{Attempted, HookCounts, HookOutcome, HookParams, HookResult};
-use rotewatch_core::intake::stop::Part;
+use rotewatch_core::intake::stop::ServiceThread;
 use rotewatch_core::vocabulary::clock::Stopwatch;
 
 /// The most alarms that wait for the hooks' thread.
@@ -28,7 +28,7 @@ const FIRINGS_PENDING: usize = 256;
 
 /// The running hooks' thread.
 pub struct Hooks {
-    part: Part,
+    part: ServiceThread,
     shared: Arc<Shared>,
     switch: HookSwitch,
 }
@@ -49,8 +49,9 @@ impl Hooks {
         let switch = HookSwitch::new(&shared, state);
         switch.set(params);
         let (alarms, raised) = bounded(ALARMS_QUEUED);
-        let runner = Runner { shared: Arc::clone(&shared), queue: Queue::default(), told: Told::before(memory), subscribers };
-        let part = Part::spawn("hooks", move || runner.run(raised))?;
+        let runner =
+            Runner { shared: Arc::clone(&shared), queue: Queue::default(), told: NotifiedOnsets::before(memory), subscribers };
+        let part = ServiceThread::spawn("hooks", move || runner.run(raised))?;
         Ok((Hooks { part, shared: Arc::clone(&shared), switch }, HookFeed::new(alarms, shared)))
     }
 
@@ -99,7 +100,7 @@ impl Hooks {
 struct Runner {
     shared: Arc<Shared>,
     queue: Queue,
-    told: Told,
+    told: NotifiedOnsets,
     subscribers: Vec<Sender<HookOutcome>>,
 }
 

@@ -27,11 +27,11 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 use thiserror::Error;
 
 use crate::config::file_watcher::FolderWatch;
-use crate::ingest::document::{self, DeclaredRun};
+use crate::ingest::bodies::{self, DeclaredRun};
 use crate::ingest::{DOCUMENT_BYTES_MAX, Ingest, Origin, Refusal, RefusalKind};
 use folder::{DONE, FileFault};
 use names::{Entry, Part};
-use rotewatch_core::intake::stop::Part as Thread;
+use rotewatch_core::intake::stop::ServiceThread;
 use rotewatch_core::vocabulary::identity::{Attempt, RunName};
 
 /// How often the folders are checked without a change notice, since some file systems send none.
@@ -54,7 +54,7 @@ pub struct InboxError {
 pub struct Inbox {
     /// Dropped to end the thread.
     closing: Sender<()>,
-    thread: Thread,
+    thread: ServiceThread,
 }
 
 impl Inbox {
@@ -68,13 +68,13 @@ impl Inbox {
         let (closing, closed) = bounded(0);
         let reader =
             Reader { inbox: inbox.to_owned(), ingest, body_bytes, closed, attempts: BTreeMap::new(), told: BTreeSet::new() };
-        let thread = Thread::spawn("inbox", move || reader.run()).map_err(failed)?;
+        let thread = ServiceThread::spawn("inbox", move || reader.run()).map_err(failed)?;
         Ok(Inbox { closing, thread })
     }
 
     /// Stops after the current file. Returns the thread, so that the caller can wait for it.
     #[must_use]
-    pub fn close(self) -> Thread {
+    pub fn close(self) -> ServiceThread {
         drop(self.closing);
         self.thread
     }
@@ -241,7 +241,7 @@ impl Reader {
                 self.ingest.activations(run, self.attempt(run)?, epoch, seq, &bytes).map(drop)
             }
             Entry::OfEpoch(epoch, Part::End) => {
-                let metrics = document::epoch_metrics(&bytes).map_err(Refusal::from)?;
+                let metrics = bodies::epoch_metrics(&bytes).map_err(Refusal::from)?;
                 let attempt = self.attempt(run)?;
                 loop {
                     match self.ingest.end_epoch(run, attempt, epoch, metrics.clone()) {
@@ -251,7 +251,7 @@ impl Reader {
                 }
             }
             Entry::Finish => {
-                let ending = document::ending(&bytes).map_err(Refusal::from)?;
+                let ending = bodies::ending(&bytes).map_err(Refusal::from)?;
                 self.ingest.finish(run, self.attempt(run)?, ending).map(drop)
             }
         };

@@ -39,7 +39,7 @@ fn case_17_a_flood_of_names_is_bounded_and_the_series_with_it() {
         document(&client.send("POST", &format!("runs/run{number}/finish?attempt={ATTEMPT}"), br#"{"status": "finished"}"#), 200);
         document(&client.declare(&format!("run{}", number + 8), ATTEMPT, &["a"]), 200);
     }
-    until("the surplus to leave", || (daemon.monitor.board().runs().len() <= 2 * 8).then_some(()));
+    until("the surplus to leave", || (daemon.monitor.live_runs().runs().len() <= 2 * 8).then_some(()));
     for bad in ["a%22b", "a%0Ab", "a%00b", "%C3%A9", "a b", ".", "-a", &"a".repeat(65)] {
         let path = format!("runs/{}", bad.replace(' ', "%20"));
         document(&client.send("PUT", &path, json!({ "attempt": ATTEMPT, "layers": ["a"] }).to_string().as_bytes()), 422);

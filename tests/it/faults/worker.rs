@@ -11,7 +11,7 @@ use rotewatch::metrics::Metrics;
 use rotewatch_core::intake::event::{EpochEnd, Event, Frame, LayerActivations};
 use rotewatch_core::intake::gate::{Capacity, Gate};
 use rotewatch_core::intake::run::Run;
-use rotewatch_core::monitor::live_runs::Board;
+use rotewatch_core::monitor::live_runs::LiveRuns;
 use rotewatch_core::monitor::retirement::RetirementParams;
 use rotewatch_core::monitor::window::WindowParams;
 use rotewatch_core::monitor::{MonitorParams, MonitorThread, Sink, Unkept};
@@ -29,7 +29,7 @@ const ROWS: usize = 600;
 struct Bare {
     events: Sender<Event>,
     gate: Arc<Gate>,
-    board: Arc<Board>,
+    live_runs: Arc<LiveRuns>,
     metrics: Metrics,
 }
 
@@ -45,19 +45,19 @@ impl Bare {
         };
         let (hooks, feed) = Hooks::start(&[], None, Vec::new(), None).expect("a thread");
         let gate = Gate::new(Capacity { frames: 9, bytes: 1 << 30 });
-        let board = Arc::<Board>::default();
+        let live_runs = Arc::<LiveRuns>::default();
         let detect = Arc::new(ArcSwap::from_pointee(config.detect.clone()));
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
         let sinks: Vec<Box<dyn Sink>> = vec![Box::new(feed), Box::new(Unkept)];
-        let thread = MonitorThread::new(params, detect, pool, Arc::clone(&gate), Arc::clone(&board), sinks);
+        let thread = MonitorThread::new(params, detect, pool, Arc::clone(&gate), Arc::clone(&live_runs), sinks);
         let (events, receiver) = bounded(9);
         let (closing, closed) = bounded(0);
         std::thread::spawn(move || {
             let _alive = (hooks, closing);
             thread.run(&receiver, &closed);
         });
-        let metrics = Metrics::new(Arc::clone(&board), Arc::clone(&gate), Arc::default(), None, None, 50_000);
-        Bare { events, gate, board, metrics }
+        let metrics = Metrics::new(Arc::clone(&live_runs), Arc::clone(&gate), Arc::default(), None, None, 50_000);
+        Bare { events, gate, live_runs, metrics }
     }
 
     /// A frame with this many values, which may not match its rows.
@@ -88,19 +88,19 @@ fn case_10_a_panic_costs_its_run_an_epoch_and_when_repeated_the_daemon_its_readi
     };
     go_on(0);
     for epoch in [0, 1, 9] {
-        assert!(!monitor.board.is_failing(), "before the failure in epoch {epoch}");
+        assert!(!monitor.live_runs.is_failing(), "before the failure in epoch {epoch}");
         // A tap would reject such a frame.
         monitor.frame(&poisonous, epoch, LayerActivations { neurons: 8, neurons_offered: 8, values: vec![1.0; 7] });
         until("the frame", || (monitor.gate.counts().queued == 0).then_some(()));
     }
-    until("it to be noticed", || monitor.board.is_failing().then_some(()));
+    until("it to be noticed", || monitor.live_runs.is_failing().then_some(()));
     assert!(monitor.metrics.expose().is_ok_and(|exposition| !exposition.body.is_empty()));
     assert!(!monitor.gate.is_closed(), "the thread continues");
     go_on(1);
-    assert!(!monitor.board.is_failing(), "the next sound epoch is measured");
+    assert!(!monitor.live_runs.is_failing(), "the next sound epoch is measured");
     monitor.frame(&poisonous, 9, layer(ROWS, 8, 2.0));
     assert_eq!(monitor.end(&poisonous, 9), Some(Epoch(9)), "the run continues as well");
-    let runs = monitor.board.runs();
+    let runs = monitor.live_runs.runs();
     let report = runs.get(poisonous.name()).and_then(|view| view.report.clone()).expect("it was reported");
     assert_eq!(report.layers[0].measures.nonfinite, 0, "nothing is left of the frame whose processing panicked");
     let counts = monitor.gate.counts();

@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rotewatch::Monitor;
 use rotewatch_core::intake::event::LayerActivations;
-use rotewatch_core::intake::run::{Declaration, Standing};
+use rotewatch_core::intake::run::{Declaration, NewestVerdict};
 use rotewatch_core::intake::tap::Tap;
 use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::units::Epoch;
@@ -63,7 +63,7 @@ pub(crate) fn send(tap: &Tap, epoch: u32, rows: usize, layers: &[LayerActivation
 ///
 /// # Panics
 /// If the monitor gives no verdict.
-pub(crate) fn judged(tap: &Tap, epoch: u32) -> Arc<Standing> {
+pub(crate) fn judged(tap: &Tap, epoch: u32) -> Arc<NewestVerdict> {
     let standing = tap.end_epoch_and_await(Epoch(epoch), EpochMetrics::default(), DEADLINE);
     assert_eq!(standing.epoch, Some(Epoch(epoch)), "the verdict must be that of this epoch");
     standing

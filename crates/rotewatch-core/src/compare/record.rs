@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::candidate::{Probe, Seen};
 use super::comparison::{Comparison, Parting, Side, TrackRecord};
+use super::measured_network::{MeasurementSetup, Probe};
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::Kind;
 
@@ -85,11 +85,11 @@ pub struct PartingRecord {
     pub since_epoch: Option<Epoch>,
 }
 
-impl From<&Seen> for SetupRecord {
-    fn from(seen: &Seen) -> Self {
+impl From<&MeasurementSetup> for SetupRecord {
+    fn from(seen: &MeasurementSetup) -> Self {
         let layer = |(layer, neurons): &(String, Option<usize>)| LayerWidthRecord { layer: layer.clone(), neurons: *neurons };
         let probe = match &seen.probe {
-            Probe::Untold => None,
+            Probe::Unknown => None,
             told => Some(told.to_string()),
         };
         SetupRecord { layers: seen.layers.iter().map(layer).collect(), probe }
@@ -123,7 +123,7 @@ impl From<&Comparison> for ComparisonRecord {
             since_epoch,
             says: of.to_string(),
             track_record: of.track_record(),
-            against: of.direction.claim.as_str(),
+            against: of.direction.feared.as_str(),
             by_verdicts: of.direction.by_verdicts,
             direction: of.direction.to_string(),
             doubt: of.seen.probe.doubt(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 
 use crate::intake::gate::Permit;
-use crate::intake::run::{Run, Standing};
+use crate::intake::run::{NewestVerdict, Run};
 use crate::vocabulary::metrics::EpochMetrics;
 use crate::vocabulary::units::Epoch;
 
@@ -74,5 +74,5 @@ pub struct EpochEnd {
     /// All rows that this run has offered so far, including dropped ones.
     pub rows_offered: u64,
     /// Where to send the verdict after this epoch, if the trainer waits for it.
-    pub reply: Option<Sender<Arc<Standing>>>,
+    pub reply: Option<Sender<Arc<NewestVerdict>>>,
 }

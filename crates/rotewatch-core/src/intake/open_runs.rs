@@ -48,7 +48,7 @@ pub enum DeclareError {
 
 /// The maximum numbers of open runs and of layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RosterLimits {
+pub struct OpenRunsLimits {
     /// Open runs.
     pub runs: usize,
     /// Layers of one run.
@@ -57,17 +57,17 @@ pub struct RosterLimits {
 
 /// The open runs, and the intake through which they reach the monitor.
 #[derive(Debug)]
-pub struct Roster {
+pub struct OpenRuns {
     intake: Intake,
-    limits: RosterLimits,
+    limits: OpenRunsLimits,
     open: Mutex<BTreeMap<RunName, Weak<Run>>>,
 }
 
-impl Roster {
+impl OpenRuns {
     /// Creates a roster without runs.
     #[must_use]
-    pub fn new(intake: Intake, limits: RosterLimits) -> Self {
-        Roster { intake, limits, open: Mutex::default() }
+    pub fn new(intake: Intake, limits: OpenRunsLimits) -> Self {
+        OpenRuns { intake, limits, open: Mutex::default() }
     }
 
     /// Returns the way into the monitor.

@@ -34,7 +34,7 @@ pub struct Declaration {
 
 /// The newest verdict and the epoch it follows.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct NewestVerdict {
     /// The epoch of the newest report; `None` before the first.
     pub epoch: Option<Epoch>,
     /// The verdict after the reports so far.
@@ -60,7 +60,7 @@ pub struct Run {
     stop: StopToken,
     /// The epochs of this attempt that were judged before a restart. The monitor takes them; locked only briefly.
     past: Mutex<Vec<EpochRecord>>,
-    standing: ArcSwap<Standing>,
+    standing: ArcSwap<NewestVerdict>,
     rows_offered: AtomicU64,
     queued_epoch_ends: AtomicUsize,
     finished: AtomicBool,
@@ -92,7 +92,7 @@ impl Run {
     #[must_use]
     pub fn resumed(declaration: Declaration, attempt: Attempt, past: Vec<EpochRecord>) -> Arc<Self> {
         let verdict = Verdict::TooEarly { reason: "no epoch was reported yet".into() };
-        let standing = Standing { epoch: None, verdict, possible_onsets: Vec::new() };
+        let standing = NewestVerdict { epoch: None, verdict, possible_onsets: Vec::new() };
         Arc::new(Run {
             declaration,
             attempt,
@@ -143,7 +143,7 @@ impl Run {
 
     /// Returns the newest verdict.
     #[must_use]
-    pub fn standing(&self) -> Arc<Standing> {
+    pub fn newest_verdict(&self) -> Arc<NewestVerdict> {
         self.standing.load_full()
     }
 
@@ -165,9 +165,9 @@ impl Run {
     }
 
     /// Completes once `epoch` or a later one has a verdict, or the run is finished. Returns the newest verdict.
-    pub fn judged(&self, epoch: Epoch) -> impl Future<Output = Arc<Standing>> {
+    pub fn judged(&self, epoch: Epoch) -> impl Future<Output = Arc<NewestVerdict>> {
         self.until(move || {
-            let standing = self.standing();
+            let standing = self.newest_verdict();
             let over = standing.epoch.is_some_and(|newest| newest >= epoch) || !self.is_open();
             over.then_some(standing)
         })
@@ -242,7 +242,7 @@ impl Run {
     }
 
     /// Publishes a verdict. Only the monitor calls this.
-    pub(crate) fn set_standing(&self, standing: Standing) {
+    pub(crate) fn set_newest_verdict(&self, standing: NewestVerdict) {
         self.standing.store(Arc::new(standing));
         self.wake();
     }
@@ -254,7 +254,7 @@ impl Run {
     /// Returns the run's state as every surface writes it.
     #[must_use]
     pub fn state(&self) -> StateRecord {
-        let standing = self.standing();
+        let standing = self.newest_verdict();
         let reason = self.stop.reason();
         StateRecord {
             run: self.name().clone(),
@@ -320,8 +320,8 @@ mod tests {
             assert_eq!(run.changed.total_listeners(), 2);
         }
         assert_eq!(run.changed.total_listeners(), 1);
-        let standing = Standing { epoch: Some(Epoch(0)), ..(*run.standing()).clone() };
-        run.set_standing(standing);
+        let standing = NewestVerdict { epoch: Some(Epoch(0)), ..(*run.newest_verdict()).clone() };
+        run.set_newest_verdict(standing);
         assert!(first.as_mut().poll(&mut context).is_ready());
         assert_eq!(run.changed.total_listeners(), 0);
         run.finish();

@@ -78,14 +78,14 @@ impl StopToken {
 
 /// A named thread that the program waits for, up to a limit, when it stops.
 #[derive(Debug)]
-pub struct Part {
+pub struct ServiceThread {
     name: &'static str,
     thread: JoinHandle<()>,
     /// Disconnected when the thread ends, also after a panic.
     ended: Receiver<()>,
 }
 
-impl Part {
+impl ServiceThread {
     /// Starts the thread `rotewatch-NAME`.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ impl Part {
             let _end = end;
             work();
         })?;
-        Ok(Part { name, thread, ended })
+        Ok(ServiceThread { name, thread, ended })
     }
 
     /// Returns the name as shown to users.
@@ -129,10 +129,10 @@ mod tests {
 
     #[test]
     fn a_part_that_ends_is_waited_for_and_one_that_does_not_is_named() -> io::Result<()> {
-        let quick = Part::spawn("quick", || ())?;
+        let quick = ServiceThread::spawn("quick", || ())?;
         assert!(quick.wait(Stopwatch::start(), Duration::from_mins(1)));
         let (release, held) = bounded::<()>(0);
-        let slow = Part::spawn("slow", move || {
+        let slow = ServiceThread::spawn("slow", move || {
             let _ = held.recv();
         })?;
         assert!(!slow.wait(Stopwatch::start(), Duration::ZERO));

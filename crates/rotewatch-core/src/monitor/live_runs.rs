@@ -78,7 +78,7 @@ impl LayerHistograms {
     }
 }
 
-/// Is notified when the board changes. The calls run on the monitor's thread and must not block.
+/// Is notified when the live runs changes. The calls run on the monitor's thread and must not block.
 pub trait Follower: Send + Sync + fmt::Debug {
     /// A run was added or updated.
     fn shown(&self, before: Option<&RunView>, now: &RunView);
@@ -97,16 +97,16 @@ pub(crate) struct Change {
 
 /// All runs, and the monitor's own health.
 #[derive(Debug)]
-pub struct Board {
+pub struct LiveRuns {
     runs: ArcSwap<BTreeMap<RunName, Arc<RunView>>>,
     compute: ArcSwap<BucketCounts>,
     failing: AtomicBool,
     follower: OnceLock<Arc<dyn Follower>>,
 }
 
-impl Default for Board {
+impl Default for LiveRuns {
     fn default() -> Self {
-        Board {
+        LiveRuns {
             runs: ArcSwap::default(),
             compute: ArcSwap::from_pointee(BucketCounts::new(&COMPUTE_BOUNDS)),
             failing: AtomicBool::new(false),
@@ -115,7 +115,7 @@ impl Default for Board {
     }
 }
 
-impl Board {
+impl LiveRuns {
     /// Returns the current state of every run, by name.
     #[must_use]
     pub fn runs(&self) -> Arc<BTreeMap<RunName, Arc<RunView>>> {

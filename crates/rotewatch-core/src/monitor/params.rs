@@ -18,6 +18,6 @@ pub struct MonitorParams {
     pub rolling: usize,
     /// The baseline that every run is compared with, if any.
     pub reference: Option<Arc<Reference>>,
-    /// When a run is removed from the board.
+    /// When a run is removed from the live runs.
     pub retirement: RetirementParams,
 }

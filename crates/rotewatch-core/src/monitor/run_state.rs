@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::params::MonitorParams;
 use crate::detect::{DetectParams, HintTracker, Judge, Judgement, Observation};
-use crate::intake::run::{Run, Standing};
+use crate::intake::run::{NewestVerdict, Run};
 use crate::monitor::live_runs::{LayerHistograms, RunView};
 use crate::monitor::report::{EpochReport, LayerReport, Rolling};
 use crate::monitor::window::Window;
@@ -104,11 +104,11 @@ impl RunState {
                 }
             }
             self.last_reported = Some(record.epoch);
-            standing = Some(Standing { epoch: Some(record.epoch), verdict, possible_onsets });
+            standing = Some(NewestVerdict { epoch: Some(record.epoch), verdict, possible_onsets });
             self.keep(Arc::new(record));
         }
         if let Some(standing) = standing {
-            self.run.set_standing(standing);
+            self.run.set_newest_verdict(standing);
         }
     }
 

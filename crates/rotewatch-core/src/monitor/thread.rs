@@ -3,8 +3,8 @@
 //! ```text
 //! frame     -> its run's window (a frame of a later epoch ends the open one)
 //! epoch end -> the window's rows -> measures -> detectors -> verdict
-//!              -> the run (the trainer reads it), the board (live page and scrapes), subscribers, hooks, the history
-//! tick      -> runs that ended or fell silent long ago are removed from the board
+//!              -> the run (the trainer reads it), the live runs (live page and scrapes), subscribers, hooks, the history
+//! tick      -> runs that ended or fell silent long ago are removed from the live runs
 //! closing   -> queued events are still measured, then the gate is closed
 //! ```
 //!
@@ -24,9 +24,9 @@ use super::sink::{MeasuredEpoch, Sink};
 use crate::detect::{DetectParams, Judgement, Observation};
 use crate::intake::event::{EpochEnd, Event, Frame};
 use crate::intake::gate::{DropReason, Gate};
-use crate::intake::run::{Run, Standing};
+use crate::intake::run::{NewestVerdict, Run};
 use crate::intake::stop::StopReason;
-use crate::monitor::live_runs::Board;
+use crate::monitor::live_runs::LiveRuns;
 use crate::monitor::report::{EpochReport, LayerReport};
 use crate::monitor::retirement::RetirementParams;
 use crate::record::LayerRecord;
@@ -41,7 +41,7 @@ use rotewatch_info::measures::{LayerMeasures, LayerSamples, measure_layers};
 /// Number of failed computations in a row after which the monitor counts as failing.
 const FAILURES_IN_A_ROW: u32 = 3;
 
-/// Interval between two searches for runs to remove from the board.
+/// Interval between two searches for runs to remove from the live runs.
 const LOOK_FOR_RETIREMENT: Duration = Duration::from_millis(500);
 
 /// State of the monitoring thread.
@@ -50,12 +50,12 @@ pub struct MonitorThread {
     detect: Arc<ArcSwap<DetectParams>>,
     pool: rayon::ThreadPool,
     gate: Arc<Gate>,
-    board: Arc<Board>,
+    live_runs: Arc<LiveRuns>,
     sinks: Vec<Box<dyn Sink>>,
     runs: HashMap<RunKey, RunState>,
-    /// The ended runs that are still on the board, in the order in which they ended.
+    /// The ended runs that are still on the live runs, in the order in which they ended.
     finished: VecDeque<(Arc<Run>, Stopwatch)>,
-    /// The silent runs. They are removed from the board shortly after the history was told, so that its readers find them ended.
+    /// The silent runs. They are removed from the live runs shortly after the history was told, so that its readers find them ended.
     given_up: Vec<Arc<Run>>,
     failures_in_a_row: u32,
 }
@@ -93,7 +93,7 @@ impl MonitorThread {
         detect: Arc<ArcSwap<DetectParams>>,
         pool: rayon::ThreadPool,
         gate: Arc<Gate>,
-        board: Arc<Board>,
+        live_runs: Arc<LiveRuns>,
         sinks: Vec<Box<dyn Sink>>,
     ) -> Self {
         MonitorThread {
@@ -101,7 +101,7 @@ impl MonitorThread {
             detect,
             pool,
             gate,
-            board,
+            live_runs,
             sinks,
             runs: HashMap::new(),
             finished: VecDeque::new(),
@@ -112,7 +112,7 @@ impl MonitorThread {
 
     /// Runs until `closing` is disconnected or no tap is left; events queued by then are still processed.
     pub fn run(mut self, events: &Receiver<Event>, closing: &Receiver<()>) {
-        let _shut = ShutAtEnd { gate: Arc::clone(&self.gate), board: Arc::clone(&self.board) };
+        let _shut = ShutAtEnd { gate: Arc::clone(&self.gate), live_runs: Arc::clone(&self.live_runs) };
         let ticks = tick(LOOK_FOR_RETIREMENT);
         loop {
             select! {
@@ -150,11 +150,11 @@ impl MonitorThread {
             Event::Declared(run) => {
                 let state = self.state_of(&run);
                 let view = state.view();
-                let change = self.board.show(view);
+                let change = self.live_runs.show(view);
                 for sink in &mut self.sinks {
                     sink.declared(&run);
                 }
-                self.board.announce(&change);
+                self.live_runs.announce(&change);
             }
             Event::Frame(frame) => self.take_in_frame(frame),
             Event::EpochEnd(end) => self.end_epoch(end),
@@ -237,31 +237,31 @@ impl MonitorThread {
                 None,
             );
         }
-        // The window and detectors are no longer needed. The board keeps showing the results, unless it already shows a newer
+        // The window and detectors are no longer needed. The live runs keeps showing the results, unless it already shows a newer
         // attempt.
         let Some(state) = self.runs.remove(&key(run)) else { return };
         for sink in &mut self.sinks {
             sink.ended(run, run.ending());
         }
         if self.runs.values().all(|other| other.run.name() != run.name()) {
-            self.board.announce(&self.board.show(state.view()));
+            self.live_runs.announce(&self.live_runs.show(state.view()));
             self.finished.retain(|(other, _)| other.name() != run.name());
             self.finished.push_back((Arc::clone(run), Stopwatch::start()));
         }
     }
 
-    /// Removes runs from the board that have been shown long enough.
+    /// Removes runs from the live runs that have been shown long enough.
     fn retire(&mut self) {
         let RetirementParams { finished, finished_runs, .. } = self.params.retirement;
         let surplus = |ended: &VecDeque<_>| ended.len() > finished_runs;
         while self.finished.front().is_some_and(|(_, since)| since.elapsed() >= finished) || surplus(&self.finished) {
             let Some((run, _)) = self.finished.pop_front() else { break };
-            self.board.remove(&run);
+            self.live_runs.remove(&run);
         }
         for run in std::mem::take(&mut self.given_up) {
             // Unless the run has come back in the meantime.
             if self.has_left(&run) {
-                self.board.remove(&run);
+                self.live_runs.remove(&run);
             }
         }
         let retirement = self.params.retirement;
@@ -284,7 +284,7 @@ impl MonitorThread {
     }
 
     /// Measures an epoch, judges it, and publishes both.
-    fn report(&mut self, run: &Arc<Run>, end: EndOfEpoch, reply: Option<Sender<Arc<Standing>>>) {
+    fn report(&mut self, run: &Arc<Run>, end: EndOfEpoch, reply: Option<Sender<Arc<NewestVerdict>>>) {
         let detect = self.detect.load_full();
         let measured = self.measure(run, end.epoch);
         let epoch = self.judge(run, end, measured, &detect);
@@ -304,10 +304,10 @@ impl MonitorThread {
         let predictions = samples.predictions.as_deref();
         let computed = catch_unwind(AssertUnwindSafe(|| measure_layers(&layers, predictions, &self.params.measures, &self.pool)));
         let compute = watch.elapsed();
-        self.board.count_compute(compute);
+        self.live_runs.count_compute(compute);
         let measures = if let Ok(measures) = computed {
             self.failures_in_a_row = 0;
-            self.board.set_failing(false);
+            self.live_runs.set_failing(false);
             measures
         } else {
             self.count_failure();
@@ -354,19 +354,19 @@ impl MonitorThread {
 
     /// Publishes an epoch: first to readers, then to the sinks, then to the trainer, so that a trainer that has its verdict finds the
     /// report everywhere else as well. Followers are notified last.
-    fn publish(&mut self, epoch: &MeasuredEpoch, detect: &DetectParams, reply: Option<Sender<Arc<Standing>>>) {
+    fn publish(&mut self, epoch: &MeasuredEpoch, detect: &DetectParams, reply: Option<Sender<Arc<NewestVerdict>>>) {
         let view = self.state_of(&epoch.report.run).view();
-        let change = self.board.show(view);
+        let change = self.live_runs.show(view);
         for sink in &mut self.sinks {
             sink.epoch(epoch);
         }
         publish_verdict(epoch, detect, reply);
-        self.board.announce(&change);
+        self.live_runs.announce(&change);
     }
 
     fn count_failure(&mut self) {
         self.failures_in_a_row += 1;
-        self.board.set_failing(self.failures_in_a_row >= FAILURES_IN_A_ROW);
+        self.live_runs.set_failing(self.failures_in_a_row >= FAILURES_IN_A_ROW);
     }
 
     fn state_of(&mut self, run: &Arc<Run>) -> &mut RunState {
@@ -380,7 +380,7 @@ impl MonitorThread {
 }
 
 /// Publishes the verdict to the trainer, and requests a stop if the configuration says so.
-fn publish_verdict(measured: &MeasuredEpoch, detect: &DetectParams, reply: Option<Sender<Arc<Standing>>>) {
+fn publish_verdict(measured: &MeasuredEpoch, detect: &DetectParams, reply: Option<Sender<Arc<NewestVerdict>>>) {
     let report = &measured.report;
     let possible_onsets = measured.possible_onsets.clone();
     let run = &report.run;
@@ -401,22 +401,22 @@ fn publish_verdict(measured: &MeasuredEpoch, detect: &DetectParams, reply: Optio
             "memorization: {}; {}", finding.why, finding.remedy
         );
     }
-    run.set_standing(Standing { epoch: Some(report.epoch), verdict: report.verdict.clone(), possible_onsets });
+    run.set_newest_verdict(NewestVerdict { epoch: Some(report.epoch), verdict: report.verdict.clone(), possible_onsets });
     if let Some(reply) = reply {
         // A trainer that no longer waits reads the verdict from the run.
-        let _ = reply.try_send(run.standing());
+        let _ = reply.try_send(run.newest_verdict());
     }
 }
 
 /// However the thread ends, the gate is closed so that no tap keeps waiting, and readiness reports the failure.
 struct ShutAtEnd {
     gate: Arc<Gate>,
-    board: Arc<Board>,
+    live_runs: Arc<LiveRuns>,
 }
 
 impl Drop for ShutAtEnd {
     fn drop(&mut self) {
         self.gate.close();
-        self.board.set_failing(true);
+        self.live_runs.set_failing(true);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::capture::Capture;
 use super::truth::Truth;
 use rotewatch::page::charts::BoxOf;
-use rotewatch_core::compare::{Claim, Comparison, Course, LayerMeans, Preference, Side};
+use rotewatch_core::compare::{Comparison, FearedKind, LayerMeans, Preference, Side, TrainingCurve};
 use rotewatch_core::record::training::FinalLayer;
 use rotewatch_info::statistics::{CountedShare, Interval, tau_b, tau_interval};
 
@@ -17,7 +17,7 @@ pub struct Sweep {
     /// One entry per network, sorted by value and seed.
     pub networks: Vec<Network>,
     /// How each of them was trained, in the same order.
-    pub courses: Vec<Course>,
+    pub courses: Vec<TrainingCurve>,
     /// The layers in forward order, over all seeds.
     pub layers: Vec<LayerAlong>,
 }
@@ -98,7 +98,8 @@ impl Sweep {
             }
         }
         let layers = layer_names.iter().map(|layer| LayerAlong::of(layer, &with_network)).collect();
-        let course = |(_, capture): &(Network, &Capture)| Course::of_document(capture.run.name.to_string(), &capture.history);
+        let course =
+            |(_, capture): &(Network, &Capture)| TrainingCurve::of_document(capture.run.name.to_string(), &capture.history);
         let courses = with_network.iter().map(course).collect::<Option<_>>()?;
         let networks: Vec<Network> = with_network.into_iter().map(|(network, _)| network).collect();
         (!networks.is_empty()).then(|| Sweep { name: name.to_owned(), networks, courses, layers })
@@ -123,8 +124,8 @@ impl Sweep {
 
     /// Counts how often comparisons of two of these networks are right.
     #[must_use]
-    pub fn verdicts(&self, claim: Claim) -> Verdicts {
-        Verdicts::of(self, claim)
+    pub fn verdicts(&self, feared: FearedKind) -> Verdicts {
+        Verdicts::of(self, feared)
     }
 
     /// Tau between a measure and test accuracy, multiplied by `sign`.
@@ -143,13 +144,13 @@ impl Sweep {
 
 impl Verdicts {
     /// Counts the results for all pairs of networks with the same seed that are not equally accurate.
-    fn of(sweep: &Sweep, claim: Claim) -> Self {
+    fn of(sweep: &Sweep, feared: FearedKind) -> Self {
         let mut verdicts = Verdicts::default();
-        let networks: Vec<(&Network, &Course)> = sweep.networks.iter().zip(&sweep.courses).collect();
+        let networks: Vec<(&Network, &TrainingCurve)> = sweep.networks.iter().zip(&sweep.courses).collect();
         for (place, (network, course)) in networks.iter().enumerate() {
             let others = networks.iter().skip(place + 1).filter(|(other, _)| other.seed == network.seed);
             for (other, other_course) in others.filter(|(other, _)| other.test_accuracy != network.test_accuracy) {
-                let Ok(comparison) = Comparison::of(course, other_course, Some(claim)) else { continue };
+                let Ok(comparison) = Comparison::of(course, other_course, Some(feared)) else { continue };
                 let truth = if network.test_accuracy > other.test_accuracy { Side::First } else { Side::Second };
                 verdicts.count(comparison.preference, truth);
             }
@@ -225,7 +226,7 @@ fn density(layers: &[&FinalLayer]) -> Vec<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rotewatch_core::compare::{Candidate, EPOCHS_MIN, Probe, Seen, groups};
+    use rotewatch_core::compare::{EPOCHS_MIN, MeasuredNetwork, MeasurementSetup, Probe, groups};
     use rotewatch_core::record::training::Histogram;
     use rotewatch_core::vocabulary::units::Epoch;
 
@@ -244,20 +245,20 @@ mod tests {
         Sweep { name: "mlp".into(), networks, courses, layers: Vec::new() }
     }
 
-    fn candidate(network: &Network) -> Candidate {
-        Candidate {
+    fn candidate(network: &Network) -> MeasuredNetwork {
+        MeasuredNetwork {
             name: format!("{} of seed {}", network.value, network.seed),
             means: LayerMeans { entropy_nats: network.entropy, mutual_information_nats: network.mutual_information },
-            seen: Seen { layers: Vec::new(), probe: Probe::Untold },
+            seen: MeasurementSetup { layers: Vec::new(), probe: Probe::Unknown },
             kind: None,
         }
     }
 
     /// A training in which nothing changes.
-    fn steady(network: &Network) -> Course {
+    fn steady(network: &Network) -> TrainingCurve {
         let newest = candidate(network);
         let epochs = (1..).map(Epoch).take(EPOCHS_MIN).map(|epoch| (epoch, newest.means)).collect();
-        Course { newest, epochs }
+        TrainingCurve { newest, epochs }
     }
 
     #[test]
@@ -265,10 +266,10 @@ mod tests {
         let all = |hits| CountedShare { hits, of: 6 };
         let none = CountedShare::default();
         let falling = sweep(|value| 3.0 - value);
-        assert_eq!(falling.verdicts(Claim::Heuristic), Verdicts { clear: all(6), leaning: none, undecided: 0 });
-        assert_eq!(falling.verdicts(Claim::ExampleLevel), Verdicts { clear: all(0), leaning: none, undecided: 0 });
-        assert_eq!(sweep(|_| 1.0).verdicts(Claim::Heuristic), Verdicts { clear: none, leaning: all(6), undecided: 0 });
-        assert_eq!(sweep(|value| value).verdicts(Claim::Heuristic), Verdicts { clear: none, leaning: none, undecided: 6 });
+        assert_eq!(falling.verdicts(FearedKind::Heuristic), Verdicts { clear: all(6), leaning: none, undecided: 0 });
+        assert_eq!(falling.verdicts(FearedKind::ExampleLevel), Verdicts { clear: all(0), leaning: none, undecided: 0 });
+        assert_eq!(sweep(|_| 1.0).verdicts(FearedKind::Heuristic), Verdicts { clear: none, leaning: all(6), undecided: 0 });
+        assert_eq!(sweep(|value| value).verdicts(FearedKind::Heuristic), Verdicts { clear: none, leaning: none, undecided: 6 });
     }
 
     #[test]
@@ -287,13 +288,13 @@ mod tests {
         let sweep = sweep(|value| (7.0 * value) % 3.0);
         let seed: Vec<&Network> = sweep.networks.iter().filter(|network| network.seed == 1).collect();
         let scores = seed.iter().map(|network| (candidate(network).name, network.test_accuracy)).collect();
-        for claim in [Claim::Heuristic, Claim::ExampleLevel] {
-            let group = &groups(seed.iter().map(|network| candidate(network)).collect(), claim, &scores)[0];
-            let sign = claim.entropy_sign();
+        for feared in [FearedKind::Heuristic, FearedKind::ExampleLevel] {
+            let group = &groups(seed.iter().map(|network| candidate(network)).collect(), feared, &scores)[0];
+            let sign = feared.entropy_sign();
             let entropy = sweep.ranking(|network| network.entropy, sign).within_seeds;
             let mutual = sweep.ranking(|network| network.mutual_information, -sign).within_seeds;
             let ranked = [group.by_entropy, group.by_mutual_information].map(|agreement| agreement.map(|of| of.tau.value));
-            assert_eq!(ranked, [entropy, mutual].map(|of| of.map(|tau| tau.value)), "{claim:?}");
+            assert_eq!(ranked, [entropy, mutual].map(|of| of.map(|tau| tau.value)), "{feared:?}");
             assert!(ranked[0].is_some() && ranked[1].is_some());
         }
     }

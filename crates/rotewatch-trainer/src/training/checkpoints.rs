@@ -13,7 +13,7 @@ use tch::TchError;
 use tch::nn::VarStore;
 use thiserror::Error;
 
-use rotewatch_core::intake::run::Standing;
+use rotewatch_core::intake::run::NewestVerdict;
 use rotewatch_core::vocabulary::units::Epoch;
 
 /// The maximum number of files. If the monitor falls behind by more epochs, the oldest unjudged ones are deleted.
@@ -62,9 +62,9 @@ pub enum CheckpointError {
 /// let mut checkpoints = Checkpoints::new("checkpoints".into())?;
 /// # let epoch = Epoch(1);
 /// // after each epoch:
-/// checkpoints.keep(variables, epoch, &tap.run().standing())?;
+/// checkpoints.keep(variables, epoch, &tap.run().newest_verdict())?;
 /// // after an alarm:
-/// if let Some(alarm) = tap.run().standing().verdict.alarm() {
+/// if let Some(alarm) = tap.run().newest_verdict().verdict.alarm() {
 ///     checkpoints.restore(variables, alarm.finding.onset_epoch)?;
 /// }
 /// # Ok(()) }
@@ -99,7 +99,7 @@ impl Checkpoints {
     ///
     /// # Errors
     /// If a file cannot be written or deleted. Weights that were kept before stay.
-    pub fn keep(&mut self, variables: &VarStore, epoch: Epoch, standing: &Standing) -> Result<(), CheckpointError> {
+    pub fn keep(&mut self, variables: &VarStore, epoch: Epoch, standing: &NewestVerdict) -> Result<(), CheckpointError> {
         let path = self.path(epoch);
         // Renamed when it is complete, so that a partial file is never restored.
         let partial = self.folder.join(format!("epoch-{epoch}.partial.safetensors"));
@@ -138,7 +138,7 @@ impl Checkpoints {
         self.folder.join(format!("epoch-{epoch}.safetensors"))
     }
 
-    fn dispensable(&self, standing: &Standing) -> Vec<Epoch> {
+    fn dispensable(&self, standing: &NewestVerdict) -> Vec<Epoch> {
         let alarm = standing.verdict.alarm().map(|alarm| alarm.finding.onset_epoch);
         let named = |epoch: &Epoch| standing.possible_onsets.contains(epoch) || alarm == Some(*epoch);
         let newest = self.kept.last().copied();
@@ -158,8 +158,8 @@ mod tests {
     use super::*;
     use rotewatch_core::vocabulary::verdict::Verdict;
 
-    fn standing(judged: Option<u32>, possible_onsets: &[u32]) -> Standing {
-        Standing {
+    fn newest_verdict(judged: Option<u32>, possible_onsets: &[u32]) -> NewestVerdict {
+        NewestVerdict {
             epoch: judged.map(Epoch),
             verdict: Verdict::Learning { ended: None },
             possible_onsets: possible_onsets.iter().copied().map(Epoch).collect(),
@@ -184,7 +184,7 @@ mod tests {
     fn what_an_alarm_could_name_is_kept_and_nothing_else() -> Result<(), CheckpointError> {
         let folder = tempfile::tempdir().unwrap();
         let mut checkpoints = Checkpoints::new(folder.path().join("run"))?;
-        let cases: [(u32, Standing, &[u32]); 5] = [
+        let cases: [(u32, NewestVerdict, &[u32]); 5] = [
             (0, standing(None, &[]), &[0]),
             (1, standing(Some(0), &[]), &[1]),
             (2, standing(Some(2), &[1]), &[1, 2]),

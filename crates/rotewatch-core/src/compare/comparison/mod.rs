@@ -1,6 +1,6 @@
 //! Compares two trainings: which one generalises better by the measures, since which epoch, and how reliable that is.
 //!
-//! At the last epoch of both runs, each measure prefers the network that it ranks first ([`Claim`]), if the two differ by more than
+//! At the last epoch of both runs, each measure prefers the network that it ranks first ([`FearedKind`]), if the two differ by more than
 //! the measure fluctuates from epoch to epoch. Both measures together give the result. Its reliability was measured: how often such
 //! results were right on the paper's own sweeps, where the test accuracy is known (`benches/record/comparison.md`).
 //!
@@ -10,10 +10,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::candidate::{LayerMeans, Seen};
-use super::course::Course;
+use super::measured_network::{LayerMeans, MeasurementSetup};
 use super::order::{Direction, NoDirection};
-use crate::compare::Claim;
+use super::training_curve::TrainingCurve;
+use crate::compare::FearedKind;
 use crate::vocabulary::choices::Kind;
 use crate::vocabulary::units::Epoch;
 
@@ -94,7 +94,7 @@ pub struct Comparison {
     /// The last epoch of each.
     pub last_epochs: [Epoch; 2],
     /// How both were measured.
-    pub seen: Seen,
+    pub seen: MeasurementSetup,
     /// The last epoch of both runs, which all values are from.
     pub epoch: Epoch,
     /// By entropy, then by mutual information.
@@ -120,7 +120,7 @@ pub enum Incomparable {
         /// What differs.
         reason: String,
         /// How each was measured.
-        seen: [Box<Seen>; 2],
+        seen: [Box<MeasurementSetup>; 2],
     },
     /// The kind of memorization to guard against is unknown.
     #[error(transparent)]
@@ -134,10 +134,10 @@ pub enum Incomparable {
 }
 
 impl Comparison {
-    /// Compares two trainings. Without a `claim`, the direction comes from their verdicts.
+    /// Compares two trainings. Without a `feared`, the direction comes from their verdicts.
     ///
     /// # Estimator
-    /// `d(e)` is how much better the first network is at each common epoch, in the direction of the claim. Its fluctuation is the standard
+    /// `d(e)` is how much better the first network is at each common epoch, in the direction of the feared. Its fluctuation is the standard
     /// deviation of `d(e) - d(e - 1)` over the later half of them; a steady drift does not count as fluctuation. The networks differ by a
     /// measure if `|d|` at the last epoch exceeds twice the fluctuation, since the first epoch from which on it always does.
     ///
@@ -147,7 +147,7 @@ impl Comparison {
     ///
     /// # Errors
     /// If a comparison would be meaningless: see [`Incomparable`].
-    pub fn of(first: &Course, second: &Course, claim: Option<Claim>) -> Result<Self, Incomparable> {
+    pub fn of(first: &TrainingCurve, second: &TrainingCurve, feared: Option<FearedKind>) -> Result<Self, Incomparable> {
         let both = [&first.newest, &second.newest];
         let names = both.map(|candidate| candidate.name.clone());
         if names[0] == names[1] {
@@ -161,8 +161,8 @@ impl Comparison {
                 seen: both.map(|candidate| Box::new(candidate.seen.clone())),
             });
         }
-        let direction = match claim {
-            Some(claim) => Direction { claim, by_verdicts: false },
+        let direction = match feared {
+            Some(feared) => Direction { feared, by_verdicts: false },
             None => Direction::of_verdicts(&both.map(Clone::clone))?,
         };
         let common = in_common(first, second);
@@ -171,7 +171,7 @@ impl Comparison {
             return Err(Incomparable::NoEpoch { names });
         };
         let partings =
-            [Measure::Entropy, Measure::MutualInformation].map(|measure| Parting::of(measure, &common, direction.claim));
+            [Measure::Entropy, Measure::MutualInformation].map(|measure| Parting::of(measure, &common, direction.feared));
         let preference =
             if common.len() < EPOCHS_MIN { Preference::TooEarly { epochs: common.len() } } else { Preference::of(&partings) };
         Ok(Comparison {
@@ -205,7 +205,7 @@ impl Comparison {
 }
 
 /// The epochs in common, with the means of both networks.
-fn in_common(first: &Course, second: &Course) -> Vec<(Epoch, [LayerMeans; 2])> {
+fn in_common(first: &TrainingCurve, second: &TrainingCurve) -> Vec<(Epoch, [LayerMeans; 2])> {
     let of_second = |wanted: Epoch| {
         let place = second.epochs.binary_search_by_key(&wanted, |(epoch, _)| *epoch).ok()?;
         second.epochs.get(place).map(|(_, means)| *means)
@@ -214,8 +214,8 @@ fn in_common(first: &Course, second: &Course) -> Vec<(Epoch, [LayerMeans; 2])> {
 }
 
 impl Parting {
-    fn of(measure: Measure, common: &[(Epoch, [LayerMeans; 2])], claim: Claim) -> Self {
-        let sign = measure.sign(claim);
+    fn of(measure: Measure, common: &[(Epoch, [LayerMeans; 2])], feared: FearedKind) -> Self {
+        let sign = measure.sign(feared);
         let nats = |both: &[LayerMeans; 2]| both.map(|means| measure.nats(&means));
         let advantages: Vec<f64> = common
             .iter()
@@ -317,10 +317,10 @@ impl Measure {
     }
 
     /// 1 if more is better, else -1.
-    fn sign(self, claim: Claim) -> f64 {
+    fn sign(self, feared: FearedKind) -> f64 {
         match self {
-            Measure::Entropy => claim.entropy_sign(),
-            Measure::MutualInformation => -claim.entropy_sign(),
+            Measure::Entropy => feared.entropy_sign(),
+            Measure::MutualInformation => -feared.entropy_sign(),
         }
     }
 

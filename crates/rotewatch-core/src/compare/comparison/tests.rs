@@ -1,16 +1,16 @@
 use super::*;
-use crate::compare::{Candidate, Probe};
+use crate::compare::{MeasuredNetwork, Probe};
 
 /// A training whose measures are given epoch by epoch, from epoch 1 on.
-fn course(name: &str, entropies: &[f64], informations: &[f64]) -> Course {
+fn course(name: &str, entropies: &[f64], informations: &[f64]) -> TrainingCurve {
     let means = entropies.iter().zip(informations);
     let epochs: Vec<(Epoch, LayerMeans)> = (1..)
         .map(Epoch)
         .zip(means.map(|(&entropy_nats, &mutual_information_nats)| LayerMeans { entropy_nats, mutual_information_nats }))
         .collect();
-    let seen = Seen { layers: vec![("fc".into(), Some(8))], probe: Probe::Told("the test set".into()) };
+    let seen = MeasurementSetup { layers: vec![("fc".into(), Some(8))], probe: Probe::Described("the test set".into()) };
     let (_, means) = *epochs.last().expect("there is an epoch");
-    Course { newest: Candidate { name: name.into(), means, seen, kind: None }, epochs }
+    TrainingCurve { newest: MeasuredNetwork { name: name.into(), means, seen, kind: None }, epochs }
 }
 
 /// `level` in every epoch, plus and minus `wander` in turns.
@@ -18,8 +18,8 @@ fn steady(level: f64, wander: f64) -> Vec<f64> {
     (0..10).map(|epoch| level + if epoch % 2 == 0 { wander } else { -wander }).collect()
 }
 
-fn against_shortcuts(first: &Course, second: &Course) -> Comparison {
-    Comparison::of(first, second, Some(Claim::Heuristic)).unwrap()
+fn against_shortcuts(first: &TrainingCurve, second: &TrainingCurve) -> Comparison {
+    Comparison::of(first, second, Some(FearedKind::Heuristic)).unwrap()
 }
 
 #[test]
@@ -43,11 +43,11 @@ fn a_measure_prefers_a_network_if_they_differ_by_more_than_it_fluctuates() {
 #[test]
 fn the_better_network_depends_on_the_claim_and_not_on_the_order() {
     let (low, high) = (course("low", &steady(1.0, 0.0), &steady(0.3, 0.0)), course("high", &steady(2.0, 0.0), &steady(0.1, 0.0)));
-    for (claim, better) in [(Claim::Heuristic, "high"), (Claim::ExampleLevel, "low")] {
+    for (feared, better) in [(FearedKind::Heuristic, "high"), (FearedKind::ExampleLevel, "low")] {
         for (first, second) in [(&low, &high), (&high, &low)] {
-            let comparison = Comparison::of(first, second, Some(claim)).unwrap();
+            let comparison = Comparison::of(first, second, Some(feared)).unwrap();
             let (side, since) = comparison.preference.better().unwrap();
-            assert_eq!((comparison.name(side), since), (better, Epoch(1)), "{claim:?}");
+            assert_eq!((comparison.name(side), since), (better, Epoch(1)), "{feared:?}");
         }
     }
 }
@@ -86,11 +86,11 @@ fn epochs_that_both_have_are_compared() {
     let mut untrained = begun;
     untrained.epochs.clear();
     let names = ["long", "begun"].map(str::to_owned);
-    assert_eq!(Comparison::of(&long, &untrained, Some(Claim::Heuristic)), Err(Incomparable::NoEpoch { names }));
+    assert_eq!(Comparison::of(&long, &untrained, Some(FearedKind::Heuristic)), Err(Incomparable::NoEpoch { names }));
 }
 
 /// Changes how a network was measured.
-type Change = fn(&mut Candidate);
+type Change = fn(&mut MeasuredNetwork);
 
 #[test]
 fn a_comparison_that_is_refused_says_why() {
@@ -104,7 +104,7 @@ fn a_comparison_that_is_refused_says_why() {
     let table: [(Change, &str); 5] = [
         (|other| other.name = "one".into(), "one cannot be compared with itself"),
         (
-            |other| other.seen.probe = Probe::Untold,
+            |other| other.seen.probe = Probe::Unknown,
             "have different probes: layers fc (8), measured on the test set; layers fc (8), measured on",
         ),
         (|other| other.seen.layers[0].0 = "conv".into(), "have different layers"),
@@ -123,5 +123,5 @@ fn a_comparison_that_is_refused_says_why() {
     let (shortcut, examples) = (of_kind("a", Kind::Heuristic), of_kind("b", Kind::ExampleLevel));
     let mixed = Comparison::of(&shortcut, &examples, None);
     assert!(matches!(mixed, Err(Incomparable::NoDirection(NoDirection::Mixed { .. }))), "{mixed:?}");
-    assert!(Comparison::of(&shortcut, &examples, Some(Claim::Heuristic)).is_ok());
+    assert!(Comparison::of(&shortcut, &examples, Some(FearedKind::Heuristic)).is_ok());
 }

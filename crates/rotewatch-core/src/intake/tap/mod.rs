@@ -19,7 +19,7 @@ pub use sample::{chosen, derived_seed};
 
 use crate::intake::event::{EpochEnd, Event, Frame, LayerActivations};
 use crate::intake::gate::{Capacity, DropReason, Gate, Permit};
-use crate::intake::run::{Run, Standing};
+use crate::intake::run::{NewestVerdict, Run};
 use crate::intake::widths::{LayerWidth, LayerWidths, WidthChanged};
 pub use crate::vocabulary::choices::{OnFull, Reduce};
 use crate::vocabulary::clock::Stopwatch;
@@ -140,10 +140,10 @@ impl Tap {
 
     /// Ends an epoch and returns the newest verdict without waiting, usually that of an earlier epoch. If there is no space for
     /// the epoch end, it is left out, and the monitor infers it from the first frame of the next epoch.
-    pub fn end_epoch(&self, epoch: Epoch, metrics: EpochMetrics) -> Arc<Standing> {
+    pub fn end_epoch(&self, epoch: Epoch, metrics: EpochMetrics) -> Arc<NewestVerdict> {
         // The newest verdict is returned in either case.
         let _ = self.try_end_epoch(epoch, metrics);
-        self.run.standing()
+        self.run.newest_verdict()
     }
 
     /// Ends an epoch, unless there is no space for the epoch end.
@@ -157,19 +157,19 @@ impl Tap {
 
     /// Ends an epoch, waits at most `patience` for its verdict, and returns the newest verdict, whichever epoch it follows. If
     /// there is no space for the epoch end, the wait for space counts too.
-    pub fn end_epoch_and_await(&self, epoch: Epoch, metrics: EpochMetrics, patience: Duration) -> Arc<Standing> {
+    pub fn end_epoch_and_await(&self, epoch: Epoch, metrics: EpochMetrics, patience: Duration) -> Arc<NewestVerdict> {
         let waiting = Stopwatch::start();
         while self.take_end_place().is_err() {
             let left = waiting.left_of(patience);
             if left.is_zero() || self.intake.gate.is_closed() {
-                return self.run.standing();
+                return self.run.newest_verdict();
             }
             std::thread::sleep(LOOK_AGAIN.min(left));
         }
         let (reply, verdict) = bounded(1);
         // A monitor that has ended drops the reply, which ends the wait.
         let _ = self.send_epoch_end(epoch, metrics, Some(reply));
-        verdict.recv_timeout(waiting.left_of(patience)).unwrap_or_else(|_| self.run.standing())
+        verdict.recv_timeout(waiting.left_of(patience)).unwrap_or_else(|_| self.run.newest_verdict())
     }
 
     fn take_end_place(&self) -> Result<(), EndRefused> {
@@ -182,7 +182,7 @@ impl Tap {
         &self,
         epoch: Epoch,
         metrics: EpochMetrics,
-        reply: Option<Sender<Arc<Standing>>>,
+        reply: Option<Sender<Arc<NewestVerdict>>>,
     ) -> Result<(), EndRefused> {
         let rows_offered = self.run.rows_offered();
         let end = EpochEnd { run: Arc::clone(&self.run), epoch, metrics, rows_offered, reply };

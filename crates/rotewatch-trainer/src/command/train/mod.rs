@@ -216,7 +216,7 @@ impl Training {
             watched.tap.end_epoch(epoch, metrics);
         }
         if let Some(checkpoints) = &mut self.rollback {
-            checkpoints.keep(self.trainer.variables(), epoch, &watched.tap.run().standing())?;
+            checkpoints.keep(self.trainer.variables(), epoch, &watched.tap.run().newest_verdict())?;
         }
         self.show_reports(watched);
         Ok(())
@@ -250,7 +250,7 @@ impl Training {
                 self.show(EpochRecord::clone(&measured.record));
                 self.summary.last_report = Some(measured.report);
             }
-            self.summary.verdict = Some(run.standing().verdict.clone());
+            self.summary.verdict = Some(run.newest_verdict().verdict.clone());
             self.summary.run = Some(name.run().clone());
             self.summary.flow = Some(monitor.flow());
             self.display.end(&self.summary);

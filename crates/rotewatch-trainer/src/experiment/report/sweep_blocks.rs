@@ -3,16 +3,16 @@
 use super::super::sweep::{LayerAlong, Network, Ranking, Sweep};
 use super::blocks::{Block, Table};
 use rotewatch::page::charts::{Axes, Figure, Series};
-use rotewatch_core::compare::Claim;
+use rotewatch_core::compare::FearedKind;
 use rotewatch_info::statistics::Interval;
 
 /// All sweeps over one option.
 pub(super) fn blocks(sweeps: &[Sweep], over: &str) -> Vec<Block> {
     let mut blocks = vec![Block::Text(legend(over))];
     blocks.push(Block::Table(rankings(sweeps, over)));
-    if let Some(claim) = Claim::of(over) {
+    if let Some(feared) = FearedKind::of(over) {
         blocks.push(Block::Text(COMPARED.to_owned()));
-        blocks.push(Block::Table(compared(sweeps, claim)));
+        blocks.push(Block::Table(compared(sweeps, feared)));
     }
     for sweep in sweeps {
         blocks.push(Block::Heading(sweep.name.clone()));
@@ -25,9 +25,9 @@ pub(super) fn blocks(sweeps: &[Sweep], over: &str) -> Vec<Block> {
 const COMPARED: &str = "Pairs of networks with the same seed, compared over their epochs as by `rotewatch runs compare`. Clear: both measures prefer the \
                         same network. Leaning: only one measure prefers a network. The columns count how often that network is more accurate.";
 
-fn compared(sweeps: &[Sweep], claim: Claim) -> Table {
+fn compared(sweeps: &[Sweep], feared: FearedKind) -> Table {
     let row = |sweep: &Sweep| {
-        let verdicts = sweep.verdicts(claim);
+        let verdicts = sweep.verdicts(feared);
         let [clear, leaning] = [verdicts.clear, verdicts.leaning].map(|share| format!("{} of {}", share.hits, share.of));
         vec![sweep.name.clone(), clear, leaning, verdicts.undecided.to_string()]
     };
@@ -38,24 +38,24 @@ fn legend(over: &str) -> String {
     let measures = "Finished networks are ranked within each seed by the mean entropy of their neurons (100 bins over all layers), by the mean \
                     mutual information of the pairs of a layer (10 bins a neuron), and by their accuracy on clean test labels over the last three \
                     epochs. Kendall's tau-b says how well two rankings agree; its 95 % interval resamples the seeds.";
-    let claim = match Claim::of(over) {
-        Some(Claim::Heuristic) => {
-            " The claim is that a shortcut lowers entropy and raises mutual information; 1 means complete agreement with it."
+    let feared = match FearedKind::of(over) {
+        Some(FearedKind::Heuristic) => {
+            " The feared is that a shortcut lowers entropy and raises mutual information; 1 means complete agreement with it."
         }
-        Some(Claim::ExampleLevel) => {
-            " The claim is that memorizing wrong labels raises entropy and lowers mutual information; 1 means complete agreement with \
+        Some(FearedKind::ExampleLevel) => {
+            " The feared is that memorizing wrong labels raises entropy and lowers mutual information; 1 means complete agreement with \
              it."
         }
         None => " It is positive if more of the measure goes with more accuracy.",
     };
-    format!("{measures}{claim}")
+    format!("{measures}{feared}")
 }
 
 fn rankings(sweeps: &[Sweep], over: &str) -> Table {
-    let claim = Claim::of(over);
-    let sign = claim.map_or(1.0, Claim::entropy_sign);
-    let other_sign = claim.map_or(1.0, |claim| -claim.entropy_sign());
-    let paper = claim.map(Claim::of_the_paper);
+    let feared = FearedKind::of(over);
+    let sign = feared.map_or(1.0, FearedKind::entropy_sign);
+    let other_sign = feared.map_or(1.0, |feared| -feared.entropy_sign());
+    let paper = feared.map(FearedKind::of_the_paper);
     let mut rows = Vec::new();
     for sweep in sweeps {
         let by = [

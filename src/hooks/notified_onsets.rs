@@ -15,15 +15,15 @@ pub trait OnsetMemory: Send {
 
 /// The newest onsets for which hooks have fired.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct NotifiedOnsets {
     memory: Option<Box<dyn OnsetMemory>>,
     onsets: Newest<ONSETS_KEPT, Onset>,
 }
 
-impl Told {
+impl NotifiedOnsets {
     /// Starts with the onsets that `memory` contains.
     pub(super) fn before(memory: Option<Box<dyn OnsetMemory>>) -> Self {
-        Told { memory, ..Told::default() }
+        NotifiedOnsets { memory, ..NotifiedOnsets::default() }
     }
 
     /// Records an onset. Returns whether it is new.
@@ -52,7 +52,7 @@ mod tests {
     fn an_onset_is_new_once_and_the_memory_of_them_is_bounded() {
         let attempt = Attempt::draw();
         let onset = |epoch| notice(attempt, Kind::Heuristic, epoch).onset();
-        let mut told = Told::default();
+        let mut told = NotifiedOnsets::default();
         assert!(told.note(&onset(0)));
         assert!(!told.note(&onset(0)));
         assert!(told.note(&notice(Attempt::draw(), Kind::Heuristic, 0).onset()), "another attempt is another onset");
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn what_was_told_before_this_program_began_is_not_new() {
-        let mut told = Told::before(Some(Box::new(UpTo(3))));
+        let mut told = NotifiedOnsets::before(Some(Box::new(UpTo(3))));
         let attempt = Attempt::draw();
         assert!(!told.note(&notice(attempt, Kind::Heuristic, 3).onset()));
         assert!(told.note(&notice(attempt, Kind::Heuristic, 4).onset()));

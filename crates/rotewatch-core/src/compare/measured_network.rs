@@ -7,13 +7,13 @@ use rotewatch_info::measures::{Distribution, LayerMeasures};
 
 /// A finished network to be ranked.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Candidate {
+pub struct MeasuredNetwork {
     /// Its name.
     pub name: String,
     /// The measures of its neurons.
     pub means: LayerMeans,
     /// How it was measured.
-    pub seen: Seen,
+    pub seen: MeasurementSetup,
     /// The kind of memorization in its run's verdict; `None` without an alarm, or without a verdict.
     pub kind: Option<Kind>,
 }
@@ -29,7 +29,7 @@ pub struct LayerMeans {
 
 /// How a network was measured; must be equal for networks that are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct MeasurementSetup {
     /// The layers in forward order, each with its number of neurons, if known.
     pub layers: Vec<(String, Option<usize>)>,
     /// The rows that were measured.
@@ -40,11 +40,11 @@ pub struct Seen {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probe {
     /// The trainer described them in words.
-    Told(String),
+    Described(String),
     /// Only their number is known.
     Rows(usize),
     /// Nothing is known of them.
-    Untold,
+    Unknown,
 }
 
 impl LayerMeans {
@@ -69,7 +69,7 @@ impl LayerMeans {
     }
 }
 
-impl Candidate {
+impl MeasuredNetwork {
     /// The network at the end of a recorded training; `None` if it was not measured.
     #[must_use]
     pub fn of_document(name: String, document: &TrainingDocument) -> Option<Self> {
@@ -78,12 +78,12 @@ impl Candidate {
             let of_name = || document.final_layers.iter().flatten().find(|known| known.layer == layer.layer);
             layer.neurons.or_else(|| of_name().map(|known| known.entropy_network_nats.len()))
         };
-        Some(Candidate {
+        Some(MeasuredNetwork {
             name,
             means: LayerMeans::of_epoch(last)?,
-            seen: Seen {
+            seen: MeasurementSetup {
                 layers: last.layers.iter().map(|layer| (layer.layer.to_string(), width(layer))).collect(),
-                probe: document.probe.clone().map_or(Probe::Untold, Probe::Told),
+                probe: document.probe.clone().map_or(Probe::Unknown, Probe::Described),
             },
             kind: document.kind,
         })
@@ -93,10 +93,10 @@ impl Candidate {
     #[must_use]
     pub fn of_measures(name: String, layers: &[LayerMeasures]) -> Option<Self> {
         let rows = layers.first()?.rows;
-        Some(Candidate {
+        Some(MeasuredNetwork {
             name,
             means: LayerMeans::of_measures(layers)?,
-            seen: Seen {
+            seen: MeasurementSetup {
                 layers: layers.iter().map(|layer| (layer.name.clone(), Some(layer.neurons))).collect(),
                 probe: Probe::Rows(rows),
             },
@@ -105,11 +105,11 @@ impl Candidate {
     }
 }
 
-impl Seen {
+impl MeasurementSetup {
     /// What differs, which makes a comparison meaningless; `None` if nothing differs.
     #[must_use]
-    pub fn difference(&self, other: &Seen) -> Option<String> {
-        let names = |seen: &Seen| seen.layers.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    pub fn difference(&self, other: &MeasurementSetup) -> Option<String> {
+        let names = |seen: &MeasurementSetup| seen.layers.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
         let mut reasons = Vec::new();
         if names(self) != names(other) {
             reasons.push("different layers");
@@ -128,9 +128,9 @@ impl Probe {
     #[must_use]
     pub fn doubt(&self) -> Option<&'static str> {
         match self {
-            Probe::Told(_) => None,
+            Probe::Described(_) => None,
             Probe::Rows(_) => Some("note: only valid if the files have the same rows, which cannot be checked"),
-            Probe::Untold => Some("note: only valid if all networks were measured on the same rows, which is not recorded"),
+            Probe::Unknown => Some("note: only valid if all networks were measured on the same rows, which is not recorded"),
         }
     }
 }
@@ -138,14 +138,14 @@ impl Probe {
 impl std::fmt::Display for Probe {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Probe::Told(words) => f.write_str(words),
+            Probe::Described(words) => f.write_str(words),
             Probe::Rows(rows) => write!(f, "{rows} rows"),
-            Probe::Untold => f.write_str("unknown rows"),
+            Probe::Unknown => f.write_str("unknown rows"),
         }
     }
 }
 
-impl std::fmt::Display for Seen {
+impl std::fmt::Display for MeasurementSetup {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let layer = |(name, neurons): &(String, Option<usize>)| match neurons {
             Some(neurons) => format!("{name} ({neurons})"),
@@ -179,21 +179,21 @@ mod tests {
                 {"epoch": 1, "metrics": {}, "layers": [
                     {"name": "h1", "entropy_network_nats": {"mean": 1.5}, "mutual_information_nats": {"mean": 0.25}},
                     {"name": "h2", "entropy_network_nats": {"mean": 2.5}, "mutual_information_nats": null}]}]}"#;
-        let candidate = Candidate::of_document("a".into(), &text.parse().unwrap()).unwrap();
+        let candidate = MeasuredNetwork::of_document("a".into(), &text.parse().unwrap()).unwrap();
         assert_eq!(candidate.means, LayerMeans { entropy_nats: 2.0, mutual_information_nats: 0.25 });
         assert_eq!(candidate.kind, Some(Kind::Heuristic));
         assert_eq!(candidate.seen.to_string(), "layers h1 (2), h2, measured on 1000 rows of the test set of colored-mnist");
         let unwatched = r#"{"history": [{"epoch": 0, "metrics": {}, "layers": []}]}"#;
-        assert_eq!(Candidate::of_document("b".into(), &unwatched.parse().unwrap()), None);
+        assert_eq!(MeasuredNetwork::of_document("b".into(), &unwatched.parse().unwrap()), None);
     }
 
     #[test]
     fn differences_that_make_a_comparison_meaningless_are_named() {
-        let seen = |layer: &str, neurons, probe| Seen { layers: vec![(layer.into(), Some(neurons))], probe };
+        let seen = |layer: &str, neurons, probe| MeasurementSetup { layers: vec![(layer.into(), Some(neurons))], probe };
         let one = seen("a", 3, Probe::Rows(60));
         assert_eq!(one.difference(&one), None);
         assert_eq!(one.difference(&seen("a", 4, Probe::Rows(60))).unwrap(), "layers of different widths");
-        assert_eq!(one.difference(&seen("b", 3, Probe::Untold)).unwrap(), "different layers and different probes");
+        assert_eq!(one.difference(&seen("b", 3, Probe::Unknown)).unwrap(), "different layers and different probes");
     }
 
     #[test]
@@ -201,9 +201,9 @@ mod tests {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         let columns = Columns::from_row_major(60, 3, &(0..180).map(|at| (at * at % 17) as f32).collect::<Vec<_>>());
         let layers = measure_layers(&[LayerSamples { name: "a", columns: &columns }], None, &MeasureParams::default(), &pool);
-        let candidate = Candidate::of_measures("net".into(), &layers).unwrap();
+        let candidate = MeasuredNetwork::of_measures("net".into(), &layers).unwrap();
         assert_eq!(candidate.means.entropy_nats, layers[0].entropy_network_nats.iter().sum::<f64>() / 3.0);
-        assert_eq!(candidate.seen, Seen { layers: vec![("a".into(), Some(3))], probe: Probe::Rows(60) });
-        assert_eq!(Candidate::of_measures("net".into(), &[]), None);
+        assert_eq!(candidate.seen, MeasurementSetup { layers: vec![("a".into(), Some(3))], probe: Probe::Rows(60) });
+        assert_eq!(MeasuredNetwork::of_measures("net".into(), &[]), None);
     }
 }

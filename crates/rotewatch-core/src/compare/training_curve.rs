@@ -1,29 +1,29 @@
 //! A training, as comparisons use it: the network after each epoch.
 
-use super::candidate::{Candidate, LayerMeans};
+use super::measured_network::{LayerMeans, MeasuredNetwork};
 use crate::record::catalogue::Measure;
 use crate::record::{EpochRecord, TrainingDocument};
 use crate::vocabulary::units::Epoch;
 
 /// A training, finished or not.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Course {
+pub struct TrainingCurve {
     /// The network after its newest epoch.
-    pub newest: Candidate,
+    pub newest: MeasuredNetwork,
     /// The trained network after each epoch with the same measured layers as the newest one; ascending.
     pub epochs: Vec<(Epoch, LayerMeans)>,
 }
 
-impl Course {
+impl TrainingCurve {
     /// From a recorded training; `None` if its last epoch was not measured.
     #[must_use]
     pub fn of_document(name: String, document: &TrainingDocument) -> Option<Self> {
-        let newest = Candidate::of_document(name, document)?;
+        let newest = MeasuredNetwork::of_document(name, document)?;
         let layers = measured(document.epochs.last()?);
         // A mean over other layers cannot be compared with this one.
         let alike = document.epochs.iter().filter(|epoch| epoch.epoch > Epoch::UNTRAINED && measured(epoch) == layers);
         let epochs = alike.filter_map(|epoch| Some((epoch.epoch, LayerMeans::of_epoch(epoch)?))).collect();
-        Some(Course { newest, epochs })
+        Some(TrainingCurve { newest, epochs })
     }
 
     /// The newest epoch; `None` for an untrained network.
@@ -64,7 +64,7 @@ mod tests {
         let both = |nats| vec![layer("a", nats), layer("b", nats)];
         let epochs = [epoch(0, &both(0.0)), epoch(1, &both(1.0)), epoch(2, &[layer("a", 9.0)]), epoch(3, &both(3.0))];
         let document = format!(r#"{{"history": [{}]}}"#, epochs.join(", ")).parse().unwrap();
-        let course = Course::of_document("a".into(), &document).unwrap();
+        let course = TrainingCurve::of_document("a".into(), &document).unwrap();
         let entropies: Vec<(u32, f64)> = course.epochs.iter().map(|(epoch, means)| (epoch.0, means.entropy_nats)).collect();
         assert_eq!(entropies, [(1, 1.0), (3, 3.0)]);
         assert_eq!((course.last_epoch(), course.newest.means.entropy_nats), (Some(Epoch(3)), 3.0));

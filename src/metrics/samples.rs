@@ -20,18 +20,18 @@ use rotewatch_info::measures::Distribution;
 
 /// Samples, by series.
 #[derive(Default)]
-pub(super) struct Sheet {
+pub(super) struct Samples {
     samples: BTreeMap<&'static str, (&'static Described, Vec<Metric>)>,
 }
 
-/// The families of a sheet, each series once.
+/// The families of a samples, each series once.
 pub(super) struct Families {
     pub(super) families: Vec<MetricFamily>,
     /// Samples that were left out because their series was already there.
     pub(super) repeated: u64,
 }
 
-impl Sheet {
+impl Samples {
     /// Adds the series of a run as a whole.
     pub(super) fn run(&mut self, view: &RunView) {
         let run = view.run.name().as_str();
@@ -244,12 +244,12 @@ mod tests {
 
     #[test]
     fn case_18_a_series_that_is_put_twice_stands_once_and_is_counted() {
-        let mut sheet = Sheet::default();
+        let mut samples = Samples::default();
         for (run, value) in [("b", 1.0), ("a", 2.0), ("b", 3.0), ("a", 4.0), ("a", 5.0)] {
-            sheet.put(&RUN_EPOCH, &[run], value);
+            samples.put(&RUN_EPOCH, &[run], value);
         }
-        sheet.put(&RUN_ACTIVE, &["a"], 1.0);
-        let Families { families, repeated } = sheet.families();
+        samples.put(&RUN_ACTIVE, &["a"], 1.0);
+        let Families { families, repeated } = samples.families();
         assert_eq!(repeated, 3);
         let epochs = families.iter().find(|family| family.name() == "rotewatch_run_epoch").expect("it was put");
         let told: Vec<_> = epochs.get_metric().iter().map(|m| (m.get_label()[0].value(), m.get_gauge().get_value())).collect();

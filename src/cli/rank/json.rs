@@ -9,7 +9,7 @@ use rotewatch_info::statistics::Agreement;
 /// `{against, by_verdicts, groups: [{layers, probe, networks: [..], tau}]}`: networks of different groups cannot be compared.
 pub(super) fn json(direction: Direction, groups: &[Group]) -> String {
     let groups: Vec<Value> = groups.iter().map(group).collect();
-    json!({ "against": direction.claim.as_str(), "by_verdicts": direction.by_verdicts, "groups": groups }).to_string()
+    json!({ "against": direction.feared.as_str(), "by_verdicts": direction.by_verdicts, "groups": groups }).to_string()
 }
 
 fn group(group: &Group) -> Value {

@@ -12,16 +12,16 @@ use rotewatch_core::vocabulary::clock::unix_seconds;
 /// The memory of the hooks' thread, which may wait for the disk. If the history cannot be written, onsets are remembered only until
 /// the process ends.
 #[derive(Debug)]
-pub struct ToldOnsets {
+pub struct StoredOnsets {
     path: PathBuf,
     counts: Arc<StoreCounts>,
 }
 
-impl ToldOnsets {
+impl StoredOnsets {
     /// Uses the history of a state folder.
     #[must_use]
     pub fn of(state: &Path, counts: Arc<StoreCounts>) -> Self {
-        ToldOnsets { path: state.join(file::FILE), counts }
+        StoredOnsets { path: state.join(file::FILE), counts }
     }
 
     fn add(&self, onset: &Onset) -> Result<bool, StoreError> {
@@ -33,7 +33,7 @@ impl ToldOnsets {
     }
 }
 
-impl OnsetMemory for ToldOnsets {
+impl OnsetMemory for StoredOnsets {
     fn note(&self, onset: &Onset) -> bool {
         self.add(onset).unwrap_or_else(|error| {
             self.counts.count(StoreOp::Write);
