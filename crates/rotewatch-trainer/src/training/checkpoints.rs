@@ -185,11 +185,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut checkpoints = Checkpoints::new(folder.path().join("run"))?;
         let cases: [(u32, NewestVerdict, &[u32]); 5] = [
-            (0, standing(None, &[]), &[0]),
-            (1, standing(Some(0), &[]), &[1]),
-            (2, standing(Some(2), &[1]), &[1, 2]),
-            (3, standing(Some(2), &[1]), &[1, 3]),
-            (4, standing(Some(4), &[4]), &[4]),
+            (0, newest_verdict(None, &[]), &[0]),
+            (1, newest_verdict(Some(0), &[]), &[1]),
+            (2, newest_verdict(Some(2), &[1]), &[1, 2]),
+            (3, newest_verdict(Some(2), &[1]), &[1, 3]),
+            (4, newest_verdict(Some(4), &[4]), &[4]),
         ];
         for (epoch, standing, expected) in cases {
             checkpoints.keep(&network(f64::from(epoch)), Epoch(epoch), &standing)?;
@@ -203,7 +203,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut checkpoints = Checkpoints::new(folder.path().join("run"))?;
         for epoch in 0..30 {
-            checkpoints.keep(&network(0.0), Epoch(epoch), &standing(Some(2), &[2]))?;
+            checkpoints.keep(&network(0.0), Epoch(epoch), &newest_verdict(Some(2), &[2]))?;
         }
         assert_eq!(checkpoints.kept().next(), Some(Epoch(2)));
         assert!(checkpoints.kept().count() <= CHECKPOINTS_MAX);
@@ -216,7 +216,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut checkpoints = Checkpoints::new(folder.path().join("run"))?;
         let mut variables = network(1.5);
-        checkpoints.keep(&variables, Epoch(1), &standing(Some(1), &[1]))?;
+        checkpoints.keep(&variables, Epoch(1), &newest_verdict(Some(1), &[1]))?;
         tch::no_grad(|| drop(variables.variables().get_mut("weight").map(Tensor::zero_)));
         assert_eq!(weight(&variables), 0.0);
         checkpoints.restore(&mut variables, Epoch(1))?;
@@ -230,7 +230,7 @@ mod tests {
     fn checkpoints_of_an_earlier_training_are_gone() -> Result<(), CheckpointError> {
         let folder = tempfile::tempdir().unwrap();
         let mut earlier = Checkpoints::new(folder.path().join("run"))?;
-        earlier.keep(&network(1.0), Epoch(3), &standing(None, &[]))?;
+        earlier.keep(&network(1.0), Epoch(3), &newest_verdict(None, &[]))?;
         let later = Checkpoints::new(folder.path().join("run"))?;
         assert_eq!(later.kept().count(), 0);
         assert_eq!(fs::read_dir(folder.path().join("run")).unwrap().count(), 0);
