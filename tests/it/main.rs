@@ -4,6 +4,7 @@ mod support;
 
 mod alertmanager;
 mod bad_input;
+mod catalogue;
 mod compare;
 mod conservation;
 mod dashboards;
