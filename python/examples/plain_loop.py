@@ -58,10 +58,10 @@ def main() -> None:
                 optimizer.step()
             with torch.no_grad():
                 accuracy = (model(test_images).argmax(1) == test_labels).float().mean().item()
-            standing = watcher.epoch_end(train_loss=loss, test_accuracy=accuracy)
-            print(f"epoch {epoch:2}  test {accuracy:.1%}  {standing.verdict or standing.problem}")
-            if standing.stop:
-                print(f"stopped: {standing.why}\nwhat to do: {standing.remedy}")
+            verdict = watcher.epoch_end(train_loss=loss, test_accuracy=accuracy)
+            print(f"epoch {epoch:2}  test {accuracy:.1%}  {verdict.verdict or verdict.problem}")
+            if verdict.stop:
+                print(f"stopped: {verdict.why}\nwhat to do: {verdict.remedy}")
                 break
 
 

@@ -27,7 +27,7 @@ def main() -> None:
     own_daemon = contextlib.nullcontext() if "ROTEWATCH_URL" in os.environ else rotewatch.private_daemon()
     with own_daemon:
         history = model.fit(images, labels, batch_size=128, epochs=30, verbose=0, callbacks=[callback])
-    print(f"ended after {len(history.epoch)} epochs: {callback.standing.verdict}; {callback.standing.why}")
+    print(f"ended after {len(history.epoch)} epochs: {callback.verdict.verdict}; {callback.verdict.why}")
 
 
 if __name__ == "__main__":

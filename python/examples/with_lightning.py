@@ -53,7 +53,7 @@ def main() -> None:
             enable_model_summary=False,
         )
         trainer.fit(Digits(), DataLoader(TensorDataset(images, labels), batch_size=128, shuffle=True))
-    print(f"ended after {trainer.current_epoch} epochs: {callback.standing.verdict}; {callback.standing.why}")
+    print(f"ended after {trainer.current_epoch} epochs: {callback.verdict.verdict}; {callback.verdict.why}")
 
 
 if __name__ == "__main__":

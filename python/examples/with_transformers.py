@@ -64,7 +64,7 @@ def main() -> None:
             Digits(), arguments, train_dataset=Examples(4000, label_noise=0.4, seed=1), callbacks=[callback]
         )
         trainer.train()
-    print(f"ended after {trainer.state.epoch:.0f} epochs: {callback.standing.verdict}; {callback.standing.why}")
+    print(f"ended after {trainer.state.epoch:.0f} epochs: {callback.verdict.verdict}; {callback.verdict.why}")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def run_example(*command: str) -> str:
 @pytest.mark.parametrize("options", [[], ["--compile"]])
 def test_a_plain_loop_with_wrong_labels_is_alarmed_and_stops(binary, options):
     output = run_example("plain_loop.py", *options)
-    assert "memorizing" in output and "stopped: the neurons of layer 5" in output and "epoch 30" not in output
+    assert "memorizing" in output and "stopped: Layer 5 carries" in output and "epoch 30" not in output
 
 
 @pytest.mark.frameworks
@@ -42,14 +42,14 @@ def test_a_plain_loop_with_wrong_labels_is_alarmed_and_stops(binary, options):
 def test_frameworks_are_alarmed_and_stop(binary, script):
     pytest.importorskip(script.removeprefix("with_").removesuffix(".py"))
     output = run_example(script)
-    assert "memorizing; the neurons of layer" in output
+    assert "memorizing; Layer " in output
     assert int(output.split("ended after ")[1].split()[0]) < 30
 
 
 def test_numpy_alone_is_alarmed_and_stops(binary):
     with rotewatch.private_daemon():
         output = run_example("numpy_client.py")
-    assert "memorizing" in output and output.splitlines()[-1].startswith("the neurons of layer hidden")
+    assert "memorizing" in output and output.splitlines()[-1].startswith("Layer hidden carries ")
 
 
 def test_case_32_losses_are_the_same_while_the_daemon_is_killed(binary):

@@ -1,5 +1,7 @@
 """Each adapter with its real framework, against a stub server that requests a stop after two epochs."""
 
+import importlib
+
 import pytest
 import torch
 from small_training import examples, network
@@ -57,7 +59,7 @@ def test_lightning_stops_through_should_stop_and_trains_as_without(stub, tmp_pat
     stub.stop_at = 2
     callback = RotewatchCallback(run="pl", wait=20)
     watched = curve([callback], 9)
-    assert of_epochs(stub) == ([0, 1, 2], "stopped") and callback.standing.stop
+    assert of_epochs(stub) == ([0, 1, 2], "stopped") and callback.verdict.stop
     assert watched == curve([], 2)
     assert set(stub.of_kind("end")[1].json) == {"loss_train", "val_loss"}
     assert stub.of_kind("declare")[0].json["layers"] == ["network.0", "network.4"]
@@ -139,3 +141,12 @@ def test_keras_stops_through_stop_training_and_trains_as_without(stub):
         "predictions": (96,),
     }
     assert set(stub.of_kind("end")[1].json) == {"train_loss", "train_accuracy"}
+
+
+@pytest.mark.parametrize("framework", ["lightning", "transformers", "keras"])
+def test_the_old_name_of_a_callbacks_verdict_still_works(framework):
+    pytest.importorskip(framework)
+    callback = importlib.import_module(f"rotewatch.{framework}").RotewatchCallback(examples()[0])
+    with pytest.warns(DeprecationWarning, match="`standing` is now `verdict`") as warned:
+        assert callback.standing is callback.verdict
+    assert [warning.filename for warning in warned] == [__file__]

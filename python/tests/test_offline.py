@@ -14,8 +14,8 @@ def test_offline_writes_what_the_wire_would_carry(stub, tmp_path, monkeypatch):
     monkeypatch.setenv("ROTEWATCH_MODE", "offline")
     monkeypatch.setenv("ROTEWATCH_INBOX", str(tmp_path / "inbox"))
     with rotewatch.watch(model, probe=examples()[0], run="r") as watcher:
-        standing = watcher.epoch_end(train_loss=0.5)
-    assert not standing.stop and standing.problem is None
+        verdict = watcher.epoch_end(train_loss=0.5)
+    assert not verdict.stop and verdict.problem is None
     folder = tmp_path / "inbox" / "r"
     names = {"run.json", "0.0.safetensors", "0.json", "1.0.safetensors", "1.json", "finish.json"}
     assert {path.name for path in folder.iterdir()} == names

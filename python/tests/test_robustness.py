@@ -74,8 +74,8 @@ def test_case_32_rubbish_changes_nothing_and_costs_little(stub, bare, kind, capl
 def test_rubbish_in_the_answers_to_epochs_never_stops_a_training(stub, kind):
     stub.answers = lambda request: RUBBISH[kind](request) if request.kind == "end" else stub.as_a_daemon(request)
     with rotewatch.watch(network(), probe=examples()[0], run="r", wait=0.3, close_wait=0.3) as watcher:
-        standing = watcher.epoch_end()
-    assert not standing.stop and not standing.answered and standing.problem
+        verdict = watcher.epoch_end()
+    assert not verdict.stop and not verdict.answered and verdict.problem
 
 
 def test_case_32_nobody_there(bare, monkeypatch, caplog):

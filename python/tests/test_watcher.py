@@ -17,7 +17,7 @@ def test_the_run_is_declared_probed_ended_and_finished(stub):
     model, (inputs, labels) = network(), examples()
     watcher = rotewatch.watch(model, probe=(inputs, labels), run="my-run", wait=20)
     assert watcher.layers == ("0", "4")
-    standing = watcher.epoch_end(train_loss=torch.tensor(0.5), val_loss=float("nan"))
+    verdict = watcher.epoch_end(train_loss=torch.tensor(0.5), val_loss=float("nan"))
     watcher.close()
     watcher.close()
     kinds = [request.kind for request in stub.requests]
@@ -35,7 +35,7 @@ def test_the_run_is_declared_probed_ended_and_finished(stub):
     assert (frame0.epoch, frame0.query["seq"], frame1.epoch, frame1.query["seq"]) == (0, "0", 1, "0")
     assert (end0.json, end1.json) == ({}, {"train_loss": 0.5, "val_loss": None})
     assert finish.json == {"status": "finished"}
-    assert standing.answered and standing.epoch == 1 and standing.verdict == "learning" and not standing.stop
+    assert verdict.answered and verdict.epoch == 1 and verdict.verdict == "learning" and not verdict.stop
     assert watcher.deliveries == rotewatch.sender.Deliveries(offered=2, sent=2, queued=0, dropped={})
 
 
@@ -78,8 +78,8 @@ def test_a_stop_is_handed_on_and_stands(stub):
     stub.stop_at = 2
     watcher = rotewatch.watch(network(), probe=examples()[0], run="r", wait=20)
     assert not watcher.epoch_end().stop
-    standing = watcher.epoch_end()
-    assert standing.stop and standing.reason == "memorizing"
+    verdict = watcher.epoch_end()
+    assert verdict.stop and verdict.reason == "memorizing"
     stub.stop_at = None
     assert watcher.epoch_end().stop
     watcher.close()
@@ -99,11 +99,22 @@ def test_a_slow_verdict_holds_nothing_up_and_is_told_as_soon_as_it_is_there(stub
         first = watcher.epoch_end()
         assert not first.answered and not first.stop and first.problem is None
         judged.set()
-        while watcher.standing.epoch != 1:
+        while watcher.verdict.epoch != 1:
             time.sleep(0.001)
-        assert watcher.standing.stop
+        assert watcher.verdict.stop
         assert watcher.epoch_end().stop
     assert not caplog.records
+
+
+def test_the_old_names_of_the_verdict_still_work(stub):
+    from rotewatch.standing import Standing
+
+    assert rotewatch.Standing is Standing is rotewatch.Verdict
+    with rotewatch.watch(network(), probe=examples()[0], run="r", wait=20) as watcher:
+        verdict = watcher.epoch_end()
+        with pytest.warns(DeprecationWarning, match="`standing` is now `verdict`") as warned:
+            assert watcher.standing == verdict
+    assert [warning.filename for warning in warned] == [__file__]
 
 
 def test_an_error_in_the_block_is_a_failed_run(stub):
@@ -115,7 +126,7 @@ def test_an_error_in_the_block_is_a_failed_run(stub):
 def test_disabled_does_nothing(stub, monkeypatch):
     monkeypatch.setenv("ROTEWATCH_MODE", "disabled")
     watcher = rotewatch.watch(network(), probe=examples()[0], run="r")
-    assert watcher.epoch_end(train_loss=1) == rotewatch.Standing()
+    assert watcher.epoch_end(train_loss=1) == rotewatch.Verdict()
     watcher.close()
     assert not stub.requests
 
@@ -187,10 +198,10 @@ def test_a_network_without_hidden_layers_trains_on_unwatched(stub, caplog, model
 
 def test_a_probe_that_raises_is_said_and_survived(stub, caplog):
     watcher = rotewatch.watch(network(), probe=torch.randn(96, 5), run="r")
-    standing = watcher.epoch_end(train_loss=1.0)
+    verdict = watcher.epoch_end(train_loss=1.0)
     watcher.close()
     assert "the forward pass failed: RuntimeError" in caplog.text
-    assert not standing.answered and "RuntimeError" in (standing.problem or "")
+    assert not verdict.answered and "RuntimeError" in (verdict.problem or "")
     assert watcher.deliveries.dropped == {"pass_failed": 2}
 
 

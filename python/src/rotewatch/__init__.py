@@ -16,7 +16,7 @@ The modules, lowest layer first:
 ``naming``          run names, attempts, layer names, metric names
 ``notices``         warnings, each logged once
 ``settings``        mode, address, token, folders: arguments, environment, files
-``standing``        the daemon's verdict on a run
+``verdict``         the daemon's verdict on a run; ``standing`` is the module's old name
 ``batch``           batches of a data loader
 ``frame``           activations of the same rows in every layer, and their serialization
 ``reduction``       converts any layer output to rows x neurons
@@ -37,8 +37,11 @@ The modules, lowest layer first:
 """
 
 from .private_daemon import PrivateDaemon, private_daemon
-from .standing import Standing
+from .verdict import Verdict
 from .watcher import Watcher, watch
 
+#: The old name, for one release.
+Standing = Verdict
+
 __version__ = "0.1.0"
-__all__ = ["PrivateDaemon", "Standing", "Watcher", "__version__", "private_daemon", "watch"]
+__all__ = ["PrivateDaemon", "Standing", "Verdict", "Watcher", "__version__", "private_daemon", "watch"]

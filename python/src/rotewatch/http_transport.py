@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from .settings import Endpoint, endpoint
-from .standing import Standing
 from .transport import (
     BusyError,
     ContestedError,
@@ -25,6 +24,7 @@ from .transport import (
     UndeclaredError,
     UnreachableError,
 )
+from .verdict import Verdict
 
 #: Limit for connecting, for sending, and for each part of the answer.
 SOCKET_SECONDS = 10.0
@@ -66,13 +66,13 @@ class HttpTransport:
             )
         return {str(layer): str(reason) for layer, reason in rejected.items()}
 
-    def end(self, declaration: Declaration, epoch: int, metrics: Metrics, wait_seconds: float) -> Standing:
+    def end(self, declaration: Declaration, epoch: int, metrics: Metrics, wait_seconds: float) -> Verdict:
         """``POST .../epochs/{epoch}/end``."""
         path = f"/epochs/{epoch}/end"
         wait = round(max(wait_seconds, 0.0), 3)
         answer = self._asked("POST", declaration, path, {"wait": wait}, [_json(metrics)], patience_seconds=wait)
         try:
-            return Standing.from_json(answer)
+            return Verdict.from_json(answer)
         except ValueError as error:
             raise RubbishError(
                 f"invalid answer from the daemon: {error}; is another program using this address?"

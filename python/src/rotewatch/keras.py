@@ -14,7 +14,7 @@ except ImportError as missing:
     raise ImportError("rotewatch.keras needs Keras 3: pip install 'rotewatch[keras]'") from missing
 
 from .batch import inputs_of
-from .standing import Standing
+from .verdict import Verdict, by_old_name
 from .watcher import Watcher, watch
 
 __all__ = ["RotewatchCallback"]
@@ -40,7 +40,12 @@ class RotewatchCallback(keras.callbacks.Callback):
         self._options = options
         self._watcher: Watcher | None = None
         #: The newest verdict on the run.
-        self.standing = Standing()
+        self.verdict = Verdict()
+
+    @property
+    def standing(self) -> Verdict:
+        """The old name of ``verdict``, for one release."""
+        return by_old_name(self.verdict)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Declares the run and probes the untrained network."""
@@ -53,8 +58,8 @@ class RotewatchCallback(keras.callbacks.Callback):
             return
         named = {"loss": "train_loss", "accuracy": "train_accuracy"}
         metrics = {named.get(name, name): value for name, value in (logs or {}).items()}
-        self.standing = self._watcher.epoch_end(epoch + 1, **metrics)
-        if self._stop and self.standing.stop:
+        self.verdict = self._watcher.epoch_end(epoch + 1, **metrics)
+        if self._stop and self.verdict.stop:
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:

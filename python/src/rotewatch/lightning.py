@@ -16,7 +16,7 @@ except ImportError:
     except ImportError as missing:
         raise ImportError("rotewatch.lightning needs Lightning: pip install 'rotewatch[lightning]'") from missing
 
-from .standing import Standing
+from .verdict import Verdict, by_old_name
 from .watcher import Watcher, watch
 
 __all__ = ["RotewatchCallback"]
@@ -38,7 +38,12 @@ class RotewatchCallback(pl.Callback):
         self._options = options
         self._watcher: Watcher | None = None
         #: The newest verdict on the run.
-        self.standing = Standing()
+        self.verdict = Verdict()
+
+    @property
+    def standing(self) -> Verdict:
+        """The old name of ``verdict``, for one release."""
+        return by_old_name(self.verdict)
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Declares the run and probes the untrained network."""
@@ -52,8 +57,8 @@ class RotewatchCallback(pl.Callback):
         if self._watcher is None:
             return
         logged = {name.replace("/", "_").replace("-", "_"): value for name, value in trainer.callback_metrics.items()}
-        self.standing = self._watcher.epoch_end(trainer.current_epoch + 1, **logged)
-        if self._stop and self.standing.stop:
+        self.verdict = self._watcher.epoch_end(trainer.current_epoch + 1, **logged)
+        if self._stop and self.verdict.stop:
             trainer.should_stop = True
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:

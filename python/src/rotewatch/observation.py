@@ -21,9 +21,9 @@ from .observer import Observer
 from .probe import Probe
 from .ranks import Ranks
 from .sender import Deliveries, Sender
-from .standing import Standing
 from .stream import Stream
 from .transport import Declaration, Metrics, Status, Transport
+from .verdict import Verdict
 
 #: Frames are split into pieces of this size, well below the daemon's default ``limits.body``.
 FRAME_BYTES = 16 << 20
@@ -71,15 +71,15 @@ class Observation:
         self._seq = 0
         self._lost_in_passes = 0
         self._sender: Sender | None = None
-        self._standing = Standing()
+        self._verdict = Verdict()
         self._closed = False
 
     @property
-    def standing(self) -> Standing:
+    def verdict(self) -> Verdict:
         """The newest verdict, including one that arrived after the last ``epoch_end``."""
         if self._sender is not None and self._ranks.size == 1:
             return self._sender.newest
-        return self._standing
+        return self._verdict
 
     @property
     def deliveries(self) -> Deliveries:
@@ -104,17 +104,17 @@ class Observation:
         each = -(-rows // self._ranks.size)
         self._stream = Stream(model, self.observer, self._notices, every=every, rows=each, deliver=self._take_streamed)
 
-    def epoch_end(self, epoch: int | None, metrics: dict[str, Any]) -> Standing:
+    def epoch_end(self, epoch: int | None, metrics: dict[str, Any]) -> Verdict:
         """Sends the current activations and returns the verdict."""
         if self._closed:
-            return self._standing
+            return self._verdict
         given = None if epoch is None else self._guarded("reading the epoch", int, epoch)
         self._epoch = self._epoch + 1 if given is None or given < 0 else given
         numbers = self._guarded("reading the metrics", self._numbers, metrics) or {}
-        standing = self._report(self._epoch, numbers, wait=self._wait)
+        verdict = self._report(self._epoch, numbers, wait=self._wait)
         if self._stream is not None:
             self._stream.next_epoch(self._epoch + 1)
-        return standing
+        return verdict
 
     def close(self, status: Status | None) -> None:
         """Finishes the run and reports dropped frames. Acts once, and only in the process that began the run."""
@@ -127,7 +127,7 @@ class Observation:
         if self._sender is None:
             return
         if status is None:
-            status = "stopped" if self._standing.stop else "finished"
+            status = "stopped" if self._verdict.stop else "finished"
         self._guarded("finishing the run", self._sender.close, status, self._close_wait)
         counts = self.deliveries
         lost = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.dropped.items()))
@@ -136,26 +136,26 @@ class Observation:
         else:
             self._notices.inform(f"{counts.sent} of {counts.offered} frames were delivered")
 
-    def _report(self, epoch: int, metrics: Metrics, wait: float | None) -> Standing:
+    def _report(self, epoch: int, metrics: Metrics, wait: float | None) -> Verdict:
         """Every rank takes the same steps here even after a failure, because the other ranks wait for it."""
         frames = self._guarded("the forward pass", self._frames_of_rank)
         try:
             everyones = self._ranks.gathered(frames)
             heard = self._guarded("queueing frames", self._send, epoch, everyones, metrics, wait) if everyones else None
             if heard is None:
-                heard = replace(self._standing, answered=False, problem=self._notices.newest)
-            standing = self._ranks.from_first(heard)
-            if self._ranks.any(standing.stop) and not standing.stop:
-                standing = replace(standing, stop=True)
+                heard = replace(self._verdict, answered=False, problem=self._notices.newest)
+            verdict = self._ranks.from_first(heard)
+            if self._ranks.any(verdict.stop) and not verdict.stop:
+                verdict = replace(verdict, stop=True)
         except Exception as error:
             self._notices.once(
                 "ranks", f"exchange between the ranks failed, the epoch is lost: {type(error).__name__}: {error}"
             )
-            standing = replace(self._standing, answered=False, problem=self._notices.newest)
-        self._standing = standing
+            verdict = replace(self._verdict, answered=False, problem=self._notices.newest)
+        self._verdict = verdict
         self._seq = 0
         self._epoch_began = time.monotonic()
-        return standing
+        return verdict
 
     def _frames_of_rank(self) -> list[tuple[int, Frame]]:
         if any(map(nn.parameter.is_lazy, self.observer.network.parameters())):
@@ -180,7 +180,7 @@ class Observation:
         everyones: list[list[tuple[int, Frame]] | None],
         metrics: Metrics,
         wait: float | None,
-    ) -> Standing | None:
+    ) -> Verdict | None:
         if any(frames is None for frames in everyones):
             self._lost_in_passes += 1
         else:
@@ -194,13 +194,13 @@ class Observation:
             return None
         if wait is None:
             share = WAIT_SHARE * (time.monotonic() - self._epoch_began)
-            standing = sender.end(
+            verdict = sender.end(
                 epoch, metrics, min(share, WAIT_SECONDS) if share > WAIT_WORTH_SECONDS else 0.0, insistent=False
             )
         else:
-            standing = sender.end(epoch, metrics, wait)
+            verdict = sender.end(epoch, metrics, wait)
         failed = any(frames is None for frames in everyones)
-        return replace(standing, problem=self._notices.newest) if failed else standing
+        return replace(verdict, problem=self._notices.newest) if failed else verdict
 
     def _queue(self, epoch: int, frames: list[Frame]) -> None:
         sender = self._declared_sender()

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 
 from .frame import Frame, document
 from .notices import Notices
-from .standing import Standing
 from .transport import (
     BusyError,
     ContestedError,
@@ -25,6 +24,7 @@ from .transport import (
     UndeclaredError,
     UnreachableError,
 )
+from .verdict import Verdict
 
 QUEUE_BYTES = 256 << 20
 QUEUE_MESSAGES = 4096
@@ -43,11 +43,11 @@ class Message:
 
     what: str
     nbytes: int
-    deliver: Callable[[Transport, Declaration, float], Standing | None]
+    deliver: Callable[[Transport, Declaration, float], Verdict | None]
     #: Latest time of the daemon's answer (monotonic clock).
     answered_by: float = 0.0
     done: threading.Event = field(default_factory=threading.Event)
-    standing: Standing | None = None
+    verdict: Verdict | None = None
     problem: str | None = None
 
 
@@ -87,7 +87,7 @@ class Sender:
         self._dropped: Counter[str] = Counter()
         self._declared = False
         self._trouble: str | None = None
-        self._newest = Standing()
+        self._newest = Verdict()
         self._closing = threading.Event()
         self._give_up_at = float("inf")
         self._put(Message("declaration", 0, lambda transport, declaration, wait_seconds: None))
@@ -95,7 +95,7 @@ class Sender:
         self._thread.start()
 
     @property
-    def newest(self) -> Standing:
+    def newest(self) -> Verdict:
         """The newest verdict received from the daemon."""
         with self._changed:
             return self._newest
@@ -129,14 +129,14 @@ class Sender:
             self._frames["offered"] += 1
         return self._put(Message("frame", sum(frame.nbytes for frame in frames), deliver))
 
-    def end(self, epoch: int, metrics: Metrics, wait_seconds: float, *, insistent: bool = True) -> Standing:
+    def end(self, epoch: int, metrics: Metrics, wait_seconds: float, *, insistent: bool = True) -> Verdict:
         """Ends an epoch and waits up to ``wait_seconds`` for the verdict.
 
         Does not wait while the daemon is unreachable. In that case, and after the wait, returns the newest verdict with
         the problem. With ``insistent``, a verdict that takes longer counts as a problem.
         """
 
-        def deliver(transport: Transport, declaration: Declaration, wait_seconds: float) -> Standing | None:
+        def deliver(transport: Transport, declaration: Declaration, wait_seconds: float) -> Verdict | None:
             return transport.end(declaration, epoch, metrics, wait_seconds)
 
         now = time.monotonic()
@@ -148,8 +148,8 @@ class Sender:
         while trouble is None and not message.done.is_set() and (left := until - time.monotonic()) > 0:
             message.done.wait(min(left, 0.05))
             trouble = self.trouble if not message.done.is_set() else None
-        if message.standing is not None:
-            return message.standing
+        if message.verdict is not None:
+            return message.verdict
         if not message.done.is_set() and trouble is None and insistent and wait_seconds > 0:
             trouble = f"no verdict from {self._transport.destination} within {wait_seconds:g} s"
             self._in_trouble(trouble)
@@ -194,7 +194,7 @@ class Sender:
             self._dropped[reason] += 1
         message.done.set()
 
-    def _unanswered(self, problem: str | None) -> Standing:
+    def _unanswered(self, problem: str | None) -> Verdict:
         return replace(self.newest, answered=False, problem=problem)
 
     def _run(self) -> None:
@@ -207,11 +207,11 @@ class Sender:
                 self._queued_bytes -= message.nbytes
                 if message.what == "frame":
                     self._frames["sent"] += 1
-                if message.standing is not None:
+                if message.verdict is not None:
                     # A requested stop is final.
-                    if self._newest.stop and not message.standing.stop:
-                        message.standing = replace(message.standing, stop=True, reason=self._newest.reason)
-                    self._newest = message.standing
+                    if self._newest.stop and not message.verdict.stop:
+                        message.verdict = replace(message.verdict, stop=True, reason=self._newest.reason)
+                    self._newest = message.verdict
             message.done.set()
 
     def _next(self) -> Message | None:
@@ -232,7 +232,7 @@ class Sender:
             try:
                 if not self._declared:
                     self._declare()
-                message.standing = message.deliver(self._transport, self._declaration, wait_seconds)
+                message.verdict = message.deliver(self._transport, self._declaration, wait_seconds)
                 self._through()
                 return None
             except UndeclaredError as error:

@@ -12,7 +12,7 @@ try:
 except ImportError as missing:
     raise ImportError("rotewatch.transformers needs transformers: pip install 'rotewatch[transformers]'") from missing
 
-from .standing import Standing
+from .verdict import Verdict, by_old_name
 from .watcher import Watcher, watch
 
 __all__ = ["RotewatchCallback"]
@@ -36,7 +36,12 @@ class RotewatchCallback(TrainerCallback):
         self._logged: dict[str, Any] = {}
         self._epochs = 0
         #: The newest verdict on the run.
-        self.standing = Standing()
+        self.verdict = Verdict()
+
+    @property
+    def standing(self) -> Verdict:
+        """The old name of ``verdict``, for one release."""
+        return by_old_name(self.verdict)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **context: Any) -> None:
         """Declares the run and probes the untrained network."""
@@ -56,8 +61,8 @@ class RotewatchCallback(TrainerCallback):
         if self._watcher is None:
             return
         self._epochs += 1
-        self.standing = self._watcher.epoch_end(self._epochs, **self._logged)
-        if self._stop and self.standing.stop:
+        self.verdict = self._watcher.epoch_end(self._epochs, **self._logged)
+        if self._stop and self.verdict.stop:
             control.should_training_stop = True
 
     def on_train_end(self, args: Any, state: Any, control: Any, **context: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
-from .standing import Standing
+from .verdict import Verdict
 
 #: Metrics of an epoch; ``None`` stands for NaN or infinity, such as a diverged loss.
 Metrics = dict[str, float | None]
@@ -80,7 +80,7 @@ class Transport(Protocol):
     def activations(self, declaration: Declaration, epoch: int, seq: int, body: Pieces) -> dict[str, str]:
         """Sends a frame; returns the rejected layers with the reason. ``seq`` counts frames within an epoch."""
 
-    def end(self, declaration: Declaration, epoch: int, metrics: Metrics, wait_seconds: float) -> Standing | None:
+    def end(self, declaration: Declaration, epoch: int, metrics: Metrics, wait_seconds: float) -> Verdict | None:
         """Ends an epoch; returns the verdict if the transport receives one."""
 
     def finish(self, declaration: Declaration, status: Status) -> None:

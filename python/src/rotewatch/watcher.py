@@ -25,8 +25,8 @@ from .reduction import REDUCTIONS, Reduce
 from .selection import Choices, selection, unwrapped
 from .sender import Deliveries
 from .settings import Mode, checked_url, inbox_folder
-from .standing import Standing
 from .transport import Status, Transport
+from .verdict import Verdict, by_old_name
 
 
 def watch(
@@ -173,9 +173,14 @@ class Watcher:
         return self._run
 
     @property
-    def standing(self) -> Standing:
+    def verdict(self) -> Verdict:
         """The newest verdict, without waiting."""
-        return self._observation.standing if self._observation is not None else Standing()
+        return self._observation.verdict if self._observation is not None else Verdict()
+
+    @property
+    def standing(self) -> Verdict:
+        """The old name of ``verdict``, for one release."""
+        return by_old_name(self.verdict)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -187,7 +192,7 @@ class Watcher:
         """How many frames were offered, sent and dropped, and why they were dropped."""
         return self._observation.deliveries if self._observation is not None else Deliveries(0, 0, 0, {})
 
-    def epoch_end(self, epoch: int | None = None, **metrics: Any) -> Standing:
+    def epoch_end(self, epoch: int | None = None, **metrics: Any) -> Verdict:
         """Ends an epoch: sends the current activations to the daemon and returns the newest verdict.
 
         Args:
@@ -197,7 +202,7 @@ class Watcher:
         Returns:
             The newest verdict. ``if watcher.epoch_end(...).stop: break``
         """
-        return self._observation.epoch_end(epoch, metrics) if self._observation is not None else Standing()
+        return self._observation.epoch_end(epoch, metrics) if self._observation is not None else Verdict()
 
     def close(self, status: Status | None = None) -> None:
         """Finishes the run; a second call does nothing. Called automatically at exit.
