@@ -1,8 +1,8 @@
 //! Many trainers at once on a real daemon, with scrapes, open pages and hooks that fire: memory stays flat, and every lost frame is counted.
 //!
 //! ```text
-//! cargo bench --no-default-features --bench load -- --seconds 1800              50 runs of 2 x 128 neurons x 1,024 rows, an epoch every 5 s
-//! cargo bench --no-default-features --bench load -- --seconds 60 --overload     8 runs of 4 x 512 x 2,048, as fast as they can
+//! cargo bench --bench load -- --seconds 1800              50 runs of 2 x 128 neurons x 1,024 rows, an epoch every 5 s
+//! cargo bench --bench load -- --seconds 60 --overload     8 runs of 4 x 512 x 2,048, as fast as they can
 //! ```
 //!
 //! Every run raises its alarm in the sixth epoch and is trained again after the twelfth. Exits with 1 if the counts do not add up, or

@@ -6,9 +6,9 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`activations`] | files of tensors: safetensors, npy, npz |
-//! | [`config`] | the configuration and the web configuration: read, checked, followed while they change |
 //! | [`state`] | what belongs to one user: the state folder, its token, the list of scrape targets |
 //! | [`hooks`] | webhooks and commands that receive alarms |
+//! | [`config`] | the configuration and the web configuration: read, checked, followed while they change |
 //! | [`history`] | every run, epoch and alarm in one SQLite file |
 //! | [`ingest`] | runs that are trained elsewhere, over HTTP and from files |
 //! | [`metrics`] | Prometheus |

@@ -2,10 +2,10 @@
 
 #![no_main]
 
-#[path = "../../src/torch/idx.rs"]
+#[path = "../../crates/rotewatch-trainer/src/data/idx/mod.rs"]
 mod idx;
 #[allow(dead_code, reason = "only the parser is tested, not the functions that use the pictures")]
-#[path = "../../src/torch/images.rs"]
+#[path = "../../crates/rotewatch-trainer/src/data/images.rs"]
 mod images;
 
 use std::fs;

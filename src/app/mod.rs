@@ -1,6 +1,7 @@
 //! The composition root: builds the parts, connects their channels, and starts and stops them in order.
 
 mod error;
+mod folder;
 pub mod logging;
 mod params;
 mod reference;
@@ -15,6 +16,7 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::{Sender, bounded};
 
 pub use error::StartError;
+pub use folder::state_folder;
 use params::{monitor_params, store_params};
 use reference::reference;
 
@@ -406,14 +408,6 @@ impl History {
         let told = StoredOnsets::of(&folder, store.counts());
         Ok(History { store, feed, outcomes, told })
     }
-}
-
-/// The folder of the history and the token.
-///
-/// # Errors
-/// If neither the configuration nor the environment names it.
-pub fn state_folder(config: &Config) -> Result<PathBuf, StateError> {
-    config.state_dir(|name| std::env::var_os(name).map(Into::into)).ok_or(StateError::Unknown)
 }
 
 fn watch(

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{StartError, state_folder};
+use super::error::StartError;
+use super::folder::state_folder;
 use crate::config::Config;
 use crate::history::{Reader, StoreError};
 use rotewatch_core::detect::Reference;

@@ -37,6 +37,7 @@ mod closing;
 mod command;
 mod counts;
 mod feed;
+mod hook;
 mod notice;
 mod notified_onsets;
 mod outcome;
@@ -48,12 +49,12 @@ mod webhook;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use closing::Closing;
 pub use command::CommandHook;
 pub use counts::{HookCounts, ResultCounts};
 pub use feed::{HookFeed, HookSwitch};
+pub use hook::Hook;
 pub use notice::{Notice, Onset};
 pub use notified_onsets::OnsetMemory;
 pub use outcome::{Attempted, HookOutcome, HookResult};
@@ -64,31 +65,6 @@ pub use params::{
 pub use runner::Hooks;
 pub use url::{WebhookUrl, WebhookUrlError};
 pub use webhook::WebhookHook;
-
-use rotewatch_core::vocabulary::verdict::Kind;
-
-/// A receiver of alarms.
-pub trait Hook: Send + Sync {
-    /// The name it is counted under.
-    fn name(&self) -> &HookName;
-
-    /// Whether it fires on alarms of this kind.
-    fn listens_to(&self, kind: Kind) -> bool;
-
-    /// Tries once. Called on the hooks' thread, which waits for it. Must return within its own time limit and within the time that
-    /// `closing` leaves. A panic ends only this firing.
-    fn fire(&self, notice: &Notice, closing: &Closing) -> Attempted;
-
-    /// The most retries after a try that may be repeated.
-    fn retries(&self) -> u32 {
-        0
-    }
-
-    /// The wait before the first retry, before jitter; each further wait is twice as long.
-    fn first_wait(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-}
 
 /// Builds the configured hook. A command runs in `state` if that folder exists.
 fn build(params: &HookParams, state: Option<&Path>) -> Arc<dyn Hook> {

@@ -27,6 +27,7 @@ pub use bodies::{DOCUMENT_BYTES_MAX, DeclaredRun, DocumentError};
 pub use frame::{FrameError, PREDICTIONS};
 pub use recall::Recall;
 pub use refusal::{Refusal, RefusalKind};
+pub use session::{Origin, Rejected, Taken};
 
 use crate::state::OwnedName;
 use rotewatch_core::intake::open_runs::OpenRuns;
@@ -34,34 +35,10 @@ use rotewatch_core::intake::run::Run;
 use rotewatch_core::intake::tap::SamplingParams;
 use rotewatch_core::record::EpochRecord;
 use rotewatch_core::vocabulary::choices::{Ending, OnFull};
-use rotewatch_core::vocabulary::identity::{Attempt, LayerName, RunName};
+use rotewatch_core::vocabulary::identity::{Attempt, RunName};
 use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::units::Epoch;
 use session::Session;
-
-/// The layers of a frame that were left out, with the reason.
-pub type Rejected = BTreeMap<LayerName, String>;
-
-/// The result of sending activations that were accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// They are queued.
-    Queued {
-        /// Layers that were left out because their width changed.
-        rejected: Rejected,
-    },
-    /// They were already queued.
-    Duplicate,
-}
-
-/// How a run reaches the daemon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// Over HTTP, from a client that gets an error when there is no room.
-    Http,
-    /// From a folder of files, which can wait for room.
-    Inbox,
-}
 
 /// Settings and limits for runs of other processes.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! One attempt of a run that a client trains: its tap, and the state that is needed to accept no frame twice.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -7,7 +8,6 @@ use super::bodies::DeclaredRun;
 use super::frame::ReceivedFrame;
 use super::keys::{Digest, FrameKey, ReceivedKeys};
 use super::refusal::Refusal;
-use super::{Origin, Rejected, Taken};
 use crate::activations::Tensor;
 use crate::state::OwnedName;
 use rotewatch_core::intake::event::LayerActivations;
@@ -17,8 +17,33 @@ use rotewatch_core::intake::tap::{EndRefused, FrameBuilder, SamplingParams, Tap}
 use rotewatch_core::intake::widths::LayerWidth;
 use rotewatch_core::vocabulary::choices::Ending;
 use rotewatch_core::vocabulary::clock::Stopwatch;
+use rotewatch_core::vocabulary::identity::LayerName;
 use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::units::Epoch;
+
+/// The layers of a frame that were left out, with the reason.
+pub type Rejected = BTreeMap<LayerName, String>;
+
+/// The result of sending activations that were accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// They are queued.
+    Queued {
+        /// Layers that were left out because their width changed.
+        rejected: Rejected,
+    },
+    /// They were already queued.
+    Duplicate,
+}
+
+/// How a run reaches the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Over HTTP, from a client that gets an error when there is no room.
+    Http,
+    /// From a folder of files, which can wait for room.
+    Inbox,
+}
 
 /// An attempt that was declared.
 #[derive(Debug)]

@@ -6,16 +6,17 @@
 //! alert has no effect.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Site;
 use super::answer::{Answer, error, json};
+use super::feed::EventFeed;
 use rotewatch_core::intake::run::Run;
 use rotewatch_core::intake::stop::StopReason;
+use rotewatch_core::monitor::live_runs::LiveRuns;
 use rotewatch_core::vocabulary::clock::{unix_seconds, unix_seconds_of};
 use rotewatch_core::vocabulary::identity::RunName;
 use rotewatch_core::vocabulary::newest::Newest;
@@ -121,7 +122,7 @@ impl AlertDesk {
     /// error status, which Alertmanager logs and does not retry. The other alerts of the message are still acted on.
     ///
     /// With `instance`, alerts with another `instance` label are ignored, since several daemons may have runs of the same name.
-    pub(super) fn answer(&self, site: &Site, instance: Option<&str>, body: &[u8]) -> Answer {
+    pub(super) fn answer(&self, runs: &LiveRuns, events: &EventFeed, instance: Option<&str>, body: &[u8]) -> Answer {
         let message: Message = match serde_json::from_slice(body) {
             Ok(message) => message,
             Err(fault) => {
@@ -136,9 +137,12 @@ impl AlertDesk {
         for alert in message.alerts.iter().filter(|alert| alert.status == Status::Firing) {
             match alert.run() {
                 Err(fault) => faults.push(fault),
-                Ok(run) => match self.stop(site, instance, alert, &run) {
-                    Ok(()) => stopped.push(run.as_str().to_owned()),
-                    Err(why) => ignored.push(json!({ "alert": alert.name(), "run": run.as_str(), "reason": why })),
+                Ok(name) => match self.stop(runs, instance, alert, &name) {
+                    Ok(run) => {
+                        events.stop_asked(&run);
+                        stopped.push(name.as_str().to_owned());
+                    }
+                    Err(why) => ignored.push(json!({ "alert": alert.name(), "run": name.as_str(), "reason": why })),
                 },
             }
         }
@@ -150,13 +154,13 @@ impl AlertDesk {
         json(StatusCode::UNPROCESSABLE_ENTITY, &document)
     }
 
-    /// Asks a run to stop. Returns the reason if the alert is ignored.
-    fn stop(&self, site: &Site, instance: Option<&str>, alert: &Alert, name: &RunName) -> Result<(), &'static str> {
+    /// Asks a run to stop, and returns it; or returns why the alert is ignored.
+    fn stop(&self, runs: &LiveRuns, instance: Option<&str>, alert: &Alert, name: &RunName) -> Result<Arc<Run>, &'static str> {
         if alert.is_of_another(instance) {
             return Err("the alert is about another instance");
         }
         // Not remembered: a restarted daemon may know the run again when Alertmanager repeats the alert.
-        let view = site.live_runs.runs().get(name).cloned().ok_or("no such run")?;
+        let view = runs.runs().get(name).cloned().ok_or("no such run")?;
         if alert.is_older_than(&view.run) {
             return Err("the alert began before this attempt of the run");
         }
@@ -170,8 +174,7 @@ impl AlertDesk {
             return Err("the run was already asked to stop");
         }
         tracing::info!(run = %name, alert = alert.name(), "asked to stop by Alertmanager");
-        site.events.stop_asked(&view.run);
-        Ok(())
+        Ok(Arc::clone(&view.run))
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::AUTHORIZATION;
 use hyper::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
@@ -17,11 +16,14 @@ use super::address::{AddressError, Parameters, Resource};
 use super::alerts::AlertDesk;
 use super::answer::{Answer, error, json};
 use super::body::{BodyBudget, ReceivedBody, forget};
-use super::{Site, api};
+use super::api;
+use super::feed::EventFeed;
+use super::token::carries;
 use crate::ingest::bodies::{self, DeclaredRun};
 use crate::ingest::{DOCUMENT_BYTES_MAX, Ingest, Origin, Refusal, RefusalKind, Taken};
 use rotewatch_core::intake::run::Run;
 use rotewatch_core::intake::stop::StopReason;
+use rotewatch_core::monitor::live_runs::LiveRuns;
 use rotewatch_core::record::document;
 use rotewatch_core::vocabulary::identity::LayerName;
 
@@ -57,13 +59,19 @@ impl IngestSite {
     }
 
     /// Answers a PUT or POST below `/api/v1/`.
-    pub(super) async fn answer(&self, site: &Site, resource: Resource, mut request: Request<Incoming>) -> Answer {
+    pub(super) async fn answer(
+        &self,
+        runs: &LiveRuns,
+        events: &EventFeed,
+        resource: Resource,
+        mut request: Request<Incoming>,
+    ) -> Answer {
         if !carries(&request, &self.token) {
             forget(&mut request).await;
             let says = "the token is missing or wrong; send `Authorization: Bearer TOKEN` with the token from the file `token` in the state folder";
             return error(StatusCode::UNAUTHORIZED, says);
         }
-        match self.take(site, resource, &mut request).await {
+        match self.take(runs, events, resource, &mut request).await {
             Ok(answer) => answer,
             // The client was too slow already, so the rest of its body is not received.
             Err(refused) if refused.status() == StatusCode::REQUEST_TIMEOUT => refused,
@@ -74,14 +82,20 @@ impl IngestSite {
         }
     }
 
-    async fn take(&self, site: &Site, resource: Resource, request: &mut Request<Incoming>) -> Result<Answer, Answer> {
+    async fn take(
+        &self,
+        runs: &LiveRuns,
+        events: &EventFeed,
+        resource: Resource,
+        request: &mut Request<Incoming>,
+    ) -> Result<Answer, Answer> {
         let mut query = Parameters::read(request.uri().query()).map_err(unprocessable)?;
         match (resource, request.method()) {
             (Resource::Stop(name), _) => {
                 query.end().map_err(unprocessable)?;
                 let body = self.document(request).await?;
                 let reason = bodies::stop_reason(&body.bytes).map_err(|fault| refusal(&fault.into()))?;
-                let view = site.live_runs.runs().get(&name).cloned().ok_or_else(|| api::unknown(&name))?;
+                let view = runs.runs().get(&name).cloned().ok_or_else(|| api::unknown(&name))?;
                 if !view.run.is_open() {
                     return Err(error(StatusCode::CONFLICT, format!("run {name} has ended")));
                 }
@@ -89,7 +103,7 @@ impl IngestSite {
                 let first = view.run.stop().request(StopReason::Asked { reason });
                 if first {
                     tracing::info!(run = %name, "asked to stop over HTTP");
-                    site.events.stop_asked(&view.run);
+                    events.stop_asked(&view.run);
                 }
                 Ok(json(StatusCode::OK, &document(&view.run.state())))
             }
@@ -97,7 +111,7 @@ impl IngestSite {
                 let instance = query.instance();
                 query.end().map_err(unprocessable)?;
                 let body = self.document(request).await?;
-                Ok(self.alerts.answer(site, instance.as_deref(), &body.bytes))
+                Ok(self.alerts.answer(runs, events, instance.as_deref(), &body.bytes))
             }
             (resource, _) => self.take_in(resource, query, request).await,
         }
@@ -174,12 +188,6 @@ impl IngestSite {
     async fn document(&self, request: &mut Request<Incoming>) -> Result<ReceivedBody, Answer> {
         self.documents.receive(request, DOCUMENT_BYTES_MAX.min(self.body_bytes), "a document").await
     }
-}
-
-/// Returns whether a request carries the token.
-pub(super) fn carries(request: &Request<Incoming>, token: &str) -> bool {
-    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    header.and_then(|value| value.strip_prefix("Bearer ")).is_some_and(|given| crate::state::token::matches(given, token))
 }
 
 /// Runs work on a worker thread.

@@ -36,6 +36,7 @@ mod basic_auth;
 mod body;
 mod comparison;
 mod descriptors;
+mod entry;
 mod event_stream;
 mod events;
 mod feed;
@@ -47,17 +48,17 @@ mod origin;
 mod page;
 mod routes;
 mod scrape;
+mod site;
 mod stall;
 mod surprisal;
 mod targets;
 mod tls;
+mod token;
 mod web;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -76,6 +77,7 @@ pub use feed::EventFeed;
 pub use host::AllowedHosts;
 pub use ingest::IngestSite;
 pub use scrape::ScrapeDesk;
+pub use site::{Readiness, Reload, Site};
 pub use tls::TlsError;
 pub use web::{WebConfig, WebConfigError};
 
@@ -83,10 +85,7 @@ use admission::{Holding, Seat};
 use stall::StallGuard;
 use web::Entrance;
 
-use crate::metrics::Metrics;
-use crate::state::discovery::Endpoint;
 use rotewatch_core::intake::stop::ServiceThread;
-use rotewatch_core::monitor::live_runs::LiveRuns;
 
 /// How long a client may take to send its request's headers, to complete the TLS handshake, and to read any part of an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -124,58 +123,6 @@ fn listen_remedy(reason: &io::Error) -> &'static str {
         io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
         io::ErrorKind::PermissionDenied => "; ports below 1024 need administrator rights: choose another with --listen ADDR",
         _ => "",
-    }
-}
-
-/// Reads the configuration file again, or returns why the old one is kept.
-pub type Reload = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
-
-/// Everything that the server needs to answer requests.
-pub struct Site {
-    /// Limits the connections.
-    pub connections: Arc<Connections>,
-    /// Limits the requests below `/api/v1/`.
-    pub requests: Requests,
-    /// Every series.
-    pub metrics: Arc<Metrics>,
-    /// Answers scrapes.
-    pub scrapes: ScrapeDesk,
-    /// Every run.
-    pub live_runs: Arc<LiveRuns>,
-    /// The events of the runs.
-    pub events: Arc<EventFeed>,
-    /// The address at which this machine reaches the process.
-    pub endpoint: Endpoint,
-    /// The state folder, if the other processes that share it are listed as scrape targets.
-    pub state: Option<PathBuf>,
-    /// Whether everything is up.
-    pub ready: Readiness,
-    /// The host names of this machine.
-    pub hosts: AllowedHosts,
-    /// What `POST /-/reload` does, and the token that it needs; `None` if it is not allowed.
-    pub reload: Option<(Reload, String)>,
-    /// Receives runs from clients; `None` if this process does not receive any.
-    pub ingest: Option<IngestSite>,
-    /// TLS and basic auth; `None` if every user of this machine may read.
-    pub web: Option<WebConfig>,
-    /// The history, if one is kept.
-    pub history: Option<Archive>,
-}
-
-/// A flag that is set once everything is up, and cleared when the process stops.
-#[derive(Clone, Debug, Default)]
-pub struct Readiness(Arc<AtomicBool>);
-
-impl Readiness {
-    /// Sets or clears the flag.
-    pub fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::Release);
-    }
-
-    /// Returns whether the flag is set.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.0.load(Ordering::Acquire)
     }
 }
 
@@ -309,7 +256,7 @@ where
     let service = service_fn(move |request| {
         let (site, entrance, answering) = (Arc::clone(&site), Arc::clone(&entrance), seat.answering());
         async move {
-            let answer = web::answer(&site, &entrance, request).await;
+            let answer = entry::answer(&site, &entrance, request).await;
             Ok::<_, std::convert::Infallible>(answer.map(|body| Holding::new(body, answering)))
         }
     });

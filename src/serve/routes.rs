@@ -11,7 +11,8 @@ use super::address::{AddressError, PREFIX, Parameters, Resource};
 use super::answer::{Answer, allowing, error, text, with_type};
 use super::api::{self, MatrixQuestion};
 use super::body::forget;
-use super::{Site, comparison, events, ingest, origin, page, surprisal, targets};
+use super::token::carries;
+use super::{Site, comparison, events, origin, page, surprisal, targets};
 
 /// The label under which requests for a path are counted.
 pub(super) fn route(path: &str) -> &'static str {
@@ -98,7 +99,7 @@ async fn of_api(site: &Arc<Site>, resource: Result<Resource, AddressError>, mut 
             "this process has no state folder, so it has no token and accepts no requests that change something: use `rotewatch serve`",
         );
     };
-    ingest.answer(site, resource, request).await
+    ingest.answer(&site.live_runs, &site.events, resource, request).await
 }
 
 async fn read(site: &Arc<Site>, resource: &Resource, request: &Request<Incoming>) -> Answer {
@@ -160,7 +161,7 @@ fn reload(site: &Site, request: &Request<Incoming>) -> Answer {
             "reloading over HTTP is off: set web.allow_reload, send SIGHUP, or save the file (it is watched)\n",
         );
     };
-    if !ingest::carries(request, token) {
+    if !carries(request, token) {
         let says = "the token is missing or wrong; send `Authorization: Bearer TOKEN` with the token from the file `token` in the state folder";
         return error(StatusCode::UNAUTHORIZED, says);
     }

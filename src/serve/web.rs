@@ -9,20 +9,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use hyper::body::Incoming;
-use hyper::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
-use hyper::{Request, Response, StatusCode};
+use hyper::Request;
+use hyper::header::{HeaderName, HeaderValue};
 use thiserror::Error;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 
-use super::address::PREFIX;
-use super::admission::Holding;
-use super::answer::{Content, error, text};
 use super::basic_auth::Users;
-use super::body::forget;
-use super::ingest::carries;
 use super::tls::{self, TlsError};
-use super::{Site, routes};
+use super::token::carries;
 use crate::config::file_watcher::{Follower, Reading};
 use crate::config::{ConfigError, ExtraHeader, WebFile};
 
@@ -91,7 +85,8 @@ impl WebConfig {
         self.entrance.load_full()
     }
 
-    fn carries_token(&self, request: &Request<Incoming>) -> bool {
+    /// Returns whether a request carries the token, which stands in for user and password.
+    pub(super) fn carries_token(&self, request: &Request<Incoming>) -> bool {
         self.token.as_ref().is_some_and(|token| carries(request, token))
     }
 }
@@ -100,42 +95,8 @@ impl WebConfig {
 #[derive(Default)]
 pub(super) struct Entrance {
     pub(super) tls: Option<TlsAcceptor>,
-    users: Option<Arc<Users>>,
-    headers: Vec<(HeaderName, HeaderValue)>,
-}
-
-/// Answers a request, and counts it. If basic auth is on, the request needs a user and password, or the token.
-pub(super) async fn answer(
-    site: &Arc<Site>,
-    entrance: &Entrance,
-    mut request: Request<Incoming>,
-) -> Response<Holding<Content, Option<OwnedSemaphorePermit>>> {
-    let route = routes::route(request.uri().path());
-    let counted = request.uri().path().starts_with(PREFIX);
-    let place = counted.then(|| site.requests.place()).flatten();
-    let mut answer = match &entrance.users {
-        _ if counted && place.is_none() => {
-            error(StatusCode::SERVICE_UNAVAILABLE, "too many requests at the same time (limits.requests); try again in a second")
-        }
-        Some(users)
-            if !site.web.as_ref().is_some_and(|web| web.carries_token(&request)) && !users.let_in(request.headers()).await =>
-        {
-            forget(&mut request).await;
-            let says = "user and password (or the token) are missing or wrong; this daemon's --web-config requires them\n";
-            asking_for_a_password(text(StatusCode::UNAUTHORIZED, says))
-        }
-        _ => routes::answer(site, request).await,
-    };
-    site.metrics.requests().count(route, answer.status().as_u16());
-    for (name, value) in &entrance.headers {
-        answer.headers_mut().insert(name.clone(), value.clone());
-    }
-    answer.map(|body| Holding::new(body, place))
-}
-
-fn asking_for_a_password(mut refused: Response<Content>) -> Response<Content> {
-    refused.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"rotewatch\""));
-    refused
+    pub(super) users: Option<Arc<Users>>,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// The files as they are.

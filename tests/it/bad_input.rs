@@ -205,7 +205,7 @@ mod training {
         let flags =
             ["--task", "shuffled-mnist", "--data", text(&data), "--examples", "2000", "--epochs", "1", "--probe-rows", "200"];
         let sound = trainings.document(&[&flags, &NOWHERE]);
-        assert_eq!(sound["epochs"], 1, "the undamaged data can be trained on");
+        assert_eq!(sound["last_epoch"], 1, "the undamaged data can be trained on");
 
         let pictures = idx(true, 3000, 3000);
         let mut wrong_magic = pictures.clone();
@@ -254,7 +254,7 @@ mod training {
         let said = refused(&mut trainings.train(&[&TINY[..], &["--config", text(&path)]].concat()));
         assert_eq!(said.lines().count(), 2, "{said}");
         let said = refused_in_one_line(&mut trainings.train(&["--probe-rows", "20"]));
-        assert!(said.contains("sampling.rows") && said.contains("5 a bin"), "{said}");
+        assert!(said.contains("sampling.rows") && said.contains("5 per bin"), "{said}");
     }
 }
 

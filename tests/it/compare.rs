@@ -106,7 +106,7 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
                             "entropy_neuron_nats": null, "class_information_nats": null });
         let epochs: Vec<Value> = (1..9).map(|epoch| json!({ "epoch": epoch, "metrics": {}, "layers": [layer] })).collect();
         let path = folder.path().join(format!("{name}.json"));
-        let document = json!({ "run": name, "kind": kind, "probe": probe, "history": epochs });
+        let document = json!({ "run": name, "kind": kind, "probe": probe, "epochs": epochs });
         fs::write(&path, document.to_string()).expect("the folder is writable");
         text(&path).to_owned()
     };

@@ -171,7 +171,7 @@ fn runs_side_by_side_are_compared_and_the_reader_says_what_is_feared() {
     client.judged("narrow", 0);
     browser.open(&format!("http://{}/#run=alarmed&beside=narrow", client.address));
     browser.shows("These two runs cannot be compared");
-    browser.shows("having other layers");
+    browser.shows("have different layers");
     assert_eq!(browser.run("return document.querySelectorAll('img, b, main script').length"), 0);
     if let Some(barriers) = browser.barriers() {
         assert_eq!(barriers, Vec::<String>::new());

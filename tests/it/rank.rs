@@ -105,7 +105,7 @@ fn mixed_kinds_and_runs_without_a_verdict_are_refused_with_the_reason() {
 fn other_probes_and_layers_are_kept_apart_and_named() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut other_layer = training("d", None, "the test set", 9.0, 0.0);
-    other_layer["history"][0]["layers"][0]["name"] = json!("conv1");
+    other_layer["epochs"][0]["layers"][0]["layer"] = json!("conv1");
     let documents = [
         training("a", None, "the test set", 2.0, 0.2),
         training("b", None, "training batches", 9.0, 0.0),

@@ -42,7 +42,7 @@ fn a_live_run_is_followed_at_any_size() {
         end_epoch(&client, "alarming", epoch, signal);
         pane.shows(&format!("epochs 0 to {epoch}"));
     }
-    let screen = pane.shows("memorizing: example-level since 3, alarm at epoch 4");
+    let screen = pane.shows("memorizing wrong labels or single examples since epoch 3, alarm at epoch 4");
     insta::assert_snapshot!("live_80x24", without_port(&screen, &client));
     assert_eq!(pane.alternate_screen_and_cursor(), (true, false));
 

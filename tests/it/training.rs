@@ -17,7 +17,7 @@ fn number(document: &Value, field: &str) -> f64 {
 fn wrong_labels_end_in_a_memorizing_verdict_told_in_full() {
     let Some(trainings) = Trainings::or_skip() else { return };
     let told = trainings.document(&[&SMALL, &LONG_ENOUGH, &NOISY, &NOWHERE, &["--run", "noisy"]]);
-    assert_eq!((&told["run"], &told["epochs"], &told["stopped"]), (&"noisy".into(), &12.into(), &Value::Null));
+    assert_eq!((&told["run"], &told["last_epoch"], &told["stopped"]), (&"noisy".into(), &12.into(), &Value::Null));
     assert_eq!((&told["verdict"], &told["kind"]), (&"memorizing".into(), &"example_level".into()));
     let (onset, alarm) = (number(&told, "onset_epoch"), number(&told, "alarm_epoch"));
     assert!((1.0..=alarm).contains(&onset) && alarm <= 12.0, "onset {onset}, alarm {alarm}");
@@ -33,20 +33,20 @@ fn wrong_labels_end_in_a_memorizing_verdict_told_in_full() {
     let decline = 0.9 * class + 0.1 * mutual.min(class);
     assert!(evidence.iter().all(|of| decline > number(of, "threshold")), "{evidence:?}");
 
-    let history = told["history"].as_array().expect("a history");
-    let epochs: Vec<u64> = history.iter().filter_map(|epoch| epoch["epoch"].as_u64()).collect();
+    let of_epochs = told["epochs"].as_array().expect("epochs");
+    let epochs: Vec<u64> = of_epochs.iter().filter_map(|epoch| epoch["epoch"].as_u64()).collect();
     assert_eq!(epochs, (0..=12).collect::<Vec<u64>>());
-    let accuracy = |epoch: f64| history[epoch as usize]["metrics"]["test_accuracy"].as_f64();
+    let accuracy = |epoch: f64| of_epochs[epoch as usize]["metrics"]["test_accuracy"].as_f64();
     assert_eq!(told["test_accuracy"].as_f64(), accuracy(12.0));
     assert_eq!(told["alarm_test_accuracy"].as_f64(), accuracy(alarm));
     assert_eq!(told["best_test_accuracy"].as_f64(), accuracy(number(&told, "best_epoch")));
     let best = (0..=12).filter_map(|epoch| accuracy(f64::from(epoch))).fold(0.0, f64::max);
     assert_eq!(number(&told, "best_test_accuracy"), best);
     let memorizing = |epoch: &Value| epoch["verdict"] == "memorizing";
-    assert_eq!(history.iter().position(memorizing), Some(alarm as usize), "the verdict changes at the alarm");
-    for epoch in history {
+    assert_eq!(of_epochs.iter().position(memorizing), Some(alarm as usize), "the verdict changes at the alarm");
+    for epoch in of_epochs {
         let layers = epoch["layers"].as_array().expect("layers");
-        assert_eq!(layers.iter().filter_map(|of| of["name"].as_str()).collect::<Vec<_>>(), ["hidden1", "hidden2", "hidden3"]);
+        assert_eq!(layers.iter().filter_map(|of| of["layer"].as_str()).collect::<Vec<_>>(), ["hidden1", "hidden2", "hidden3"]);
         for layer in layers {
             for measure in ["entropy_network_nats", "entropy_neuron_nats", "mutual_information_nats", "class_information_nats"] {
                 let of = &layer[measure];
@@ -78,6 +78,11 @@ fn the_same_command_twice_gives_the_same_document_to_the_last_digit() {
     let seeded = |seed| {
         let mut told = trainings.document(&[&SMALL, &NOISY, &NOWHERE, &["--run", "twice", "--epochs", "4", "--seed", seed]]);
         told["frames"]["wait_seconds"] = Value::Null;
+        for epoch in told["epochs"].as_array_mut().expect("epochs") {
+            for of_the_clock in ["compute_seconds", "made_at"] {
+                epoch[of_the_clock] = Value::Null;
+            }
+        }
         told
     };
     let once = seeded("1");
@@ -204,9 +209,9 @@ fn a_document_is_printed_for_a_training_without_a_port_as_for_one_with() {
     let small: &[&str] = &["--examples", "500", "--epochs", "2", "--probe-rows", "100", "--json"];
     for listen in [NOWHERE, ANY_PORT] {
         let ended = crate::support::process::ended(&mut trainings.train(&[small, &listen].concat()));
-        assert_eq!((ended.code, document(&ended)["epochs"].as_u64()), (Some(0), Some(2)), "{}", ended.stderr);
+        assert_eq!((ended.code, document(&ended)["last_epoch"].as_u64()), (Some(0), Some(2)), "{}", ended.stderr);
         // Stdout is the document's: where it is served is said beside it.
-        let address = ended.stderr.strip_prefix("watched at http://127.0.0.1:").and_then(|rest| rest.strip_suffix("/\n"));
+        let address = ended.stderr.strip_prefix("live page at http://127.0.0.1:").and_then(|rest| rest.strip_suffix("/\n"));
         let port = address.map(|port| port.parse::<u16>().expect("a port"));
         assert_eq!((port.is_some(), ended.stderr.is_empty()), (listen == ANY_PORT, listen == NOWHERE), "{}", ended.stderr);
     }

@@ -7,8 +7,8 @@
 //! | module | what it holds | imports |
 //! |---|---|---|
 //! | [`vocabulary`] | units, names, verdicts, the clock: plain values | |
-//! | [`intake`] | the trainer's side of the channel: a run, admission and its counts, the tap | vocabulary |
 //! | [`record`] | an epoch and a run as they are written and read | vocabulary |
+//! | [`intake`] | the trainer's side of the channel: a run, admission and its counts, the tap | vocabulary, record |
 //! | [`detect`] | one rule per file, and the judge that keeps an alarm standing | vocabulary, record |
 //! | [`compare`] | finished networks in order; two trainings held against each other | vocabulary, record |
 //! | [`monitor`] | the window, the report, the live runs, the thread | all of them |

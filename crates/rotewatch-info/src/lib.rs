@@ -5,10 +5,10 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`choice`] | settings that are one of a few words |
 //! | [`kernels`] | the innermost loops, one variant per instruction set, all with the same bits; the home of `unsafe` |
 //! | [`measures`] | binning, entropy, pairwise and class information, surprisal, nearest neighbours, shuffle bias |
 //! | [`statistics`] | intervals, Kendall's tau, AUROC: for comparisons of networks and of methods |
-//! | [`choice`] | settings that are one of a few words |
 
 #![warn(clippy::expect_used, clippy::panic, clippy::unreachable, clippy::indexing_slicing, clippy::string_slice)]
 #![cfg_attr(test, allow(clippy::string_slice, reason = "a panic in a test is a failure; clippy.toml allows the others"))]

@@ -1,6 +1,6 @@
 //! Compares all ways to compute the mutual information of all pairs, in one run on one thread each, and prints the tables of the record.
 //!
-//! `cargo bench --bench compare [-- quick]`. Needs libtorch (feature `torch`) and a Python with scikit-learn: that of `ROTEWATCH_BENCH_PYTHON`,
+//! `cargo bench -p rotewatch-trainer --bench compare [-- quick]`. Needs libtorch and a Python with scikit-learn: that of `ROTEWATCH_BENCH_PYTHON`,
 //! or `.venv/bin/python`. Times are processor times of the working thread, the fastest of several passes, since other load on
 //! the machine only adds time. Only the tables that compare numbers of
 //! threads use the wall clock: run them on a quiet machine.

@@ -1,6 +1,6 @@
 //! The cost of monitoring for a training: whole runs of the built-in trainer with and without it, in pairs.
 //!
-//! `cargo bench --bench overhead [-- PAIRS]`. The runs of a pair share their seed and follow each other directly, in
+//! `cargo bench -p rotewatch-trainer --bench overhead [-- PAIRS]`. The runs of a pair share their seed and follow each other directly, in
 //! alternating order, because the machine's speed drifts; the result is the median of the pairs' ratios. Each pair also
 //! compares every loss and accuracy of both runs, which must be the same to the last digit.
 

@@ -1,6 +1,6 @@
 //! Whether a penalty on entropy and mutual information keeps a network from memorizing, and what it costs.
 //!
-//! `cargo bench --bench regulariser [-- SEEDS]`, on MNIST if `ROTEWATCH_DATA` names its folder, else on rendered digits. MLPs on 5,000 examples, 20
+//! `cargo bench -p rotewatch-trainer --bench regulariser [-- SEEDS]`, on MNIST if `ROTEWATCH_DATA` names its folder, else on rendered digits. MLPs on 5,000 examples, 20
 //! epochs: with 40 % of the labels redrawn, and with a colour that agrees with the label in 90 % of the examples. Each penalty has the
 //! direction that the paper implies, and is compared with no penalty and with dropout.
 

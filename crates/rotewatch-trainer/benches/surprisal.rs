@@ -1,6 +1,6 @@
 //! Whether surprisal detects rows that do not belong to the training distribution: AUROC compared with the maximum-softmax score.
 //!
-//! `cargo bench --bench surprisal [-- SEEDS]`, also on MNIST if `ROTEWATCH_DATA` names its folder. Two cases, each with
+//! `cargo bench -p rotewatch-trainer --bench surprisal [-- SEEDS]`, also on MNIST if `ROTEWATCH_DATA` names its folder. Two cases, each with
 //! networks that were trained on usual rows only:
 //!
 //! * colours reversed: coloured digits, whose colour agrees with the label as often as `spurious` says, against the same digits in the other colour;

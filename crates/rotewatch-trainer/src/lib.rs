@@ -6,8 +6,8 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`data`] | rendered digits, MNIST, circles, made-up texts: examples with their labels |
 //! | [`options`] | what a training can be asked to do; plain values |
+//! | [`data`] | rendered digits, MNIST, circles, made-up texts: examples with their labels |
 //! | [`networks`] | MLP, CNN, transformer |
 //! | [`training`] | a training's loop, losses and checkpoints |
 //! | [`experiment`] | grids of trainings: recorded, judged and reported |

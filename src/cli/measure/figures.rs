@@ -1,8 +1,10 @@
 //! Computes the results for the tensors of one file.
 
+use std::path::PathBuf;
+
+use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Measure;
 use crate::activations::{Element, Tensor, TensorError};
 use rotewatch_info::kernels::Kernel;
 use rotewatch_info::measures::KnnParams;
@@ -20,6 +22,23 @@ use rotewatch_info::measures::{Columns, PairMatrix, Value};
 
 /// Number of pairs on which the shuffle null is estimated.
 const SHUFFLE_PAIRS: usize = 1_000;
+
+/// What to compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Measure {
+    /// Plug-in entropy of each neuron
+    Entropy,
+    /// Plug-in mutual information of every pair
+    Mi,
+    /// Mutual information of every pair from nearest neighbours
+    Ksg,
+    /// Differential entropy of each neuron from nearest neighbours
+    KnnEntropy,
+    /// Mutual information of each neuron with the tensor `predictions`
+    Class,
+    /// How unusual each row is: mean over neurons of -ln p of the row's bin
+    Surprisal,
+}
 
 /// What to compute, checked.
 #[derive(Debug)]
@@ -58,6 +77,14 @@ pub(super) struct TensorFigures {
     pub(super) class: Option<Vec<f64>>,
     /// Surprisal of each row in nats, among the tensor's own rows or against the reference.
     pub(super) surprisal: Option<Vec<f64>>,
+}
+
+/// The results for one file.
+#[derive(Debug)]
+pub(super) struct FileFigures {
+    pub(super) path: PathBuf,
+    pub(super) tensors: Vec<TensorFigures>,
+    pub(super) skipped: Vec<(String, String)>,
 }
 
 /// Binned mutual information, and its bias.

@@ -7,8 +7,7 @@ use anyhow::Context;
 use safetensors::tensor::{Dtype, View};
 use serde_json::{Map, Value, json};
 
-use super::FileFigures;
-use super::figures::{Choices, TensorFigures};
+use super::figures::{Choices, FileFigures, TensorFigures};
 use super::reference::Reference;
 use rotewatch_info::measures::PairMatrix;
 

@@ -14,7 +14,7 @@ use super::choice::choice;
 use super::exit::{Exit, Failure};
 use super::tensors::{contents, select};
 use crate::activations::{Tensor, file};
-use figures::{Choices, TensorFigures};
+use figures::{Choices, FileFigures, Measure};
 use reference::Reference;
 use rotewatch_info::kernels::Kernel;
 use rotewatch_info::measures::KnnParams;
@@ -68,23 +68,6 @@ pub struct MeasureArgs {
     matrix: Option<PathBuf>,
 }
 
-/// What to compute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Measure {
-    /// Plug-in entropy of each neuron
-    Entropy,
-    /// Plug-in mutual information of every pair
-    Mi,
-    /// Mutual information of every pair from nearest neighbours
-    Ksg,
-    /// Differential entropy of each neuron from nearest neighbours
-    KnnEntropy,
-    /// Mutual information of each neuron with the tensor `predictions`
-    Class,
-    /// How unusual each row is: mean over neurons of -ln p of the row's bin
-    Surprisal,
-}
-
 /// Which values set the bin edges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Scope {
@@ -92,14 +75,6 @@ enum Scope {
     Network,
     /// Those of each neuron
     Neuron,
-}
-
-/// The results for one file.
-#[derive(Debug)]
-struct FileFigures {
-    path: PathBuf,
-    tensors: Vec<TensorFigures>,
-    skipped: Vec<(String, String)>,
 }
 
 /// Measures every file and prints the figures.

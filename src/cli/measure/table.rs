@@ -2,8 +2,7 @@
 
 use std::fmt::{self, Formatter};
 
-use super::FileFigures;
-use super::figures::{Choices, TensorFigures};
+use super::figures::{Choices, FileFigures, TensorFigures};
 use super::reference::Reference;
 use crate::cli::columns::Head::{Left, Right};
 use crate::cli::columns::columns;

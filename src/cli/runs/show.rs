@@ -57,8 +57,8 @@ pub(super) fn text(history: &Snapshot, run: &StoredRun) -> Result<String, StoreE
     let findings = history.findings(run)?;
     for FindingRecord { alarm: Alarm { finding, alarm_epoch }, ended_epoch, .. } in &findings {
         let ended = ended_epoch.map_or_else(|| "still active".to_owned(), |epoch| format!("ended at epoch {epoch}"));
-        let (kind, onset) = (finding.kind, finding.onset_epoch);
-        let _ = writeln!(text, "alarm: {kind} since epoch {onset}, found at epoch {alarm_epoch}, {ended}");
+        let (kind, onset) = (finding.kind.in_words(), finding.onset_epoch);
+        let _ = writeln!(text, "alarm at epoch {alarm_epoch}: {kind} since epoch {onset}, {ended}");
     }
     for outcome in history.hook_outcomes(run)? {
         let _ = writeln!(

@@ -55,7 +55,7 @@ CREATE TABLE layer_statistics (
     constant_neurons INTEGER NOT NULL,
     reliable INTEGER NOT NULL,
     shuffle_bias_nats REAL,
-    -- How the pairs' mutual information lies: counts in equal intervals; see src/store/blob.rs.
+    -- How the pairs' mutual information lies: counts in equal intervals; see src/history/blob.rs.
     density_from_nats REAL, density_to_nats REAL, density_counts BLOB,
     entropy_network_nats_mean REAL, entropy_network_nats_p05 REAL, entropy_network_nats_p50 REAL, entropy_network_nats_p90 REAL, entropy_network_nats_p95 REAL,
     entropy_network_ratio_mean REAL, entropy_network_ratio_p05 REAL, entropy_network_ratio_p50 REAL, entropy_network_ratio_p90 REAL, entropy_network_ratio_p95 REAL,
@@ -78,7 +78,7 @@ CREATE TABLE neurons (
     PRIMARY KEY (epoch_id, place)
 ) STRICT;
 
--- Mutual information of all pairs in condensed order: 16 bits each, as fractions of the largest; see src/store/blob.rs.
+-- Mutual information of all pairs in condensed order: 16 bits each, as fractions of the largest; see src/history/blob.rs.
 CREATE TABLE pair_matrices (
     epoch_id INTEGER NOT NULL REFERENCES epochs (id) ON DELETE CASCADE,
     place INTEGER NOT NULL,

@@ -11,6 +11,7 @@ pub(crate) const CATALOGUE: &[(&str, &str, &[&str])] = &[
     ("layer_mutual_information_bias_nats", "gauge", &["layer", "method", "run"]),
     ("layer_class_information_nats", "gauge", &["layer", "run", "stat"]),
     ("layer_class_information_rolling_nats", "gauge", &["layer", "run", "stat"]),
+    ("layer_excess_kurtosis", "gauge", &["layer", "run", "stat"]),
     ("layer_constant_neurons", "gauge", &["layer", "run"]),
     ("layer_neurons", "gauge", &["layer", "run"]),
     ("neuron_entropy_nats", "histogram", &[]),

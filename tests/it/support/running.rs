@@ -93,7 +93,7 @@ impl Running {
     /// # Panics
     /// If the process ends without telling it.
     pub(crate) fn address(&mut self) -> SocketAddr {
-        self.address_after("watched at http://")
+        self.address_after("live page at http://")
     }
 
     /// Waits for the address of a daemon.

@@ -70,8 +70,8 @@ pub(crate) fn document(ended: &Ended) -> Value {
 /// Returns what the trainer itself measured in each epoch.
 ///
 /// # Panics
-/// If the document has no history.
+/// If the document has no epochs.
 pub(crate) fn metrics(document: &Value) -> Vec<Value> {
-    let history = document["history"].as_array().expect("a history");
-    history.iter().map(|epoch| epoch["metrics"].clone()).collect()
+    let epochs = document["epochs"].as_array().expect("epochs");
+    epochs.iter().map(|epoch| epoch["metrics"].clone()).collect()
 }

@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use crate::vocabulary::clock::Stopwatch;
 use crate::vocabulary::units::Epoch;
+use crate::vocabulary::verdict::Kind;
 
 /// Interval between two log lines while waiting for a thread.
 const LATE_NOTICE: Duration = Duration::from_secs(1);
@@ -22,8 +23,8 @@ const LATE_NOTICE: Duration = Duration::from_secs(1);
 pub enum StopReason {
     /// A detector found memorization of a kind listed in `detect.stop_on`.
     Onset {
-        /// The kind of memorization, spelled as in the configuration.
-        kind: &'static str,
+        /// The kind of memorization.
+        kind: Kind,
         /// The epoch whose report raised the alarm.
         alarm_epoch: Epoch,
         /// The epoch at which memorization set in.
@@ -45,7 +46,7 @@ impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StopReason::Onset { kind, alarm_epoch, onset_epoch } => {
-                write!(f, "{kind} memorization since epoch {onset_epoch}, found at epoch {alarm_epoch}")
+                write!(f, "{} since epoch {onset_epoch}, alarm at epoch {alarm_epoch}", kind.in_words())
             }
             StopReason::Asked { reason } => f.write_str(reason),
             StopReason::Interrupted { signal } => write!(f, "{signal} received"),

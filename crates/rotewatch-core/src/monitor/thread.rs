@@ -86,7 +86,7 @@ struct EndOfEpoch {
 }
 
 impl MonitorThread {
-    /// Creates a monitor without runs. Attempts found in `pasts` continue from there.
+    /// Creates a monitor without runs.
     #[must_use]
     pub fn new(
         params: MonitorParams,
@@ -388,7 +388,7 @@ fn publish_verdict(measured: &MeasuredEpoch, detect: &DetectParams, reply: Optio
         && let Some(alarm) = alarms.iter().find(|alarm| detect.stop_on.contains(&alarm.finding.kind))
     {
         let reason = StopReason::Onset {
-            kind: alarm.finding.kind.as_str(),
+            kind: alarm.finding.kind,
             alarm_epoch: alarm.alarm_epoch,
             onset_epoch: alarm.finding.onset_epoch,
         };

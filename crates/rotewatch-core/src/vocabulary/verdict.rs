@@ -227,7 +227,7 @@ impl fmt::Display for Verdict {
                     let separator = if place == 0 { "" } else { "; " };
                     let finding = &alarm.finding;
                     let (kind, onset, found) = (finding.kind.in_words(), finding.onset_epoch, alarm.alarm_epoch);
-                    write!(f, "{separator}{kind} since epoch {onset} (found at epoch {found})")?;
+                    write!(f, "{separator}{kind} since epoch {onset} (alarm at epoch {found})")?;
                 }
                 Ok(())
             }

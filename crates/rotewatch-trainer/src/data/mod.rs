@@ -1,8 +1,4 @@
-//! The built-in libtorch trainer: data, tasks, networks and the training loop. The only user of tch.
-//!
-//! A training is a function of its options: every random draw (images, labels, weights, batches, shifts, dropout) comes from its own
-//! generators, seeded by [`TrainOptions::seed`](crate::training::TrainOptions), never from libtorch's global generator.
-//! So no other code in the process, the monitoring included, can change a loss.
+//! Examples and their labels: rendered digits, MNIST, circles, made-up texts. Every draw comes from a generator of its own ([`seed`]).
 
 mod circles;
 pub mod digits;

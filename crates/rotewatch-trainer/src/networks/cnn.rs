@@ -6,8 +6,7 @@
 use tch::Tensor;
 use tch::nn::{Linear, Module};
 
-use super::Layer;
-use super::layers::{Activation, Conv, Maker};
+use super::layers::{Activation, Conv, Layer, Maker};
 use rotewatch_tch::tap::Observe;
 
 const CHANNELS: [i64; 2] = [32, 64];

@@ -10,6 +10,15 @@ use rand_chacha::ChaCha8Rng;
 use tch::nn::{self, BatchNorm, BatchNormConfig, Init, ModuleT, VarStore};
 use tch::{Kind, Tensor};
 
+/// A layer that can be observed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Its name, such as `hidden1`, `conv2` or `block3.feedforward`.
+    pub name: &'static str,
+    /// Its neurons; the channels of a convolution.
+    pub neurons: usize,
+}
+
 /// Makes the layers of a network, in forward order.
 pub(super) struct Maker<'a> {
     pub(super) store: &'a VarStore,

@@ -3,8 +3,7 @@
 use tch::Tensor;
 use tch::nn::{Linear, Module};
 
-use super::Layer;
-use super::layers::{Activation, Maker};
+use super::layers::{Activation, Layer, Maker};
 use rotewatch_tch::tap::Observe;
 
 const WIDTH: i64 = 256;

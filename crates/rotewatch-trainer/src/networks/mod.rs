@@ -8,6 +8,8 @@ mod layers;
 mod mlp;
 mod transformer;
 
+pub use layers::Layer;
+
 use tch::Tensor;
 use tch::nn::VarStore;
 
@@ -15,15 +17,6 @@ use crate::data::seed::{Draw, generator};
 use rotewatch_tch::tap::Observe;
 
 use crate::options::{Model, TrainOptions};
-
-/// A layer that can be observed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layer {
-    /// Its name, such as `hidden1`, `conv2` or `block3.feedforward`.
-    pub name: &'static str,
-    /// Its neurons; the channels of a convolution.
-    pub neurons: usize,
-}
 
 /// A network with weights.
 #[derive(Debug)]

@@ -6,8 +6,7 @@
 use tch::nn::{self, LayerNorm, Linear, Module};
 use tch::{Kind, Tensor};
 
-use super::Layer;
-use super::layers::{Activation, Maker};
+use super::layers::{Activation, Layer, Maker};
 use crate::data::topics::{LENGTH, VOCABULARY};
 use rotewatch_tch::tap::Observe;
 

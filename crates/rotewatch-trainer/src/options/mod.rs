@@ -1,16 +1,16 @@
 //! The options of the built-in trainer: plain values, without libtorch.
 //!
-//! The command line parses them in every build, also in one without the feature `torch`; only `torch::Trainer` uses them.
 //! `check` refuses combinations that would be ignored or make no sense, so that the options of a training always describe it.
 
 mod check;
 mod choice;
+mod error;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-pub use check::OptionsError;
 pub use choice::{LrStep, Model, Optimizer, ProbeFrom, Task};
+pub use error::OptionsError;
 
 /// The maximum number of rows of a task with rendered examples (MNIST has its own number); 0.8 GB at 14 x 14 floats.
 pub const RENDERED_EXAMPLES_MAX: usize = 1_000_000;

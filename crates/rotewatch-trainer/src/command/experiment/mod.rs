@@ -11,7 +11,6 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 
 use crate::experiment::capture::{Captures, Record};
-use crate::experiment::cost::estimate;
 use crate::experiment::folder::OutFolder;
 use crate::experiment::grid::{Grid, PlannedRun};
 use crate::experiment::report::{self, Head};
@@ -161,10 +160,4 @@ impl ExperimentArgs {
         let title = self.grid.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         Head::here(title, command, thresholds, unix_seconds())
     }
-}
-
-/// The estimated time of the runs with `jobs` trainings in parallel.
-fn total(runs: &[PlannedRun], jobs: usize) -> std::time::Duration {
-    let all: std::time::Duration = runs.iter().map(|run| estimate(&run.training)).sum();
-    all / u32::try_from(jobs).unwrap_or(u32::MAX)
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::total;
 use crate::experiment::cost::estimate;
 use crate::experiment::grid::PlannedRun;
 use crate::experiment::runner::Ended;
@@ -98,4 +97,10 @@ pub(super) fn list(runs: &[PlannedRun], jobs: usize) {
 
 fn in_words(duration: Duration) -> String {
     HumanDuration(Duration::from_secs(duration.as_secs_f64().round() as u64)).to_string()
+}
+
+/// The estimated time of the runs with `jobs` trainings in parallel.
+fn total(runs: &[PlannedRun], jobs: usize) -> Duration {
+    let all: Duration = runs.iter().map(|run| estimate(&run.training)).sum();
+    all / u32::try_from(jobs).unwrap_or(u32::MAX)
 }

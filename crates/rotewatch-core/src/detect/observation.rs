@@ -1,0 +1,62 @@
+//! What the detectors see of an epoch.
+
+use crate::record::LayerRecord;
+use crate::record::catalogue::Measure;
+use crate::vocabulary::choices::Mode;
+use crate::vocabulary::identity::LayerName;
+use crate::vocabulary::units::Epoch;
+
+/// The data of an epoch that detectors use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// Where the measured rows came from.
+    pub source: Mode,
+    /// Entropy of the predicted classes, in nats; `None` without predictions.
+    pub prediction_entropy_nats: Option<f64>,
+    /// The tapped layers in forward order.
+    pub layers: Vec<LayerObservation>,
+}
+
+/// The data of a layer after an epoch that detectors use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerObservation {
+    /// The layer.
+    pub layer: LayerName,
+    /// Mean mutual information over the layer's pairs of neurons, in nats; `None` if there were too few rows for a reliable
+    /// estimate.
+    pub mutual_information_mean_nats: Option<f64>,
+    /// Information of its neurons about the predicted class; `None` without predictions, or if there were too few rows for a
+    /// reliable estimate.
+    pub class_information_nats: Option<ClassInformation>,
+}
+
+/// Information about the predicted class over a layer's neurons, in nats.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClassInformation {
+    /// The 90th percentile: a tenth of the neurons carry more.
+    pub p90: f64,
+    /// The mean.
+    pub mean: f64,
+}
+
+impl Observation {
+    /// What the records of an epoch's layers say. A layer with too few rows counts as unmeasured.
+    #[must_use]
+    pub fn of(epoch: Epoch, source: Mode, prediction_entropy_nats: Option<f64>, layers: &[LayerRecord]) -> Self {
+        Observation { epoch, source, prediction_entropy_nats, layers: layers.iter().map(LayerObservation::from).collect() }
+    }
+}
+
+impl From<&LayerRecord> for LayerObservation {
+    fn from(record: &LayerRecord) -> Self {
+        let statistic = |measure, statistic| record.figures.statistic(measure, statistic).filter(|_| record.reliable);
+        let class = |name| statistic(Measure::ClassInformationNats, name);
+        LayerObservation {
+            layer: record.layer.clone(),
+            mutual_information_mean_nats: statistic(Measure::MutualInformationNats, "mean"),
+            class_information_nats: class("p90").zip(class("mean")).map(|(p90, mean)| ClassInformation { p90, mean }),
+        }
+    }
+}

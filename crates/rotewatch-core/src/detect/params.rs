@@ -1,0 +1,90 @@
+//! The thresholds of the detectors.
+
+use std::path::PathBuf;
+
+use crate::vocabulary::identity::RunName;
+use crate::vocabulary::units::Epoch;
+use crate::vocabulary::verdict::Kind;
+
+/// The thresholds of all detectors: the section `detect` of the configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetectParams {
+    /// Observations in a trailing mean.
+    pub smooth: usize,
+    /// Quiet epochs in a row after which an alarm ends.
+    pub quiet_epochs: u32,
+    /// The rule for memorizing wrong labels or single examples.
+    pub example_level: ExampleLevelParams,
+    /// The rule for memorizing a shortcut.
+    pub heuristic: HeuristicParams,
+    /// The rule that compares with the baseline run.
+    pub baseline: BaselineParams,
+    /// The kinds of alarm that ask the trainer to stop.
+    pub stop_on: Vec<Kind>,
+}
+
+impl Default for DetectParams {
+    fn default() -> Self {
+        DetectParams {
+            smooth: 2,
+            quiet_epochs: 3,
+            example_level: ExampleLevelParams::default(),
+            heuristic: HeuristicParams::default(),
+            baseline: BaselineParams::default(),
+            stop_on: vec![Kind::ExampleLevel],
+        }
+    }
+}
+
+/// The thresholds of [`ExampleLevel`](super::ExampleLevel).
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExampleLevelParams {
+    /// The share of its recent maximum that a signal must have lost.
+    pub decline: f64,
+    /// How many epochs before the newest one the recent maximum may lie.
+    pub within_epochs: u32,
+    /// The share of its maximum over the whole run that a signal must have lost.
+    pub decline_ever: f64,
+    /// The first epoch that may raise an alarm.
+    pub from_epoch: Epoch,
+}
+
+impl Default for ExampleLevelParams {
+    fn default() -> Self {
+        ExampleLevelParams { decline: 0.06, within_epochs: 6, decline_ever: 0.15, from_epoch: Epoch(2) }
+    }
+}
+
+/// The thresholds of [`Heuristic`](super::Heuristic).
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeuristicParams {
+    /// The share of the predictions' entropy that single neurons of the first layer must explain.
+    pub class_information_share: f64,
+    /// How many times its value in the untrained network mutual information must reach at least.
+    pub amplification: f64,
+}
+
+impl Default for HeuristicParams {
+    fn default() -> Self {
+        HeuristicParams { class_information_share: 0.6, amplification: 1.7 }
+    }
+}
+
+/// The thresholds of [`Baseline`](super::Baseline), and the baseline run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BaselineParams {
+    /// The output of `rotewatch train --json` for the baseline run. It is read where the [`Reference`](super::Reference) is made.
+    pub file: Option<PathBuf>,
+    /// The name of the baseline run in the history.
+    pub run: Option<RunName>,
+    /// How far mutual information must lie below the baseline run's, as a share of it.
+    pub below: f64,
+    /// How many times the baseline run's mutual information must be reached.
+    pub times_above: f64,
+}
+
+impl Default for BaselineParams {
+    fn default() -> Self {
+        BaselineParams { file: None, run: None, below: 0.2, times_above: 1.6 }
+    }
+}
