@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use hyper::body::Incoming;
 use hyper::Request;
+use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use thiserror::Error;
 use tokio_rustls::TlsAcceptor;

@@ -39,9 +39,11 @@ fn stopping_at_the_onset_ends_the_training_at_the_alarm_whatever_the_monitor_cos
         assert_eq!((told["last_epoch"].as_u64(), told["alarm_epoch"].as_u64()), (Some(alarm), Some(alarm)), "{name}");
         assert_eq!(told["onset_epoch"], to_the_end["onset_epoch"], "{name}");
         let stopped = told["stopped"].as_str().unwrap_or_default();
-        assert_eq!(stopped, format!("memorizing wrong labels or single examples since epoch {}, alarm at epoch {alarm}", told["onset_epoch"]));
-        let same_epochs =
-            &to_the_end["epochs"].as_array().expect("epochs")[..=usize::try_from(alarm).expect("a small number")];
+        assert_eq!(
+            stopped,
+            format!("memorizing wrong labels or single examples since epoch {}, alarm at epoch {alarm}", told["onset_epoch"])
+        );
+        let same_epochs = &to_the_end["epochs"].as_array().expect("epochs")[..=usize::try_from(alarm).expect("a small number")];
         for (stopped, to_the_end) in told["epochs"].as_array().expect("epochs").iter().zip(same_epochs) {
             assert_eq!(without_bias(stopped), without_bias(to_the_end), "{name}");
         }
@@ -73,7 +75,11 @@ fn a_run_is_held_against_a_reference_that_a_file_names() {
         "{}",
         noisy["why"]
     );
-    assert!(noisy["stopped"].as_str().is_some_and(|stopped| stopped.starts_with("departs from the baseline run")), "{}", noisy["stopped"]);
+    assert!(
+        noisy["stopped"].as_str().is_some_and(|stopped| stopped.starts_with("departs from the baseline run")),
+        "{}",
+        noisy["stopped"]
+    );
 }
 
 #[test]

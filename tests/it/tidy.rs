@@ -193,11 +193,9 @@ fn every_foreign_crate_is_named_in_its_home_alone() {
 fn paths_that_the_documents_name_exist() {
     for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"] {
         let text = fs::read_to_string(root().join(document)).expect("the document is there");
-        let tops =
-            ["src", "crates", "tests", "config", "benches", "dashboards", "docs", "fuzz", "python", ".ci", ".github"];
-        let is_path = |word: &&str| {
-            word.split_once('/').is_some_and(|(top, _)| tops.contains(&top)) && !word.contains([' ', '*', '<'])
-        };
+        let tops = ["src", "crates", "tests", "config", "benches", "dashboards", "docs", "fuzz", "python", ".ci", ".github"];
+        let is_path =
+            |word: &&str| word.split_once('/').is_some_and(|(top, _)| tops.contains(&top)) && !word.contains([' ', '*', '<']);
         let is_placeholder = |word: &&str| word.chars().any(|letter| letter.is_ascii_uppercase()) && !word.ends_with(".md");
         let paths: BTreeSet<&str> =
             text.split('`').skip(1).step_by(2).filter(is_path).filter(|word| !is_placeholder(word)).collect();
