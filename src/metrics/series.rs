@@ -37,9 +37,10 @@ pub(super) struct MeasureSeries {
 }
 
 /// The series of every measure, in the order of the catalogue.
-pub(super) static MEASURES: LazyLock<Vec<MeasureSeries>> = LazyLock::new(|| Measure::ALL.iter().map(of_measure).collect());
+pub(super) static MEASURES: LazyLock<Vec<MeasureSeries>> =
+    LazyLock::new(|| Measure::ALL.iter().copied().map(of_measure).collect());
 
-fn of_measure(measure: &Measure) -> MeasureSeries {
+fn of_measure(measure: Measure) -> MeasureSeries {
     let entry = measure.entry();
     let scope = entry.series.and_then(|series| series.scope);
     let described = |name: &str, kind, help: String, labels| Described {
@@ -57,7 +58,7 @@ fn of_measure(measure: &Measure) -> MeasureSeries {
     };
     let histogram = |series: HistogramSeries| described(series.name, MetricType::HISTOGRAM, series.help.to_owned(), of_values);
     MeasureSeries {
-        measure: *measure,
+        measure,
         value: entry.series.map(value),
         rolling: entry.series.and_then(rolling),
         histogram: entry.histogram.map(histogram),

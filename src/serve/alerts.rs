@@ -146,12 +146,11 @@ impl AlertDesk {
                 },
             }
         }
-        let mut document = json!({ "stopped": stopped, "ignored": ignored });
         if faults.is_empty() {
-            return json(StatusCode::OK, &document);
+            return json(StatusCode::OK, &json!({ "stopped": stopped, "ignored": ignored }));
         }
-        document["error"] = faults.join("; ").into();
-        json(StatusCode::UNPROCESSABLE_ENTITY, &document)
+        let error = faults.join("; ");
+        json(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "stopped": stopped, "ignored": ignored, "error": error }))
     }
 
     /// Asks a run to stop, and returns it; or returns why the alert is ignored.

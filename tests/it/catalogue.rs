@@ -9,7 +9,7 @@ const DOCUMENT: &str = "docs/observability.md";
 const BEGIN: &str = "<!-- measures -->\n";
 const END: &str = "<!-- /measures -->\n";
 
-/// Returns a series as PromQL selects it.
+/// Returns a series as `PromQL` selects it.
 fn selector(series: LayerSeries) -> String {
     let scope = series.scope.map(|scope| format!("{{scope=\"{scope}\"}}")).unwrap_or_default();
     format!("`rotewatch_{}{scope}`", series.name)

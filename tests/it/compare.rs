@@ -121,7 +121,7 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
     assert!(unknown.contains("nobody: no such file, and no such run in the history"), "{unknown}");
     let activations = folder.path().join("a.npy");
     fs::write(&activations, b"\x93NUMPY").expect("the folder is writable");
-    assert!(refused(&[&shortcut, text(&activations)]).contains("it holds activations, of one network at one time"));
+    assert!(refused(&[&shortcut, text(&activations)]).contains("this file has activations of a single moment"));
     // Two files of one name are told apart by where they lie.
     let copy = folder.path().join("copy.json");
     fs::copy(&shortcut, &copy).expect("the folder is writable");
@@ -147,6 +147,7 @@ fn sweeps() -> Vec<Sweep> {
             json!({ "epoch": epoch, "metrics": {}, "layers": [layer] })
         };
         let epochs: Vec<Value> = epochs.map(epoch).collect();
+        // As 0.1.0 wrote it.
         let document = json!({ "run": network["name"], "kind": network["kind"], "probe": "the test set", "history": epochs });
         (document, network["test_accuracy"].as_f64().expect("an accuracy"))
     };

@@ -177,7 +177,7 @@ fn every_refusal_has_its_status_and_its_reason() {
         ("PUT", "runs/new".into(), twice.as_bytes(), 422, "twice"),
         ("PUT", "runs/new".into(), none.as_bytes(), 422, "0 layers"),
         ("PUT", "runs/new".into(), many.as_bytes(), 422, "limits.layers"),
-        ("PUT", "runs/new".into(), br#"{"attempt": "1", "layers": ["a"]}"#, 422, "16 lowercase"),
+        ("PUT", "runs/new".into(), br#"{"attempt": "1", "layers": ["a"]}"#, 422, "16 random lowercase"),
         ("PUT", "runs/new".into(), br#"{"atempt": "1"}"#, 422, "unknown field `atempt`"),
         ("PUT", "runs/new?x=1".into(), declared.as_bytes(), 422, "parameter \"x\""),
         ("POST", "runs/new/finish?attempt=00000000000000aa".into(), br#"{"status":"finished"}"#, 404, "declare it first"),

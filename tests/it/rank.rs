@@ -18,10 +18,10 @@ const NEURONS: usize = 8;
 /// The part of `rotewatch train --json` by which a network is ranked.
 fn training(run: &str, kind: Option<&str>, probe: &str, entropy: f64, information: f64) -> Value {
     let layer = json!({
-        "name": "hidden1", "entropy_network_nats": { "mean": entropy }, "entropy_neuron_nats": null,
+        "layer": "hidden1", "entropy_network_nats": { "mean": entropy }, "entropy_neuron_nats": null,
         "mutual_information_nats": { "mean": information }, "class_information_nats": null,
     });
-    json!({ "run": run, "kind": kind, "probe": probe, "history": [{ "epoch": 1, "metrics": {}, "layers": [layer] }] })
+    json!({ "run": run, "kind": kind, "probe": probe, "epochs": [{ "epoch": 1, "metrics": {}, "layers": [layer] }] })
 }
 
 fn written(folder: &TempDir, documents: &[Value]) -> Vec<String> {

@@ -81,7 +81,7 @@ fn a_daemon_serves_tls_asks_for_a_password_and_follows_its_file() {
     // An unusable file changes nothing, and the log says why.
     fs::write(&web, "tls_server_config: {cert_file: nowhere.crt, key_file: a.key}\n").expect("the folder is writable");
     assert_eq!(get("").0, 401);
-    daemon.warns("the web configuration was not reloaded");
+    daemon.warns("the web configuration stays as it was");
     daemon.warns("nowhere.crt: cannot read it");
     // A usable file applies from the next connection: no password, another certificate.
     let (other, other_certificate) = folder_with_certificate();

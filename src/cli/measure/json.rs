@@ -24,11 +24,12 @@ fn of_file(file: &FileFigures, reference: Option<&Reference>, choices: &Choices)
     let tensors: Vec<Value> = file.tensors.iter().map(|tensor| of_tensor(tensor, choices)).collect();
     let skipped: Vec<Value> = file.skipped.iter().map(|(name, reason)| json!({ "name": name, "reason": reason })).collect();
     let path = file.path.display().to_string();
-    let mut document = json!({ "file": path, "kernel": choices.kernel.name(), "tensors": tensors, "skipped": skipped });
-    if let Some(reference) = reference {
-        document["reference"] = reference.path().display().to_string().into();
+    match reference.map(|reference| reference.path().display().to_string()) {
+        None => json!({ "file": path, "kernel": choices.kernel.name(), "tensors": tensors, "skipped": skipped }),
+        Some(reference) => {
+            json!({ "file": path, "kernel": choices.kernel.name(), "tensors": tensors, "skipped": skipped, "reference": reference })
+        }
     }
-    document
 }
 
 fn of_tensor(tensor: &TensorFigures, choices: &Choices) -> Value {

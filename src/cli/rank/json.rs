@@ -1,5 +1,6 @@
 //! The ranking for programs: one JSON document.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use rotewatch_core::compare::{Direction, Group, Placed, SetupRecord};
@@ -13,14 +14,20 @@ pub(super) fn json(direction: Direction, groups: &[Group]) -> String {
 }
 
 fn group(group: &Group) -> Value {
-    let mut document = document(&SetupRecord::from(&group.seen));
     let tau = json!({
         "entropy": group.by_entropy.as_ref().map(agreement),
         "mutual_information": group.by_mutual_information.as_ref().map(agreement),
     });
-    document["networks"] = group.placed.iter().map(network).collect();
-    document["tau"] = tau;
-    document
+    document(&RankedGroup { setup: SetupRecord::from(&group.seen), networks: group.placed.iter().map(network).collect(), tau })
+}
+
+/// Networks that were measured alike, and how well the two orders agree with their scores.
+#[derive(Serialize)]
+struct RankedGroup {
+    #[serde(flatten)]
+    setup: SetupRecord,
+    networks: Vec<Value>,
+    tau: Value,
 }
 
 fn network(placed: &Placed) -> Value {

@@ -2,16 +2,20 @@
 
 use std::fmt::Write;
 
+use serde::Serialize;
+use serde_json::Value;
+
 use super::text::number;
 use crate::cli::columns::Head::Left;
 use crate::cli::columns::{columns, plain};
 use crate::cli::paragraph::paragraph;
 use crate::history::records;
-use crate::history::{Epochs, Snapshot, StoreError, StoredRun};
+use crate::history::{Epochs, Snapshot, StoreError, StoredOutcome, StoredRun};
 use rotewatch_core::record::catalogue::{Line, Measure};
 use rotewatch_core::record::{EpochRecord, FindingRecord, document};
 use rotewatch_core::vocabulary::clock::utc;
 use rotewatch_core::vocabulary::identity::Attempt;
+use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::{Alarm, VerdictWord};
 
 /// The number of newest epochs that are shown.
@@ -89,13 +93,25 @@ fn epoch(epoch: &EpochRecord) -> Vec<String> {
 
 /// For programs: as in the API, with every epoch, alarm and hook outcome.
 pub(super) fn json(history: &Snapshot, run: &StoredRun) -> Result<String, StoreError> {
-    let mut shown = records::run_in_full(history, run)?;
-    let attempts: Vec<Attempt> = history.attempts(&run.name)?.iter().map(|run| run.attempt).collect();
-    let epochs = history.epochs(run, Epochs::ALL)?;
-    shown["attempts"] = document(&attempts);
-    shown["epochs"] = epochs.iter().map(|epoch| document(&records::committed(epoch))).collect();
-    shown["findings"] = document(&history.findings(run)?);
-    shown["hooks"] = document(&history.hook_outcomes(run)?);
-    shown["matrix_epochs"] = document(&history.matrix_epochs(run)?);
-    Ok(format!("{shown}\n"))
+    let shown = RunInFull {
+        run: records::run_in_full(history, run)?,
+        attempts: history.attempts(&run.name)?.iter().map(|run| run.attempt).collect(),
+        epochs: history.epochs(run, Epochs::ALL)?.iter().map(|epoch| document(&records::committed(epoch))).collect(),
+        findings: history.findings(run)?,
+        hooks: history.hook_outcomes(run)?,
+        matrix_epochs: history.matrix_epochs(run)?,
+    };
+    Ok(format!("{}\n", document(&shown)))
+}
+
+/// A run with everything that the history keeps of it.
+#[derive(Serialize)]
+struct RunInFull {
+    #[serde(flatten)]
+    run: Value,
+    attempts: Vec<Attempt>,
+    epochs: Vec<Value>,
+    findings: Vec<FindingRecord>,
+    hooks: Vec<StoredOutcome>,
+    matrix_epochs: Vec<Epoch>,
 }

@@ -175,6 +175,7 @@ mod quartiles {
     use rotewatch_info::measures::Quartiles;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+    #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
     pub(super) fn serialize<S: Serializer>(of: &Option<Quartiles>, serializer: S) -> Result<S::Ok, S::Error> {
         of.as_ref().map(|of| [of.p05, of.p25, of.p50, of.p75, of.p95]).serialize(serializer)
     }
@@ -197,6 +198,7 @@ mod density {
         counts: Vec<u32>,
     }
 
+    #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
     pub(super) fn serialize<S: Serializer>(of: &Option<Density>, serializer: S) -> Result<S::Ok, S::Error> {
         of.as_ref().map(|of| Keys { from: of.from, to: of.to, counts: of.counts.clone() }).serialize(serializer)
     }
