@@ -58,7 +58,8 @@ pub enum CheckpointError {
 ///
 /// ```no_run
 /// # fn example(variables: &mut tch::nn::VarStore, tap: &rotewatch_tch::tap::TensorTap) -> Result<(), Box<dyn std::error::Error>> {
-/// # use rotewatch::{torch::checkpoints::Checkpoints, units::Epoch};
+/// # use rotewatch_core::vocabulary::units::Epoch;
+/// # use rotewatch_trainer::training::checkpoints::Checkpoints;
 /// let mut checkpoints = Checkpoints::new("checkpoints".into())?;
 /// # let epoch = Epoch(1);
 /// // after each epoch:
