@@ -1,7 +1,7 @@
 //! Activations in files: bytes in, checked tensors out.
 //!
 //! [`safetensors`] reads the format in which trainers send frames, [`npy`] reads NumPy's formats, and [`file`](mod@file) reads either. A [`Tensor`] is a view with a name,
-//! an element type and a shape; it converts to [`Columns`](crate::info::Columns). Sizes are checked before anything is allocated.
+//! an element type and a shape; it converts to [`Columns`](rotewatch_info::measures::Columns). Sizes are checked before anything is allocated.
 
 pub mod file;
 pub mod npy;

@@ -91,7 +91,7 @@ impl Trainer {
         Self::on(data, options)
     }
 
-    /// The same with examples that the caller changed after [`TaskData::load`]. Augmentation still shifts the loaded ones.
+    /// The same with examples that the caller changed after [`tasks::load`]. Augmentation still shifts the loaded ones.
     ///
     /// # Errors
     /// Options that do not fit together, an optimizer that libtorch refuses.
