@@ -285,7 +285,7 @@ impl Kernel {
     /// Turns bins into thermometer planes: plane `p` of a row is set if its bin is at least `first + p`.
     ///
     /// # Shape
-    /// `bins`: one per row; [`MASKED`](crate::measures::binning::MASKED) sets no plane. `planes_out`: `ceil(rows / 64)` words x `planes`, the planes of one word
+    /// `bins`: one per row; `MASKED` sets no plane. `planes_out`: `ceil(rows / 64)` words x `planes`, the planes of one word
     /// side by side; row `r` is bit `r % 64` of word `r / 64`, and bits beyond the last row are 0.
     ///
     /// # Panics
