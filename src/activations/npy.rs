@@ -1,4 +1,6 @@
 //! NumPy's formats: `.npy`, one tensor, and `.npz`, a zip archive of them. Pickled objects are rejected.
+//!
+//! By hand: a header is small, and its sizes are compared with the bytes that are there before anything is allocated.
 
 use std::borrow::Cow;
 use std::io::{Cursor, Read};

@@ -1,4 +1,6 @@
 //! Converts the tree of a file into a [`Config`] and collects all mistakes.
+//!
+//! By hand, not with serde: serde ends at the first mistake, this names all of them, each with its line and the key that was meant.
 
 use std::collections::HashMap;
 use std::fs::{self, File};

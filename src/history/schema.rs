@@ -1,4 +1,6 @@
 //! The tables, created by numbered migrations. New migrations are added; existing ones are never changed.
+//!
+//! By hand: SQLite itself keeps the version (`user_version`), so all that is left is a loop over the files.
 
 use std::path::Path;
 

@@ -3,6 +3,8 @@
 //! Each accepted connection takes a seat. If all seats are taken, the server closes the connection that has been idle (without a
 //! complete request) for the longest time. So clients that open connections and send nothing, or send a byte at a time, cannot
 //! lock out the others.
+//!
+//! By hand: a limit of tower or tokio refuses or queues the newcomer, whereas here the idlest connection makes room.
 
 use std::collections::HashMap;
 use std::pin::Pin;

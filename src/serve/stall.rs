@@ -1,5 +1,7 @@
 //! Closes connections whose clients do not read what they are sent. Otherwise they would keep their answer and their scrape permit
 //! forever.
+//!
+//! By hand: the timers of hyper end with the headers of a request.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,6 @@
 //! A child's process group with its stdin and output, handled without blocking on any of them.
+//!
+//! By hand: the standard library ends a child, but not what the child has started.
 
 use std::io::{self, ErrorKind, PipeReader, Read, Write};
 use std::os::fd::AsFd;

@@ -2,6 +2,7 @@
 //!
 //! Layout (`LeCun`, Cortes, Burges): big-endian 32-bit words, first a magic number (2051 for images, 2049 for labels), then one
 //! length per axis, then the bytes. Memory is allocated for the bytes that are really there, never for lengths in a header.
+//! By hand: the format is these few words, and an error names the file and what is wrong with it.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
