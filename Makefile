@@ -23,7 +23,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build run test check fmt doc bench onset fuzz kills soak asan mutants observe share clean licences observers browser tmux faketime axe grafana-types python-test python-check
+.PHONY: build run test check fmt doc bench onset fuzz kills soak asan mutants observe share clean licences observers browser tmux faketime axe grafana-types pytest python-test python-check
 
 PYTHON ?= python3
 TORCH_VERSION := 2.13.0
@@ -60,11 +60,15 @@ run: build
 
 test: $(libtorch) observers browser tmux faketime axe grafana-types .venv/kubernetes-validate-$(KUBERNETES_VALIDATE).installed
 	cargo test --locked --workspace
-	$(MAKE) python-test
+	$(MAKE) pytest
 
-# The Python tests use the debug build of the daemon that `cargo test` has just linked.
-python-test: $(libtorch) .venv-python/requirements.installed
+python-test:
 	cargo build --locked --bin rotewatch
+	$(MAKE) pytest
+
+# With the debug build of the daemon that is there: `cargo test` has just linked it. Alone, cargo would build it with fewer features, and all that
+# it depends on once more.
+pytest: .venv-python/requirements.installed
 	cd python && ROTEWATCH_BINARY="$${ROTEWATCH_BINARY:-$(CURDIR)/target/debug/rotewatch}" ../.venv-python/bin/python -m pytest -q
 
 python-check: .venv-python/requirements.installed
