@@ -116,7 +116,7 @@ fn runs_reads_beside_a_daemon_and_names_stay_text() {
     assert_eq!(runs(state, &["list"]).stdout, "no runs recorded yet\n");
     client.alarming("run");
     let list = runs(state, &["list"]).stdout;
-    assert!(list.contains("run") && list.contains("memorizing (example_level)"), "{list}");
+    assert!(list.contains("run") && list.contains("memorizing wrong labels or single examples"), "{list}");
     assert_eq!(told(state, &["list", "--json"])["runs"][0]["verdict"], "memorizing");
     let shown = told(state, &["show", "run", "--json"]);
     assert_eq!(shown["declared_layers"], json!(["hidden1", "<b>\"hidden2\""]));

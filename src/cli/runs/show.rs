@@ -16,7 +16,7 @@ use rotewatch_core::record::{EpochRecord, FindingRecord, document};
 use rotewatch_core::vocabulary::clock::utc;
 use rotewatch_core::vocabulary::identity::Attempt;
 use rotewatch_core::vocabulary::units::Epoch;
-use rotewatch_core::vocabulary::verdict::{Alarm, VerdictWord};
+use rotewatch_core::vocabulary::verdict::{Alarm, Kind, VerdictWord};
 
 /// The number of newest epochs that are shown.
 const EPOCHS: usize = 20;
@@ -25,9 +25,9 @@ const EPOCHS: usize = 20;
 pub(super) fn text(history: &Snapshot, run: &StoredRun) -> Result<String, StoreError> {
     let mut text = format!("{}  attempt {}  {}\n", run.name, run.attempt, records::status(run));
     let verdict = records::state(run).verdict;
-    let word = verdict.verdict.map_or("", VerdictWord::as_str);
+    let words = verdict.kind.map(Kind::in_words).or(verdict.verdict.map(VerdictWord::in_words));
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "verdict: {word}{}", verdict.kind.map_or_else(String::new, |kind| format!(" ({kind})")));
+    let _ = writeln!(text, "verdict: {}", words.unwrap_or(""));
     for (what, said) in [("why", &verdict.why), ("what to do", &verdict.remedy), ("asked to stop", &run.stop_reason)] {
         if let Some(said) = said {
             let _ = writeln!(text, "{}", paragraph(&format!("{what}: "), &plain(said)));
@@ -86,7 +86,7 @@ fn epoch(epoch: &EpochRecord) -> Vec<String> {
     let last = epoch.layers.last();
     let of = |(measure, line): (Measure, Line)| number(last.and_then(|layer| layer.figures.statistic(measure, line.statistic)));
     let measures = Measure::drawn().map(of);
-    let verdict = epoch.verdict.map_or("", VerdictWord::as_str).to_owned();
+    let verdict = epoch.verdict.map_or("", VerdictWord::in_words).to_owned();
     let head = [epoch.epoch.to_string(), verdict, number(epoch.metrics.get("train_loss")), number(epoch.metrics.get("val_loss"))];
     head.into_iter().chain(measures).chain([number(epoch.coverage)]).collect()
 }

@@ -100,7 +100,7 @@ fn run_line(record: &RunRecord, selected: bool, names: usize) -> Line<'static> {
 fn verdict_in_short(state: &StateRecord) -> String {
     let Some(word) = state.verdict.verdict else { return String::new() };
     let since = state.verdict.onset_epoch.map_or_else(String::new, |onset| format!(" since {onset}"));
-    format!("{}{since}", word.as_str().replace('_', " "))
+    format!("{}{since}", word.in_words())
 }
 
 /// The verdict with its kind in words.

@@ -169,6 +169,16 @@ impl VerdictWord {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
+
+    /// The words for it where people read.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            VerdictWord::TooEarly => "too early",
+            VerdictWord::Learning => "learning",
+            VerdictWord::Memorizing => "memorizing",
+        }
+    }
 }
 
 /// Reads a number of which JSON has null when it is not finite.

@@ -18,7 +18,7 @@ pub(super) fn columns(epoch: &EpochRecord) -> String {
         .filter_map(|(measure, line)| column(line.heading, last?.figures.statistic(measure, line.statistic), 3, ""));
     let verdict = epoch.verdict.map(|verdict| match verdict {
         VerdictWord::Memorizing => "MEMORIZING".to_owned(),
-        quiet => quiet.as_str().replace('_', " "),
+        quiet => quiet.in_words().to_owned(),
     });
     own.into_iter().flatten().chain(measures).chain(verdict).collect::<Vec<_>>().join("  ")
 }
