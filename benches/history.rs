@@ -15,6 +15,7 @@ use rotewatch_core::record::{Hints, LayerFigures};
 use rotewatch_core::vocabulary::choices::{Ending, Mode};
 use rotewatch_core::vocabulary::clock::Stopwatch;
 use rotewatch_core::vocabulary::metrics::EpochMetrics;
+use rotewatch_core::vocabulary::rows::EpochRows;
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::Verdict;
 use rotewatch_info::measures::{LayerMeasures, PairMatrix, quantile};
@@ -58,7 +59,7 @@ fn write(state: &Path, runs: u32) {
     for number in 0..runs {
         let layers = (0..LAYERS).map(|layer| format!("hidden{layer}").parse().expect("a good name")).collect();
         let name = format!("run{number}").parse().expect("a good name");
-        let run = Run::new(Declaration { run: name, layers, source: Mode::Probe, probe: None, framework: "bench".into() });
+        let run = Run::new(Declaration::new(name, layers, Mode::Probe, "bench"));
         feed.declared(&run);
         let template = layer(number);
         for epoch in 0..EPOCHS {
@@ -87,6 +88,8 @@ fn tell(feed: &mut StoreFeed, run: &Arc<Run>, epoch: u32, template: &LayerMeasur
         metrics: EpochMetrics::new(metrics).expect("good names"),
         rows: 1000,
         coverage: Some(1.0),
+        // As a run of 0.1.0 would have it; sets of rows add some 10 bytes a row and epoch.
+        row_numbers: EpochRows::default(),
         prediction_entropy_nats: Some(2.3),
         layers: layers.collect(),
         answers: Vec::new(),

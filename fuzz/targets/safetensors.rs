@@ -5,6 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use rotewatch::activations::read_safetensors;
 use rotewatch::ingest::frame::ReceivedFrame;
+use rotewatch_core::vocabulary::rows::RowSet;
 
 fuzz_target!(|bytes: &[u8]| {
     for tensor in read_safetensors(bytes).unwrap_or_default() {
@@ -17,5 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     let layers = ["a", "b"].map(|name| name.parse().expect("a good name"));
-    let _ = ReceivedFrame::read(bytes, &layers);
+    for set in RowSet::ALL {
+        let _ = ReceivedFrame::read(bytes, &layers, set);
+    }
 });

@@ -141,6 +141,17 @@ impl<'a> Tensor<'a> {
         }
     }
 
+    /// Returns the number of rows, if there is one axis.
+    ///
+    /// # Errors
+    /// [`TensorError::Shape`] otherwise.
+    pub fn rows(&self) -> Result<usize, TensorError> {
+        match self.shape[..] {
+            [rows] => Ok(rows),
+            _ => Err(self.wrong_shape("one axis: rows")),
+        }
+    }
+
     /// Returns the samples in single precision. Half precision is widened, double precision is rounded to nearest.
     ///
     /// # Errors
@@ -169,10 +180,10 @@ impl<'a> Tensor<'a> {
         assert_eq!(self.order, Order::RowMajor, "only row-major tensors can be read row by row");
         let (_, neurons) = self.rows_and_neurons()?;
         match self.element {
-            Element::F16 => Ok(self.rows(neurons, chosen, |bytes| half::f16::from_le_bytes(bytes).to_f32())),
-            Element::BF16 => Ok(self.rows(neurons, chosen, |bytes| half::bf16::from_le_bytes(bytes).to_f32())),
-            Element::F32 => Ok(self.rows(neurons, chosen, f32::from_le_bytes)),
-            Element::F64 => Ok(self.rows(neurons, chosen, |bytes| f64::from_le_bytes(bytes) as f32)),
+            Element::F16 => Ok(self.chosen_rows(neurons, chosen, |bytes| half::f16::from_le_bytes(bytes).to_f32())),
+            Element::BF16 => Ok(self.chosen_rows(neurons, chosen, |bytes| half::bf16::from_le_bytes(bytes).to_f32())),
+            Element::F32 => Ok(self.chosen_rows(neurons, chosen, f32::from_le_bytes)),
+            Element::F64 => Ok(self.chosen_rows(neurons, chosen, |bytes| f64::from_le_bytes(bytes) as f32)),
             _ => Err(self.wrong_element("floating-point numbers (F16, BF16, F32, F64)")),
         }
     }
@@ -208,9 +219,7 @@ impl<'a> Tensor<'a> {
     /// # Errors
     /// If it does not have one axis or does not hold I64 or I32.
     pub fn classes(&self) -> Result<Vec<i64>, TensorError> {
-        if self.shape.len() != 1 {
-            return Err(self.wrong_shape("one axis: rows"));
-        }
+        self.rows()?;
         match self.element {
             Element::I64 => Ok(self.map(i64::from_le_bytes)),
             Element::I32 => Ok(self.map(|bytes| i64::from(i32::from_le_bytes(bytes)))),
@@ -226,7 +235,7 @@ impl<'a> Tensor<'a> {
     }
 
     #[expect(clippy::indexing_slicing, reason = "a nonexistent chosen neuron is a bug of the caller; the panic is documented")]
-    fn rows<const N: usize>(&self, neurons: usize, chosen: Option<&[usize]>, read: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+    fn chosen_rows<const N: usize>(&self, neurons: usize, chosen: Option<&[usize]>, read: impl Fn([u8; N]) -> f32) -> Vec<f32> {
         let Some(chosen) = chosen else { return self.map(read) };
         let (values, _) = self.bytes.as_chunks::<N>();
         let mut rows = Vec::with_capacity(values.len() / neurons.max(1) * chosen.len());

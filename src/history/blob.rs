@@ -67,6 +67,42 @@ pub(super) fn unpack_counts(packed: &[u8]) -> Option<Vec<u32>> {
     rest.is_empty().then(|| counts.iter().map(|count| u32::from_le_bytes(*count)).collect())
 }
 
+/// Packs numbers of rows in single precision: the bytes of the same significance side by side, deflated.
+pub(super) fn pack_reals(values: &[f32]) -> Vec<u8> {
+    let bytes: Vec<[u8; 4]> = values.iter().map(|value| value.to_le_bytes()).collect();
+    deflated(&planes(&bytes))
+}
+
+/// Unpacks `count` numbers of [`pack_reals`]; `None` for other bytes.
+pub(super) fn unpack_reals(packed: &[u8], count: usize) -> Option<Vec<f32>> {
+    Some(unplaned(packed, count)?.into_iter().map(f32::from_le_bytes).collect())
+}
+
+/// Packs classes, likewise.
+pub(super) fn pack_classes(classes: &[i64]) -> Vec<u8> {
+    let bytes: Vec<[u8; 8]> = classes.iter().map(|class| class.to_le_bytes()).collect();
+    deflated(&planes(&bytes))
+}
+
+/// Unpacks `count` classes of [`pack_classes`]; `None` for other bytes.
+pub(super) fn unpack_classes(packed: &[u8], count: usize) -> Option<Vec<i64>> {
+    Some(unplaned(packed, count)?.into_iter().map(i64::from_le_bytes).collect())
+}
+
+/// The first bytes of all values, then the second bytes, and so on.
+#[expect(clippy::indexing_slicing, reason = "`plane` is below the length of the arrays")]
+fn planes<const N: usize>(values: &[[u8; N]]) -> Vec<u8> {
+    (0..N).flat_map(|plane| values.iter().map(move |bytes| bytes[plane])).collect()
+}
+
+/// The reverse of [`planes`] on deflated bytes.
+#[expect(clippy::indexing_slicing, reason = "there are `N * count` bytes")]
+fn unplaned<const N: usize>(packed: &[u8], count: usize) -> Option<Vec<[u8; N]>> {
+    let size = count.checked_mul(N)?;
+    let planes = inflated(packed, size).filter(|planes| planes.len() == size)?;
+    Some((0..count).map(|value| std::array::from_fn(|plane| planes[plane * count + value])).collect())
+}
+
 #[expect(clippy::expect_used, reason = "a vector refuses no byte, and the encoder itself has nothing to refuse")]
 fn deflated(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
@@ -108,8 +144,17 @@ mod tests {
         }
 
         #[test]
+        fn numbers_of_rows_come_back_to_the_last_bit(bits in proptest::collection::vec(any::<u32>(), 0..60), classes: Vec<i64>) {
+            let values: Vec<f32> = bits.iter().map(|bits| f32::from_bits(*bits)).collect();
+            let back = unpack_reals(&pack_reals(&values), values.len()).expect("just packed");
+            prop_assert_eq!(back.iter().map(|value| value.to_bits()).collect::<Vec<_>>(), bits);
+            prop_assert_eq!(unpack_classes(&pack_classes(&classes), classes.len()), Some(classes));
+        }
+
+        #[test]
         fn damaged_bytes_are_refused_or_read_but_never_more_than_was_asked_for(bytes: Vec<u8>, count in 0_usize..50) {
             prop_assert!(unpack_counts(&bytes).is_none_or(|back| back.len() <= COUNTS_MAX));
+            prop_assert!(unpack_classes(&bytes, count).is_none_or(|back| back.len() == count));
             let back = unpack_pairs(&PackedPairs { largest: 1.0, bytes }, count);
             prop_assert!(back.is_none_or(|back| back.len() == count));
         }

@@ -23,6 +23,7 @@ mod file;
 mod mark;
 mod read;
 pub mod records;
+mod rows;
 mod schema;
 mod statistics;
 mod stored;

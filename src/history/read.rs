@@ -11,9 +11,10 @@ use serde::de::DeserializeOwned;
 use super::blob::{PackedPairs, unpack_counts, unpack_neurons, unpack_pairs};
 use super::stored::{Epochs, StoredMatrix, StoredNeurons, StoredOutcome, StoredRun};
 use super::write::{INTERRUPTED, TRAINING};
-use super::{StoreError, file, statistics};
-use rotewatch_core::record::{EpochRecord, FindingRecord, Hints, LayerRecord, LossGap, TrainingDocument};
+use super::{StoreError, file, rows, statistics};
+use rotewatch_core::record::{EpochRecord, FindingRecord, Hints, LayerRecord, LossGap, PastEpoch, TrainingDocument};
 use rotewatch_core::vocabulary::identity::{Attempt, LayerName, RunName};
+use rotewatch_core::vocabulary::rows::{EpochRows, RowSet};
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_info::measures::pairwise::pair_count;
 use rotewatch_info::measures::{Density, PairMatrix};
@@ -39,7 +40,7 @@ impl Reader {
         let Some((connection, schema)) = file::open_to_read(&self.path)? else { return Ok(None) };
         // One transaction, so that all reads are consistent.
         connection.execute_batch("BEGIN").map_err(StoreError::sql(&self.path))?;
-        Ok(Some(Snapshot { connection, path: self.path.clone(), run_columns: run_columns(schema) }))
+        Ok(Some(Snapshot { connection, path: self.path.clone(), run_columns: run_columns(schema), has_rows: schema >= 3 }))
     }
 }
 
@@ -50,6 +51,8 @@ pub struct Snapshot {
     path: PathBuf,
     /// See [`run_columns`].
     run_columns: String,
+    /// Whether the file has the table of rows, which older files lack.
+    has_rows: bool,
 }
 
 /// The columns that are read of a run. Reading does not migrate a file, so an older file lacks newer columns.
@@ -120,6 +123,7 @@ impl Snapshot {
     /// See [`StoreError`].
     pub fn epochs(&self, run: &StoredRun, which: Epochs) -> Result<Vec<EpochRecord>, StoreError> {
         let mut layers = self.layers(run, which)?;
+        let mut rows = self.means(run, which)?;
         let query = format!(
             "SELECT id, epoch, metrics, rows, coverage, prediction_entropy_nats, verdict, label_wave_epoch, \
              loss_gap_nats, loss_gap_lowest_nats, loss_gap_lowest_epoch, compute_seconds, made_at FROM epochs {WHICH}"
@@ -130,12 +134,15 @@ impl Snapshot {
                 (Some(nats), Some(lowest_nats), Some(epoch)) => Some(LossGap { nats, lowest_nats, lowest_epoch: Epoch(epoch) }),
                 _ => None,
             };
+            let of_rows = rows.remove(&self.get::<i64>(row, 0)?).unwrap_or_default();
             Ok(EpochRecord {
                 epoch: Epoch(self.get(row, 1)?),
                 metrics: self.read(&self.get::<String>(row, 2)?, "an epoch's metrics")?,
                 rows: self.get::<i64>(row, 3)? as usize,
                 coverage: self.get(row, 4)?,
                 prediction_entropy_nats: self.get(row, 5)?,
+                unseen: of_rows.unseen,
+                seen: of_rows.seen,
                 verdict: Some(self.parsed(row, 6)?),
                 hints: Hints { label_wave_epoch: self.get::<Option<u32>>(row, 7)?.map(Epoch), loss_gap },
                 compute_seconds: self.get(row, 11)?,
@@ -145,6 +152,46 @@ impl Snapshot {
         })?;
         newest.reverse();
         Ok(newest)
+    }
+
+    /// Returns epochs of a run with the numbers of their rows, in order: what a monitor needs to go on.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn past(&self, run: &StoredRun, which: Epochs) -> Result<Vec<PastEpoch>, StoreError> {
+        let mut rows: BTreeMap<Epoch, EpochRows> = BTreeMap::new();
+        if self.has_rows {
+            let query = format!(
+                "SELECT {} FROM row_numbers JOIN epochs ON epochs.id = epoch_id WHERE epoch_id IN (SELECT id FROM epochs {WHICH})",
+                rows::NUMBERS
+            );
+            for (epoch, set, numbers) in
+                self.all(&query, which_of(run, which), |row| rows::numbers_of(row).map_err(StoreError::sql(&self.path)))?
+            {
+                let numbers = numbers.ok_or_else(|| self.malformed("the numbers of an epoch's rows"))?;
+                *rows.entry(Epoch(epoch)).or_default().of_mut(self.set_of(&set)?) = Some(numbers);
+            }
+        }
+        let past = |record: EpochRecord| PastEpoch { rows: rows.remove(&record.epoch).unwrap_or_default(), record };
+        Ok(self.epochs(run, which)?.into_iter().map(past).collect())
+    }
+
+    /// Returns the means over the rows of a run's epochs, by the epoch's id.
+    fn means(&self, run: &StoredRun, which: Epochs) -> Result<rows::Means, StoreError> {
+        let mut means = rows::Means::new();
+        if self.has_rows {
+            let query = format!("SELECT {} FROM row_numbers WHERE epoch_id IN (SELECT id FROM epochs {WHICH})", rows::MEANS);
+            for (epoch, set, record) in
+                self.all(&query, which_of(run, which), |row| rows::means_of(row).map_err(StoreError::sql(&self.path)))?
+            {
+                *means.entry(epoch).or_default().of_mut(self.set_of(&set)?) = Some(record);
+            }
+        }
+        Ok(means)
+    }
+
+    fn set_of(&self, name: &str) -> Result<RowSet, StoreError> {
+        name.parse().map_err(|_| self.malformed(format!("unknown set of rows {name:?}")))
     }
 
     /// Returns the layers of a run's epochs, by the epoch's id and in forward order.

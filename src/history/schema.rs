@@ -9,7 +9,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{StoreError, statistics};
 
 /// Migration `n` takes a file from schema `n` to schema `n + 1`.
-const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
 
 /// The newest schema that this program supports.
 pub(super) const SCHEMA: u32 = MIGRATIONS.len() as u32;

@@ -13,6 +13,7 @@ use rotewatch_core::record::{Hints, LayerFigures, LossGap, document as as_json};
 use rotewatch_core::vocabulary::choices::Mode;
 use rotewatch_core::vocabulary::identity::LayerName;
 use rotewatch_core::vocabulary::metrics::EpochMetrics;
+use rotewatch_core::vocabulary::rows::{EpochRows, RowNumbers};
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::{Alarm, Finding, Kind, Verdict, VerdictWord};
 use rotewatch_info::measures::{LayerMeasures, PairMatrix};
@@ -53,14 +54,21 @@ fn stored(state: &TempDir, run: &Run) -> StoredRun {
 
 fn a_run(name: &str) -> Arc<Run> {
     let layers = ["fc\"1\"", "<b>fc2</b>"].map(|name| name.parse::<LayerName>().expect("a good name"));
-    let declaration = Declaration {
-        run: name.parse().expect("a good name"),
-        layers: layers.into(),
-        source: Mode::Probe,
-        probe: Some("100 rows".into()),
-        framework: "test".into(),
+    let declaration = Declaration::new(name.parse().expect("a good name"), layers.into(), Mode::Probe, "test");
+    Run::new(Declaration { probe: Some("100 rows".into()), ..declaration })
+}
+
+/// Three unseen rows with every number, and two seen rows with losses alone.
+fn row_numbers(epoch: u32) -> EpochRows {
+    let unseen = RowNumbers {
+        losses: Some(vec![0.1, 2.5, f32::NAN]),
+        errors: Some(vec![0.0, 1.0, 1.0]),
+        predictions: Some(vec![-1, i64::from(epoch), i64::MAX]),
+        confidence: Some(vec![0.9, 0.4, 0.5]),
+        entropy: Some(vec![0.3, 1.1, 0.7]),
     };
-    Run::new(declaration)
+    let seen = RowNumbers { losses: Some(vec![0.25, 0.5]), ..RowNumbers::default() };
+    EpochRows { unseen: Some(Arc::new(unseen)), seen: (epoch > 0).then(|| Arc::new(seen)) }
 }
 
 /// A report of two layers, of which the second could not be measured.
@@ -98,6 +106,7 @@ fn report(run: &Arc<Run>, epoch: u32, entropies: &[f64], verdict: Verdict) -> Ar
         rows: 100,
         coverage: Some(0.75),
         prediction_entropy_nats: None,
+        row_numbers: row_numbers(epoch),
         layers: vec![layer(0, measures(entropies, pairs)), layer(1, measures(&[], Vec::new()))],
         answers: Vec::new(),
         verdict,
@@ -184,6 +193,24 @@ fn an_epoch_is_acknowledged_when_it_is_committed_and_stays_as_it_was() {
     let epochs = snapshot(&state).epochs(&stored(&state, &run), Epochs::ALL).expect("they can be read");
     assert_eq!(epochs.len(), 1);
     assert_eq!(epochs[0].layers[0].mean(Measure::EntropyNetworkNats), Some(1.5), "the first one");
+}
+
+#[test]
+fn what_was_said_of_each_row_comes_back_to_the_last_bit() {
+    let (state, run) = (folder(), a_run("run"));
+    told(&state, PARAMS, |feed| {
+        for epoch in 0..3 {
+            tell(feed, &report(&run, epoch, &[1.0, 2.0], learning()), &[]);
+        }
+    });
+    let past = snapshot(&state).past(&stored(&state, &run), Epochs::newest(2)).expect("it can be read");
+    for (epoch, past) in (1..).zip(&past) {
+        // NaN is no number that equals another, so the values are compared as they are printed.
+        assert_eq!((past.record.epoch, format!("{:?}", past.rows)), (Epoch(epoch), format!("{:?}", row_numbers(epoch))));
+        let (unseen, seen) = (past.record.unseen.expect("they were sent"), past.record.seen.expect("they were sent"));
+        assert_eq!((unseen.rows, unseen.loss, seen.loss, seen.confidence), (3, None, Some(0.375), None));
+    }
+    assert_eq!(past.len(), 2);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::blob::{pack_counts, pack_neurons, pack_pairs};
 use super::entry::Entry;
-use super::statistics;
+use super::{rows, statistics};
 use crate::hooks::HookOutcome;
 use rotewatch_core::intake::run::Run;
 use rotewatch_core::monitor::MeasuredEpoch;
@@ -118,6 +118,7 @@ fn epoch(to: &Connection, measured: &MeasuredEpoch, retention: Retention) -> Res
             write_layer(to, id, place as i64, layer, in_brief)?;
         }
     }
+    rows::write(to, id, &report.row_numbers)?;
     findings(to, run, report)?;
     to.prepare_cached(
         "UPDATE runs SET newest_epoch = max(coalesce(newest_epoch, 0), ?), epochs = epochs + 1, updated_at = ?, standing = ?,

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use rotewatch_core::intake::run::Declaration;
-use rotewatch_core::vocabulary::choices::{Ending, Mode, Reduce, UnknownChoice};
+use rotewatch_core::vocabulary::choices::{Ending, Mode, Reduce, Task, UnknownChoice};
 use rotewatch_core::vocabulary::identity::{Attempt, AttemptError, LayerName, NameError, RunName};
 use rotewatch_core::vocabulary::metrics::{EpochMetrics, MetricError};
 
@@ -49,9 +49,18 @@ pub enum DocumentError {
         /// Its largest number of bytes.
         limit: usize,
     },
-    /// A layer has the name that is reserved for predictions.
-    #[error("a layer cannot be named {:?}: that name is reserved for predicted classes; rename the layer", super::PREDICTIONS)]
-    Reserved,
+    /// A layer has a name that is reserved for the numbers of rows.
+    #[error("a layer cannot be named \"{layer}\": `predictions` and names with `row:` are the numbers of rows; rename the layer")]
+    Reserved {
+        /// The layer.
+        layer: LayerName,
+    },
+    /// The layer of features is not a layer of the run.
+    #[error("features_layer \"{layer}\" is not among the layers")]
+    Features {
+        /// The layer.
+        layer: LayerName,
+    },
 }
 
 /// A run as its client declares it. Compared as a whole, to distinguish a repeated declaration from a different one.
@@ -67,6 +76,12 @@ pub struct DeclaredRun {
     pub reduce: Reduce,
     /// Identifies the probe's rows, if the client sends it.
     pub probe_digest: Option<String>,
+    /// Identifies the rows of the training set that pass through the network too; `None` if there are none.
+    pub seen_digest: Option<String>,
+    /// What the network's outputs are, if the client knows.
+    pub task: Option<Task>,
+    /// The layer that has the classifier's input.
+    pub features_layer: Option<LayerName>,
     /// The client's framework, for display.
     pub framework: String,
 }
@@ -79,6 +94,9 @@ struct RawDeclaration {
     mode: Option<String>,
     reduce: Option<String>,
     probe_digest: Option<String>,
+    seen_digest: Option<String>,
+    task: Option<String>,
+    features_layer: Option<String>,
     framework: Option<String>,
 }
 
@@ -102,10 +120,16 @@ impl DeclaredRun {
     pub fn read(body: &[u8]) -> Result<Self, DocumentError> {
         let raw: RawDeclaration = document(body)?;
         let layers: Vec<LayerName> = raw.layers.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
-        if layers.iter().any(|layer| layer.as_str() == super::PREDICTIONS) {
-            return Err(DocumentError::Reserved);
+        if let Some(layer) = layers.iter().find(|layer| super::is_reserved(layer.as_str())) {
+            return Err(DocumentError::Reserved { layer: layer.clone() });
+        }
+        let features_layer: Option<LayerName> = raw.features_layer.map(|name| name.parse()).transpose()?;
+        if let Some(layer) = features_layer.as_ref().filter(|layer| !layers.contains(layer)) {
+            return Err(DocumentError::Features { layer: layer.clone() });
         }
         let probe_digest = raw.probe_digest.map(|digest| text("probe_digest", digest, TEXT_BYTES_MAX)).transpose()?;
+        let seen_digest = raw.seen_digest.map(|digest| text("seen_digest", digest, TEXT_BYTES_MAX)).transpose()?;
+        let task = raw.task.map(|word| choice("task", Some(&word), Task::Classes)).transpose()?;
         let framework = raw.framework.map(|framework| text("framework", framework, TEXT_BYTES_MAX)).transpose()?;
         Ok(DeclaredRun {
             attempt: raw.attempt.parse()?,
@@ -113,6 +137,9 @@ impl DeclaredRun {
             mode: choice("mode", raw.mode.as_deref(), Mode::Probe)?,
             reduce: choice("reduce", raw.reduce.as_deref(), Reduce::Mean)?,
             probe_digest,
+            seen_digest,
+            task,
+            features_layer,
             framework: framework.unwrap_or_else(|| "unknown".to_owned()),
         })
     }
@@ -125,6 +152,9 @@ impl DeclaredRun {
             layers: self.layers.clone(),
             source: self.mode,
             probe: self.probe_digest.clone().or_else(streamed),
+            seen: self.seen_digest.clone(),
+            task: self.task,
+            features: self.features_layer.clone(),
             framework: self.framework.clone(),
         }
     }
@@ -202,7 +232,7 @@ mod tests {
             (r#"{"attempt": "00000000000000ff", "layers": ["a"], "colour": "red"}"#, "unknown field `colour`"),
             (r#"{"attempt": "00000000000000ff", "layers": ["a"], "mode": "peek"}"#, "mode: `peek` is not one of probe, stream"),
             (r#"{"attempt": "00000000000000ff", "layers": ["a\n"]}"#, "control characters"),
-            (r#"{"attempt": "00000000000000ff", "layers": ["predictions"]}"#, "predicted classes"),
+            (r#"{"attempt": "00000000000000ff", "layers": ["predictions"]}"#, "are the numbers of rows"),
             (r#"{"attempt": "00000000000000ff", "layers": ["a"], "framework": ""}"#, "framework must have 1 to 128 bytes"),
         ] {
             let refused = DeclaredRun::read(body.as_bytes()).unwrap_err().to_string();

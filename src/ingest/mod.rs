@@ -24,7 +24,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use bodies::{DOCUMENT_BYTES_MAX, DeclaredRun, DocumentError};
-pub use frame::{FrameError, PREDICTIONS};
+pub use frame::{FrameError, is_reserved};
+pub use keys::FrameKey;
 pub use recall::Recall;
 pub use refusal::{Refusal, RefusalKind};
 pub use session::{Origin, Rejected, Taken};
@@ -33,7 +34,7 @@ use crate::state::OwnedName;
 use rotewatch_core::intake::open_runs::OpenRuns;
 use rotewatch_core::intake::run::Run;
 use rotewatch_core::intake::tap::SamplingParams;
-use rotewatch_core::record::EpochRecord;
+use rotewatch_core::record::PastEpoch;
 use rotewatch_core::vocabulary::choices::{Ending, OnFull};
 use rotewatch_core::vocabulary::identity::{Attempt, RunName};
 use rotewatch_core::vocabulary::metrics::EpochMetrics;
@@ -113,14 +114,14 @@ impl Ingest {
         Ok(run)
     }
 
-    /// Receives the activations of some rows, as safetensors.
+    /// Receives the activations and numbers of some rows, as safetensors.
     ///
     /// # Errors
     /// If the run was not declared, the bytes are not valid or differ from earlier ones of the same frame, or there is no room.
-    pub fn activations(&self, name: &RunName, attempt: Attempt, epoch: Epoch, seq: u64, bytes: &[u8]) -> Result<Taken, Refusal> {
+    pub fn activations(&self, name: &RunName, attempt: Attempt, frame: FrameKey, bytes: &[u8]) -> Result<Taken, Refusal> {
         let session = self.session(name, attempt)?;
         let gate = self.open_runs.intake().gate();
-        match session.frame((epoch, seq), bytes, &self.params.sampling, gate.capacity()) {
+        match session.frame(frame, bytes, &self.params.sampling, gate.capacity()) {
             Err(Refusal::Behind) if gate.is_closed() => Err(Refusal::Closing),
             taken => taken,
         }
@@ -147,7 +148,7 @@ impl Ingest {
     }
 
     /// Reads the earlier epochs of an attempt that is not open from the history. Returns nothing for the inbox.
-    fn past(&self, name: &RunName, declared: &DeclaredRun, origin: Origin) -> Result<Vec<EpochRecord>, Refusal> {
+    fn past(&self, name: &RunName, declared: &DeclaredRun, origin: Origin) -> Result<Vec<PastEpoch>, Refusal> {
         let is_open = |session: &Arc<Session>| session.run().attempt() == declared.attempt && session.run().is_open();
         match &self.params.recall {
             Some(recall) if origin == Origin::Http && !self.sessions().get(name).is_some_and(is_open) => {

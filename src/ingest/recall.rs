@@ -3,7 +3,7 @@
 use super::bodies::DeclaredRun;
 use super::refusal::Refusal;
 use crate::history::{Epochs, Reader, StoreError, StoredRun};
-use rotewatch_core::record::EpochRecord;
+use rotewatch_core::record::PastEpoch;
 use rotewatch_core::vocabulary::identity::{Attempt, RunName};
 
 /// Number of newest epochs that are read.
@@ -26,7 +26,7 @@ impl Recall {
     ///
     /// # Errors
     /// If the attempt has ended, or was declared with other settings.
-    pub(super) fn past(&self, name: &RunName, declared: &DeclaredRun) -> Result<Vec<EpochRecord>, Refusal> {
+    pub(super) fn past(&self, name: &RunName, declared: &DeclaredRun) -> Result<Vec<PastEpoch>, Refusal> {
         let attempt = declared.attempt;
         let found = self.find(name, attempt).unwrap_or_else(|error| {
             tracing::warn!(run = %name, "cannot read this run's earlier epochs from the history, so it starts without them: {error}");
@@ -42,10 +42,10 @@ impl Recall {
         Ok(past)
     }
 
-    fn find(&self, name: &RunName, attempt: Attempt) -> Result<Option<(StoredRun, Vec<EpochRecord>)>, StoreError> {
+    fn find(&self, name: &RunName, attempt: Attempt) -> Result<Option<(StoredRun, Vec<PastEpoch>)>, StoreError> {
         let Some(history) = self.reader.snapshot()? else { return Ok(None) };
         let Some(stored) = history.run(name, Some(attempt))? else { return Ok(None) };
-        let past = history.epochs(&stored, Epochs::newest(EPOCHS_MAX))?;
+        let past = history.past(&stored, Epochs::newest(EPOCHS_MAX))?;
         Ok(Some((stored, past)))
     }
 }

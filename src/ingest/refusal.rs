@@ -4,10 +4,10 @@ use thiserror::Error;
 
 use super::bodies::DocumentError;
 use super::frame::FrameError;
+use super::keys::FrameKey;
 use crate::state::StateError;
 use rotewatch_core::intake::open_runs::DeclareError;
 use rotewatch_core::vocabulary::identity::{Attempt, RunName};
-use rotewatch_core::vocabulary::units::Epoch;
 
 /// Why a request was refused; [`Refusal::kind`] says what the client can do.
 #[derive(Debug, Error)]
@@ -50,12 +50,13 @@ pub enum Refusal {
         attempt: Attempt,
     },
     /// A frame with the same key and other bytes was received.
-    #[error("frame {seq} of epoch {epoch} was already received with other bytes; give each frame of an epoch its own seq")]
+    #[error(
+        "frame {} of the {} rows of epoch {} was already received with other bytes; give each frame of an epoch its own seq",
+        .frame.seq, .frame.set, .frame.epoch
+    )]
     OtherBytes {
-        /// The epoch.
-        epoch: Epoch,
-        /// The frame within it.
-        seq: u64,
+        /// The frame.
+        frame: FrameKey,
     },
     /// The name of the run cannot be locked.
     #[error(transparent)]

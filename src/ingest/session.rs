@@ -118,10 +118,9 @@ impl Session {
         let Live { tap, keys, .. } = &mut *live;
         let tap = self.open(tap.as_ref())?;
         if let Some(before) = keys.queued(key) {
-            let (epoch, seq) = key;
-            return if before == digest { Ok(Taken::Duplicate) } else { Err(Refusal::OtherBytes { epoch, seq }) };
+            return if before == digest { Ok(Taken::Duplicate) } else { Err(Refusal::OtherBytes { frame: key }) };
         }
-        let received = ReceivedFrame::read(bytes, &self.declared.layers)?;
+        let received = ReceivedFrame::read(bytes, &self.declared.layers, key.set)?;
         let (mut widths, mut rejected, mut taken) = (tap.widths(), Rejected::new(), Vec::new());
         for (index, (layer, name)) in received.layers.iter().zip(&self.declared.layers).enumerate() {
             let Some((neurons, tensor)) = layer else { continue };
@@ -134,13 +133,13 @@ impl Session {
                 }
             }
         }
-        let bytes_needed = bytes_needed(received.rows, &taken);
+        let bytes_needed = bytes_needed(received.rows, &taken).saturating_add(received.number_bytes());
         if bytes_needed > capacity.bytes {
             let what = "a frame (limits.channel_bytes)";
             return Err(Refusal::TooLarge { what, bytes: bytes_needed, limit: capacity.bytes });
         }
         let offer = if keys.was_refused(key) { Tap::offer_again } else { Tap::offer };
-        let frame = offer(tap, key.0, received.rows).and_then(|frame| frame.claim_bytes(bytes_needed));
+        let frame = offer(tap, key.epoch, key.set, received.rows).and_then(|frame| frame.claim_bytes(bytes_needed));
         fill(frame.ok_or(Refusal::Behind)?, &received, taken)?;
         keys.remember(key, digest);
         Ok(Taken::Queued { rejected })
@@ -190,7 +189,7 @@ impl Session {
     }
 }
 
-/// Bytes that the frame takes in the channel, in single precision.
+/// Bytes that the layers of a frame take in the channel, in single precision.
 fn bytes_needed(rows: usize, layers: &[TakenLayer<'_, '_>]) -> u64 {
     let neurons: u64 = layers.iter().map(|layer| layer.width.sampled as u64).sum();
     neurons.saturating_mul(rows as u64).saturating_mul(size_of::<f32>() as u64)
@@ -204,9 +203,7 @@ fn fill(mut frame: FrameBuilder<'_>, received: &ReceivedFrame<'_>, layers: Vec<T
         // The width was checked before there was room for the frame.
         let _ = frame.layer(index, activations);
     }
-    if let Some(predictions) = &received.predictions {
-        frame.predictions(predictions.classes().map_err(refused)?);
-    }
+    frame.numbers(received.numbers());
     frame.send();
     Ok(())
 }

@@ -6,7 +6,9 @@ use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
 use rotewatch_core::compare::FearedKind;
+use rotewatch_core::vocabulary::choices::UnknownChoice;
 use rotewatch_core::vocabulary::identity::{Attempt, AttemptError, LayerName, NameError, RunName};
+use rotewatch_core::vocabulary::rows::RowSet;
 use rotewatch_core::vocabulary::units::Epoch;
 
 /// The path prefix of the API.
@@ -70,6 +72,9 @@ pub(super) enum AddressError {
         /// The largest value that is accepted.
         most: u64,
     },
+    /// `rows` names no set of rows.
+    #[error("rows: {0}")]
+    Rows(#[from] UnknownChoice),
     /// `wait` is not a number of seconds.
     #[error("wait {text:?} is not a number of seconds")]
     Wait {
@@ -198,6 +203,11 @@ impl Parameters {
             FearedKind::ALL.into_iter().find(|feared| feared.as_str() == text).ok_or(AddressError::Against { text })
         };
         self.0.remove("against").map(known).transpose()
+    }
+
+    /// Returns the set that the rows of a frame belong to; the rows that are not trained on if it is not given.
+    pub(super) fn row_set(&mut self) -> Result<RowSet, AddressError> {
+        Ok(self.0.remove("rows").map_or(Ok(RowSet::Unseen), |word| word.parse())?)
     }
 
     /// Returns a whole number up to `most`, if it is given.

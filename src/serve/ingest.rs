@@ -20,7 +20,7 @@ use super::body::{BodyBudget, ReceivedBody, forget};
 use super::feed::EventFeed;
 use super::token::carries;
 use crate::ingest::bodies::{self, DeclaredRun};
-use crate::ingest::{DOCUMENT_BYTES_MAX, Ingest, Origin, Refusal, RefusalKind, Taken};
+use crate::ingest::{DOCUMENT_BYTES_MAX, FrameKey, Ingest, Origin, Refusal, RefusalKind, Taken};
 use rotewatch_core::intake::run::Run;
 use rotewatch_core::intake::stop::StopReason;
 use rotewatch_core::monitor::live_runs::LiveRuns;
@@ -145,9 +145,10 @@ impl IngestSite {
                 let attempt = query.attempt().map_err(unprocessable)?;
                 let seq = query.number("seq", u64::MAX).and_then(|seq| seq.ok_or(AddressError::Missing { name: "seq" }));
                 let seq = seq.map_err(unprocessable)?;
+                let set = query.row_set().map_err(unprocessable)?;
                 query.end().map_err(unprocessable)?;
                 let body = self.budget.receive(request, self.body_bytes, "limits.body").await?;
-                on_worker(move || Ok(taken(&ingest.activations(&run, attempt, epoch, seq, &body.bytes)?))).await
+                on_worker(move || Ok(taken(&ingest.activations(&run, attempt, FrameKey { epoch, set, seq }, &body.bytes)?))).await
             }
             (Resource::End(run, epoch), _) => {
                 let attempt = query.attempt().map_err(unprocessable)?;

@@ -10,6 +10,7 @@ use rotewatch_core::intake::tap::Intake;
 use rotewatch_core::vocabulary::choices::OnFull;
 use rotewatch_core::vocabulary::clock::Stopwatch;
 use rotewatch_core::vocabulary::metrics::EpochMetrics;
+use rotewatch_core::vocabulary::rows::RowSet;
 use rotewatch_core::vocabulary::units::Epoch;
 
 use crate::support::activations::{declaration, judged, layer, send};
@@ -47,7 +48,7 @@ fn a_tap_that_may_wait_loses_nothing_and_its_waiting_is_counted() {
 fn a_frame_that_holds_a_place_counts_as_queued_and_an_abandoned_one_as_dropped() {
     let monitor = monitor(config());
     let tap = monitor.declare(declaration("abandons", &["a"])).expect("the name is free");
-    let begun = tap.offer(Epoch(1), 100).expect("the channel is empty");
+    let begun = tap.offer(Epoch(1), RowSet::Unseen, 100).expect("the channel is empty");
     assert_eq!(monitor.flow().queued, 1);
     assert_conserved(&monitor.flow());
     drop(begun);

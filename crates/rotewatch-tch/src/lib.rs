@@ -7,4 +7,5 @@
 #![cfg_attr(test, allow(clippy::string_slice, reason = "a panic in a test is a failure; clippy.toml allows the others"))]
 
 pub mod diversity_penalty;
+pub mod scores;
 pub mod tap;

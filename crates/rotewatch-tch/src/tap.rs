@@ -6,10 +6,14 @@ use std::time::Duration;
 
 use tch::{Kind, Tensor};
 
+use crate::scores::{self, floats};
+
 use rotewatch_core::intake::event::LayerActivations;
 use rotewatch_core::intake::run::{NewestVerdict, Run};
 use rotewatch_core::intake::tap::{FrameBuilder, Reduce, SamplingParams, Tap, chosen, derived_seed};
+use rotewatch_core::vocabulary::choices::Task;
 use rotewatch_core::vocabulary::metrics::EpochMetrics;
+use rotewatch_core::vocabulary::rows::{RowNumbers, RowSet};
 use rotewatch_core::vocabulary::units::Epoch;
 
 /// What a forward pass calls with the index of a layer (as the run declared it) and that layer's output.
@@ -26,6 +30,15 @@ pub type Observe<'a> = &'a mut dyn FnMut(usize, &Tensor);
 pub struct TensorTap {
     tap: Tap,
     sampling: SamplingParams,
+}
+
+/// Rows that pass through the network after each epoch.
+#[derive(Debug)]
+pub struct Rows {
+    /// The network's inputs.
+    pub inputs: Tensor,
+    /// Their labels, which may be as wrong as those of the training set; `None` if there are none.
+    pub labels: Option<Tensor>,
 }
 
 /// The outputs of a forward pass so far: views and small selections, still on their device.
@@ -54,16 +67,35 @@ impl TensorTap {
         self.tap.run()
     }
 
-    /// Passes the probe through the network, without gradients, and sends the outputs of its layers. Skips the pass if the channel has
-    /// no room. The caller's closure must put the network into evaluation mode, and returns the logits, `[rows, classes]`.
-    pub fn probe(&self, epoch: Epoch, inputs: &Tensor, forward: impl FnOnce(&Tensor, Observe<'_>) -> Tensor) {
-        let rows = length(inputs, 0);
-        let Some(frame) = self.tap.offer(epoch, rows) else { return };
+    /// Passes the probe, rows that are not trained on, through the network, without gradients, and sends the outputs of its layers and the
+    /// numbers of its rows. Skips the pass if the channel has no room. The caller's closure must put the network into evaluation mode, and
+    /// returns the network's outputs.
+    pub fn probe(&self, epoch: Epoch, rows: &Rows, forward: impl FnOnce(&Tensor, Observe<'_>) -> Tensor) {
+        let Some(frame) = self.tap.offer(epoch, RowSet::Unseen, length(&rows.inputs, 0)) else { return };
         tch::no_grad(|| {
             let mut capture = self.capture(None);
-            let logits = forward(inputs, &mut |place, output| capture.take(place, output));
-            capture.send(frame, &logits);
+            let outputs = forward(&rows.inputs, &mut |place, output| capture.take(place, output));
+            capture.send(frame, self.numbers(&outputs, rows.labels.as_ref()));
         });
+    }
+
+    /// Does the same with fixed rows of the training set, of which the numbers alone are sent.
+    pub fn seen(&self, epoch: Epoch, rows: &Rows, forward: impl FnOnce(&Tensor) -> Tensor) {
+        let Some(frame) = self.tap.offer(epoch, RowSet::Seen, length(&rows.inputs, 0)) else { return };
+        tch::no_grad(|| {
+            let capture = self.capture(None);
+            let outputs = forward(&rows.inputs);
+            capture.send(frame, self.numbers(&outputs, rows.labels.as_ref()));
+        });
+    }
+
+    /// What the outputs say of each row. Outputs are taken for scores of classes unless the run was declared with another task.
+    fn numbers(&self, outputs: &Tensor, labels: Option<&Tensor>) -> RowNumbers {
+        match (self.run().declaration().task.unwrap_or(Task::Classes), labels) {
+            (Task::Classes, labels) if outputs.dim() == 2 => scores::of_classes(outputs, labels),
+            (Task::Values, Some(targets)) => scores::of_values(outputs, targets),
+            _ => RowNumbers::default(),
+        }
     }
 
     /// On every `every_steps`-th training step, reserves room for some of the batch's rows. Returns `None` on all other steps, and if
@@ -74,7 +106,7 @@ impl TensorTap {
             return None;
         }
         let rows = rows_in_batch.min(self.sampling.rows);
-        let frame = self.tap.offer(epoch, rows)?;
+        let frame = self.tap.offer(epoch, RowSet::Unseen, rows)?;
         let seed = derived_seed(self.sampling.seed, &[u64::from(epoch.0), step]);
         let places = (rows < rows_in_batch).then(|| index(&chosen(seed, rows_in_batch, rows)));
         Some(StreamStep { capture: self.capture(places), frame })
@@ -112,7 +144,9 @@ impl StreamStep<'_> {
     pub fn finish(self, logits: &Tensor) {
         tch::no_grad(|| {
             let logits = self.capture.of_rows(&logits.detach());
-            self.capture.send(self.frame, &logits);
+            // The labels of training batches would say nothing of rows that are never seen again.
+            let numbers = if logits.dim() == 2 { scores::of_classes(&logits, None) } else { RowNumbers::default() };
+            self.capture.send(self.frame, numbers);
         });
     }
 }
@@ -168,18 +202,16 @@ impl Capture {
     }
 
     /// Reserves the bytes for everything at once, then copies.
-    fn send(self, frame: FrameBuilder<'_>, logits: &Tensor) {
-        let bytes: usize = self.layers.iter().flatten().map(|captured| captured.activations.numel() * size_of::<f32>()).sum();
-        let Some(mut frame) = frame.claim_bytes(bytes as u64) else { return };
+    fn send(self, frame: FrameBuilder<'_>, numbers: RowNumbers) {
+        let layers: usize = self.layers.iter().flatten().map(|captured| captured.activations.numel() * size_of::<f32>()).sum();
+        let Some(mut frame) = frame.claim_bytes((layers + numbers.bytes()) as u64) else { return };
         for (place, captured) in self.layers.into_iter().enumerate() {
             let Some(Captured { activations, neurons_offered }) = captured else { continue };
             let neurons = length(&activations, 1);
             // A layer whose width changed is left out, and named in the log.
             let _ = frame.layer(place, LayerActivations { neurons, neurons_offered, values: floats(&activations) });
         }
-        if logits.dim() == 2 {
-            frame.predictions(classes(&logits.argmax(1, false)));
-        }
+        frame.numbers(numbers);
         frame.send();
     }
 }
@@ -191,21 +223,6 @@ fn length(tensor: &Tensor, dimension: usize) -> usize {
 fn index(places: &[usize]) -> Tensor {
     let places: Vec<i64> = places.iter().map(|place| *place as i64).collect();
     Tensor::from_slice(&places)
-}
-
-/// The tensor's numbers, row by row.
-fn floats(tensor: &Tensor) -> Vec<f32> {
-    let on_host = tensor.to_device(tch::Device::Cpu).to_kind(Kind::Float).contiguous();
-    let mut values = vec![0.0; on_host.numel()];
-    on_host.copy_data(&mut values, on_host.numel());
-    values
-}
-
-fn classes(tensor: &Tensor) -> Vec<i64> {
-    let on_host = tensor.to_device(tch::Device::Cpu).to_kind(Kind::Int64).contiguous();
-    let mut values = vec![0; on_host.numel()];
-    on_host.copy_data(&mut values, on_host.numel());
-    values
 }
 
 #[cfg(test)]

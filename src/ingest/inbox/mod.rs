@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! INBOX/RUN/run.json                    the declaration
-//! INBOX/RUN/EPOCH.SEQ.safetensors       activations
+//! INBOX/RUN/EPOCH.SEQ.safetensors       activations and numbers of rows
+//! INBOX/RUN/EPOCH.SEQ.seen.safetensors  the same of rows of the training set
 //! INBOX/RUN/EPOCH.json                  the end of an epoch
 //! INBOX/RUN/finish.json                 the end of the run
 //! INBOX/RUN/done/...                    accepted files
@@ -28,7 +29,7 @@ use thiserror::Error;
 
 use crate::config::file_watcher::FolderWatch;
 use crate::ingest::bodies::{self, DeclaredRun};
-use crate::ingest::{DOCUMENT_BYTES_MAX, Ingest, Origin, Refusal, RefusalKind};
+use crate::ingest::{DOCUMENT_BYTES_MAX, FrameKey, Ingest, Origin, Refusal, RefusalKind};
 use folder::{DONE, FileFault};
 use names::{Entry, Part};
 use rotewatch_core::intake::stop::ServiceThread;
@@ -230,15 +231,15 @@ impl Reader {
     }
 
     fn take_file(&mut self, run: &RunName, file: &Path, entry: Entry) -> Result<(), Fault> {
-        let limit = if matches!(entry, Entry::OfEpoch(_, Part::Frame(_))) { self.body_bytes } else { DOCUMENT_BYTES_MAX };
+        let limit = if matches!(entry, Entry::OfEpoch(_, Part::Frame(..))) { self.body_bytes } else { DOCUMENT_BYTES_MAX };
         if !matches!(self.closed.try_recv(), Err(TryRecvError::Empty)) {
             return Err(Fault::Pause(Pause::Closed));
         }
         let bytes = folder::bytes(file, limit)?;
         let taken = match entry {
             Entry::Declaration => self.declare(run, file, &bytes),
-            Entry::OfEpoch(epoch, Part::Frame(seq)) => {
-                self.ingest.activations(run, self.attempt(run)?, epoch, seq, &bytes).map(drop)
+            Entry::OfEpoch(epoch, Part::Frame(set, seq)) => {
+                self.ingest.activations(run, self.attempt(run)?, FrameKey { epoch, set, seq }, &bytes).map(drop)
             }
             Entry::OfEpoch(epoch, Part::End) => {
                 let metrics = bodies::epoch_metrics(&bytes).map_err(Refusal::from)?;

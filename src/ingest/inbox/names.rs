@@ -1,5 +1,6 @@
 //! The file names in a run's folder, and their order.
 
+use rotewatch_core::vocabulary::rows::RowSet;
 use rotewatch_core::vocabulary::units::Epoch;
 
 /// A file of the inbox. The order is the order of processing.
@@ -16,8 +17,8 @@ pub(super) enum Entry {
 /// A file of an epoch. Frames come before the epoch's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
-    /// `EPOCH.SEQ.safetensors`: activations.
-    Frame(u64),
+    /// `EPOCH.SEQ.safetensors`, or `EPOCH.SEQ.seen.safetensors` for rows of the training set.
+    Frame(RowSet, u64),
     /// `EPOCH.json` ends the epoch.
     End,
 }
@@ -31,7 +32,10 @@ impl Entry {
             ["run", "json"] => Some(Entry::Declaration),
             ["finish", "json"] => Some(Entry::Finish),
             [number, "json"] => Some(Entry::OfEpoch(epoch(number)?, Part::End)),
-            [of_epoch, seq, "safetensors"] => Some(Entry::OfEpoch(epoch(of_epoch)?, Part::Frame(number(seq)?))),
+            [of_epoch, seq, "safetensors"] => Some(Entry::OfEpoch(epoch(of_epoch)?, Part::Frame(RowSet::Unseen, number(seq)?))),
+            [of_epoch, seq, "seen", "safetensors"] => {
+                Some(Entry::OfEpoch(epoch(of_epoch)?, Part::Frame(RowSet::Seen, number(seq)?)))
+            }
             _ => None,
         }
     }
@@ -49,10 +53,27 @@ mod tests {
 
     #[test]
     fn files_are_taken_in_the_order_in_which_they_were_meant() {
-        let mut names =
-            ["finish.json", "10.json", "2.json", "10.0.safetensors", "2.10.safetensors", "2.9.safetensors", "run.json"];
+        let mut names = [
+            "finish.json",
+            "10.json",
+            "2.json",
+            "10.0.safetensors",
+            "2.0.seen.safetensors",
+            "2.10.safetensors",
+            "2.9.safetensors",
+            "run.json",
+        ];
         names.sort_by_key(|name| Entry::of(name));
-        let meant = ["run.json", "2.9.safetensors", "2.10.safetensors", "2.json", "10.0.safetensors", "10.json", "finish.json"];
+        let meant = [
+            "run.json",
+            "2.9.safetensors",
+            "2.10.safetensors",
+            "2.0.seen.safetensors",
+            "2.json",
+            "10.0.safetensors",
+            "10.json",
+            "finish.json",
+        ];
         assert_eq!(names, meant);
         assert_eq!(Entry::of("007.json"), Entry::of("7.json"));
     }
@@ -75,6 +96,8 @@ mod tests {
             "1..safetensors",
             "1.safetensors",
             "1.2.3.safetensors",
+            "1.2.unseen.safetensors",
+            "1.seen.safetensors",
             "4294967296.json",
             "99999999999999999999.json",
             "1.18446744073709551616.safetensors",
@@ -88,11 +111,13 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read_back(epoch: u32, seq: u64) {
-            let frame = Entry::OfEpoch(Epoch(epoch), Part::Frame(seq));
+            let frame = Entry::OfEpoch(Epoch(epoch), Part::Frame(RowSet::Unseen, seq));
+            let seen = Entry::OfEpoch(Epoch(epoch), Part::Frame(RowSet::Seen, seq));
             let end = Entry::OfEpoch(Epoch(epoch), Part::End);
             prop_assert_eq!(Entry::of(&format!("{epoch}.{seq}.safetensors")), Some(frame));
+            prop_assert_eq!(Entry::of(&format!("{epoch}.{seq}.seen.safetensors")), Some(seen));
             prop_assert_eq!(Entry::of(&format!("{epoch}.json")), Some(end));
-            prop_assert!(Entry::Declaration < frame && frame < end && end < Entry::Finish);
+            prop_assert!(Entry::Declaration < frame && frame < seen && seen < end && end < Entry::Finish);
         }
 
         #[test]

@@ -17,6 +17,7 @@ use rotewatch_core::monitor::window::WindowParams;
 use rotewatch_core::monitor::{MonitorParams, MonitorThread, Sink, Unkept};
 use rotewatch_core::vocabulary::choices::OnFull;
 use rotewatch_core::vocabulary::metrics::EpochMetrics;
+use rotewatch_core::vocabulary::rows::{RowNumbers, RowSet};
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_info::measures::MeasureParams;
 
@@ -64,7 +65,9 @@ impl Bare {
     fn frame(&self, run: &Arc<Run>, epoch: u32, activations: LayerActivations) {
         let permit = self.gate.admit(OnFull::Drop).expect("there is room");
         let layers = vec![Some(activations)];
-        let frame = Frame { run: Arc::clone(run), epoch: Epoch(epoch), rows: ROWS, layers, predictions: None, permit };
+        let numbers = RowNumbers::default();
+        let (epoch, set) = (Epoch(epoch), RowSet::Unseen);
+        let frame = Frame { run: Arc::clone(run), epoch, set, rows: ROWS, layers, numbers, permit };
         self.events.send(Event::Frame(frame)).expect("the monitor lives");
     }
 

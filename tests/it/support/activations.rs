@@ -6,7 +6,9 @@ use rotewatch::Monitor;
 use rotewatch_core::intake::event::LayerActivations;
 use rotewatch_core::intake::run::{Declaration, NewestVerdict};
 use rotewatch_core::intake::tap::Tap;
+use rotewatch_core::vocabulary::choices::Mode;
 use rotewatch_core::vocabulary::metrics::EpochMetrics;
+use rotewatch_core::vocabulary::rows::{RowNumbers, RowSet};
 use rotewatch_core::vocabulary::units::Epoch;
 use std::sync::Arc;
 
@@ -20,13 +22,8 @@ const CLASSES: usize = 10;
 /// # Panics
 /// If a name is malformed.
 pub(crate) fn declaration(run: &str, layers: &[&str]) -> Declaration {
-    Declaration {
-        run: run.parse().expect("a good name"),
-        layers: layers.iter().map(|layer| layer.parse().expect("a good name")).collect(),
-        source: rotewatch_core::vocabulary::choices::Mode::Probe,
-        probe: None,
-        framework: "test".into(),
-    }
+    let layers = layers.iter().map(|layer| layer.parse().expect("a good name")).collect();
+    Declaration::new(run.parse().expect("a good name"), layers, Mode::Probe, "test")
 }
 
 /// A layer in which every neuron depends on the class as strongly as `signal`, plus noise that is the same for every call.
@@ -48,14 +45,14 @@ pub(crate) fn predictions(rows: usize) -> Vec<i64> {
 
 /// Offers a frame with these layers; returns whether there was space.
 pub(crate) fn send(tap: &Tap, epoch: u32, rows: usize, layers: &[LayerActivations]) -> bool {
-    let Some(frame) = tap.offer(Epoch(epoch), rows) else { return false };
+    let Some(frame) = tap.offer(Epoch(epoch), RowSet::Unseen, rows) else { return false };
     let bytes: usize = layers.iter().map(|layer| size_of_val(layer.values.as_slice())).sum();
     let Some(mut frame) = frame.claim_bytes(bytes as u64) else { return false };
     for (place, layer) in layers.iter().enumerate() {
         // A layer whose width changed is left out and counted.
         let _ = frame.layer(place, layer.clone());
     }
-    frame.predictions(predictions(rows));
+    frame.numbers(RowNumbers::of_predictions(predictions(rows)));
     frame.send();
     true
 }

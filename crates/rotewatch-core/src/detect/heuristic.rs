@@ -160,6 +160,7 @@ mod tests {
     use super::super::{ClassInformation, LayerObservation};
     use super::*;
     use crate::vocabulary::choices::Mode;
+    use crate::vocabulary::rows::EpochRows;
 
     /// An epoch of a network of two layers: mutual information of each, class information of the first.
     fn epoch(epoch: usize, mutual: [f64; 2], class: f64) -> Observation {
@@ -173,6 +174,7 @@ mod tests {
             source: Mode::Probe,
             prediction_entropy_nats: Some(0.69),
             layers: vec![layer("fc1", mutual[0], class), layer("fc2", mutual[1], 0.6)],
+            rows: EpochRows::default(),
         }
     }
 

@@ -25,6 +25,7 @@ pub use params::{BaselineParams, DetectParams, ExampleLevelParams, HeuristicPara
 pub(crate) mod tests {
     use super::*;
     use crate::vocabulary::choices::Mode;
+    use crate::vocabulary::rows::EpochRows;
     use crate::vocabulary::units::Epoch;
 
     /// The default thresholds of the configuration.
@@ -44,6 +45,7 @@ pub(crate) mod tests {
             source: Mode::Probe,
             prediction_entropy_nats: Some(2.3),
             layers: vec![layer],
+            rows: EpochRows::default(),
         }
     }
 }

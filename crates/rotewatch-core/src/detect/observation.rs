@@ -4,6 +4,7 @@ use crate::record::LayerRecord;
 use crate::record::catalogue::Measure;
 use crate::vocabulary::choices::Mode;
 use crate::vocabulary::identity::LayerName;
+use crate::vocabulary::rows::EpochRows;
 use crate::vocabulary::units::Epoch;
 
 /// The data of an epoch that detectors use.
@@ -17,6 +18,8 @@ pub struct Observation {
     pub prediction_entropy_nats: Option<f64>,
     /// The tapped layers in forward order.
     pub layers: Vec<LayerObservation>,
+    /// What the network says of each row of the two fixed sets.
+    pub rows: EpochRows,
 }
 
 /// The data of a layer after an epoch that detectors use.
@@ -44,8 +47,8 @@ pub struct ClassInformation {
 impl Observation {
     /// What the records of an epoch's layers say. A layer with too few rows counts as unmeasured.
     #[must_use]
-    pub fn of(epoch: Epoch, source: Mode, prediction_entropy_nats: Option<f64>, layers: &[LayerRecord]) -> Self {
-        Observation { epoch, source, prediction_entropy_nats, layers: layers.iter().map(LayerObservation::from).collect() }
+    pub fn of(epoch: Epoch, source: Mode, prediction_entropy_nats: Option<f64>, layers: &[LayerRecord], rows: EpochRows) -> Self {
+        Observation { epoch, source, prediction_entropy_nats, layers: layers.iter().map(LayerObservation::from).collect(), rows }
     }
 }
 

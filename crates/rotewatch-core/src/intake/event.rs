@@ -7,6 +7,7 @@ use crossbeam_channel::Sender;
 use crate::intake::gate::Permit;
 use crate::intake::run::{NewestVerdict, Run};
 use crate::vocabulary::metrics::EpochMetrics;
+use crate::vocabulary::rows::{RowNumbers, RowSet};
 use crate::vocabulary::units::Epoch;
 
 /// One message to the monitor.
@@ -45,8 +46,10 @@ pub struct Frame {
     pub rows: usize,
     /// One entry per declared layer, in declared order; `None` if the layer sent nothing.
     pub layers: Vec<Option<LayerActivations>>,
-    /// The class that the network predicts for each row.
-    pub predictions: Option<Vec<i64>>,
+    /// Whether the network is trained on these rows.
+    pub set: RowSet,
+    /// What the network says of each row.
+    pub numbers: RowNumbers,
     /// The frame's place in the channel.
     pub permit: Permit,
 }

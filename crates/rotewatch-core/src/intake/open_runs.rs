@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::intake::run::{Declaration, Run};
 use crate::intake::tap::{Intake, Tap};
-use crate::record::EpochRecord;
+use crate::record::PastEpoch;
 use crate::vocabulary::choices::OnFull;
 use crate::vocabulary::identity::{Attempt, RunName};
 
@@ -92,7 +92,7 @@ impl OpenRuns {
         &self,
         declaration: Declaration,
         attempt: Attempt,
-        past: Vec<EpochRecord>,
+        past: Vec<PastEpoch>,
         on_full: OnFull,
     ) -> Result<Tap, DeclareError> {
         let name = declaration.run.clone();

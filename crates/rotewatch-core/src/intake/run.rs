@@ -8,8 +8,8 @@ use arc_swap::ArcSwap;
 use event_listener::Event;
 
 use crate::intake::stop::StopToken;
-use crate::record::{EpochRecord, StateRecord, VerdictRecord};
-use crate::vocabulary::choices::{Ending, Mode};
+use crate::record::{PastEpoch, StateRecord, VerdictRecord};
+use crate::vocabulary::choices::{Ending, Mode, Task};
 use crate::vocabulary::clock::Stopwatch;
 use crate::vocabulary::identity::{Attempt, LayerName, RunName};
 use crate::vocabulary::newest::Newest;
@@ -28,8 +28,23 @@ pub struct Declaration {
     /// Identifies the probe rows, in words or as a digest: runs with equal values were measured on the same rows. `None` if
     /// unknown.
     pub probe: Option<String>,
+    /// Identifies the rows of the training set that pass through the network beside the probe; `None` if there are none.
+    pub seen: Option<String>,
+    /// What the network's outputs are; `None` if unknown.
+    pub task: Option<Task>,
+    /// The layer that has the classifier's input; `None` if no such layer is tapped.
+    pub features: Option<LayerName>,
     /// The trainer's framework, for display: `tch`.
     pub framework: String,
+}
+
+impl Declaration {
+    /// A declaration that says nothing of its rows and of its task.
+    #[must_use]
+    pub fn new(run: RunName, layers: Vec<LayerName>, source: Mode, framework: &str) -> Self {
+        let framework = framework.to_owned();
+        Declaration { run, layers, source, probe: None, seen: None, task: None, features: None, framework }
+    }
 }
 
 /// The newest verdict and the epoch it follows.
@@ -59,7 +74,7 @@ pub struct Run {
     declared: Stopwatch,
     stop: StopToken,
     /// The epochs of this attempt that were judged before a restart. The monitor takes them; locked only briefly.
-    past: Mutex<Vec<EpochRecord>>,
+    past: Mutex<Vec<PastEpoch>>,
     standing: ArcSwap<NewestVerdict>,
     rows_offered: AtomicU64,
     queued_epoch_ends: AtomicUsize,
@@ -90,7 +105,7 @@ impl Run {
 
     /// Creates a run that continues after `past`: the epochs of this attempt that were judged before, in order.
     #[must_use]
-    pub fn resumed(declaration: Declaration, attempt: Attempt, past: Vec<EpochRecord>) -> Arc<Self> {
+    pub fn resumed(declaration: Declaration, attempt: Attempt, past: Vec<PastEpoch>) -> Arc<Self> {
         let verdict = Verdict::TooEarly { reason: "no epoch was reported yet".into() };
         let standing = NewestVerdict { epoch: None, verdict, possible_onsets: Vec::new() };
         Arc::new(Run {
@@ -268,7 +283,7 @@ impl Run {
     }
 
     /// Takes the epochs that were judged before a restart; the monitor alone calls this.
-    pub(crate) fn take_past(&self) -> Vec<EpochRecord> {
+    pub(crate) fn take_past(&self) -> Vec<PastEpoch> {
         std::mem::take(&mut self.past.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -309,7 +324,7 @@ mod tests {
     fn who_waits_for_a_verdict_gets_it_or_leaves_nothing_behind() {
         let layers = vec!["a".parse().expect("a good name")];
         let run = "waited-for".parse().expect("a good name");
-        let run = Run::new(Declaration { run, layers, source: Mode::Probe, probe: None, framework: "test".into() });
+        let run = Run::new(Declaration::new(run, layers, Mode::Probe, "test"));
         let mut context = Context::from_waker(Waker::noop());
         let mut first = pin!(run.judged(Epoch(0)));
         assert!(first.as_mut().poll(&mut context).is_pending());

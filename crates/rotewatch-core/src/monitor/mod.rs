@@ -4,6 +4,7 @@ pub mod live_runs;
 mod params;
 pub mod report;
 pub mod retirement;
+pub mod rows;
 mod run_state;
 mod sink;
 mod thread;

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use crate::intake::run::Run;
 use crate::record::catalogue::Measure;
-use crate::record::{EpochRecord, Hints, LayerFigures, LayerRecord};
+use crate::record::{EpochRecord, Hints, LayerFigures, LayerRecord, RowsRecord};
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::metrics::EpochMetrics;
+use crate::vocabulary::rows::EpochRows;
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::{Alarm, Answer, Kind, Verdict};
 use rotewatch_info::measures::{Density, Distribution, LayerMeasures, Quartiles};
@@ -30,6 +31,8 @@ pub struct EpochReport {
     pub coverage: Option<f64>,
     /// Entropy in nats of the classes that the network predicts; `None` without predictions.
     pub prediction_entropy_nats: Option<f64>,
+    /// What the network says of each row of the two fixed sets.
+    pub row_numbers: EpochRows,
     /// The layers that were measured, in forward order.
     pub layers: Vec<LayerReport>,
     /// The finding of each detector.
@@ -78,6 +81,8 @@ impl EpochReport {
             rows: self.rows,
             coverage: self.coverage,
             prediction_entropy_nats: self.prediction_entropy_nats,
+            unseen: self.row_numbers.unseen.as_deref().map(RowsRecord::of),
+            seen: self.row_numbers.seen.as_deref().map(RowsRecord::of),
             verdict: Some(self.verdict.word()),
             hints: self.hints,
             compute_seconds: self.compute.as_secs_f64(),

@@ -8,8 +8,9 @@ use crate::detect::{DetectParams, HintTracker, Judge, Judgement, Observation};
 use crate::intake::run::{NewestVerdict, Run};
 use crate::monitor::live_runs::{LayerHistograms, RunView};
 use crate::monitor::report::{EpochReport, LayerReport, Rolling};
+use crate::monitor::rows::RowsReceived;
 use crate::monitor::window::Window;
-use crate::record::{EpochRecord, LayerFigures};
+use crate::record::{EpochRecord, LayerFigures, PastEpoch};
 use crate::vocabulary::clock::Stopwatch;
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
@@ -25,6 +26,7 @@ pub(super) struct RunState {
     /// Since the last event of the trainer.
     pub(super) heard: Stopwatch,
     pub(super) window: Window,
+    pub(super) rows: RowsReceived,
     pub(super) judge: Judge,
     pub(super) hints: HintTracker,
     rolling: Vec<Rolling>,
@@ -49,6 +51,7 @@ impl RunState {
             active: true,
             heard: Stopwatch::start(),
             window: Window::new(params.window, layers),
+            rows: RowsReceived::default(),
             judge: Judge::new(params.reference.clone()),
             hints: HintTracker::default(),
             rolling: (0..layers).map(|_| Rolling::new(params.rolling)).collect(),
@@ -90,11 +93,11 @@ impl RunState {
 
     /// Continues from earlier epochs that already have a verdict: detectors, hints and rolling means are as if they had seen them.
     /// Alarms that were raised then are not raised again.
-    pub(super) fn resume(&mut self, past: Vec<EpochRecord>, detect: &DetectParams) {
+    pub(super) fn resume(&mut self, past: Vec<PastEpoch>, detect: &DetectParams) {
         let source = self.run.declaration().source;
         let mut standing = None;
-        for record in past {
-            let observation = Observation::of(record.epoch, source, record.prediction_entropy_nats, &record.layers);
+        for PastEpoch { record, rows } in past {
+            let observation = Observation::of(record.epoch, source, record.prediction_entropy_nats, &record.layers, rows);
             let Judgement { verdict, possible_onsets, .. } = self.judge.judge(&observation, detect);
             self.hints.take_in(record.epoch, &record.metrics);
             for layer in record.layers.iter().filter(|layer| !layer.figures.is_empty()) {

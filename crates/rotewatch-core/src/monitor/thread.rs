@@ -33,6 +33,7 @@ use crate::record::LayerRecord;
 use crate::vocabulary::clock::{Stopwatch, unix_seconds};
 use crate::vocabulary::identity::{Attempt, LayerName, RunName};
 use crate::vocabulary::metrics::EpochMetrics;
+use crate::vocabulary::rows::RowSet;
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::Verdict;
 use rotewatch_info::measures::class::ClassGroups;
@@ -190,9 +191,18 @@ impl MonitorThread {
         }
         let gate = Arc::clone(&self.gate);
         let state = self.state_of(&run);
-        let nonfinite = state.window.take_in(frame.epoch, frame.rows, &frame.layers, frame.predictions.as_deref());
-        gate.count_nonfinite(nonfinite);
-        let usable = frame.layers.iter().any(Option::is_some);
+        let usable = match frame.set {
+            RowSet::Unseen => frame.layers.iter().any(Option::is_some),
+            // Their activations would mix two kinds of rows in one window.
+            RowSet::Seen => frame.numbers.rows().is_some(),
+        };
+        if usable && frame.set == RowSet::Unseen {
+            let predictions = frame.numbers.predictions.as_deref();
+            gate.count_nonfinite(state.window.take_in(frame.epoch, frame.rows, &frame.layers, predictions));
+        }
+        if usable {
+            state.rows.take_in(frame.set, frame.numbers);
+        }
         state.open_epoch = Some(frame.epoch);
         if usable {
             state.rows_taken += frame.rows as u64;
@@ -328,7 +338,9 @@ impl MonitorThread {
         let layers: Vec<LayerReport> =
             measured.layers.into_iter().filter_map(|(index, measures)| state.layer_report(index, measures)).collect();
         let records: Vec<LayerRecord> = layers.iter().map(LayerReport::record).collect();
-        let observation = Observation::of(end.epoch, run.declaration().source, measured.prediction_entropy_nats, &records);
+        let row_numbers = state.rows.end();
+        let source = run.declaration().source;
+        let observation = Observation::of(end.epoch, source, measured.prediction_entropy_nats, &records, row_numbers.clone());
         let Judgement { answers, verdict, raised, possible_onsets } = state.judge.judge(&observation, detect);
         let report = Arc::new(EpochReport {
             run: Arc::clone(run),
@@ -339,6 +351,7 @@ impl MonitorThread {
             rows: measured.rows,
             coverage: state.coverage(end.rows_offered),
             prediction_entropy_nats: measured.prediction_entropy_nats,
+            row_numbers,
             layers,
             answers,
             verdict,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::Measure;
 use super::figures::LayerFigures;
+use super::rows::RowsRecord;
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::metrics::EpochMetrics;
 use crate::vocabulary::units::Epoch;
@@ -27,6 +28,12 @@ pub struct EpochRecord {
     /// Entropy in nats of the classes that the network predicts; `None` without predictions.
     #[serde(default)]
     pub prediction_entropy_nats: Option<f64>,
+    /// The rows that are not trained on; `None` if no numbers of theirs were sent.
+    #[serde(default)]
+    pub unseen: Option<RowsRecord>,
+    /// The rows of the training set; `None` if none were sent.
+    #[serde(default)]
+    pub seen: Option<RowsRecord>,
     /// The verdict; `None` if the epoch was not monitored.
     #[serde(default)]
     pub verdict: Option<VerdictWord>,

@@ -28,6 +28,22 @@ pub enum Reduce {
     Last,
 }
 
+/// What a network's outputs are, which decides what is said of each row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<Task>)]
+pub enum Task {
+    /// Scores of classes, one class per row.
+    Classes,
+    /// One score per row, of two classes.
+    Binary,
+    /// Scores of labels, any number of which may apply to a row.
+    Labels,
+    /// Scores of classes at each position of a row: language models, segmentation.
+    Tokens,
+    /// Numbers: regression, reconstruction, embeddings.
+    Values,
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<Ending>)]
@@ -95,6 +111,7 @@ mod tests {
         every_choice_reads_back::<Mode>();
         every_choice_reads_back::<Reduce>();
         every_choice_reads_back::<Ending>();
+        every_choice_reads_back::<Task>();
         every_choice_reads_back::<OnFull>();
         every_choice_reads_back::<Kind>();
     }

@@ -5,5 +5,6 @@ pub mod clock;
 pub mod identity;
 pub mod metrics;
 pub mod newest;
+pub mod rows;
 pub mod units;
 pub mod verdict;

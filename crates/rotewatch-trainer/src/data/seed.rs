@@ -24,6 +24,8 @@ pub(crate) enum Draw {
     Dropout = 8,
     /// Which words the topics of generated texts prefer.
     Language = 9,
+    /// Which training examples the monitor passes through the network too.
+    Seen = 10,
 }
 
 /// The generator for one purpose and seed.

@@ -28,6 +28,16 @@ impl Split {
     pub fn rows(&self) -> usize {
         self.labels.numel()
     }
+
+    /// The first `rows` examples.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    #[must_use]
+    pub(super) fn first(&self, rows: usize) -> Split {
+        let narrowed = |tensor: &Tensor| tensor.narrow(0, 0, rows as i64);
+        Split { inputs: narrowed(&self.inputs), labels: narrowed(&self.labels) }
+    }
 }
 
 /// The shift of an image, to the right and downwards, in pixels of 28.

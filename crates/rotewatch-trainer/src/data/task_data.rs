@@ -23,8 +23,8 @@ pub struct TaskData {
     pub train: Split,
     /// Training rows whose label is wrong, i64; `None` if there are none.
     pub mislabelled: Option<Tensor>,
-    /// Unlabelled inputs that are not trained on: like the training examples, or from the test set, as the options say.
-    pub probe: Tensor,
+    /// Examples that are not trained on: like the training examples, wrong labels included, or from the test set, as the options say.
+    pub probe: Split,
     /// Examples like the training examples, with equally noisy labels, that are not trained on.
     pub hold_out: Split,
     /// Clean examples: true labels, and shortcuts that are random.
@@ -52,7 +52,7 @@ impl TaskData {
     pub(super) fn unshifted(classes: i64, [train, probe, hold_out, test]: [Split; 4], wrong: &[i64]) -> Self {
         let input_shape = train.inputs.size().into_iter().skip(1).collect();
         let mislabelled = (!wrong.is_empty()).then(|| Tensor::from_slice(wrong));
-        TaskData { classes, input_shape, train, mislabelled, probe: probe.inputs, hold_out, test, source: None }
+        TaskData { classes, input_shape, train, mislabelled, probe, hold_out, test, source: None }
     }
 }
 

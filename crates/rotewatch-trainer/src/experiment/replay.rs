@@ -3,6 +3,7 @@
 use rotewatch_core::detect::{DetectParams, Judge, Observation};
 use rotewatch_core::record::TrainingDocument;
 use rotewatch_core::vocabulary::choices::Mode;
+use rotewatch_core::vocabulary::rows::EpochRows;
 use rotewatch_core::vocabulary::verdict::Kind;
 
 /// The first alarm of a kind.
@@ -29,7 +30,8 @@ pub fn replay(history: &TrainingDocument, source: Mode, params: &DetectParams) -
     let mut judge = Judge::new(None);
     let mut alarms = Alarms::default();
     for epoch in &history.epochs {
-        let observation = Observation::of(epoch.epoch, source, epoch.prediction_entropy_nats, &epoch.layers);
+        let observation =
+            Observation::of(epoch.epoch, source, epoch.prediction_entropy_nats, &epoch.layers, EpochRows::default());
         for alarm in judge.judge(&observation, params).raised {
             let first = match alarm.finding.kind {
                 Kind::ExampleLevel => &mut alarms.example_level,

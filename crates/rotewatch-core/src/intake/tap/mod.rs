@@ -24,6 +24,7 @@ use crate::intake::widths::{LayerWidth, LayerWidths, WidthChanged};
 pub use crate::vocabulary::choices::{OnFull, Reduce};
 use crate::vocabulary::clock::Stopwatch;
 use crate::vocabulary::metrics::EpochMetrics;
+use crate::vocabulary::rows::{RowNumbers, RowSet};
 use crate::vocabulary::units::Epoch;
 
 /// Time between two checks of a tap that waits for space for an epoch end.
@@ -121,21 +122,21 @@ impl Tap {
         self.widths.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reserves space for a frame of `rows` rows. `None` means that the frame was counted as dropped, so the caller need not
+    /// Reserves space for a frame of `rows` rows of a set. `None` means that the frame was counted as dropped, so the caller need not
     /// compute anything for it.
     #[must_use]
-    pub fn offer(&self, epoch: Epoch, rows: usize) -> Option<FrameBuilder<'_>> {
+    pub fn offer(&self, epoch: Epoch, set: RowSet, rows: usize) -> Option<FrameBuilder<'_>> {
         self.run.count_rows_offered(rows);
-        self.offer_again(epoch, rows)
+        self.offer_again(epoch, set, rows)
     }
 
     /// Reserves space for a frame that was refused before. Its rows were counted then; counting them again would lower the
     /// epoch's coverage.
     #[must_use]
-    pub fn offer_again(&self, epoch: Epoch, rows: usize) -> Option<FrameBuilder<'_>> {
+    pub fn offer_again(&self, epoch: Epoch, set: RowSet, rows: usize) -> Option<FrameBuilder<'_>> {
         let permit = self.intake.gate.admit(self.on_full).ok()?;
         let layers = vec![None; self.run.declaration().layers.len()];
-        Some(FrameBuilder { tap: self, epoch, rows, layers, widths: self.widths(), predictions: None, permit })
+        Some(FrameBuilder { tap: self, epoch, set, rows, layers, widths: self.widths(), numbers: RowNumbers::default(), permit })
     }
 
     /// Ends an epoch and returns the newest verdict without waiting, usually that of an earlier epoch. If there is no space for
@@ -209,11 +210,12 @@ impl Drop for Tap {
 pub struct FrameBuilder<'tap> {
     tap: &'tap Tap,
     epoch: Epoch,
+    set: RowSet,
     rows: usize,
     layers: Vec<Option<LayerActivations>>,
     /// What the tap knows, and what this frame adds once it is sent.
     widths: LayerWidths,
-    predictions: Option<Vec<i64>>,
+    numbers: RowNumbers,
     permit: Permit,
 }
 
@@ -250,20 +252,25 @@ impl FrameBuilder<'_> {
         Ok(())
     }
 
-    /// Adds the class that the network predicts for each row.
+    /// Adds what the network says of each row.
     ///
     /// # Panics
-    /// If there is not one prediction per row.
-    pub fn predictions(&mut self, predictions: Vec<i64>) {
-        assert_eq!(predictions.len(), self.rows, "there must be one prediction per row");
-        self.predictions = Some(predictions);
+    /// If there is not one value per row.
+    pub fn numbers(&mut self, numbers: RowNumbers) {
+        for (name, values) in numbers.reals() {
+            let count = values.as_ref().map_or(self.rows, Vec::len);
+            assert_eq!(count, self.rows, "there must be one value per row in the {name}");
+        }
+        let count = numbers.predictions.as_ref().map_or(self.rows, Vec::len);
+        assert_eq!(count, self.rows, "there must be one prediction per row");
+        self.numbers = numbers;
     }
 
     /// Sends the frame.
     pub fn send(self) {
-        let FrameBuilder { tap, epoch, rows, layers, widths, predictions, permit } = self;
+        let FrameBuilder { tap, epoch, set, rows, layers, widths, numbers, permit } = self;
         tap.widths.lock().unwrap_or_else(PoisonError::into_inner).learn(&widths);
-        let frame = Frame { run: Arc::clone(&tap.run), epoch, rows, layers, predictions, permit };
+        let frame = Frame { run: Arc::clone(&tap.run), epoch, set, rows, layers, numbers, permit };
         // Only a monitor that has ended refuses a frame with a permit.
         if let Err(refused) = tap.intake.events.try_send(Event::Frame(frame))
             && let Event::Frame(frame) = refused.into_inner()

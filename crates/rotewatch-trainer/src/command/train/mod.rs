@@ -107,8 +107,7 @@ impl Watched {
             Mode::Stream => format!("training batches of {}", task.task),
             Mode::Probe => task.probe_in_words(),
         };
-        let declaration =
-            Declaration { run: name.run().clone(), layers, source: mode, probe: Some(probe), framework: "tch".into() };
+        let declaration = Declaration { probe: Some(probe), ..Declaration::new(name.run().clone(), layers, mode, "tch") };
         let tap = TensorTap::new(monitor.declare(declaration)?, monitor.sampling());
         Ok(Watched { name, monitor, tap, mode, reports })
     }
@@ -193,7 +192,8 @@ impl Training {
         if let Some(watched) = watched
             && (watched.mode == Mode::Probe || epoch == Epoch::UNTRAINED)
         {
-            watched.tap.probe(epoch, trainer.probe_batch(), |inputs, record| trainer.observe(inputs, record));
+            watched.tap.probe(epoch, trainer.probe(), |inputs, record| trainer.observe(inputs, record));
+            watched.tap.seen(epoch, trainer.seen(), |inputs| trainer.observe(inputs, &mut |_, _| ()));
         }
         let (test, held_out) = (trainer.evaluate(), trainer.evaluate_hold_out());
         let mut metrics = Vec::new();

@@ -31,7 +31,7 @@ pub fn load(options: &TaskOptions, seed: u64) -> Result<TaskData, TaskError> {
         if options.probe_rows > test_rows {
             return Err(TaskError::TooManyProbeRows { task: options.task, wanted: options.probe_rows, has: test_rows });
         }
-        data.probe = data.test.inputs.narrow(0, 0, options.probe_rows as i64);
+        data.probe = data.test.first(options.probe_rows);
     }
     Ok(data)
 }

@@ -26,10 +26,10 @@ fn sets_have_the_sizes_asked_for_and_the_seed_decides_them() {
     let data = load(&options(Task::Digits), 1).unwrap();
     assert_eq!((data.classes, data.input_shape.as_slice()), (10, [1, 14, 14].as_slice()));
     assert_eq!((data.train.rows(), data.hold_out.rows(), data.test.rows()), (1_000, 100, 5_000));
-    assert_eq!(data.probe.size(), [200, 1, 14, 14]);
+    assert_eq!(data.probe.inputs.size(), [200, 1, 14, 14]);
     assert!(data.mislabelled.is_none());
     let again = load(&options(Task::Digits), 1).unwrap();
-    assert!(data.train.inputs == again.train.inputs && data.probe == again.probe);
+    assert!(data.train.inputs == again.train.inputs && data.probe.inputs == again.probe.inputs);
     let other = load(&options(Task::Digits), 2).unwrap();
     assert!(data.train.inputs != other.train.inputs);
 }
@@ -38,7 +38,7 @@ fn sets_have_the_sizes_asked_for_and_the_seed_decides_them() {
 fn label_noise_leaves_the_pictures_and_the_test_set_alone() {
     let clean = load(&options(Task::Digits), 1).unwrap();
     let noisy = load(&TaskOptions { label_noise: 0.4, ..options(Task::Digits) }, 1).unwrap();
-    assert!(clean.train.inputs == noisy.train.inputs && clean.probe == noisy.probe);
+    assert!(clean.train.inputs == noisy.train.inputs && clean.probe.inputs == noisy.probe.inputs);
     assert_eq!(labels(&clean.test), labels(&noisy.test));
     // A redrawn label stays right once in ten: 36 % are wrong.
     let (before, after) = (labels(&clean.train), labels(&noisy.train));

@@ -16,7 +16,7 @@ use crate::networks::{Layer, Network};
 use crate::options::{Optimizer, OptionsError, TrainOptions};
 use crate::training::losses::{Changes, Losses, Sums};
 use rotewatch_tch::diversity_penalty::DiversityPenalty;
-use rotewatch_tch::tap::Observe;
+use rotewatch_tch::tap::{Observe, Rows};
 
 /// Rows per pass when evaluating. No more than in a training step, so that the allocator reuses the same blocks: with 1,000 rows a
 /// convolution took twice as long because of page faults.
@@ -68,6 +68,8 @@ pub struct Trainer {
     store: VarStore,
     network: Network,
     optimizer: nn::Optimizer,
+    probe: Rows,
+    seen: Rows,
     /// Added to the loss of every step.
     penalty: Option<DiversityPenalty>,
     batch_draws: ChaCha8Rng,
@@ -76,6 +78,20 @@ pub struct Trainer {
     predicted: Tensor,
     epoch: u32,
     step: u64,
+}
+
+fn rows(inputs: &Tensor, labels: &Tensor) -> Rows {
+    Rows { inputs: inputs.shallow_clone(), labels: Some(labels.shallow_clone()) }
+}
+
+/// As many training rows as the probe has, chosen by the seed.
+fn seen_rows(data: &TaskData, seed: u64) -> Rows {
+    let mut order: Vec<i64> = (0_i64..).take(data.train.rows()).collect();
+    order.shuffle(&mut generator(seed, Draw::Seen));
+    order.truncate(data.probe.rows());
+    order.sort_unstable();
+    let chosen = Tensor::from_slice(&order);
+    rows(&data.train.inputs.index_select(0, &chosen), &data.train.labels.index_select(0, &chosen))
 }
 
 impl Trainer {
@@ -109,7 +125,23 @@ impl Trainer {
         let shift_draws = generator(options.seed, Draw::Shifts);
         let predicted = Tensor::full([data.train.rows() as i64], -1, (Kind::Int64, Device::Cpu));
         let (penalty, epoch, step) = (None, 0, 0);
-        Ok(Trainer { options, data, store, network, optimizer, penalty, batch_draws, shift_draws, predicted, epoch, step })
+        let probe = rows(&data.probe.inputs, &data.probe.labels);
+        let seen = seen_rows(&data, options.seed);
+        Ok(Trainer {
+            options,
+            data,
+            probe,
+            seen,
+            store,
+            network,
+            optimizer,
+            penalty,
+            batch_draws,
+            shift_draws,
+            predicted,
+            epoch,
+            step,
+        })
     }
 
     /// Adds a penalty to the loss of every step from now on. Reported losses do not include it.
@@ -142,9 +174,16 @@ impl Trainer {
         self.network.layers()
     }
 
-    /// The unlabelled probe: rows x the task's input shape.
-    pub fn probe_batch(&self) -> &Tensor {
-        &self.data.probe
+    /// The probe: rows that are not trained on.
+    #[must_use]
+    pub fn probe(&self) -> &Rows {
+        &self.probe
+    }
+
+    /// Fixed rows of the training set, with the labels that they are trained with; as many as the probe has, if there are as many.
+    #[must_use]
+    pub fn seen(&self) -> &Rows {
+        &self.seen
     }
 
     /// Passes rows through the network in evaluation mode and without gradients; returns the logits, rows x classes.

@@ -78,7 +78,7 @@ fn a_probe_between_epochs_changes_no_loss() {
         let unprobed = train(&options, |_| ());
         let probed = train(&options, |trainer| {
             let mut layers = 0;
-            let logits = trainer.observe(trainer.probe_batch(), &mut |_, _| layers += 1);
+            let logits = trainer.observe(&trainer.probe().inputs, &mut |_, _| layers += 1);
             assert_eq!((layers, logits.size()[0]), (3, 100));
             let _ = (trainer.evaluate(), trainer.wrong_labels_fitted());
             // Other draws from libtorch's generator have no effect either.
