@@ -23,7 +23,7 @@ def call(method: str, url: str, body: bytes) -> dict:
 
 
 def show(epoch: int, activations: dict[str, np.ndarray], predictions: np.ndarray, **metrics: float) -> dict:
-    body = save({**activations, "predictions": predictions})
+    body = save({**activations, "row:predictions": predictions})
     call("POST", f"{RUN}/epochs/{epoch}/activations?attempt={ATTEMPT}&seq=0", body)
     return call("POST", f"{RUN}/epochs/{epoch}/end?attempt={ATTEMPT}&wait=10", json.dumps(metrics).encode())
 

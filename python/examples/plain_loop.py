@@ -49,7 +49,7 @@ def main() -> None:
         model = torch.compile(model)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     own_daemon = contextlib.nullcontext() if "ROTEWATCH_URL" in os.environ else rotewatch.private_daemon()
-    with own_daemon, rotewatch.watch(model, probe=probe, run="plain-loop", wait=10) as watcher:
+    with own_daemon, rotewatch.watch(model, probe=probe, task="classes", run="plain-loop", wait=10) as watcher:
         for epoch in range(1, EPOCHS + 1):
             for inputs, targets in loader:
                 optimizer.zero_grad()

@@ -39,7 +39,7 @@ def main() -> None:
     pl.seed_everything(0)
     images, labels = map(torch.from_numpy, noisy_digits(4000, label_noise=0.4, seed=1))
     probe, _ = map(torch.from_numpy, noisy_digits(1000, label_noise=0.4, seed=2))
-    callback = RotewatchCallback(probe, run="lightning", wait=10)
+    callback = RotewatchCallback(probe, task="classes", run="lightning", wait=10)
     own_daemon = contextlib.nullcontext() if "ROTEWATCH_URL" in os.environ else rotewatch.private_daemon()
     with own_daemon, tempfile.TemporaryDirectory() as folder:
         trainer = pl.Trainer(

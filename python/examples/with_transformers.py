@@ -43,7 +43,7 @@ class Examples(Dataset):
 def main() -> None:
     torch.manual_seed(0)
     callback = RotewatchCallback(
-        {"images": Examples(1000, label_noise=0.4, seed=2).images}, run="transformers", wait=10
+        {"images": Examples(1000, label_noise=0.4, seed=2).images}, task="classes", run="transformers", wait=10
     )
     own_daemon = contextlib.nullcontext() if "ROTEWATCH_URL" in os.environ else rotewatch.private_daemon()
     with own_daemon, tempfile.TemporaryDirectory() as folder:

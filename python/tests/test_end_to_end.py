@@ -67,7 +67,7 @@ def test_case_32_losses_are_the_same_while_the_daemon_is_killed(binary):
 
 
 def by_torch(frame: Path, model, probe) -> None:
-    with rotewatch.watch(model, probe=probe, run="numpy", wait=20) as watcher:
+    with rotewatch.watch(model, probe=probe, run="numpy", task="classes", wait=20) as watcher:
         assert watcher.epoch_end().answered
 
 
@@ -76,7 +76,8 @@ def by_numpy(frame: Path, model, probe) -> None:
 import sys, numpy_client
 from safetensors.numpy import load_file
 layers = load_file(sys.argv[1])
-predictions = layers.pop("predictions")
+predictions = layers.pop("row:predictions")
+layers = {name: layer for name, layer in layers.items() if not name.startswith("row:")}
 numpy_client.declare(sorted(layers))
 assert numpy_client.show(0, layers, predictions)["epoch"] == 0
 """
@@ -89,7 +90,8 @@ def by_curl(frame: Path, model, probe) -> None:
 URL=$(cat $ROTEWATCH_STATE/url)/api/v1/runs/numpy
 AUTH="Authorization: Bearer $(cat $ROTEWATCH_STATE/token)"
 ATTEMPT=$(od -An -N8 -tx1 /dev/urandom | tr -d ' ')
-curl -sf -X PUT -H "$AUTH" "$URL" -d "{\\"attempt\\": \\"$ATTEMPT\\", \\"layers\\": [\\"0\\", \\"2\\", \\"4\\"]}"
+LAYERS='["0", "2", "4", "features"]'
+curl -sf -X PUT -H "$AUTH" "$URL" -d "{\\"attempt\\": \\"$ATTEMPT\\", \\"layers\\": $LAYERS}"
 curl -sf -X POST -H "$AUTH" "$URL/epochs/0/activations?attempt=$ATTEMPT&seq=0" --data-binary @"$1"
 curl -sf -X POST -H "$AUTH" "$URL/epochs/0/end?attempt=$ATTEMPT&wait=10" -d '{"train_loss": 2.31}'
 """
@@ -99,7 +101,7 @@ curl -sf -X POST -H "$AUTH" "$URL/epochs/0/end?attempt=$ATTEMPT&wait=10" -d '{"t
 @pytest.mark.parametrize("send", [by_torch, by_numpy, by_curl])
 def test_what_the_daemon_measures_is_what_measure_says_of_the_same_activations(binary, tmp_path, monkeypatch, send):
     model, probe = network(), torch.randn(400, 8)
-    rotewatch.watch(model, probe=probe, run="r", mode="offline", inbox=tmp_path).close()
+    rotewatch.watch(model, probe=probe, run="r", task="classes", mode="offline", inbox=tmp_path).close()
     frame = tmp_path / "r/0.0.safetensors"
     command = [binary, "measure", str(frame), "--tensor", "4", "--measure", "mi", "--json"]
     measured = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
@@ -147,7 +149,7 @@ def train(epochs: int, **options: object) -> None:
     images, labels = map(torch.from_numpy, noisy_digits(2000, label_noise=0.4, seed=1))
     model = plain_loop.network()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    with rotewatch.watch(model, probe=images[:500], run="r", **options) as watcher:
+    with rotewatch.watch(model, probe=images[:500], run="r", task="classes", **options) as watcher:
         for _ in range(epochs):
             for rows in torch.randperm(len(images)).split(64):
                 optimizer.zero_grad()

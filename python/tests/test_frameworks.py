@@ -62,7 +62,9 @@ def test_lightning_stops_through_should_stop_and_trains_as_without(stub, tmp_pat
     assert of_epochs(stub) == ([0, 1, 2], "stopped") and callback.verdict.stop
     assert watched == curve([], 2)
     assert set(stub.of_kind("end")[1].json) == {"loss_train", "val_loss"}
-    assert stub.of_kind("declare")[0].json["layers"] == ["network.0", "network.4"]
+    assert stub.of_kind("declare")[0].json["layers"] == ["network.0", "network.4", "features"]
+    assert stub.of_kind("declare")[0].json["task"] == "classes", "by the labels of the validation loader"
+    assert "row:losses" in stub.of_kind("activations")[0].tensors
 
 
 def test_transformers_stop_through_should_training_stop_and_train_as_without(stub, tmp_path):
@@ -103,8 +105,9 @@ def test_transformers_stop_through_should_training_stop_and_train_as_without(stu
     assert watched == curve([], 2)
     frame = stub.of_kind("activations")[1].tensors
     layers = stub.of_kind("declare")[0].json["layers"]
-    assert set(frame) == {*layers, "predictions"} and frame["predictions"].shape == (30,)
-    assert layers[0].endswith("q_lin") and layers[-1] == "pre_classifier"
+    assert set(frame) == {*layers, "row:predictions", "row:confidence", "row:entropy"}
+    assert frame["row:predictions"].shape == (30,)
+    assert layers[0].endswith("q_lin") and layers[-2:] == ["pre_classifier", "features"]
     assert "train_loss" in stub.of_kind("end")[1].json
 
 
@@ -138,7 +141,10 @@ def test_keras_stops_through_stop_training_and_trains_as_without(stub):
     assert {name: tensor.shape for name, tensor in frame.items()} == {
         "conv1d": (96, 4),
         "dense": (96, 16),
-        "predictions": (96,),
+        "features": (96, 16),
+        "row:predictions": (96,),
+        "row:confidence": (96,),
+        "row:entropy": (96,),
     }
     assert set(stub.of_kind("end")[1].json) == {"train_loss", "train_accuracy"}
 

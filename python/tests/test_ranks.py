@@ -6,6 +6,7 @@ import textwrap
 
 import numpy as np
 import pytest
+import torch
 from small_training import examples, network
 
 import rotewatch
@@ -54,8 +55,6 @@ def run_two(body: str, tmp_path, url: str) -> list[str]:
 
 
 def frames_of_one_process(stub) -> list[dict[str, np.ndarray]]:
-    import torch
-
     torch.manual_seed(0)
     model = network()
     loader = torch.utils.data.DataLoader(examples()[0], batch_size=20)
@@ -86,6 +85,31 @@ def test_the_same_probe_on_both_ranks_is_shared_out_and_gives_the_same_rows(stub
         assert set(ours) == set(theirs)
         for name, tensor in theirs.items():
             np.testing.assert_array_equal(ours[name], tensor)
+
+
+def test_seen_rows_are_shared_out_and_count_once(stub, tmp_path):
+    def watched(model):
+        inputs, labels = examples(50)
+        loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(inputs, labels), batch_size=20)
+        return rotewatch.watch(model, probe=examples()[0], seen=loader, run="one")
+
+    torch.manual_seed(0)
+    watched(network()).close()
+    [_, expected] = [request.tensors for request in stub.of_kind("activations")]
+    stub.requests.clear()
+    body = """
+        from torch.utils.data import TensorDataset
+        loader = DataLoader(TensorDataset(*examples(50)), batch_size=20)
+        watcher = rotewatch.watch(model, probe=inputs, seen=loader, run="two", wait=30)
+        watcher.close()
+    """
+    run_two(body, tmp_path, stub.url)
+    [probe, seen] = stub.of_kind("activations")
+    assert (probe.query.get("rows"), seen.query.get("rows")) == (None, "seen")
+    assert set(seen.tensors) == set(expected)
+    for name, tensor in expected.items():
+        assert tensor.shape == (50,)
+        np.testing.assert_allclose(seen.tensors[name], tensor, rtol=1e-6)
 
 
 def test_probes_that_differ_from_rank_to_rank_are_taken_together(stub, tmp_path):

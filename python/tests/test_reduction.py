@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from rotewatch.reduction import UnusableOutputError, predicted_classes, rows_by_neurons
+from rotewatch.reduction import UnusableOutputError, rows_by_neurons
 
 
 def reduced(output, module=None, *, rows, reduce="mean", **options):
@@ -70,14 +70,3 @@ def test_what_cannot_be_read_says_why(output, says):
     with pytest.raises(UnusableOutputError) as unusable:
         reduced(output, rows=4)
     assert says in str(unusable.value)
-
-
-def test_predictions_are_the_largest_logits():
-    logits = torch.eye(3)[[2, 0, 1, 1]]
-    assert predicted_classes({"logits": logits}, rows=4, reduce="mean").tolist() == [2, 0, 1, 1]
-    assert predicted_classes((logits, None), rows=4, reduce="mean").tolist() == [2, 0, 1, 1]
-    sequences = torch.stack([logits.roll(1, 0), logits], dim=1)
-    assert predicted_classes(sequences, rows=4, reduce="last").tolist() == [2, 0, 1, 1]
-    for none in (torch.zeros(4, 1), torch.zeros(4, 2, 3), torch.zeros(4, 3, dtype=torch.int64)):
-        with pytest.raises(UnusableOutputError):
-            predicted_classes(none, rows=4, reduce="mean")

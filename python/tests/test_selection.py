@@ -60,4 +60,5 @@ def test_a_network_that_is_one_layer_goes_by_its_class():
 def test_no_layer_takes_the_name_of_the_predictions():
     model = nn.Module()
     model.predictions = nn.Linear(1, 1)
-    assert list(selection(model, None).modules) == ["predictions.output"]
+    model.add_module("row:losses", nn.Linear(1, 1))
+    assert list(selection(model, None).modules) == ["predictions.output", "row_losses"]

@@ -82,6 +82,8 @@ def test_a_step_that_raises_is_the_trainings_own_affair(stub):
 
 
 def test_compiled_networks_are_watched_and_unchanged(stub):
+    numbers = {"row:predictions", "row:confidence", "row:entropy"}
+
     def compiled(model):
         return torch.compile(model, backend="eager")
 
@@ -93,11 +95,13 @@ def test_compiled_networks_are_watched_and_unchanged(stub):
         bare = losses(prepare=prepare)
         for options in ({"probe": examples()[0]}, {"stream_every": 2}):
             stub.requests.clear()
-            watched = losses(lambda model, loader, o=options: rotewatch.watch(model, run="r", **o), prepare=prepare)
+            watched = losses(
+                lambda model, loader, o=options: rotewatch.watch(model, run="r", task="classes", **o), prepare=prepare
+            )
             assert watched == bare
             frames = stub.of_kind("activations")
             assert len(frames) == (5 if "probe" in options else 4)
-            assert all({"0", "4", "predictions"} == set(frame.tensors) for frame in frames)
+            assert all({"0", "4", "features", *numbers} == set(frame.tensors) for frame in frames)
 
 
 def test_compiling_goes_on_after_a_probe(stub):

@@ -16,7 +16,7 @@ import rotewatch
 def test_the_run_is_declared_probed_ended_and_finished(stub):
     model, (inputs, labels) = network(), examples()
     watcher = rotewatch.watch(model, probe=(inputs, labels), run="my-run", wait=20)
-    assert watcher.layers == ("0", "4")
+    assert watcher.layers == ("0", "4", "features")
     verdict = watcher.epoch_end(train_loss=torch.tensor(0.5), val_loss=float("nan"))
     watcher.close()
     watcher.close()
@@ -25,9 +25,12 @@ def test_the_run_is_declared_probed_ended_and_finished(stub):
     declare, frame0, end0, frame1, end1, finish = stub.requests
     assert declare.path == "/api/v1/runs/my-run"
     assert {key: value for key, value in declare.json.items() if key not in ("attempt", "probe_digest")} == {
-        "layers": ["0", "4"],
+        "layers": ["0", "4", "features"],
         "mode": "probe",
         "reduce": "mean",
+        "seen_digest": None,
+        "task": "classes",
+        "features_layer": "features",
         "framework": "pytorch",
     }
     assert all(request.headers["Authorization"] == "Bearer secret" for request in stub.requests)
@@ -44,18 +47,18 @@ def test_activations_are_those_of_the_layers_before_anything_in_place(stub):
     with torch.no_grad():
         first = model[0](inputs)
         logits = model(inputs)
-    rotewatch.watch(model, probe=inputs, run="r").close()
+    rotewatch.watch(model, probe=inputs, run="r", task="classes").close()
     tensors = stub.of_kind("activations")[0].tensors
     np.testing.assert_array_equal(tensors["0"], first.numpy())
-    np.testing.assert_array_equal(tensors["predictions"], logits.argmax(1).numpy())
+    np.testing.assert_array_equal(tensors["row:predictions"], logits.argmax(1).numpy())
 
 
 def test_large_frames_are_cut_into_rows(stub, monkeypatch):
     monkeypatch.setattr(rotewatch.observation, "FRAME_BYTES", 2000)
-    rotewatch.watch(network(), probe=examples()[0], run="r").close()
+    rotewatch.watch(network(), probe=examples(), run="r").close()
     frames = stub.of_kind("activations")
     assert [int(frame.query["seq"]) for frame in frames] == list(range(len(frames))) and len(frames) > 1
-    assert sum(len(frame.tensors["predictions"]) for frame in frames) == 96
+    assert sum(len(frame.tensors["row:predictions"]) for frame in frames) == 96
     assert all(len(frame.body) < 3000 for frame in frames)
 
 
@@ -95,7 +98,7 @@ def test_a_slow_verdict_holds_nothing_up_and_is_told_as_soon_as_it_is_there(stub
         return stub.as_a_daemon(request)
 
     stub.answers, stub.stop_at = slowly, 1
-    with rotewatch.watch(network(), probe=examples()[0], run="r") as watcher:
+    with rotewatch.watch(network(), probe=examples(300), run="r") as watcher:
         first = watcher.epoch_end()
         assert not first.answered and not first.stop and first.problem is None
         judged.set()
@@ -145,6 +148,11 @@ def test_disabled_does_nothing(stub, monkeypatch):
         ({"probe": 3}, "neither a batch"),
         ({"rows": 0}, "rows"),
         ({"wait": float("nan")}, "wait"),
+        ({"task": "regression"}, "unknown task 'regression': use one of classes"),
+        ({"loss": 3}, "loss: int is neither"),
+        ({"loss": nn.MSELoss}, r"pass an instance, MSELoss\(\)"),
+        ({"probe": None, "stream_every": 2, "seen": examples()}, "seen=... needs probe"),
+        ({"seen": []}, "seen: it holds no example"),
     ],
 )
 def test_arguments_that_cannot_be_meant_are_errors(stub, arguments, error):
@@ -172,11 +180,12 @@ class Odd(nn.Module):
 
 
 def test_odd_layers_are_left_out_with_their_reasons(stub, caplog):
-    watcher = rotewatch.watch(Odd(), probe=examples()[0], run="r", layers=["*"])
+    watcher = rotewatch.watch(Odd(), probe=examples(), run="r", layers=["*"])
     watcher.epoch_end()
     watcher.close()
     before, after = (request.tensors for request in stub.of_kind("activations"))
-    assert set(before) == {"good", "last", "Odd", "grows", "predictions"}
+    numbers = {f"row:{name}" for name in ("losses", "errors", "predictions", "confidence", "entropy")}
+    assert set(before) == {"good", "last", "Odd", "grows", "features", *numbers}
     assert set(after) == set(before) - {"grows"}
     for said in (
         "not watched because the forward pass never calls them: idle",
@@ -240,8 +249,8 @@ def test_missing_predictions_are_said(stub, caplog):
     model = nn.Sequential(nn.Linear(8, 4), nn.Linear(4, 1))
     with caplog.at_level(logging.WARNING):
         rotewatch.watch(model, probe=examples()[0], run="r").close()
-    assert "no predicted classes" in caplog.text
-    assert set(stub.of_kind("activations")[0].tensors) == {"0"}
+    assert "no predicted classes: pass loss=" in caplog.text
+    assert set(stub.of_kind("activations")[0].tensors) == {"0", "features"}
 
 
 def test_a_loader_that_raises_is_said_and_survived(stub, caplog):
@@ -277,8 +286,9 @@ def test_a_transformer_is_watched_though_pytorch_fuses_it_in_evaluation(stub, ba
             hidden = self.encoder(tokens if batch_first else tokens.transpose(0, 1))
             return self.head(hidden.mean(1 if batch_first else 0))
 
-    rotewatch.watch(Classifier(), probe=torch.randn(20, 5, 8), run="r").close()
+    rotewatch.watch(Classifier(), probe=torch.randn(20, 5, 8), run="r", task="classes").close()
     [declare], [frame] = stub.of_kind("declare"), stub.of_kind("activations")
     layer = ["self_attn", "linear1", "linear2"]
-    assert declare.json["layers"] == [f"encoder.layers.{place}.{name}" for place in range(2) for name in layer]
+    layers = [f"encoder.layers.{place}.{name}" for place in range(2) for name in layer]
+    assert declare.json["layers"] == [*layers, "features"]
     assert {tensor.shape for name, tensor in frame.tensors.items() if name.endswith("linear1")} == {(20, 16)}

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-#: Entries of a mapping that are not passed to the network, because a probe is unlabelled.
-_LABELS = frozenset({"labels", "label", "label_ids"})
+#: Entries of a mapping that are not passed to the network.
+_LABELS = ("labels", "label", "label_ids")
 
 Forward = Callable[[nn.Module, Any], Any]
 
@@ -63,6 +63,18 @@ def inputs_of(batch: Any) -> Any:
     if isinstance(batch, (tuple, list)) and batch:
         return batch[0]
     return batch
+
+
+def labels_of(batch: Any) -> Any:
+    """Returns the labels of a batch, or ``None`` if it has none.
+
+    For a tuple or list, the second entry; for a mapping, the first of ``labels``, ``label`` and ``label_ids``.
+    """
+    if isinstance(batch, Mapping):
+        return next((batch[key] for key in _LABELS if key in batch), None)
+    if isinstance(batch, (tuple, list)) and len(batch) > 1:
+        return batch[1]
+    return None
 
 
 def call(network: nn.Module, inputs: Any) -> Any:

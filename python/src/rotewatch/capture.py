@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
+from typing import Any
 
 import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from .frame import Frame
-from .reduction import UnusableOutputError, predicted_classes, rows_by_neurons, seeded
+from .reduction import UnusableOutputError, rows_by_neurons, seeded
 
 
 class NeuronChoice:
@@ -36,6 +36,8 @@ class NeuronChoice:
 class Capture:
     """While open, records the outputs of the given modules, reduced to rows x neurons on their own device.
 
+    Of the modules in ``classifiers``, it records the input of the one that is called last, under the name ``features``.
+
     If a module is called several times in a pass, its first call is recorded. Layers whose output cannot be used are
     listed in ``unusable`` with the reason; a hook never raises.
     """
@@ -45,26 +47,34 @@ class Capture:
         modules: Mapping[str, nn.Module],
         neurons: NeuronChoice,
         *,
+        classifiers: Mapping[str, nn.Module],
+        features: str,
         rows: int,
         reduce: str,
         seed: tuple[object, ...],
         chosen: torch.Tensor | None = None,
     ) -> None:
         self._modules = modules
+        self._classifiers = classifiers
+        self._features = features
         self._neurons = neurons
-        self._rows = rows
         self._reduce = reduce
         self._seed = seed
-        self._chosen = chosen
+        self.rows = rows
+        self.chosen = chosen
         self._handles: list[RemovableHandle] = []
         self.layers: dict[str, torch.Tensor] = {}
         self.unusable: dict[str, str] = {}
         #: The modules that were called, in this order, including those with unusable outputs.
         self.called: list[str] = []
+        #: The classifiers that were called, in this order.
+        self.called_classifiers: list[str] = []
 
     def __enter__(self) -> Capture:
         for name, module in self._modules.items():
             self._handles.append(module.register_forward_hook(self._hook(name)))
+        for name, module in self._classifiers.items():
+            self._handles.append(module.register_forward_hook(self._input_hook(name), with_kwargs=True))
         return self
 
     def __exit__(
@@ -78,37 +88,38 @@ class Capture:
             handle.remove()
         self._handles.clear()
 
-    def frame(self, output: object) -> tuple[Frame, str | None]:
-        """Returns the recorded layers and the classes predicted in ``output``, or the reason why there are none."""
-        try:
-            predictions = predicted_classes(output, rows=self._rows, reduce=self._reduce)
-        except UnusableOutputError as unusable:
-            return Frame(self.layers), str(unusable)
-        if self._chosen is not None:
-            predictions = predictions.index_select(0, self._chosen.to(predictions.device, non_blocking=True))
-        return Frame(self.layers, predictions), None
-
     def _hook(self, name: str) -> Callable[[nn.Module, object, object], None]:
         def keep(module: nn.Module, inputs: object, output: object) -> None:
-            if name in self.called:
-                return
-            self.called.append(name)
-            try:
-                with torch.no_grad():
-                    self.layers[name] = self._neurons.of(
-                        name,
-                        rows_by_neurons(
-                            output,
-                            module,
-                            rows=self._rows,
-                            reduce=self._reduce,
-                            seed=(*self._seed, name),
-                            chosen=self._chosen,
-                        ),
-                    )
-            except UnusableOutputError as unusable:
-                self.unusable[name] = str(unusable)
-            except Exception as error:
-                self.unusable[name] = f"{type(error).__name__}: {error}"
+            if name not in self.called:
+                self.called.append(name)
+                self._keep(name, module, output)
 
         return keep
+
+    def _input_hook(self, name: str) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any], object], None]:
+        def keep(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: object) -> None:
+            if name not in self.called_classifiers:
+                self.called_classifiers.append(name)
+                self._keep(self._features, module, (args, kwargs))
+
+        return keep
+
+    def _keep(self, name: str, module: nn.Module, tensors: object) -> None:
+        """Records a layer in place of what was recorded under its name before."""
+        self.layers.pop(name, None)
+        self.unusable.pop(name, None)
+        try:
+            with torch.no_grad():
+                reduced = rows_by_neurons(
+                    tensors,
+                    module,
+                    rows=self.rows,
+                    reduce=self._reduce,
+                    seed=(*self._seed, name),
+                    chosen=self.chosen,
+                )
+                self.layers[name] = self._neurons.of(name, reduced)
+        except UnusableOutputError as unusable:
+            self.unusable[name] = str(unusable)
+        except Exception as error:
+            self.unusable[name] = f"{type(error).__name__}: {error}"

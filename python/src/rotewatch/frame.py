@@ -1,4 +1,4 @@
-"""A frame: the activations of the same rows (examples) in every watched layer."""
+"""A frame: the activations of the same rows (examples) in every watched layer, and numbers of each row."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import ctypes
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 
-from .naming import PREDICTIONS
+from .row_numbers import RowNumbers, known_in_all
 
 _WIRE_TYPES = (torch.float32, torch.float16, torch.bfloat16)
 _WIRE_NAMES = {torch.int64: "I64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
@@ -17,25 +18,32 @@ _WIRE_NAMES = {torch.int64: "I64", torch.float32: "F32", torch.float16: "F16", t
 
 @dataclass(frozen=True)
 class Frame:
-    """Rows x neurons of every layer, row-aligned, in forward order of the layers."""
+    """Rows x neurons of every layer, row-aligned, in forward order of the layers.
+
+    Rows of the training set have numbers alone, without layers.
+    """
 
     #: Layer name to ``[rows, neurons]``; float32, float16 or bfloat16.
     layers: dict[str, torch.Tensor]
-    #: The predicted class of every row, int64 ``[rows]``.
-    predictions: torch.Tensor | None = None
+    #: Losses, predicted classes and other numbers of each row.
+    numbers: RowNumbers = field(default_factory=RowNumbers)
     #: Waits until copies from an accelerator have arrived; ``None`` if there is nothing to wait for.
     arrived: Callable[[], None] | None = field(default=None, compare=False)
 
     @property
     def rows(self) -> int:
         """The number of examples."""
-        return next((len(layer) for layer in self.layers.values()), 0)
+        return next((len(layer) for layer in self.layers.values()), self.numbers.rows)
+
+    @property
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Every tensor by its name in the protocol."""
+        return {**self.layers, **self.numbers.named}
 
     @property
     def nbytes(self) -> int:
         """The size of all tensors in bytes."""
-        tensors = [*self.layers.values(), *([] if self.predictions is None else [self.predictions])]
-        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        return sum(tensor.numel() * tensor.element_size() for tensor in self.tensors.values())
 
     def without(self, names: set[str]) -> Frame:
         """Returns the same rows without these layers."""
@@ -60,8 +68,8 @@ class Frame:
             name: copied(layer, layer.dtype if layer.dtype in _WIRE_TYPES else torch.float32)
             for name, layer in self.layers.items()
         }
-        predictions = None if self.predictions is None else copied(self.predictions, torch.int64)
-        for device in {layer.device for layer in self.layers.values() if layer.device.type == "cuda"}:
+        numbers = self.numbers.mapped(lambda number: copied(number, number.dtype))
+        for device in {tensor.device for tensor in self.tensors.values() if tensor.device.type == "cuda"}:
             event = torch.cuda.Event()
             event.record(torch.cuda.current_stream(device))
             events.append(event)
@@ -70,13 +78,13 @@ class Frame:
             for event in events:
                 event.synchronize()
 
-        return Frame(layers, predictions, arrived if events else None)
+        return Frame(layers, numbers, arrived if events else None)
 
     def as_float32(self) -> Frame:
         """Returns the frame as float32 after its copies have arrived; ranks exchange frames in this form."""
         if self.arrived is not None:
             self.arrived()
-        return Frame({name: layer.float() for name, layer in self.layers.items()}, self.predictions)
+        return Frame({name: layer.float() for name, layer in self.layers.items()}, self.numbers)
 
     def split(self, bytes_at_most: int) -> Iterator[Frame]:
         """Splits the rows into frames of at most ``bytes_at_most`` each; one row is never split."""
@@ -87,12 +95,19 @@ class Frame:
             yield replace(
                 self,
                 layers={name: layer[part] for name, layer in self.layers.items()},
-                predictions=None if self.predictions is None else self.predictions[part],
+                numbers=self.numbers.mapped(partial(_rows, part)),
             )
 
 
+def _rows(part: slice, tensor: torch.Tensor) -> torch.Tensor:
+    return tensor[part]
+
+
 def joined(frames: Sequence[Frame]) -> tuple[list[Frame], dict[str, str]]:
-    """Makes the frames of an epoch alike so that they can be joined; also returns the layers left out and why."""
+    """Makes the frames of an epoch alike so that they can be joined; also returns the layers left out and why.
+
+    A number of the rows that one of the frames lacks is left out of all.
+    """
     left_out: dict[str, str] = {}
     mixed: set[str] = set()
     names = list(dict.fromkeys(name for frame in frames for name in frame.layers))
@@ -105,7 +120,7 @@ def joined(frames: Sequence[Frame]) -> tuple[list[Frame], dict[str, str]]:
             left_out[name] = f"its number of neurons differs between batches: {widths}"
         elif len({part.dtype for part in parts}) > 1:
             mixed.add(name)
-    whole = all(frame.predictions is not None for frame in frames)
+    known = known_in_all([frame.numbers for frame in frames])
 
     def alike(frame: Frame) -> Frame:
         layers = frame.without(set(left_out)).layers
@@ -114,7 +129,7 @@ def joined(frames: Sequence[Frame]) -> tuple[list[Frame], dict[str, str]]:
         return replace(
             frame,
             layers={name: layer.float() if name in mixed else layer for name, layer in layers.items()},
-            predictions=frame.predictions if whole else None,
+            numbers=frame.numbers.only(known),
         )
 
     return [alike(frame) for frame in frames], left_out
@@ -142,11 +157,8 @@ def document(frames: Sequence[Frame]) -> list[memoryview]:
     for frame in frames:
         if frame.arrived is not None:
             frame.arrived()
-    first = frames[0]
-    tensors = {name: [frame.layers[name].contiguous() for frame in frames] for name in first.layers}
-    predictions = [frame.predictions.contiguous() for frame in frames if frame.predictions is not None]
-    if predictions:
-        tensors[PREDICTIONS] = predictions
+    named = [frame.tensors for frame in frames]
+    tensors = {name: [tensors[name].contiguous() for tensors in named] for name in named[0]}
     # Tensors with the widest numbers come first, so that all are aligned.
     placed = sorted(tensors.items(), key=lambda named: -named[1][0].element_size())
     header, end = {}, 0

@@ -19,6 +19,7 @@ from .transport import (
     Metrics,
     Pieces,
     RefusedError,
+    Rows,
     RubbishError,
     Status,
     UndeclaredError,
@@ -55,10 +56,13 @@ class HttpTransport:
         """``PUT /api/v1/runs/{run}``."""
         self._asked("PUT", declaration, "", body=[_json(declaration.document())])
 
-    def activations(self, declaration: Declaration, epoch: int, seq: int, body: Pieces) -> dict[str, str]:
+    def activations(
+        self, declaration: Declaration, epoch: int, seq: int, body: Pieces, rows: Rows = "unseen"
+    ) -> dict[str, str]:
         """``POST .../epochs/{epoch}/activations``."""
         path = f"/epochs/{epoch}/activations"
-        answer = self._asked("POST", declaration, path, {"seq": seq}, body, "application/octet-stream")
+        query = {"seq": seq} if rows == "unseen" else {"seq": seq, "rows": rows}
+        answer = self._asked("POST", declaration, path, query, body, "application/octet-stream")
         rejected = answer.get("rejected") or {}
         if not isinstance(rejected, dict):
             raise RubbishError(

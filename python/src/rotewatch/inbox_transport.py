@@ -1,9 +1,10 @@
 """Offline mode: writes files that a daemon imports later, for example from a cluster without network.
 
-    INBOX/RUN/run.json               the declaration
-    INBOX/RUN/EPOCH.SEQ.safetensors  a frame
-    INBOX/RUN/EPOCH.json             the metrics of an epoch, written after its frames
-    INBOX/RUN/finish.json            {"status": ...}, written last
+    INBOX/RUN/run.json                    the declaration
+    INBOX/RUN/EPOCH.SEQ.safetensors       a frame
+    INBOX/RUN/EPOCH.SEQ.seen.safetensors  a frame of rows of the training set
+    INBOX/RUN/EPOCH.json                  the metrics of an epoch, written after its frames
+    INBOX/RUN/finish.json                 {"status": ...}, written last
 
 Every file is written in a folder next to the inbox and then renamed into it, so that no reader sees a partial file.
 """
@@ -14,7 +15,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .transport import Declaration, Metrics, Pieces, RefusedError, Status, UnreachableError
+from .transport import Declaration, Metrics, Pieces, RefusedError, Rows, Status, UnreachableError
 
 
 class InboxTransport:
@@ -38,9 +39,12 @@ class InboxTransport:
             )
         self._write(declaration, "run.json", [_json(declaration.document())])
 
-    def activations(self, declaration: Declaration, epoch: int, seq: int, body: Pieces) -> dict[str, str]:
-        """Writes ``EPOCH.SEQ.safetensors``."""
-        self._write(declaration, f"{epoch}.{seq}.safetensors", body)
+    def activations(
+        self, declaration: Declaration, epoch: int, seq: int, body: Pieces, rows: Rows = "unseen"
+    ) -> dict[str, str]:
+        """Writes ``EPOCH.SEQ.safetensors``, or ``EPOCH.SEQ.seen.safetensors``."""
+        number = f"{epoch}.{seq}" if rows == "unseen" else f"{epoch}.{seq}.{rows}"
+        self._write(declaration, f"{number}.safetensors", body)
         return {}
 
     def end(self, declaration: Declaration, epoch: int, metrics: Metrics, wait_seconds: float) -> None:

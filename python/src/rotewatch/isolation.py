@@ -22,7 +22,7 @@ def isolated(network: nn.Module) -> Iterator[None]:
     uncompiled = (
         torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else contextlib.nullcontext()
     )
-    with unmoved_generators(), torch.no_grad(), uncompiled:
+    with unmoved_generators(), torch.no_grad(), uncompiled, _ordinary_encoders():
         try:
             for module, _ in modes:
                 module.training = False
@@ -30,6 +30,17 @@ def isolated(network: nn.Module) -> Iterator[None]:
         finally:
             for module, training in modes:
                 module.training = training
+
+
+@contextlib.contextmanager
+def _ordinary_encoders() -> Iterator[None]:
+    """Switches off the fused encoder: with a padding mask, its layers return nested tensors, which have no rows."""
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
 
 
 @contextlib.contextmanager

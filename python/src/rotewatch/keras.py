@@ -13,6 +13,8 @@ try:
 except ImportError as missing:
     raise ImportError("rotewatch.keras needs Keras 3: pip install 'rotewatch[keras]'") from missing
 
+import torch
+
 from .batch import inputs_of
 from .verdict import Verdict, by_old_name
 from .watcher import Watcher, watch
@@ -24,9 +26,11 @@ class RotewatchCallback(keras.callbacks.Callback):
     """Watches a training that runs in Keras' ``fit``.
 
     Args:
-        probe: Inputs that are not trained on: an array, a tensor, or a loader of batches.
+        probe: Examples that are not trained on: an array, a tensor, a tuple ``(inputs, labels)``, or a loader of
+            batches.
         stop: Whether to end the training when the daemon asks for it.
-        options: Further arguments of :func:`rotewatch.watch`, except ``stream_every``.
+        options: Further arguments of :func:`rotewatch.watch`, except ``stream_every``. Without ``loss`` and ``task``,
+            the outputs are scores of classes if the model is compiled with a categorical cross-entropy.
     """
 
     def __init__(self, probe: Any, *, stop: bool = True, **options: Any) -> None:
@@ -50,6 +54,10 @@ class RotewatchCallback(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Declares the run and probes the untrained network."""
         options = {"framework": "keras", "forward": _forward, "modules": _layers(self.model), **self._options}
+        if options.get("loss") is None and options.get("task") is None and _is_categorical(self.model.loss):
+            options["loss"] = torch.nn.CrossEntropyLoss()
+            if options["forward"] is _forward and not getattr(self.model.loss, "from_logits", False):
+                options["forward"] = _log_probabilities
         self._watcher = watch(self.model, probe=self._probe, **options)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -70,6 +78,16 @@ class RotewatchCallback(keras.callbacks.Callback):
 
 def _forward(network: Any, batch: Any) -> Any:
     return network(inputs_of(batch), training=False)
+
+
+def _log_probabilities(network: Any, batch: Any) -> Any:
+    """Returns the logarithms of the network's probabilities, which are logits of the same probabilities."""
+    return _forward(network, batch).clamp_min(torch.finfo(torch.float32).tiny).log()
+
+
+def _is_categorical(loss: Any) -> bool:
+    name = loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", "")
+    return name in ("categorical_crossentropy", "sparse_categorical_crossentropy")
 
 
 def _layers(model: Any) -> dict[str, Any]:

@@ -11,8 +11,8 @@ RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 METRIC_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 METRICS_AT_MOST = 32
 LAYER_NAME_BYTES_AT_MOST = 128
-#: The tensor that holds the predicted classes; no layer may have this name.
-PREDICTIONS = "predictions"
+#: No layer may have the old name of the predicted classes, or a name that begins like the numbers of rows.
+_PREDICTIONS, _ROW_PREFIX = "predictions", "row:"
 
 
 def checked_run_name(name: str) -> str:
@@ -47,8 +47,10 @@ def layer_name(path: str, module: object) -> str:
         if part not in ("", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
     ]
     name = ".".join(parts) or type(module).__name__
-    if name == PREDICTIONS:
+    if name == _PREDICTIONS:
         name += ".output"
+    if name.startswith(_ROW_PREFIX):
+        name = name.replace(":", "_", 1)
     name = "".join(character if character.isprintable() else "?" for character in name)
     encoded = name.encode()
     if len(encoded) > LAYER_NAME_BYTES_AT_MOST:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import threading
@@ -20,9 +19,10 @@ from .notices import Notices
 from .observer import Observer
 from .probe import Probe
 from .ranks import Ranks
+from .row_sets import RowSet
 from .sender import Deliveries, Sender
 from .stream import Stream
-from .transport import Declaration, Metrics, Status, Transport
+from .transport import Declaration, Metrics, Rows, Status, Transport
 from .verdict import Verdict
 
 #: Frames are split into pieces of this size, well below the daemon's default ``limits.body``.
@@ -32,6 +32,8 @@ FRAME_BYTES = 16 << 20
 WAIT_SHARE, WAIT_SECONDS, WAIT_WORTH_SECONDS = 0.002, 2.0, 0.01
 
 Result = TypeVar("Result")
+#: The frames of one rank with their places, for each set of rows; ``None`` for a set whose passes failed.
+FramesOfRank = dict[Rows, list[tuple[int, Frame]] | None]
 
 
 class Observation:
@@ -62,13 +64,10 @@ class Observation:
         self._framework = framework
         self._process = os.getpid()
         self._lock = threading.Lock()
-        self._probe: Probe | None = None
-        self._probe_digest: str | None = None
-        self._shared_out = False
+        self._sets: dict[Rows, RowSet] = {}
         self._stream: Stream | None = None
         self._streamed: list[Frame] = []
         self._epoch = 0
-        self._seq = 0
         self._lost_in_passes = 0
         self._sender: Sender | None = None
         self._verdict = Verdict()
@@ -90,13 +89,11 @@ class Observation:
         dropped = {**counts.dropped, "pass_failed": self._lost_in_passes}
         return replace(counts, offered=counts.offered + self._lost_in_passes, dropped=dropped)
 
-    def begin_probing(self, probe: Probe) -> None:
-        """Probes the untrained network as epoch 0."""
-        self._probe = probe
-        digests = self._guarded("comparing the probes", self._ranks.everywhere, probe.digest) or [probe.digest]
-        # Ranks with the same probe divide it among themselves; different probes are combined.
-        self._shared_out = len(set(digests)) == 1
-        self._probe_digest = digests[0] if self._shared_out else _combined(digests)
+    def begin_probing(self, probe: Probe, seen: Probe | None = None) -> None:
+        """Probes the untrained network as epoch 0, with rows that are not trained on and, if given, rows that are."""
+        self._sets["unseen"] = RowSet("unseen", probe, self._ranks, self._notices)
+        if seen is not None:
+            self._sets["seen"] = RowSet("seen", seen, self._ranks, self._notices)
         self._report(0, {}, wait=0.0)
 
     def begin_streaming(self, model: nn.Module, every: int, rows: int) -> None:
@@ -138,7 +135,7 @@ class Observation:
 
     def _report(self, epoch: int, metrics: Metrics, wait: float | None) -> Verdict:
         """Every rank takes the same steps here even after a failure, because the other ranks wait for it."""
-        frames = self._guarded("the forward pass", self._frames_of_rank)
+        frames = self._guarded("the forward pass", self._frames_of_rank) or {"unseen": None}
         try:
             everyones = self._ranks.gathered(frames)
             heard = self._guarded("queueing frames", self._send, epoch, everyones, metrics, wait) if everyones else None
@@ -153,42 +150,37 @@ class Observation:
             )
             verdict = replace(self._verdict, answered=False, problem=self._notices.newest)
         self._verdict = verdict
-        self._seq = 0
         self._epoch_began = time.monotonic()
         return verdict
 
-    def _frames_of_rank(self) -> list[tuple[int, Frame]]:
+    def _frames_of_rank(self) -> FramesOfRank:
         if any(map(nn.parameter.is_lazy, self.observer.network.parameters())):
             # A probe would initialise their values, with other random numbers than training would.
             self._notices.once(
                 "lazy", "no probe before the first step: the network's lazy modules are not initialised yet"
             )
-            return []
-        if self._probe is None:
-            frames, self._streamed = list(enumerate(self._streamed)), []
-        elif self._shared_out:
-            frames = self._probe.frames(self.observer, self._ranks.rank, self._ranks.size)
-        else:
-            frames = self._probe.frames(self.observer)
-        if self._ranks.size > 1:
-            return [(place, frame.as_float32()) for place, frame in frames]
-        return frames
+            return {"unseen": []}
+        frames: FramesOfRank = {}
+        if self._stream is not None:
+            frames["unseen"], self._streamed = list(enumerate(self._streamed)), []
+        for rows, row_set in self._sets.items():
+            frames[rows] = self._guarded("the forward pass", row_set.frames_of_rank, self.observer)
+        if self._ranks.size == 1:
+            return frames
+        return {rows: placed and [(place, f.as_float32()) for place, f in placed] for rows, placed in frames.items()}
 
-    def _send(
-        self,
-        epoch: int,
-        everyones: list[list[tuple[int, Frame]] | None],
-        metrics: Metrics,
-        wait: float | None,
-    ) -> Verdict | None:
-        if any(frames is None for frames in everyones):
-            self._lost_in_passes += 1
-        else:
-            placed = [placed for frames in everyones if frames is not None for placed in frames]
-            # Batches of a divided probe are put back into their order; otherwise rank follows rank.
-            if self._probe is not None and self._shared_out:
-                placed.sort(key=lambda place_and_frame: place_and_frame[0])
-            self._queue(epoch, [frame for _, frame in placed])
+    def _send(self, epoch: int, everyones: list[FramesOfRank], metrics: Metrics, wait: float | None) -> Verdict | None:
+        failed = False
+        for rows in everyones[0]:
+            of_ranks = [frames.get(rows) for frames in everyones]
+            complete = [frames for frames in of_ranks if frames is not None]
+            if len(complete) < len(of_ranks):
+                failed = True
+                self._lost_in_passes += 1
+            elif rows in self._sets:
+                self._queue(epoch, rows, self._sets[rows].in_order(complete))
+            else:
+                self._queue(epoch, rows, [frame for frames in complete for _, frame in frames])
         sender = self._declared_sender()
         if sender is None:
             return None
@@ -199,21 +191,19 @@ class Observation:
             )
         else:
             verdict = sender.end(epoch, metrics, wait)
-        failed = any(frames is None for frames in everyones)
         return replace(verdict, problem=self._notices.newest) if failed else verdict
 
-    def _queue(self, epoch: int, frames: list[Frame]) -> None:
+    def _queue(self, epoch: int, rows: Rows, frames: list[Frame]) -> None:
         sender = self._declared_sender()
         if sender is None or not frames:
             return
         frames, left_out = joined(frames)
         for layer, reason in left_out.items():
             self._notices.once(f"joined {layer}", f"layer {layer} is left out: {reason}")
-        if not frames[0].layers:
+        if not frames[0].tensors:
             return
-        for group in packed(frames, FRAME_BYTES):
-            sender.frame(epoch, self._seq, group)
-            self._seq += 1
+        for seq, group in enumerate(packed(frames, FRAME_BYTES)):
+            sender.frame(epoch, seq, group, rows)
 
     def _take_streamed(self, frame: Frame) -> None:
         # Sent when the epoch ends: a request for each step would hold the interpreter lock while the training needs
@@ -229,9 +219,12 @@ class Observation:
                 run=self._run,
                 attempt=self._attempt,
                 layers=tuple(self.observer.layers),
-                mode="probe" if self._probe is not None else "stream",
+                mode="probe" if self._sets else "stream",
                 reduce=self.observer.reduce,
-                probe_digest=self._probe_digest,
+                probe_digest=self._sets["unseen"].digest if self._sets else None,
+                seen_digest=self._sets["seen"].digest if "seen" in self._sets else None,
+                task=self.observer.task,
+                features_layer=self.observer.features_layer,
                 framework=self._framework,
             )
             self._sender = Sender(self._transport, declaration, self._notices)
@@ -263,7 +256,3 @@ class Observation:
         except Exception as error:
             self._notices.once(f"{what}{type(error).__name__}", f"{what} failed: {type(error).__name__}: {error}")
             return None
-
-
-def _combined(digests: list[str]) -> str:
-    return hashlib.sha256("".join(digests).encode()).hexdigest()

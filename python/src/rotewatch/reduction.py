@@ -97,25 +97,6 @@ def rows_by_neurons(
     return positions.gather(1, index.view(-1, 1, 1).expand(-1, 1, positions.shape[2])).squeeze(1)
 
 
-def predicted_classes(output: object, *, rows: int, reduce: str) -> torch.Tensor:
-    """Returns the class that the network predicts for each row, int64 ``[rows]``: its largest logit.
-
-    # Shape
-    ``output`` is ``[rows, classes]``; with ``reduce="last"`` also ``[rows, positions, classes]``.
-
-    # Errors
-    :class:`UnusableOutputError` if the output does not hold one prediction for each row.
-    """
-    logits = output["logits"] if isinstance(output, Mapping) and "logits" in output else first_tensor(output)
-    if not isinstance(logits, torch.Tensor) or not logits.is_floating_point():
-        raise UnusableOutputError("the network's output holds no logits")
-    if logits.dim() == 3 and reduce == "last":
-        logits = logits[:, -1]
-    if logits.dim() != 2 or logits.shape[0] != rows or logits.shape[1] < 2:
-        raise UnusableOutputError(f"the network's output has shape {list(logits.shape)}; expected [rows, classes]")
-    return logits.detach().argmax(dim=1)
-
-
 def _rows_first(tensor: torch.Tensor, module: nn.Module, rows: int) -> bool:
     if tensor.shape[0] != rows or tensor.shape[1] != rows:
         return tensor.shape[0] == rows or tensor.shape[1] != rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
@@ -13,6 +13,8 @@ from .naming import layer_name
 
 #: The daemon's default ``limits.layers``.
 LAYERS_AT_MOST = 256
+#: The name of the layer that holds the classifier's input.
+FEATURES = "features"
 
 #: Class names of linear and convolution layers that are not subclasses of PyTorch's own.
 _FOREIGN_LAYERS = frozenset(
@@ -37,16 +39,24 @@ class Selection:
     modules: dict[str, nn.Module]
     #: Whether to leave out the last layer in forward order, the classifier.
     without_last: bool
+    #: The linear and convolution modules: the last of them in forward order is the classifier.
+    classifiers: dict[str, nn.Module] = field(default_factory=dict)
+    #: The name of the layer that holds the classifier's input; no module has it.
+    features: str = FEATURES
 
     def settled(self, called: Iterable[str]) -> tuple[list[str], list[str]]:
-        """Returns the layers of a run in forward order, and those that the forward pass did not call."""
+        """Returns the layers of a run in forward order, and those that the forward pass did not call.
+
+        By default they leave room for the layer of features.
+        """
         order = list(called)
         unreached = [name for name in self.modules if name not in order]
         if self.without_last:
             order = order[:-1]
-        if len(order) > LAYERS_AT_MOST and self.without_last:
+        at_most = LAYERS_AT_MOST - 1
+        if len(order) > at_most and self.without_last:
             last = len(order) - 1
-            order = [order[place * last // (LAYERS_AT_MOST - 1)] for place in range(LAYERS_AT_MOST)]
+            order = [order[place * last // (at_most - 1)] for place in range(at_most)]
         return order, unreached
 
 
@@ -83,8 +93,11 @@ def selection(network: nn.Module, choices: Choices, modules: Mapping[str, nn.Mod
     :class:`ValueError` for a choice that matches nothing; :class:`TypeError` for a choice of another type.
     """
     named = _named(network) if modules is None else dict(modules)
+    by_default = _by_default(named)
+    classifiers = {name: module for name, module in by_default.items() if not _is_attention(module)}
+    features = _free_name(FEATURES, named)
     if choices is None:
-        return Selection(_by_default(named), without_last=True)
+        return Selection(by_default, True, classifiers, features)
     if isinstance(choices, (str, type, nn.Module)):
         choices = [choices]
     names = {module: name for name, module in named.items()}
@@ -95,7 +108,8 @@ def selection(network: nn.Module, choices: Choices, modules: Mapping[str, nn.Mod
             listed = ", ".join(list(names.values())[:20]) or "none"
             raise ValueError(f"layers: no module matches {choice!r}; available modules: {listed}")
         chosen |= matching
-    return Selection({name: module for module, name in names.items() if module in chosen}, without_last=False)
+    modules = {name: module for module, name in names.items() if module in chosen}
+    return Selection(modules, False, classifiers, features)
 
 
 def _matches(choice: Choice, name: str, module: nn.Module) -> bool:
@@ -114,12 +128,16 @@ def _named(network: nn.Module) -> dict[str, nn.Module]:
     for path, module in network.named_modules():
         if isinstance(getattr(module, "_orig_mod", None), nn.Module) or hasattr(module, "_fsdp_wrapped_module"):
             continue
-        name = layer_name(path, module)
-        number = 2
-        while name in named:
-            name, number = f"{layer_name(path, module)[:100]}~{number}", number + 1
-        named[name] = module
+        named[_free_name(layer_name(path, module), named)] = module
     return named
+
+
+def _free_name(wanted: str, taken: Mapping[str, nn.Module]) -> str:
+    """Returns the name with the first number that makes it free, or as it is."""
+    name, number = wanted, 2
+    while name in taken:
+        name, number = f"{wanted[:100]}~{number}", number + 1
+    return name
 
 
 def _by_default(named: Mapping[str, nn.Module]) -> dict[str, nn.Module]:

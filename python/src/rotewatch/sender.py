@@ -18,6 +18,7 @@ from .transport import (
     DeliveryError,
     Metrics,
     RefusedError,
+    Rows,
     RubbishError,
     Status,
     Transport,
@@ -117,11 +118,11 @@ class Sender:
                 dropped=dict(self._dropped),
             )
 
-    def frame(self, epoch: int, seq: int, frames: Sequence[Frame]) -> bool:
+    def frame(self, epoch: int, seq: int, frames: Sequence[Frame], rows: Rows = "unseen") -> bool:
         """Queues rows as one frame, or drops and counts it if the queue is full."""
 
         def deliver(transport: Transport, declaration: Declaration, wait_seconds: float) -> None:
-            rejected = transport.activations(declaration, epoch, seq, document(frames))
+            rejected = transport.activations(declaration, epoch, seq, document(frames), rows)
             for layer, reason in rejected.items():
                 self._notices.once(f"rejected {layer}", f"the daemon rejected layer {layer}: {reason}")
 

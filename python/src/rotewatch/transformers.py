@@ -12,6 +12,10 @@ try:
 except ImportError as missing:
     raise ImportError("rotewatch.transformers needs transformers: pip install 'rotewatch[transformers]'") from missing
 
+import torch
+
+from .losses import NextTokenLoss
+from .selection import unwrapped
 from .verdict import Verdict, by_old_name
 from .watcher import Watcher, watch
 
@@ -24,7 +28,8 @@ class RotewatchCallback(TrainerCallback):
     Args:
         probe: As for :func:`rotewatch.watch`; the Trainer's evaluation loader by default.
         stop: Whether to end the training when the daemon asks for it.
-        options: Further arguments of :func:`rotewatch.watch`.
+        options: Further arguments of :func:`rotewatch.watch`. Without ``loss`` and ``task``, the model's class says
+            what the outputs are.
     """
 
     def __init__(self, probe: Any = None, *, stop: bool = True, **options: Any) -> None:
@@ -49,7 +54,10 @@ class RotewatchCallback(TrainerCallback):
         if probe is None and self._options.get("stream_every") is None:
             probe = context.get("eval_dataloader")
         self._epochs = round(state.epoch or 0)
-        self._watcher = watch(context["model"], probe=probe, **{"framework": "transformers", **self._options})
+        options = {"framework": "transformers", **self._options}
+        if options.get("loss") is None and options.get("task") is None:
+            options.update(_meaning(unwrapped(context["model"])))
+        self._watcher = watch(context["model"], probe=probe, **options)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **context: Any) -> None:
         """Keeps the newest losses and accuracies for the end of the epoch."""
@@ -69,3 +77,24 @@ class RotewatchCallback(TrainerCallback):
         """Finishes the run."""
         if self._watcher is not None:
             self._watcher.close()
+
+
+def _meaning(model: Any) -> dict[str, Any]:
+    """Returns the task, or the loss that the model itself computes from labels, by the name of its class."""
+    name = type(model).__name__
+    if "ForCausalLM" in name or "LMHeadModel" in name:
+        return {"loss": NextTokenLoss()}
+    if any(head in name for head in ("ForMaskedLM", "ForTokenClassification")):
+        return {"task": "tokens"}
+    if "ForMultipleChoice" in name:
+        return {"task": "classes"}
+    heads = ("ForSequenceClassification", "ForImageClassification", "ForAudioClassification", "ForVideoClassification")
+    if not any(head in name for head in heads):
+        return {}
+    config = getattr(model, "config", None)
+    problem, labels = getattr(config, "problem_type", None), getattr(config, "num_labels", None)
+    if problem == "regression" or (problem is None and labels == 1):
+        return {"loss": torch.nn.MSELoss()}
+    if problem == "multi_label_classification":
+        return {"loss": torch.nn.BCEWithLogitsLoss(), "task": "labels"}
+    return {"task": "classes"}

@@ -13,6 +13,8 @@ Metrics = dict[str, float | None]
 #: A document as consecutive pieces.
 Pieces = Sequence[bytes | memoryview]
 Status = Literal["finished", "failed", "stopped"]
+#: The two fixed sets of rows: not trained on (the probe), and of the training set.
+Rows = Literal["unseen", "seen"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,12 @@ class Declaration:
     mode: Literal["probe", "stream"]
     reduce: str
     probe_digest: str | None
+    #: Identifies the rows of the training set; ``None`` without them.
+    seen_digest: str | None
+    #: What the network's outputs are; ``None`` if unknown.
+    task: str | None
+    #: The layer that holds the classifier's input; ``None`` if there is none.
+    features_layer: str | None
     framework: str
 
     def document(self) -> dict[str, Any]:
@@ -77,8 +85,10 @@ class Transport(Protocol):
     def declare(self, declaration: Declaration) -> None:
         """Declares the run; repeating the same declaration has no effect."""
 
-    def activations(self, declaration: Declaration, epoch: int, seq: int, body: Pieces) -> dict[str, str]:
-        """Sends a frame; returns the rejected layers with the reason. ``seq`` counts frames within an epoch."""
+    def activations(
+        self, declaration: Declaration, epoch: int, seq: int, body: Pieces, rows: Rows = "unseen"
+    ) -> dict[str, str]:
+        """Sends a frame; returns the rejected layers with the reason. ``seq`` counts a set's frames of an epoch."""
 
     def end(self, declaration: Declaration, epoch: int, metrics: Metrics, wait_seconds: float) -> Verdict | None:
         """Ends an epoch; returns the verdict if the transport receives one."""

@@ -15,6 +15,7 @@ from torch import nn
 from .batch import Forward
 from .http_transport import HttpTransport
 from .inbox_transport import InboxTransport
+from .losses import Loss
 from .naming import checked_run_name, run_name_of_script
 from .notices import Notices
 from .observation import Observation
@@ -22,6 +23,7 @@ from .observer import Observer
 from .probe import Probe
 from .ranks import Ranks
 from .reduction import REDUCTIONS, Reduce
+from .scores import Scoring, Task
 from .selection import Choices, selection, unwrapped
 from .sender import Deliveries
 from .settings import Mode, checked_url, inbox_folder
@@ -33,6 +35,9 @@ def watch(
     model: nn.Module,
     *,
     probe: Any = None,
+    seen: Any = None,
+    loss: Loss | None = None,
+    task: Task | None = None,
     stream_every: int | None = None,
     run: str | None = None,
     layers: Choices = None,
@@ -54,18 +59,37 @@ def watch(
 
     With ``probe``, declares the run and probes the untrained network (epoch 0) before it returns.
 
+    ``probe`` and ``seen`` are each a batch, a loader of batches, a list of batches, or a map-style data set. They are
+    read once. A data set, or a loader of one, gives ``rows`` examples chosen by ``seed`` from all that the loader would
+    draw, whether it is sorted or shuffles; other loaders give their first examples.
+
+    A batch is a tensor or array, a mapping (passed as keyword arguments, without ``labels``, ``label`` and
+    ``label_ids``) or a tuple ``(inputs, labels)``. A list that starts with a tensor is a batch ``[inputs, labels]`` if
+    it has two entries and the second is an integer or boolean tensor, or a floating-point tensor whose shape differs in
+    more than the number of rows. Two or more floating-point tensors that differ in their number of rows at most are a
+    list of batches. Any other list that starts with a tensor is one batch.
+
     Args:
         model: The network; it may be wrapped in ``torch.compile``, DDP or FSDP.
-        probe: Unlabelled examples that are not trained on: a batch, or a loader of batches. They go through the network
-            after every epoch, in evaluation mode and without gradients. A batch is a tensor, a mapping (passed as
-            keyword arguments, without ``labels``) or a tuple whose first entry is the network's input.
+        probe: Examples that are not trained on, see above; :func:`rotewatch.hold_out` makes such a set. They go through
+            the network after every epoch, in evaluation mode and without gradients. Their labels, if there are any, are
+            used for the losses and errors of single rows only.
+        seen: Examples of the training set, preferably with labels. They go through the network in the same way.
+            Memorization shows as the difference between both sets.
+        loss: How the loss of a row is computed, if not by cross-entropy of integer labels: a loss module of PyTorch, a
+            function of ``torch.nn.functional``, or ``loss(output, labels)`` that returns one loss for each row (further
+            dimensions are averaged). Pass the loss that you train with.
+        task: What the outputs are: ``classes``, ``binary`` (one logit for each row), ``labels`` (several for each row),
+            ``tokens`` (a class for each position) or ``values``. By default, the loss and the labels say it. Without
+            loss and labels, no output counts as scores of classes.
         stream_every: Without a probe, sample rows of the batch every this many training steps.
         run: The run's name, ``[A-Za-z0-9][A-Za-z0-9._-]{0,63}``; by default the script's name.
         layers: A name, a glob, a class, a module, or a list of these. By default the outputs of all linear,
             convolution and attention modules except the last.
         modules: The network's modules by name, for frameworks that do not register them with PyTorch.
         reduce: How the positions of a sequence or feature map become one number for each row and neuron.
-        rows: Number of probe examples, or of sampled rows an epoch. Use at least 5 for each bin, 50 by default.
+        rows: Number of examples of the probe and of ``seen``, or of sampled rows an epoch. Use at least 5 for each of
+            the 50 bins.
         neurons_per_layer: Maximum of neurons sent of each layer, the same ones every epoch; ``None`` for all.
         forward: ``forward(network, batch) -> logits`` for networks that need more than their inputs. It receives the
             unwrapped network and the whole batch.
@@ -101,6 +125,8 @@ def watch(
         raise ValueError("pass either probe=... (examples not trained on) or stream_every=N (rows of every N-th batch)")
     if stream_every is not None and stream_every < 1:
         raise ValueError("stream_every must be a number of steps, 1 or more")
+    if seen is not None and probe is None:
+        raise ValueError("seen=... needs probe=...: rows that are trained on are compared with rows that are not")
 
     notices = Notices(name)
     try:
@@ -113,6 +139,7 @@ def watch(
         unwrapped(model),
         selection(unwrapped(model), layers, modules),
         notices,
+        Scoring(loss, task, notices, reduce=reduce),
         reduce=reduce,
         neurons_per_layer=neurons_per_layer,
         seed=seed,
@@ -137,24 +164,30 @@ def watch(
         framework=framework,
     )
     if probe is not None:
-        kept = _kept(probe, rows, forward, notices)
-        if not all(ranks.everywhere(kept is not None)) or kept is None:
+        kept = [
+            _kept(source, rows, forward, notices, seed, what)
+            for source, what in ((probe, "probe"), (seen, "seen"))
+            if source is not None
+        ]
+        complete = [each for each in kept if each is not None]
+        if not all(ranks.everywhere(len(complete) == len(kept))) or len(complete) < len(kept):
             return Watcher(name, None)
-        observation.begin_probing(kept)
+        observation.begin_probing(*complete)
     else:
         assert stream_every is not None, "checked above"
         observation.begin_streaming(model, stream_every, rows)
     return Watcher(name, observation)
 
 
-def _kept(source: Any, rows: int, forward: Forward | None, notices: Notices) -> Probe | None:
-    """Returns the probe, or ``None`` after logging a warning if its loader fails."""
+def _kept(source: Any, rows: int, forward: Forward | None, notices: Notices, seed: int, name: str) -> Probe | None:
+    """Returns the examples, or ``None`` after logging a warning if their loader fails."""
     try:
-        return Probe.of(source, rows=rows, forward=forward, notices=notices)
+        return Probe.of(source, rows=rows, forward=forward, notices=notices, seed=seed, name=name)
     except (ValueError, TypeError):
         raise
     except Exception as error:
-        notices.once("probe", f"nothing is watched: cannot read the probe: {type(error).__name__}: {error}")
+        what = "the probe" if name == "probe" else "the seen rows"
+        notices.once(name, f"nothing is watched: cannot read {what}: {type(error).__name__}: {error}")
         return None
 
 
