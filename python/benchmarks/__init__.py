@@ -1,0 +1,1 @@
+"""Benchmarks that take hours; `python/benches` has those that take minutes."""

@@ -1,0 +1,1 @@
+"""The benchmark of the alarm: real trainings, recorded once, judged under any rule."""
