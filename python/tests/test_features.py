@@ -143,3 +143,26 @@ def test_padded_sequences_of_an_encoder_are_watched(stub, caplog):
     np.testing.assert_array_equal(seen.tensors["row:confidence"], probe.tensors["row:confidence"])
     assert not caplog.records
     assert torch.backends.mha.get_fastpath_enabled()
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(8, 6, batch_first=True)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.head(self.lstm(x)[0][:, -1])
+
+
+def test_of_a_recurrent_network_they_are_the_only_layer(stub):
+    model, inputs = Recurrent(), torch.randn(20, 5, 8)
+    layers, name, tensors = sent(stub, model, inputs)
+    assert (layers, name) == (["features"], "features")
+    np.testing.assert_array_equal(tensors["features"], input_of(model, model.head, inputs).numpy())
+
+
+def test_the_data_of_a_linear_classifier_are_no_layer(stub, caplog):
+    rotewatch.watch(nn.Sequential(nn.Linear(8, 3)), probe=torch.randn(20, 8), run="r", task="classes").close()
+    assert not stub.requests
+    assert any("no hidden layer" in record.getMessage() for record in caplog.records)

@@ -8,5 +8,8 @@ pub mod npy;
 pub mod safetensors;
 mod tensor;
 
+/// The names of the tensor with the predicted class of each row: that of frames, and its old name.
+pub const PREDICTIONS: [&str; 2] = ["row:predictions", "predictions"];
+
 pub use safetensors::{SafetensorsError, read as read_safetensors};
 pub use tensor::{Element, Order, Tensor, TensorError};

@@ -9,6 +9,7 @@ pub mod measure;
 mod networks;
 pub mod paragraph;
 pub mod rank;
+pub mod replay;
 pub mod runs;
 pub mod serve;
 mod tensors;
@@ -39,6 +40,8 @@ enum Command {
     Measure(Box<measure::MeasureArgs>),
     /// List, show, compare and export recorded runs, and choose the baseline run.
     Runs(runs::RunsArgs),
+    /// Judge runs that a client recorded as files, without a daemon, and print what the alarm would have said.
+    Replay(replay::ReplayArgs),
     /// Rank finished networks by how well they should generalise, from their neurons alone.
     Rank(rank::RankArgs),
     /// Train a grid of networks, judge the alarm on them, and write a report with tables and charts.
@@ -58,6 +61,7 @@ pub fn run(cli: Cli) -> Exit {
         Command::Serve(args) => serve::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Runs(args) => runs::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Rank(args) => rank::run(&args),
         Command::Experiment(args) => trainer::hand_over("experiment", &args),
         Command::Top(args) => top::run(&args),

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::activations::{Element, SafetensorsError, Tensor, TensorError, read_safetensors};
+use crate::activations::{Element, PREDICTIONS, SafetensorsError, Tensor, TensorError, read_safetensors};
 use rotewatch_core::vocabulary::identity::LayerName;
 use rotewatch_core::vocabulary::rows::{RowNumbers, RowSet};
 
@@ -10,15 +10,16 @@ use rotewatch_core::vocabulary::rows::{RowNumbers, RowSet};
 const ROW_PREFIX: &str = "row:";
 
 /// The tensors that have one number for each row.
-const ROW_TENSORS: [&str; 5] = ["row:losses", "row:errors", "row:predictions", "row:confidence", "row:entropy"];
+const ROW_TENSORS: [&str; 5] = ["row:losses", "row:errors", CLASSES, "row:confidence", "row:entropy"];
 
-/// The name of `row:predictions` in clients of version 0.1.0.
-const PREDICTIONS: &str = "predictions";
+/// The predicted classes, and their name in clients of version 0.1.0.
+const CLASSES: &str = PREDICTIONS[0];
+const OLD_CLASSES: &str = PREDICTIONS[1];
 
 /// Returns whether a tensor of this name can be no layer.
 #[must_use]
 pub fn is_reserved(name: &str) -> bool {
-    name == PREDICTIONS || name.starts_with(ROW_PREFIX)
+    name == OLD_CLASSES || name.starts_with(ROW_PREFIX)
 }
 
 /// An error in a frame of activations.
@@ -57,13 +58,13 @@ pub enum FrameError {
         wanted: Element,
     },
     /// A name with the prefix of row numbers that is none of them.
-    #[error("{name:?} is not a number of a row; known: {}, and the old name {PREDICTIONS}", ROW_TENSORS.join(", "))]
+    #[error("{name:?} is not a number of a row; known: {}, and the old name {OLD_CLASSES}", ROW_TENSORS.join(", "))]
     UnknownNumber {
         /// The tensor.
         name: String,
     },
     /// The classes are there under both names.
-    #[error("the frame has both {PREDICTIONS} and {}; send one of them", ROW_TENSORS[2])]
+    #[error("the frame has both {OLD_CLASSES} and {}; send one of them", CLASSES)]
     Twice,
     /// The tensors have different numbers of rows.
     #[error("{name:?} has {found} rows, but {first:?} has {rows}; all tensors of a frame must have the same rows")]
@@ -124,7 +125,7 @@ impl<'a> ReceivedFrame<'a> {
         for tensor in read_safetensors(bytes)? {
             let name = tensor.name().to_owned();
             let rows = if is_reserved(&name) {
-                let known = if name == PREDICTIONS { ROW_TENSORS[2] } else { &name };
+                let known = if name == OLD_CLASSES { CLASSES } else { &name };
                 let number = numbers.iter_mut().zip(ROW_TENSORS).find(|(_, number)| *number == known);
                 let (number, _) = number.ok_or_else(|| FrameError::UnknownNumber { name: name.clone() })?;
                 let rows = rows_of_number(&tensor, known)?;
@@ -189,7 +190,7 @@ fn rows_and_neurons(tensor: &Tensor<'_>) -> Result<(usize, usize), FrameError> {
 
 /// The rows of a tensor that has one number for each.
 fn rows_of_number(tensor: &Tensor<'_>, name: &str) -> Result<usize, FrameError> {
-    let wanted = if name == ROW_TENSORS[2] { Element::I64 } else { Element::F32 };
+    let wanted = if name == CLASSES { Element::I64 } else { Element::F32 };
     if *tensor.element() != wanted {
         return Err(FrameError::Number { name: tensor.name().to_owned(), found: tensor.element().clone(), wanted });
     }

@@ -12,7 +12,7 @@ use crate::activations::Tensor;
 use crate::state::OwnedName;
 use rotewatch_core::intake::event::LayerActivations;
 use rotewatch_core::intake::gate::Capacity;
-use rotewatch_core::intake::run::Run;
+use rotewatch_core::intake::run::{NewestVerdict, Run};
 use rotewatch_core::intake::tap::{EndRefused, FrameBuilder, SamplingParams, Tap};
 use rotewatch_core::intake::widths::LayerWidth;
 use rotewatch_core::vocabulary::choices::Ending;
@@ -158,6 +158,12 @@ impl Session {
         })?;
         live.ended = Some(epoch);
         Ok(())
+    }
+
+    /// Ends an epoch and waits for its verdict, as long as it takes.
+    pub(super) fn end_epoch_and_await(&self, epoch: Epoch, metrics: EpochMetrics) -> Result<Arc<NewestVerdict>, Refusal> {
+        let live = self.live();
+        Ok(self.open(live.tap.as_ref())?.end_epoch_and_await(epoch, metrics, Duration::MAX))
     }
 
     /// Ends the run. If it was already ended, its ending does not change.

@@ -29,6 +29,7 @@ mod observability;
 mod onset;
 mod page;
 mod rank;
+mod replay;
 mod rows;
 mod rules;
 mod scrapes;

@@ -60,7 +60,10 @@ fn what_does_not_fit_is_refused_with_what_there_is() {
     let file = golden("gaussian");
     assert!(error_of(&[&file, "--tensor", "fc1"]).contains("no tensor `fc1`; the file has `entropy_knn3` (F64 8)"));
     assert!(error_of(&[&file, "--tensor", "entropy_knn3"]).contains("it has 1 axis, not two"));
-    assert!(error_of(&[&file, "--measure", "class"]).contains("class information needs a tensor `predictions`"));
+    assert!(
+        error_of(&[&file, "--measure", "class"])
+            .contains("class information needs a tensor `row:predictions` (or `predictions`)")
+    );
     assert!(error_of(&[&file, "--bins", "1"]).contains("bins is 1, which is outside 2 to 256"));
     assert!(error_of(&[&file, "--k", "11"]).contains("k is 11, which is outside 1 to 10"));
     assert!(error_of(&["nowhere.npy"]).contains("cannot read nowhere.npy"));

@@ -30,7 +30,8 @@ fn stopping_at_the_onset_ends_the_training_at_the_alarm_whatever_the_monitor_cos
         ("plain", ""),
         ("two_threads", "measures:\n  threads: 2\n"),
         ("slow", "measures:\n  shuffle_pairs: 20000\nlimits:\n  channel_frames: 1\n"),
-        ("dropping", "sampling:\n  on_full: drop\nlimits:\n  channel_frames: 1\n"),
+        // An epoch has two frames, of unseen and of seen rows.
+        ("dropping", "sampling:\n  on_full: drop\nlimits:\n  channel_frames: 2\n"),
     ];
     for (name, text_of_file) in settings {
         let file = trainings.folder().join(format!("{name}.yaml"));

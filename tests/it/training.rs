@@ -56,7 +56,11 @@ fn wrong_labels_end_in_a_memorizing_verdict_told_in_full() {
         }
     }
     let frames = &told["frames"];
-    assert_eq!((number(frames, "offered"), number(frames, "measured"), number(frames, "queued")), (13.0, 13.0, 0.0));
+    assert_eq!(
+        (number(frames, "offered"), number(frames, "measured"), number(frames, "queued")),
+        (26.0, 26.0, 0.0),
+        "two sets of rows, 13 epochs"
+    );
 }
 
 #[test]

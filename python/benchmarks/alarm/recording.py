@@ -83,7 +83,7 @@ class Recording:
         split, task = self._training.split, self._training.task
         seen = split.train[split.seen]
         loss: Any = nn.CrossEntropyLoss() if isinstance(task, (Classes, Tokens)) else nn.MSELoss()
-        return rotewatch.watch(
+        watcher = rotewatch.watch(
             self._training.network,
             probe=list(zip(split.unseen.inputs.split(500), split.unseen.given.split(500), strict=True)),
             seen=list(zip(seen.inputs.split(500), seen.given.split(500), strict=True)),
@@ -94,6 +94,9 @@ class Recording:
             neurons_per_layer=NEURONS_PER_LAYER,
             framework="pytorch",
         )
+        if not watcher.layers:
+            raise RuntimeError(f"nothing of {self._run} is watched, so there would be nothing to judge")
+        return watcher
 
     def _join(self, inbox: Path) -> None:
         """Moves the files of a resumed recording to those before it, under the first declaration."""

@@ -103,11 +103,11 @@ class Observer:
             )
         self.layers = [name for name in order if name not in capture.unusable]
         self._modules = {name: self._modules[name] for name in self.layers}
+        self._settle_features(capture)
         if not self.layers:
             self._notices.once(
                 "hidden", "nothing is watched: the network has no hidden layer; choose some with layers=[...]"
             )
-        self._settle_features(capture)
 
     def _settle_features(self, capture: Capture) -> None:
         assert self.layers is not None, "set by _settle"
@@ -118,10 +118,16 @@ class Observer:
             reason = "it has one neuron"
         if reason is not None:
             self._notices.inform(f"the input of the last layer {classifier[0]} is not watched: {reason}")
-        usable = name in capture.layers and reason is None and 0 < len(self.layers) < LAYERS_AT_MOST
+        usable = name in capture.layers and reason is None and len(self.layers) < LAYERS_AT_MOST
+        usable = usable and (bool(self.layers) or self._learns_before(classifier[0]))
         self.features_layer = name if usable else None
         self.layers += [name] if usable else []
         self._classifiers = {each: self._classifiers[each] for each in classifier} if usable else {}
+
+    def _learns_before(self, classifier: str) -> bool:
+        """Whether anything but the classifier has parameters: else its input is the data, which never changes."""
+        own = set(map(id, self._classifiers[classifier].parameters()))
+        return any(id(parameter) not in own for parameter in self.network.parameters())
 
     def _of_another_width(self, layers: dict[str, torch.Tensor]) -> set[str]:
         changed = set()

@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use super::choice::choice;
 use super::exit::{Exit, Failure};
 use super::tensors::{contents, select};
-use crate::activations::{Tensor, file};
+use crate::activations::{PREDICTIONS, Tensor, file};
 use figures::{Choices, FileFigures, Measure};
 use reference::Reference;
 use rotewatch_info::kernels::Kernel;
@@ -23,9 +23,6 @@ use rotewatch_info::measures::{BinEdges, Binning};
 
 /// The seed of the rows on which the shuffle null of the table is estimated.
 const SEED: u64 = 0;
-
-/// The tensor with the predicted classes, for `class`.
-const PREDICTIONS: &str = "predictions";
 
 /// The flags of `rotewatch measure`.
 #[derive(Debug, Args)]
@@ -136,10 +133,14 @@ fn measure(path: &Path, args: &MeasureArgs, reference: Option<&Reference>, choic
 }
 
 fn predictions(tensors: &[Tensor<'_>]) -> anyhow::Result<Vec<i64>> {
-    match tensors.iter().find(|tensor| tensor.name() == PREDICTIONS) {
+    match tensors.iter().find(|tensor| PREDICTIONS.contains(&tensor.name())) {
         Some(tensor) => Ok(tensor.classes()?),
         None => {
-            bail!("class information needs a tensor `{PREDICTIONS}` with one integer per row; the file has {}", contents(tensors))
+            let [name, old] = PREDICTIONS;
+            bail!(
+                "class information needs a tensor `{name}` (or `{old}`) with one integer per row; the file has {}",
+                contents(tensors)
+            )
         }
     }
 }

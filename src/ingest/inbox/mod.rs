@@ -16,6 +16,7 @@
 
 mod folder;
 mod names;
+pub mod recorded;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -50,7 +50,10 @@ fn case_06_a_frame_sent_again_counts_once() {
     assert_eq!(document(&client.activations("run", 0, 0, &body), 202), json!({ "duplicate": true }));
     let other = frame(&[("a", &layer(ROWS, 4, 3.0))]);
     let refused = document(&client.activations("run", 0, 0, &other), 409);
-    assert!(refused["error"].as_str().is_some_and(|reason| reason.contains("frame 0 of the unseen rows of epoch 0")), "{refused}");
+    assert!(
+        refused["error"].as_str().is_some_and(|reason| reason.contains("frame 0 of the unseen rows of epoch 0")),
+        "{refused}"
+    );
     assert_eq!(document(&client.activations("run", 0, 1, &other), 202), json!({ "queued": true }));
     client.judged("run", 0);
     assert_eq!(document(&client.activations("run", 0, 1, &other), 202), json!({ "duplicate": true }), "also after the end");
