@@ -22,10 +22,28 @@ def call(method: str, url: str, body: bytes) -> dict:
         return json.load(answer)
 
 
-def show(epoch: int, activations: dict[str, np.ndarray], predictions: np.ndarray, **metrics: float) -> dict:
-    body = save({**activations, "row:predictions": predictions})
-    call("POST", f"{RUN}/epochs/{epoch}/activations?attempt={ATTEMPT}&seq=0", body)
+Arrays = dict[str, np.ndarray]
+
+
+def show(epoch: int, layers: Arrays, unseen: Arrays, seen: Arrays | None = None, **metrics: float) -> dict:
+    """Sends the layers and numbers of unseen rows and the numbers of seen rows; returns the verdict."""
+    frames = f"{RUN}/epochs/{epoch}/activations?attempt={ATTEMPT}&seq=0"
+    call("POST", frames, save({**layers, **unseen}))
+    if seen is not None:
+        call("POST", f"{frames}&rows=seen", save(seen))
     return call("POST", f"{RUN}/epochs/{epoch}/end?attempt={ATTEMPT}&wait=10", json.dumps(metrics).encode())
+
+
+def numbers(logits: np.ndarray, labels: np.ndarray) -> Arrays:
+    """The numbers of each row."""
+    logs = logits - logits.max(1, keepdims=True)
+    logs -= np.log(np.exp(logs).sum(1, keepdims=True))
+    predictions = logits.argmax(1)
+    return {
+        "row:losses": -logs[np.arange(len(labels)), labels],
+        "row:errors": (predictions != labels).astype(np.float32),
+        "row:predictions": predictions,
+    }
 
 
 def declare(layers: list[str]) -> None:
@@ -39,8 +57,10 @@ def finish(status: str) -> None:
 # The training: one hidden layer, stochastic gradient descent.
 def main() -> None:
     rng = np.random.default_rng(0)
-    images, labels = noisy_digits(2000, label_noise=0.4, seed=1)
-    images, probe = images.reshape(-1, 100), noisy_digits(1000, label_noise=0.4, seed=2)[0].reshape(-1, 100)
+    images, labels = noisy_digits(3000, label_noise=0.4, seed=1)
+    images = images.reshape(-1, 100)
+    unseen, unseen_labels = images[2000:], labels[2000:]
+    images, labels = images[:2000], labels[:2000]
     inner = rng.normal(scale=0.14, size=(100, 128)).astype(np.float32)
     outer = rng.normal(scale=0.1, size=(128, 10)).astype(np.float32)
     declare(["hidden"])
@@ -54,8 +74,9 @@ def main() -> None:
             wrong[np.arange(len(rows)), labels[rows]] -= 1
             inner -= 0.02 * images[rows].T @ ((wrong @ outer.T) * (before > 0))
             outer -= 0.02 * hidden.T @ wrong
-        before = probe @ inner
-        answer = show(epoch, {"hidden": before}, (np.maximum(before, 0) @ outer).argmax(1))
+        hidden = np.maximum(unseen @ inner, 0)
+        seen = numbers(np.maximum(images[:1000] @ inner, 0) @ outer, labels[:1000])
+        answer = show(epoch, {"hidden": hidden}, numbers(hidden @ outer, unseen_labels), seen)
         print(epoch, answer["verdict"])
         if answer["stop"]:
             print(answer["why"])

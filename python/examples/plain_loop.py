@@ -39,17 +39,17 @@ def main() -> None:
     options = arguments.parse_args()
 
     torch.manual_seed(0)
-    images, labels = map(torch.from_numpy, noisy_digits(4000, label_noise=options.label_noise, seed=1))
-    probe, _ = map(torch.from_numpy, noisy_digits(1000, label_noise=options.label_noise, seed=2))
+    examples = TensorDataset(*map(torch.from_numpy, noisy_digits(5000, label_noise=options.label_noise, seed=1)))
+    train_set, unseen = rotewatch.hold_out(examples, 1000)  # labelled as badly as the rest
     test_images, test_labels = map(torch.from_numpy, noisy_digits(1000, label_noise=0.0, seed=3))
-    loader = DataLoader(TensorDataset(images, labels), batch_size=128, shuffle=True)
+    loader = DataLoader(train_set, batch_size=128, shuffle=True)
 
     model = network()
     if options.compile:
         model = torch.compile(model)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     own_daemon = contextlib.nullcontext() if "ROTEWATCH_URL" in os.environ else rotewatch.private_daemon()
-    with own_daemon, rotewatch.watch(model, probe=probe, task="classes", run="plain-loop", wait=10) as watcher:
+    with own_daemon, rotewatch.watch(model, probe=unseen, seen=train_set, run="plain-loop", wait=10) as watcher:
         for epoch in range(1, EPOCHS + 1):
             for inputs, targets in loader:
                 optimizer.zero_grad()

@@ -37,9 +37,9 @@ class Digits(pl.LightningModule):
 def main() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     pl.seed_everything(0)
-    images, labels = map(torch.from_numpy, noisy_digits(4000, label_noise=0.4, seed=1))
-    probe, _ = map(torch.from_numpy, noisy_digits(1000, label_noise=0.4, seed=2))
-    callback = RotewatchCallback(probe, task="classes", run="lightning", wait=10)
+    examples = TensorDataset(*map(torch.from_numpy, noisy_digits(5000, label_noise=0.4, seed=1)))
+    train_set, unseen = rotewatch.hold_out(examples, 1000)
+    callback = RotewatchCallback(unseen, seen=train_set, run="lightning", wait=10)
     own_daemon = contextlib.nullcontext() if "ROTEWATCH_URL" in os.environ else rotewatch.private_daemon()
     with own_daemon, tempfile.TemporaryDirectory() as folder:
         trainer = pl.Trainer(
@@ -52,7 +52,7 @@ def main() -> None:
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(Digits(), DataLoader(TensorDataset(images, labels), batch_size=128, shuffle=True))
+        trainer.fit(Digits(), DataLoader(train_set, batch_size=128, shuffle=True))
     print(f"ended after {trainer.current_epoch} epochs: {callback.verdict.verdict}; {callback.verdict.why}")
 
 

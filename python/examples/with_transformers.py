@@ -42,9 +42,8 @@ class Examples(Dataset):
 
 def main() -> None:
     torch.manual_seed(0)
-    callback = RotewatchCallback(
-        {"images": Examples(1000, label_noise=0.4, seed=2).images}, task="classes", run="transformers", wait=10
-    )
+    train_set, unseen = rotewatch.hold_out(Examples(5000, label_noise=0.4, seed=1), 1000)
+    callback = RotewatchCallback(unseen, seen=train_set, run="transformers", wait=10)
     own_daemon = contextlib.nullcontext() if "ROTEWATCH_URL" in os.environ else rotewatch.private_daemon()
     with own_daemon, tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
@@ -60,9 +59,7 @@ def main() -> None:
             use_cpu=True,
             seed=0,
         )
-        trainer = Trainer(
-            Digits(), arguments, train_dataset=Examples(4000, label_noise=0.4, seed=1), callbacks=[callback]
-        )
+        trainer = Trainer(Digits(), arguments, train_dataset=train_set, callbacks=[callback])
         trainer.train()
     print(f"ended after {trainer.state.epoch:.0f} epochs: {callback.verdict.verdict}; {callback.verdict.why}")
 

@@ -34,7 +34,11 @@ def run_example(*command: str) -> str:
 @pytest.mark.parametrize("options", [[], ["--compile"]])
 def test_a_plain_loop_with_wrong_labels_is_alarmed_and_stops(binary, options):
     output = run_example("plain_loop.py", *options)
-    assert "memorizing" in output and "stopped: Layer 5 carries" in output and "epoch 30" not in output
+    assert (
+        "memorizing" in output
+        and "stopped: On rows that the network has never seen, its errors rose" in output
+        and "epoch 30" not in output
+    )
 
 
 @pytest.mark.frameworks
@@ -42,14 +46,16 @@ def test_a_plain_loop_with_wrong_labels_is_alarmed_and_stops(binary, options):
 def test_frameworks_are_alarmed_and_stop(binary, script):
     pytest.importorskip(script.removeprefix("with_").removesuffix(".py"))
     output = run_example(script)
-    assert "memorizing; Layer " in output
+    assert "memorizing; On rows that the network has never seen, its errors rose" in output
     assert int(output.split("ended after ")[1].split()[0]) < 30
 
 
 def test_numpy_alone_is_alarmed_and_stops(binary):
     with rotewatch.private_daemon():
         output = run_example("numpy_client.py")
-    assert "memorizing" in output and output.splitlines()[-1].startswith("Layer hidden carries ")
+    assert "memorizing" in output and output.splitlines()[-1].startswith(
+        "On rows that the network has never seen, its errors rose"
+    )
 
 
 def test_case_32_losses_are_the_same_while_the_daemon_is_killed(binary):
@@ -79,7 +85,7 @@ layers = load_file(sys.argv[1])
 predictions = layers.pop("row:predictions")
 layers = {name: layer for name, layer in layers.items() if not name.startswith("row:")}
 numpy_client.declare(sorted(layers))
-assert numpy_client.show(0, layers, predictions)["epoch"] == 0
+assert numpy_client.show(0, layers, {"row:predictions": predictions})["epoch"] == 0
 """
     subprocess.run([sys.executable, "-c", send, str(frame)], cwd=EXAMPLES, check=True)
 

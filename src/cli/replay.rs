@@ -23,7 +23,7 @@ use rotewatch_core::record::{EpochRecord, VerdictRecord};
 use rotewatch_core::vocabulary::choices::OnFull;
 use rotewatch_core::vocabulary::identity::RunName;
 use rotewatch_core::vocabulary::units::Epoch;
-use rotewatch_core::vocabulary::verdict::{Alarm, Verdict};
+use rotewatch_core::vocabulary::verdict::Alarm;
 
 /// How deep below a given folder runs are looked for: a benchmark keeps `TRAINING/inbox/RUN`.
 const DEPTH_MAX: usize = 3;
@@ -138,11 +138,9 @@ fn replayed(monitor: &Monitor, measured: &Receiver<MeasuredEpoch>, recorded: &Re
     let judged = |newest: &NewestVerdict| {
         // The epoch reaches its subscribers before its verdict reaches the tap.
         for MeasuredEpoch { report, record, .. } in measured.try_iter() {
-            let active = |alarm: &Alarm| match &report.verdict {
-                Verdict::Memorizing { alarms } => alarms.contains(alarm),
-                _ => false,
-            };
-            for raised in replayed.alarms.iter_mut().filter(|raised| raised.ended_epoch.is_none() && !active(&raised.alarm)) {
+            // Harm that is shown after it was suspected continues the alarm.
+            let continues = |alarm: &Alarm| report.verdict.alarm_of(alarm.finding.kind).is_some();
+            for raised in replayed.alarms.iter_mut().filter(|raised| raised.ended_epoch.is_none() && !continues(&raised.alarm)) {
                 raised.ended_epoch = Some(report.epoch);
             }
             let raised = report.raised.iter().map(|alarm| RaisedAlarm { alarm: alarm.clone(), ended_epoch: None });

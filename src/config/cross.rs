@@ -6,6 +6,7 @@ use super::fault::Fault;
 use super::mistake::Mistake;
 use super::{Config, size};
 use crate::hooks::Action;
+use rotewatch_core::vocabulary::choices::StopOn;
 
 /// Rows per bin. Below this, a measure is marked unreliable and not used for verdicts.
 pub const ROWS_PER_BIN: usize = 5;
@@ -65,6 +66,10 @@ impl Config {
             let says =
                 format!("smaller than sampling.rows; {} sampled rows are discarded", self.sampling.rows - self.window.rows);
             warnings.push(Warning { key: "window.rows", says });
+        }
+        if self.detect.stop_on.contains(&StopOn::ExampleLevel) {
+            let says = "`example_level` is now called `shown`; the old name goes with the next release".to_owned();
+            warnings.push(Warning { key: "detect.stop_on", says });
         }
         for hook in &self.hooks {
             if let Action::Webhook(webhook) = &hook.action

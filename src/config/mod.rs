@@ -36,7 +36,7 @@ pub use fault::Fault;
 pub use live::{LastReload, LiveConfig};
 pub use mistake::{ConfigError, Mistake};
 pub use reload::{Reloaded, Reloader, Wiring};
-use rotewatch_core::detect::{BaselineParams, DetectParams, ExampleLevelParams, HeuristicParams};
+use rotewatch_core::detect::{BaselineParams, DetectParams, DivergenceParams, ExampleLevelParams, HeuristicParams};
 pub use section::Acts;
 pub use watch::ConfigWatcher;
 pub use web_file::{ExtraHeader, PasswordHash, TlsFile, WebFile};
@@ -140,9 +140,18 @@ section! {
         stop_on: ListOf(Word), Live;
     }
     sections {
+        divergence;
         example_level;
         heuristic;
         baseline;
+    }
+}
+
+section! {
+    for DivergenceParams {
+        z: Multiple, Live;
+        errors: Share, Live;
+        losses: Share, Live;
     }
 }
 

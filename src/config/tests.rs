@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::yaml::{self, Node, Value};
+use rotewatch_core::vocabulary::choices::StopOn;
 
 const MANUAL: &str = include_str!("../../config/rotewatch.yaml");
 
@@ -55,7 +56,7 @@ fn every_key_can_be_set() {
                 neurons_per_layer: 64, reduce: max, on_full: wait, seed: 18446744073709551615}\nwindow: {epochs: 2, rows: \
                 600, rolling: 4}\nmeasures: {bins: 8, network_bins: 50, bin_edges: half-open, binning: equal-frequency, \
                 shuffle_pairs: 0, ksg_pairs: 50, ksg_k: 5, threads: 2}\ndetect: {smooth: 1, quiet_epochs: 5, stop_on: [heuristic, \
-                example_level], example_level: {decline: 0.2, within_epochs: 9, decline_ever: 0.3, \
+                suspected], divergence: {z: 4, errors: 0.02, losses: 0.1}, example_level: {decline: 0.2, within_epochs: 9, decline_ever: 0.3, \
                 from_epoch: 7}, heuristic: {class_information_share: 0.7, amplification: 3}, baseline: {file: /runs/good.json, run: good, below: 0.3, times_above: 2}}\nlimits: {channel_frames: 2, channel_bytes: 1.5GiB, layers: 3, runs: 4, \
                 series: 5, body: 2MiB, connections: 7, requests: 6, event_readers: 8, idle_seconds: 1, retire_finished_seconds: 2, retire_silent_seconds: 3, shutdown_seconds: 5}\nhistory: {matrix_epochs: 3, runs: 9, bytes: 1GiB}\nhooks: [{name: a, command: {argv: [a]}}]\nweb: {hosts: [Train.Example.org], allow_reload: true}\nlog: {level: debug}\n";
     let config = Config::parse(text, "rotewatch.yaml").unwrap();
@@ -71,7 +72,7 @@ fn every_key_can_be_set() {
     assert_eq!(config.sampling.seed, u64::MAX);
     assert_eq!(config.limits.channel_bytes, 3 << 29);
     assert_eq!(config.web.hosts, ["train.example.org"]);
-    assert_eq!(config.detect.stop_on, [Kind::Heuristic, Kind::ExampleLevel]);
+    assert_eq!(config.detect.stop_on, [StopOn::Heuristic, StopOn::Suspected]);
 }
 
 #[test]
@@ -107,7 +108,7 @@ fn all_mistakes_are_reported_at_once_in_the_order_of_the_file() {
             "rotewatch.yaml:3:3: detect.smooth: 0 is not in 1..100",
             "rotewatch.yaml:4:3: detect.smoth: unknown key; did you mean `smooth`?",
             "rotewatch.yaml:5:3: detect.smooth: duplicate key, first used at 3:3",
-            "rotewatch.yaml:6:24: detect.stop_on: `rote` is not one of example_level, heuristic, baseline",
+            "rotewatch.yaml:6:24: detect.stop_on: `rote` is not one of shown, suspected, heuristic, baseline, example_level",
             "rotewatch.yaml:6:30: detect.stop_on: `heuristic` is listed twice",
             "rotewatch.yaml:7:1: listen: `localhost` is not an address: write an IP and a port, such as 127.0.0.1:19787 or \
              [::1]:19787, or `off`",

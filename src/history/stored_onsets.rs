@@ -8,6 +8,7 @@ use rusqlite::params;
 use super::{StoreCounts, StoreError, StoreOp, file};
 use crate::hooks::{Onset, OnsetMemory};
 use rotewatch_core::vocabulary::clock::unix_seconds;
+use rotewatch_core::vocabulary::verdict::Harm;
 
 /// The memory of the hooks' thread, which may wait for the disk. If the history cannot be written, onsets are remembered only until
 /// the process ends.
@@ -26,7 +27,12 @@ impl StoredOnsets {
 
     fn add(&self, onset: &Onset) -> Result<bool, StoreError> {
         let added = "INSERT INTO told_onsets VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-        let values = params![onset.run.as_str(), onset.attempt.to_string(), onset.kind.as_str(), onset.epoch.0, unix_seconds()];
+        // The table of 0.1.0 knows kinds alone, and told of what is now suspected.
+        let kind = match onset.harm {
+            Harm::Suspected => onset.kind.as_str().to_owned(),
+            Harm::Shown => format!("{}, {}", onset.kind.as_str(), onset.harm.as_str()),
+        };
+        let values = params![onset.run.as_str(), onset.attempt.to_string(), kind, onset.epoch.0, unix_seconds()];
         let file = file::open_beside(&self.path)?;
         let rows = file.connection.execute(added, values).map_err(StoreError::sql(&self.path))?;
         Ok(rows > 0)

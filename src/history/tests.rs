@@ -15,7 +15,7 @@ use rotewatch_core::vocabulary::identity::LayerName;
 use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::rows::{EpochRows, RowNumbers};
 use rotewatch_core::vocabulary::units::Epoch;
-use rotewatch_core::vocabulary::verdict::{Alarm, Finding, Kind, Verdict, VerdictWord};
+use rotewatch_core::vocabulary::verdict::{Alarm, Finding, Harm, Kind, Verdict, VerdictWord};
 use rotewatch_info::measures::{LayerMeasures, PairMatrix};
 
 const PARAMS: StoreParams =
@@ -134,6 +134,7 @@ fn learning() -> Verdict {
 fn memorizing(onset: u32, alarm: u32) -> Verdict {
     let finding = Finding {
         kind: Kind::ExampleLevel,
+        harm: Harm::Shown,
         score: 1.5,
         onset_epoch: Epoch(onset),
         layers: Vec::new(),

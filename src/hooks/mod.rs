@@ -6,7 +6,7 @@
 //!                `- full: counted as dropped     `-> HookOutcome to the subscribers
 //! ```
 //!
-//! A hook fires once per run, attempt, kind and onset, for the kinds listed in its `on`. The onset is recorded in an [`OnsetMemory`]
+//! A hook fires once per run, attempt, kind, onset and level of harm, for the kinds listed in its `on`. The onset is recorded in an [`OnsetMemory`]
 //! before the first hook fires, so that after a crash in between no hook fires twice; it may then not fire at all. The monitor never
 //! waits for a hook, and the wait before a retry does not delay other hooks. Hooks can be set only in the configuration file.
 //!
@@ -16,7 +16,7 @@
 //! | name | value |
 //! |---|---|
 //! | `run`, `attempt` | the run's name; the id of the attempt |
-//! | `verdict`, `kind` | `memorizing`; `example_level` or `heuristic` |
+//! | `verdict`, `kind`, `harm` | `memorizing`; `example_level` or `heuristic`; `suspected` or `shown` |
 //! | `onset_epoch`, `alarm_epoch`, `epoch` | the onset, the epoch of the alarm, the newest reported epoch |
 //! | `layers` | names of the layers that show it |
 //! | `score` | 1 or more: the signal relative to its threshold |
@@ -29,7 +29,7 @@
 //!
 //! # The environment of a command
 //! `PATH` as the daemon has it, and `ROTEWATCH_HOOK` (the hook's name), `ROTEWATCH_RUN`, `ROTEWATCH_ATTEMPT`, `ROTEWATCH_VERDICT`,
-//! `ROTEWATCH_KIND`, `ROTEWATCH_ONSET_EPOCH`, `ROTEWATCH_ALARM_EPOCH`, `ROTEWATCH_EPOCH`, `ROTEWATCH_SCORE`, `ROTEWATCH_WHY`,
+//! `ROTEWATCH_KIND`, `ROTEWATCH_HARM`, `ROTEWATCH_ONSET_EPOCH`, `ROTEWATCH_ALARM_EPOCH`, `ROTEWATCH_EPOCH`, `ROTEWATCH_SCORE`, `ROTEWATCH_WHY`,
 //! `ROTEWATCH_REMEDY`, `ROTEWATCH_TIME`, `ROTEWATCH_VERSION`, with the same values as in the body. Nothing else.
 
 mod addresses;

@@ -6,7 +6,7 @@ use rotewatch_core::monitor::report::EpochReport;
 use rotewatch_core::record::document;
 use rotewatch_core::vocabulary::identity::{Attempt, RunName};
 use rotewatch_core::vocabulary::units::Epoch;
-use rotewatch_core::vocabulary::verdict::{Alarm, Kind};
+use rotewatch_core::vocabulary::verdict::{Alarm, Harm, Kind};
 
 /// One alarm with its run and epoch.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +28,8 @@ pub struct Onset {
     pub attempt: Attempt,
     /// The kind of memorization.
     pub kind: Kind,
+    /// Whether it does harm.
+    pub harm: Harm,
     /// The epoch at which memorization set in.
     pub epoch: Epoch,
 }
@@ -66,14 +68,14 @@ impl Notice {
     /// The onset. A hook fires only once for it.
     pub(super) fn onset(&self) -> Onset {
         let finding = &self.alarm.finding;
-        Onset { run: self.run.clone(), attempt: self.attempt, kind: finding.kind, epoch: finding.onset_epoch }
+        Onset { run: self.run.clone(), attempt: self.attempt, kind: finding.kind, harm: finding.harm, epoch: finding.onset_epoch }
     }
 
     /// A key that is the same for every try of this alarm and different for every other alarm.
     #[must_use]
     pub fn idempotency_key(&self) -> String {
         let finding = &self.alarm.finding;
-        format!("{}-{}-{}-{}", self.run, self.attempt, finding.kind.as_str(), finding.onset_epoch)
+        format!("{}-{}-{}-{}-{}", self.run, self.attempt, finding.kind.as_str(), finding.harm.as_str(), finding.onset_epoch)
     }
 
     /// The body, on one line without a line break at the end.
@@ -107,13 +109,14 @@ impl Notice {
 
     /// The environment variables of a command, except the hook's name.
     #[must_use]
-    pub fn environment(&self) -> [(&'static str, String); 12] {
+    pub fn environment(&self) -> [(&'static str, String); 13] {
         let finding = &self.alarm.finding;
         [
             ("ROTEWATCH_RUN", self.run.to_string()),
             ("ROTEWATCH_ATTEMPT", self.attempt.to_string()),
             ("ROTEWATCH_VERDICT", self.verdict.to_owned()),
             ("ROTEWATCH_KIND", finding.kind.as_str().to_owned()),
+            ("ROTEWATCH_HARM", finding.harm.as_str().to_owned()),
             ("ROTEWATCH_ONSET_EPOCH", finding.onset_epoch.to_string()),
             ("ROTEWATCH_ALARM_EPOCH", self.alarm.alarm_epoch.to_string()),
             ("ROTEWATCH_EPOCH", self.epoch.to_string()),
@@ -144,6 +147,7 @@ pub(super) mod tests {
         };
         let finding = Finding {
             kind,
+            harm: Harm::Shown,
             score: 1.5,
             onset_epoch: Epoch(onset_epoch),
             layers: vec!["blocks.3/\"up\"".parse().expect("a good name")],
@@ -166,7 +170,7 @@ pub(super) mod tests {
         let attempt = Attempt::draw();
         let body: Value = serde_json::from_str(&notice(attempt, Kind::Heuristic, 7).to_json()).expect("JSON");
         let expected = json!({
-            "run": "digits", "attempt": attempt.to_string(), "verdict": "memorizing", "kind": "heuristic",
+            "run": "digits", "attempt": attempt.to_string(), "verdict": "memorizing", "kind": "heuristic", "harm": "shown",
             "onset_epoch": 7, "alarm_epoch": 8, "epoch": 9, "layers": ["blocks.3/\"up\""], "score": 1.5,
             "evidence": [{"signal": "class_information_p90_nats", "value": 0.5, "reference": null, "reference_epoch": 4,
                           "ratio": 0.25, "threshold": 0.05}],
@@ -182,5 +186,8 @@ pub(super) mod tests {
         assert_eq!(of(Kind::Heuristic, 7), of(Kind::Heuristic, 7));
         assert_ne!(of(Kind::Heuristic, 7), of(Kind::Heuristic, 8));
         assert_ne!(of(Kind::Heuristic, 7), of(Kind::ExampleLevel, 7));
+        let mut suspected = notice(attempt, Kind::Heuristic, 7);
+        suspected.alarm.finding.harm = Harm::Suspected;
+        assert_ne!(of(Kind::Heuristic, 7), suspected.idempotency_key(), "harm that is shown later is told once more");
     }
 }

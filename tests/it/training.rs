@@ -21,17 +21,14 @@ fn wrong_labels_end_in_a_memorizing_verdict_told_in_full() {
     assert_eq!((&told["verdict"], &told["kind"]), (&"memorizing".into(), &"example_level".into()));
     let (onset, alarm) = (number(&told, "onset_epoch"), number(&told, "alarm_epoch"));
     assert!((1.0..=alarm).contains(&onset) && alarm <= 12.0, "onset {onset}, alarm {alarm}");
-    assert_eq!(told["layers"], serde_json::json!(["hidden3"]));
-    assert!(told["why"].as_str().is_some_and(|why| why.contains("typical when a network starts to fit wrong labels")));
+    assert_eq!((&told["layers"], &told["harm"]), (&serde_json::json!([]), &"shown".into()));
+    assert!(told["why"].as_str().is_some_and(|why| why.contains("rows that the network has never seen, its errors rose")));
     assert!(told["remedy"].as_str().is_some_and(|remedy| remedy.contains(&format!("the weights of epoch {onset}"))));
     let signals: Vec<&str> =
         told["evidence"].as_array().expect("evidence").iter().filter_map(|of| of["signal"].as_str()).collect();
-    assert_eq!(signals, ["class_information_p90_nats", "class_information_mean_nats", "mutual_information_mean_nats"]);
+    assert_eq!(signals, ["unseen_error_ratio", "seen_error_ratio"]);
     let evidence = told["evidence"].as_array().expect("evidence");
-    let [highest, mean, mutual] = [0, 1, 2].map(|place| number(&evidence[place], "ratio"));
-    let class = f64::midpoint(highest, mean);
-    let decline = 0.9 * class + 0.1 * mutual.min(class);
-    assert!(evidence.iter().all(|of| decline > number(of, "threshold")), "{evidence:?}");
+    assert!(evidence.iter().all(|of| number(of, "ratio") > number(of, "threshold")), "{evidence:?}");
 
     let of_epochs = told["epochs"].as_array().expect("epochs");
     let epochs: Vec<u64> = of_epochs.iter().filter_map(|epoch| epoch["epoch"].as_u64()).collect();
@@ -43,7 +40,8 @@ fn wrong_labels_end_in_a_memorizing_verdict_told_in_full() {
     let best = (0..=12).filter_map(|epoch| accuracy(f64::from(epoch))).fold(0.0, f64::max);
     assert_eq!(number(&told, "best_test_accuracy"), best);
     let memorizing = |epoch: &Value| epoch["verdict"] == "memorizing";
-    assert_eq!(of_epochs.iter().position(memorizing), Some(alarm as usize), "the verdict changes at the alarm");
+    let first = of_epochs.iter().position(memorizing).expect("an alarm");
+    assert!(first <= alarm as usize, "harm may be suspected before it is shown: epoch {first}, {alarm}");
     for epoch in of_epochs {
         let layers = epoch["layers"].as_array().expect("layers");
         assert_eq!(layers.iter().filter_map(|of| of["layer"].as_str()).collect::<Vec<_>>(), ["hidden1", "hidden2", "hidden3"]);
@@ -170,11 +168,13 @@ fn without_json_plain_lines_tell_the_address_each_epoch_the_alarm_and_what_to_do
     }
     for words in [
         "ALARM at epoch ",
-        "  why:        Layer hidden3 carries ",
+        "  why:        On rows that the network has never seen, its errors rose from ",
         "  what to do: Keep the weights of epoch ",
         "verdict: memorizing wrong labels or single examples since epoch ",
     ] {
-        assert_eq!(lines.iter().filter(|line| line.starts_with(words)).count(), 1, "{words}: {}", ended.stdout);
+        // Harm may be suspected before it is shown.
+        let count = lines.iter().filter(|line| line.starts_with(words)).count();
+        assert!((1..=2).contains(&count), "{words}: {}", ended.stdout);
     }
     assert!(!ended.stdout.contains(['\r', '\u{1b}']), "no progress bar without a terminal");
     assert_eq!(ended.stderr, "");

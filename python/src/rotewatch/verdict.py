@@ -25,6 +25,8 @@ class Verdict:
     verdict: str | None = None
     #: ``example_level`` or ``heuristic`` while memorizing.
     kind: str | None = None
+    #: ``suspected`` while an alarm only warns, ``shown`` once the network is worse on rows that it has never seen.
+    harm: str | None = None
     #: The epoch at which memorization set in: the weights to go back to.
     onset_epoch: int | None = None
     #: The epoch at which the alarm was raised.
@@ -59,6 +61,7 @@ class Verdict:
             reason=_text(document, "reason"),
             verdict=verdict,
             kind=_text(document, "kind"),
+            harm=_text(document, "harm"),
             onset_epoch=_epoch(document, "onset_epoch"),
             alarm_epoch=_epoch(document, "alarm_epoch"),
             layers=tuple(name for name in _list(document, "layers") if isinstance(name, str)),

@@ -61,6 +61,7 @@ fn a_command_gets_the_body_on_stdin_and_an_environment_that_is_clean() {
             "ROTEWATCH_ALARM_EPOCH",
             "ROTEWATCH_ATTEMPT",
             "ROTEWATCH_EPOCH",
+            "ROTEWATCH_HARM",
             "ROTEWATCH_HOOK",
             "ROTEWATCH_KIND",
             "ROTEWATCH_ONSET_EPOCH",

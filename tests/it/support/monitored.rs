@@ -5,13 +5,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use rotewatch::config::Config;
 use rotewatch::{Monitor, Setup};
 use rotewatch_core::intake::gate::{DropReason, FlowCounts};
-use rotewatch_core::vocabulary::choices::OnFull;
+use rotewatch_core::vocabulary::choices::{OnFull, StopOn};
 
 use super::exposition::Exposition;
 
 /// The default configuration, on a free port.
 pub(crate) fn config() -> Config {
-    Config { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), ..Config::default() }
+    let mut config = Config { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), ..Config::default() };
+    // Most runs of tests send activations alone, and such an alarm stops nothing by default.
+    config.detect.stop_on = vec![StopOn::Suspected];
+    config
 }
 
 /// Two frames of four wide layers fill the channel; measuring one epoch of them takes far longer than offering the next.

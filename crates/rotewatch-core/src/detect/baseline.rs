@@ -13,7 +13,7 @@ use crate::record::catalogue::Measure;
 use crate::record::{LayerRecord, TrainingDocument};
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
-use crate::vocabulary::verdict::{Answer, Evidence, Finding, Kind};
+use crate::vocabulary::verdict::{Answer, Evidence, Finding, Harm, Kind};
 use rotewatch_info::statistics::TrailingMean;
 
 /// The first epoch that is compared. Before it, a difference shows how fast two networks learn rather than what they learn.
@@ -153,6 +153,7 @@ impl Detector for Baseline {
         };
         Answer::Finding(Finding {
             kind: Kind::Baseline,
+            harm: Harm::Suspected,
             score,
             onset_epoch,
             layers: newest.layers.clone(),

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
-use crate::vocabulary::verdict::{Answer, Evidence, Finding, Kind};
+use crate::vocabulary::verdict::{Answer, Evidence, Finding, Harm, Kind};
 use rotewatch_info::statistics::TrailingMean;
 
 /// Below this entropy, in nats, predictions vary too little to show what determines them.
@@ -122,6 +122,7 @@ impl Detector for Heuristic {
         };
         Answer::Finding(Finding {
             kind: Kind::Heuristic,
+            harm: Harm::Suspected,
             score,
             onset_epoch,
             layers: self.layers.iter().map(|known| known.layer.clone()).collect(),
@@ -172,6 +173,7 @@ mod tests {
         Observation {
             epoch: Epoch(u32::try_from(epoch).expect("a small epoch")),
             source: Mode::Probe,
+            task: None,
             prediction_entropy_nats: Some(0.69),
             layers: vec![layer("fc1", mutual[0], class), layer("fc2", mutual[1], 0.6)],
             rows: EpochRows::default(),

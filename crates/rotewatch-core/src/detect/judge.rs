@@ -47,7 +47,7 @@ impl Judge {
     }
 
     /// Judges an epoch. An alarm stays active until `quiet_epochs` quiet epochs in a row have passed. While it is active,
-    /// further findings of the same detector do not raise it again.
+    /// further findings of the same detector do not raise it again, unless they show harm that was only suspected.
     pub fn judge(&mut self, observation: &Observation, params: &DetectParams) -> Judgement {
         let mut answers = Vec::with_capacity(self.benches.len());
         let mut raised = Vec::new();
@@ -56,7 +56,8 @@ impl Judge {
             match &answer {
                 Answer::Finding(finding) => {
                     bench.quiet_in_a_row = 0;
-                    if bench.alarm.is_none() {
+                    // Harm that was suspected and is now shown is an alarm of its own.
+                    if bench.alarm.as_ref().is_none_or(|alarm| alarm.finding.harm < finding.harm) {
                         let alarm = Alarm { finding: finding.clone(), alarm_epoch: observation.epoch };
                         raised.push(alarm.clone());
                         bench.alarm = Some(alarm);
@@ -102,7 +103,7 @@ impl Judge {
 mod tests {
     use super::super::tests::{observation, params};
     use super::*;
-    use crate::vocabulary::verdict::Finding;
+    use crate::vocabulary::verdict::{Finding, Harm};
 
     /// Answers a finding where the observed class information is below 0.5, quiet otherwise.
     struct BelowHalf(Kind);
@@ -117,6 +118,7 @@ mod tests {
                 None => Answer::TooEarly { reason: "nothing yet".into() },
                 Some(value) if value < 0.5 => Answer::Finding(Finding {
                     kind: self.0,
+                    harm: if value < 0.2 { Harm::Shown } else { Harm::Suspected },
                     score: 2.0,
                     onset_epoch: observation.epoch,
                     layers: Vec::new(),
@@ -152,6 +154,17 @@ mod tests {
             ("learning", 0),
         ];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn harm_that_is_shown_after_it_was_suspected_is_raised_once_more() {
+        let mut judge = Judge::of(vec![Box::new(BelowHalf(Kind::ExampleLevel))]);
+        let mut raised = Vec::new();
+        for (epoch, value) in [0.9, 0.4, 0.4, 0.1, 0.4, 0.1].into_iter().enumerate() {
+            let judgement = judge.judge(&observation(epoch, Some(value), None), &params());
+            raised.extend(judgement.raised.iter().map(|alarm| (epoch, alarm.finding.harm)));
+        }
+        assert_eq!(raised, [(1, Harm::Suspected), (3, Harm::Shown)]);
     }
 
     #[test]

@@ -5,21 +5,25 @@
 
 mod baseline;
 mod detector;
+mod divergence;
 mod example_level;
 mod heuristic;
 mod hints;
+mod information;
 mod judge;
 mod observation;
 mod params;
 
 pub use baseline::{Baseline, Reference};
 pub use detector::Detector;
+pub use divergence::{Divergence, Signal};
 pub use example_level::ExampleLevel;
 pub use heuristic::Heuristic;
 pub use hints::{HintTracker, LabelWave};
+pub use information::Information;
 pub use judge::{Judge, Judgement};
 pub use observation::{ClassInformation, LayerObservation, Observation};
-pub use params::{BaselineParams, DetectParams, ExampleLevelParams, HeuristicParams};
+pub use params::{BaselineParams, DetectParams, DivergenceParams, ExampleLevelParams, HeuristicParams};
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -43,6 +47,7 @@ pub(crate) mod tests {
         Observation {
             epoch: Epoch(u32::try_from(epoch).expect("a small epoch")),
             source: Mode::Probe,
+            task: None,
             prediction_entropy_nats: Some(2.3),
             layers: vec![layer],
             rows: EpochRows::default(),

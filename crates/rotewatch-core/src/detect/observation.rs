@@ -2,7 +2,7 @@
 
 use crate::record::LayerRecord;
 use crate::record::catalogue::Measure;
-use crate::vocabulary::choices::Mode;
+use crate::vocabulary::choices::{Mode, Task};
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::rows::EpochRows;
 use crate::vocabulary::units::Epoch;
@@ -14,6 +14,8 @@ pub struct Observation {
     pub epoch: Epoch,
     /// Where the measured rows came from.
     pub source: Mode,
+    /// What the network's outputs are; `None` if unknown.
+    pub task: Option<Task>,
     /// Entropy of the predicted classes, in nats; `None` without predictions.
     pub prediction_entropy_nats: Option<f64>,
     /// The tapped layers in forward order.
@@ -47,8 +49,21 @@ pub struct ClassInformation {
 impl Observation {
     /// What the records of an epoch's layers say. A layer with too few rows counts as unmeasured.
     #[must_use]
-    pub fn of(epoch: Epoch, source: Mode, prediction_entropy_nats: Option<f64>, layers: &[LayerRecord], rows: EpochRows) -> Self {
-        Observation { epoch, source, prediction_entropy_nats, layers: layers.iter().map(LayerObservation::from).collect(), rows }
+    pub fn of(
+        epoch: Epoch,
+        (source, task): (Mode, Option<Task>),
+        prediction_entropy_nats: Option<f64>,
+        layers: &[LayerRecord],
+        rows: EpochRows,
+    ) -> Self {
+        Observation {
+            epoch,
+            source,
+            task,
+            prediction_entropy_nats,
+            layers: layers.iter().map(LayerObservation::from).collect(),
+            rows,
+        }
     }
 }
 

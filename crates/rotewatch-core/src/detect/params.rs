@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::vocabulary::choices::StopOn;
 use crate::vocabulary::identity::RunName;
 use crate::vocabulary::units::Epoch;
-use crate::vocabulary::verdict::Kind;
+use crate::vocabulary::verdict::{Finding, Harm, Kind};
 
 /// The thresholds of all detectors: the section `detect` of the configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,14 +14,16 @@ pub struct DetectParams {
     pub smooth: usize,
     /// Quiet epochs in a row after which an alarm ends.
     pub quiet_epochs: u32,
-    /// The rule for memorizing wrong labels or single examples.
+    /// The rule that compares rows that are trained on with rows that are not.
+    pub divergence: DivergenceParams,
+    /// The rule that watches the information of the neurons, where there are no such rows.
     pub example_level: ExampleLevelParams,
     /// The rule for memorizing a shortcut.
     pub heuristic: HeuristicParams,
     /// The rule that compares with the baseline run.
     pub baseline: BaselineParams,
-    /// The kinds of alarm that ask the trainer to stop.
-    pub stop_on: Vec<Kind>,
+    /// The alarms that ask the trainer to stop.
+    pub stop_on: Vec<StopOn>,
 }
 
 impl Default for DetectParams {
@@ -28,15 +31,46 @@ impl Default for DetectParams {
         DetectParams {
             smooth: 2,
             quiet_epochs: 3,
+            divergence: DivergenceParams::default(),
             example_level: ExampleLevelParams::default(),
             heuristic: HeuristicParams::default(),
             baseline: BaselineParams::default(),
-            stop_on: vec![Kind::ExampleLevel],
+            stop_on: vec![StopOn::Shown],
         }
     }
 }
 
-/// The thresholds of [`ExampleLevel`](super::ExampleLevel).
+impl DetectParams {
+    /// Whether an alarm of this finding asks the trainer to stop.
+    #[must_use]
+    pub fn stops_on(&self, finding: &Finding) -> bool {
+        self.stop_on.iter().any(|on| match on {
+            StopOn::Shown | StopOn::ExampleLevel => (finding.kind, finding.harm) == (Kind::ExampleLevel, Harm::Shown),
+            StopOn::Suspected => finding.kind == Kind::ExampleLevel,
+            StopOn::Heuristic => finding.kind == Kind::Heuristic,
+            StopOn::Baseline => finding.kind == Kind::Baseline,
+        })
+    }
+}
+
+/// The thresholds of [`Divergence`](super::Divergence).
+#[derive(Clone, Debug, PartialEq)]
+pub struct DivergenceParams {
+    /// How many standard errors the unseen rows must have become worse, and the seen rows better.
+    pub z: f64,
+    /// The share of the unseen rows by which their errors must have become more.
+    pub errors: f64,
+    /// The share of its lowest value by which the loss on unseen rows must have risen.
+    pub losses: f64,
+}
+
+impl Default for DivergenceParams {
+    fn default() -> Self {
+        DivergenceParams { z: 3.0, errors: 0.01, losses: 0.05 }
+    }
+}
+
+/// The thresholds of [`Information`](super::Information).
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExampleLevelParams {
     /// The share of its recent maximum that a signal must have lost.

@@ -94,10 +94,10 @@ impl RunState {
     /// Continues from earlier epochs that already have a verdict: detectors, hints and rolling means are as if they had seen them.
     /// Alarms that were raised then are not raised again.
     pub(super) fn resume(&mut self, past: Vec<PastEpoch>, detect: &DetectParams) {
-        let source = self.run.declaration().source;
+        let (source, task) = (self.run.declaration().source, self.run.declaration().task);
         let mut standing = None;
         for PastEpoch { record, rows } in past {
-            let observation = Observation::of(record.epoch, source, record.prediction_entropy_nats, &record.layers, rows);
+            let observation = Observation::of(record.epoch, (source, task), record.prediction_entropy_nats, &record.layers, rows);
             let Judgement { verdict, possible_onsets, .. } = self.judge.judge(&observation, detect);
             self.hints.take_in(record.epoch, &record.metrics);
             for layer in record.layers.iter().filter(|layer| !layer.figures.is_empty()) {

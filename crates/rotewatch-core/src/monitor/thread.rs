@@ -35,7 +35,6 @@ use crate::vocabulary::identity::{Attempt, LayerName, RunName};
 use crate::vocabulary::metrics::EpochMetrics;
 use crate::vocabulary::rows::RowSet;
 use crate::vocabulary::units::Epoch;
-use crate::vocabulary::verdict::Verdict;
 use rotewatch_info::measures::class::ClassGroups;
 use rotewatch_info::measures::{LayerMeasures, LayerSamples, measure_layers};
 
@@ -339,8 +338,9 @@ impl MonitorThread {
             measured.layers.into_iter().filter_map(|(index, measures)| state.layer_report(index, measures)).collect();
         let records: Vec<LayerRecord> = layers.iter().map(LayerReport::record).collect();
         let row_numbers = state.rows.end();
-        let source = run.declaration().source;
-        let observation = Observation::of(end.epoch, source, measured.prediction_entropy_nats, &records, row_numbers.clone());
+        let (source, task) = (run.declaration().source, run.declaration().task);
+        let observation =
+            Observation::of(end.epoch, (source, task), measured.prediction_entropy_nats, &records, row_numbers.clone());
         let Judgement { answers, verdict, raised, possible_onsets } = state.judge.judge(&observation, detect);
         let report = Arc::new(EpochReport {
             run: Arc::clone(run),
@@ -397,9 +397,7 @@ fn publish_verdict(measured: &MeasuredEpoch, detect: &DetectParams, reply: Optio
     let report = &measured.report;
     let possible_onsets = measured.possible_onsets.clone();
     let run = &report.run;
-    if let Verdict::Memorizing { alarms } = &report.verdict
-        && let Some(alarm) = alarms.iter().find(|alarm| detect.stop_on.contains(&alarm.finding.kind))
-    {
+    if let Some(alarm) = report.verdict.alarms().iter().find(|alarm| detect.stops_on(&alarm.finding)) {
         let reason = StopReason::Onset {
             kind: alarm.finding.kind,
             alarm_epoch: alarm.alarm_epoch,

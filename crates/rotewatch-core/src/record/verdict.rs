@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
-use crate::vocabulary::verdict::{Alarm, Evidence, Kind, Verdict, VerdictWord};
+use crate::vocabulary::verdict::{Alarm, Evidence, Harm, Kind, Verdict, VerdictWord};
 
 /// A verdict with the alarm that has the earliest onset.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub struct VerdictRecord {
     pub verdict: Option<VerdictWord>,
     /// The kind of memorization.
     pub kind: Option<Kind>,
+    /// Whether it does harm.
+    pub harm: Option<Harm>,
     /// The epoch at which it set in.
     pub onset_epoch: Option<Epoch>,
     /// The epoch that raised the alarm.
@@ -33,6 +35,7 @@ impl From<Option<&Verdict>> for VerdictRecord {
         let mut record = VerdictRecord { verdict: verdict.map(Verdict::word), ..VerdictRecord::default() };
         if let Some(Alarm { finding, alarm_epoch }) = verdict.and_then(Verdict::alarm).cloned() {
             record.kind = Some(finding.kind);
+            record.harm = Some(finding.harm);
             record.onset_epoch = Some(finding.onset_epoch);
             record.alarm_epoch = Some(alarm_epoch);
             record.layers = Some(finding.layers);
@@ -65,7 +68,7 @@ mod tests {
             let document = serde_json::to_value(VerdictRecord::from(of)).unwrap();
             assert_eq!(document["verdict"], name);
             let rest: Vec<_> = document.as_object().unwrap().iter().filter(|(key, _)| *key != "verdict").collect();
-            assert_eq!(rest.len(), 7);
+            assert_eq!(rest.len(), 8);
             assert!(rest.iter().all(|(_, value)| value.is_null()), "{document:?}");
         }
     }

@@ -28,6 +28,22 @@ pub enum Reduce {
     Last,
 }
 
+/// An alarm that may ask the trainer to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
+#[strum(serialize_all = "snake_case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<StopOn>)]
+pub enum StopOn {
+    /// Memorizing wrong labels or single examples, with harm that is shown.
+    Shown,
+    /// The same, and harm that is only suspected.
+    Suspected,
+    /// Memorizing a shortcut.
+    Heuristic,
+    /// Departing from the baseline run.
+    Baseline,
+    /// The old name of `shown`, for one release.
+    ExampleLevel,
+}
+
 /// What a network's outputs are, which decides what is said of each row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<Task>)]
@@ -112,6 +128,7 @@ mod tests {
         every_choice_reads_back::<Reduce>();
         every_choice_reads_back::<Ending>();
         every_choice_reads_back::<Task>();
+        every_choice_reads_back::<StopOn>();
         every_choice_reads_back::<OnFull>();
         every_choice_reads_back::<Kind>();
     }

@@ -35,6 +35,44 @@ impl Kind {
     }
 }
 
+/// Whether memorization does harm yet.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Display,
+    EnumMessage,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    VariantNames,
+    Serialize,
+    Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<Harm>)]
+pub enum Harm {
+    /// An alarm that warns.
+    #[default]
+    Suspected,
+    /// An alarm that asks to stop: the network has become worse on rows that it has never seen.
+    Shown,
+}
+
+impl Harm {
+    /// The spelling of labels and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
 /// One number that led to a finding, and the number that it was compared with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -61,6 +99,9 @@ pub struct Evidence {
 pub struct Finding {
     /// The kind of memorization.
     pub kind: Kind,
+    /// Whether it does harm. Alarms of version 0.1.0 do not say; theirs were of the rule that only suspects it.
+    #[serde(default)]
+    pub harm: Harm,
     /// The smallest of decline / threshold over the signals that must agree; at least 1.
     #[serde(skip)]
     pub score: f64,
@@ -206,19 +247,22 @@ impl Verdict {
     /// The active alarm with the earliest onset.
     #[must_use]
     pub fn alarm(&self) -> Option<&Alarm> {
+        self.alarms().first()
+    }
+
+    /// The active alarms.
+    #[must_use]
+    pub fn alarms(&self) -> &[Alarm] {
         match self {
-            Verdict::Memorizing { alarms } => alarms.first(),
-            _ => None,
+            Verdict::Memorizing { alarms } => alarms,
+            _ => &[],
         }
     }
 
     /// The active alarm of one kind.
     #[must_use]
     pub fn alarm_of(&self, kind: Kind) -> Option<&Alarm> {
-        match self {
-            Verdict::Memorizing { alarms } => alarms.iter().find(|alarm| alarm.finding.kind == kind),
-            _ => None,
-        }
+        self.alarms().iter().find(|alarm| alarm.finding.kind == kind)
     }
 }
 

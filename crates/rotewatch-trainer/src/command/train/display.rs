@@ -72,10 +72,12 @@ impl Display {
     pub(super) fn alarm(&self, alarm: &Alarm) {
         let finding = &alarm.finding;
         let layers = finding.layers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let layers = if layers.is_empty() { layers } else { format!(", layer {layers}") };
         self.line("");
         self.line(&format!(
-            "ALARM at epoch {}: {} since epoch {}, layer {layers}",
+            "ALARM at epoch {}, harm {}: {} since epoch {}{layers}",
             alarm.alarm_epoch,
+            finding.harm,
             finding.kind.in_words(),
             finding.onset_epoch
         ));
