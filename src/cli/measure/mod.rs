@@ -133,14 +133,9 @@ fn measure(path: &Path, args: &MeasureArgs, reference: Option<&Reference>, choic
 }
 
 fn predictions(tensors: &[Tensor<'_>]) -> anyhow::Result<Vec<i64>> {
-    match tensors.iter().find(|tensor| PREDICTIONS.contains(&tensor.name())) {
-        Some(tensor) => Ok(tensor.classes()?),
-        None => {
-            let [name, old] = PREDICTIONS;
-            bail!(
-                "class information needs a tensor `{name}` (or `{old}`) with one integer per row; the file has {}",
-                contents(tensors)
-            )
-        }
+    if let Some(tensor) = tensors.iter().find(|tensor| PREDICTIONS.contains(&tensor.name())) {
+        return Ok(tensor.classes()?);
     }
+    let [name, old] = PREDICTIONS;
+    bail!("class information needs a tensor `{name}` (or `{old}`) with one integer per row; the file has {}", contents(tensors))
 }

@@ -265,12 +265,14 @@ mod tests {
     use super::*;
 
     /// Errors of 1,000 rows, of which the first `wrong` are 1.
+    #[expect(clippy::unnecessary_wraps, reason = "a set that sent nothing has `None`")]
     fn errors(wrong: usize) -> Option<Arc<RowNumbers>> {
         let errors = (0..1000).map(|row| if row < wrong { 1.0 } else { 0.0 }).collect();
         Some(Arc::new(RowNumbers { errors: Some(errors), ..RowNumbers::default() }))
     }
 
     /// Losses of 1,000 rows around a mean, spread as widely as the mean.
+    #[expect(clippy::unnecessary_wraps, reason = "a set that sent nothing has `None`")]
     fn losses(mean: f32) -> Option<Arc<RowNumbers>> {
         let losses = (0..1000_u16).map(|row| mean * (0.5 + f32::from(row) / 1000.0)).collect();
         Some(Arc::new(RowNumbers { losses: Some(losses), ..RowNumbers::default() }))
@@ -293,9 +295,12 @@ mod tests {
         })
     }
 
+    /// A description, (unseen, seen) errors by epoch, and the first finding with its onset and harm.
+    type Case<'a> = (&'a str, &'a [(usize, usize)], Option<(usize, u32, Harm)>);
+
     #[test]
     fn runs_are_told_apart_by_their_errors() {
-        let table: [(&str, &[(usize, usize)], Option<(usize, u32, Harm)>); 7] = [
+        let table: [Case<'_>; 7] = [
             ("both learn", &[(900, 900), (400, 400), (300, 280), (250, 200), (240, 150)], None),
             (
                 "seen rows get better and unseen ones worse",

@@ -82,6 +82,7 @@ mod tests {
     use crate::vocabulary::rows::{EpochRows, RowNumbers};
 
     /// 1,000 rows with this share of errors and this loss.
+    #[expect(clippy::unnecessary_wraps, reason = "a set that sent nothing has `None`")]
     fn rows(errors: u16, loss: f32) -> Option<Arc<RowNumbers>> {
         let losses = (0..1000_u16).map(|row| loss * (0.5 + f32::from(row) / 1000.0)).collect();
         let errors = (0..1000_u16).map(|row| if row < errors { 1.0 } else { 0.0 }).collect();

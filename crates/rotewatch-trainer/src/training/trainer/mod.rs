@@ -65,11 +65,11 @@ pub struct Pass {
 pub struct Trainer {
     options: TrainOptions,
     data: TaskData,
+    probe: Rows,
+    seen: Rows,
     store: VarStore,
     network: Network,
     optimizer: nn::Optimizer,
-    probe: Rows,
-    seen: Rows,
     /// Added to the loss of every step.
     penalty: Option<DiversityPenalty>,
     batch_draws: ChaCha8Rng,
@@ -78,20 +78,6 @@ pub struct Trainer {
     predicted: Tensor,
     epoch: u32,
     step: u64,
-}
-
-fn rows(inputs: &Tensor, labels: &Tensor) -> Rows {
-    Rows { inputs: inputs.shallow_clone(), labels: Some(labels.shallow_clone()) }
-}
-
-/// As many training rows as the probe has, chosen by the seed.
-fn seen_rows(data: &TaskData, seed: u64) -> Rows {
-    let mut order: Vec<i64> = (0_i64..).take(data.train.rows()).collect();
-    order.shuffle(&mut generator(seed, Draw::Seen));
-    order.truncate(data.probe.rows());
-    order.sort_unstable();
-    let chosen = Tensor::from_slice(&order);
-    rows(&data.train.inputs.index_select(0, &chosen), &data.train.labels.index_select(0, &chosen))
 }
 
 impl Trainer {
@@ -279,6 +265,20 @@ impl Trainer {
     pub fn variables_mut(&mut self) -> &mut VarStore {
         &mut self.store
     }
+}
+
+fn rows(inputs: &Tensor, labels: &Tensor) -> Rows {
+    Rows { inputs: inputs.shallow_clone(), labels: Some(labels.shallow_clone()) }
+}
+
+/// As many training rows as the probe has, chosen by the seed.
+fn seen_rows(data: &TaskData, seed: u64) -> Rows {
+    let mut order: Vec<i64> = (0_i64..).take(data.train.rows()).collect();
+    order.shuffle(&mut generator(seed, Draw::Seen));
+    order.truncate(data.probe.rows());
+    order.sort_unstable();
+    let chosen = Tensor::from_slice(&order);
+    rows(&data.train.inputs.index_select(0, &chosen), &data.train.labels.index_select(0, &chosen))
 }
 
 fn batch_rows(inputs: &Tensor) -> usize {
