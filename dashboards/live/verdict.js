@@ -3,6 +3,7 @@
 import { element, table } from "/assets/elements.js";
 import { fixed, inWords, kindInWords, sentence, verdictInWords } from "/assets/words.js";
 
+const HARMS = { shown: "shown: the network does worse on rows that it has never seen", suspected: "suspected, not shown yet" };
 const SIGNS = { memorizing: "▲", learning: "●", too_early: "○" };
 
 function described(pairs) {
@@ -26,9 +27,10 @@ export function verdictCard(standing) {
     card.append(described([
       ["Why", sentence(standing.why)],
       ["What to do", sentence(standing.remedy)],
-      ["Where", (standing.layers ?? []).join(", ") || "all layers"],
+      ["Harm", HARMS[standing.harm]],
+      ["Where", (standing.layers ?? []).join(", ")],
       ["Found", `at epoch ${standing.alarm_epoch}`],
-    ]));
+    ].filter(([, text]) => text)));
     card.append(...[evidenceOf(standing)].filter(Boolean));
     for (const other of (standing.findings ?? []).filter((finding) => finding.kind !== standing.kind)) {
       card.append(element("p", {}, `Also: ${kindInWords(other.kind).toLowerCase()} since epoch ${other.onset_epoch}. ${sentence(other.why)}`));
