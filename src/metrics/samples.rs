@@ -5,17 +5,19 @@ use std::collections::BTreeMap;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 
 use super::series::{
-    CHANNEL, CHANNEL_CAPACITY, DROPPED, Described, HOOK_ATTEMPTS, LAYER_CONSTANT, LAYER_MI_BIAS, LAYER_NEURONS, MEASURED,
-    MEASURES, NONFINITE, OFFERED, ONSET, ONSET_EPOCH, ROWS, RUN_ACTIVE, RUN_COVERAGE, RUN_EPOCH, RUN_INFO, RUN_INTERVAL,
-    RUN_LAST_EPOCH, RUN_METRIC, SCORE, STOP_REQUESTED, STORE_DEGRADED, STORE_ERRORS, TAP_WAIT, VERDICT,
+    CHANNEL, CHANNEL_CAPACITY, DROPPED, Described, HARM, HOOK_ATTEMPTS, LAYER_CONSTANT, LAYER_MI_BIAS, LAYER_NEURONS, MEASURED,
+    MEASURES, NONFINITE, OFFERED, ONSET, ONSET_EPOCH, ROWS, ROWS_ERROR, ROWS_LOSS, RUN_ACTIVE, RUN_COVERAGE, RUN_EPOCH, RUN_INFO,
+    RUN_INTERVAL, RUN_LAST_EPOCH, RUN_METRIC, SCORE, STOP_REQUESTED, STORE_DEGRADED, STORE_ERRORS, TAP_WAIT, VERDICT,
 };
 use crate::history::{StoreCounts, StoreOp};
 use crate::hooks::{HookCounts, HookResult};
 use rotewatch_core::intake::gate::{DropReason, Gate};
 use rotewatch_core::monitor::live_runs::RunView;
 use rotewatch_core::monitor::report::{BucketCounts, EpochReport, LayerReport};
+use rotewatch_core::record::RowsRecord;
 use rotewatch_core::vocabulary::choices::Choice;
-use rotewatch_core::vocabulary::verdict::{Answer, Kind, Verdict, VerdictWord};
+use rotewatch_core::vocabulary::rows::RowSet;
+use rotewatch_core::vocabulary::verdict::{Answer, Harm, Kind, Verdict, VerdictWord};
 use rotewatch_info::measures::Distribution;
 
 /// Samples, by series.
@@ -86,6 +88,21 @@ impl Samples {
         }
         for (kind, answer) in &report.answers {
             self.answer(run, *kind, answer, &report.verdict);
+        }
+        if report.verdict.word() != VerdictWord::TooEarly {
+            let harm = report.verdict.alarms().iter().map(|alarm| alarm.finding.harm).max();
+            self.put(&HARM, &[run, "none"], truth(harm.is_none()));
+            for state in Harm::ALL {
+                self.put(&HARM, &[run, state.as_str()], truth(harm == Some(state)));
+            }
+        }
+        for set in RowSet::ALL {
+            let Some(means) = report.row_numbers.of(set).as_deref().map(RowsRecord::of) else { continue };
+            for (series, mean) in [(&ROWS_LOSS, means.loss), (&ROWS_ERROR, means.error_ratio)] {
+                if let Some(mean) = mean.filter(|mean| mean.is_finite()) {
+                    self.put(series, &[run, set.as_str()], mean);
+                }
+            }
         }
     }
 

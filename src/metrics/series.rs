@@ -91,6 +91,12 @@ series! {
     ONSET = gauge("memorization_onset", ["run", "kind"], "1 while an alarm of this kind is active; absent while the verdict is too early.");
     ONSET_EPOCH = gauge("memorization_onset_epoch", ["run", "kind"], "Epoch at which memorization set in, while the alarm is active.");
     VERDICT = gauge("run_verdict", ["run", "verdict"], "1 for the current verdict.");
+    HARM = gauge("harm", ["run", "state"],
+        "1 for the current state: none, suspected (an alarm warns) or shown (an alarm asks to stop by default); absent while the verdict is too early.");
+    ROWS_LOSS = gauge("rows_loss_nats", ["run", "rows"],
+        "Mean loss over the unseen rows or the seen rows, by the labels that the trainer has; in nats for cross-entropy.");
+    ROWS_ERROR = gauge("rows_error_ratio", ["run", "rows"],
+        "Share of the unseen rows or the seen rows whose predicted class is not the label that the trainer has.");
     STOP_REQUESTED = gauge("stop_requested", ["run"], "1 once the run was asked to stop.");
     OFFERED = counter("frames_offered_total", [], "Frames that trainers offered.");
     MEASURED = counter("frames_measured_total", [], "Frames that were added to a window.");

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::support::activations::layer;
 use crate::support::catalogue::{CATALOGUE, OF_DAEMON};
-use crate::support::client::{ATTEMPT, Client, document, frame};
+use crate::support::client::{ATTEMPT, Client, document, frame, labelled_frame, seen_frame};
 use crate::support::dashboard::{all, queried_variables, targets};
 use crate::support::process::{rotewatch, text};
 use crate::support::promql::selected;
@@ -22,6 +22,10 @@ const ROWS: usize = 600;
 const ALARMING: [f32; 6] = [0.2, 3.0, 4.0, 4.0, 1.5, 1.0];
 /// One in which nothing happens.
 const STEADY: [f32; 6] = [0.2, 3.0, 4.0, 4.0, 4.0, 4.0];
+
+/// Errors among the unseen and the seen rows of each epoch, of a run that memorizes and of one that does not.
+const MEMORIZING: [(usize, usize); 6] = [(540, 540), (180, 170), (150, 140), (200, 100), (240, 60), (280, 20)];
+const LEARNING: [(usize, usize); 6] = [(540, 540), (180, 170), (150, 140), (140, 120), (130, 110), (130, 100)];
 
 /// A daemon that stops nothing by itself, with its Prometheus and Alertmanager.
 struct Observatory {
@@ -54,8 +58,11 @@ impl Observatory {
         for (epoch, signals) in (0..).zip(ALARMING.into_iter().zip(STEADY)) {
             for (run, signal) in [("bystander", signals.1), ("digits", signals.0)] {
                 let layers = [layer(ROWS, 12, 2.0), layer(ROWS, 12, signal)];
-                let body = frame(&[("hidden1", &layers[0]), ("hidden2", &layers[1])]);
+                let (unseen, seen) = if run == "digits" { MEMORIZING[epoch as usize] } else { LEARNING[epoch as usize] };
+                let body = labelled_frame(&[("hidden1", &layers[0]), ("hidden2", &layers[1])], unseen);
                 document(&self.client.activations(run, epoch, 0, &body), 202);
+                let path = format!("runs/{run}/epochs/{epoch}/activations?attempt={ATTEMPT}&seq=0&rows=seen");
+                document(&self.client.send("POST", &path, &seen_frame(ROWS, seen)), 202);
                 let losses = json!({ "train_loss": 1.0 / f64::from(epoch + 1), "train_accuracy": 0.5 }).to_string();
                 let end = format!("runs/{run}/epochs/{epoch}/end?attempt={ATTEMPT}&wait=30");
                 assert_eq!(document(&self.client.send("POST", &end, losses.as_bytes()), 200)["epoch"], epoch);

@@ -123,6 +123,8 @@ fn the_tests_of_the_rules_pass_and_fail_when_a_rule_is_broken() {
         ("alerts.rules.yml", "onset{kind=\"example_level\"} == 1", "onset{kind=\"example_level\"} == 2"),
         ("alerts.rules.yml", "onset{kind=\"heuristic\"} == 1", "onset == 1"),
         ("alerts.rules.yml", "onset{kind=\"baseline\"} == 1", "onset{kind=\"baseline\"} >= 0"),
+        ("alerts.rules.yml", "harm{state=\"shown\"} == 1", "harm{state=\"shown\"} >= 0"),
+        ("alerts.rules.yml", "harm{state=\"suspected\"} == 1", "harm{state=\"suspected\"} >= 0"),
         ("alerts.rules.yml", "ratio >= 0.7", "ratio >= 0.1"),
         ("alerts.rules.yml", "ratio < 1", "ratio < 2"),
         ("alerts.rules.yml", "ratio > 10", "ratio > 100"),

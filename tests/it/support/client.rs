@@ -155,6 +155,33 @@ pub(crate) fn frame(layers: &[(&str, &LayerActivations)]) -> Vec<u8> {
     serialized(&tensors)
 }
 
+/// The same with losses and errors of each row, of which the first `wrong` are errors.
+///
+/// # Panics
+/// If the layers have different numbers of rows.
+pub(crate) fn labelled_frame(layers: &[(&str, &LayerActivations)], wrong: usize) -> Vec<u8> {
+    let rows = layers.first().map_or(0, |(_, layer)| layer.values.len() / layer.neurons);
+    let bytes = |layer: &LayerActivations| layer.values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let mut tensors = numbers(rows, wrong);
+    tensors.extend(layers.iter().map(|(name, layer)| (*name, Dtype::F32, vec![rows, layer.neurons], bytes(layer))));
+    let classes = predictions(rows).iter().flat_map(|class| class.to_le_bytes()).collect();
+    tensors.push(("row:predictions", Dtype::I64, vec![rows], classes));
+    serialized(&tensors)
+}
+
+/// Encodes the losses and errors of seen rows, of which the first `wrong` are errors.
+pub(crate) fn seen_frame(rows: usize, wrong: usize) -> Vec<u8> {
+    serialized(&numbers(rows, wrong))
+}
+
+fn numbers(rows: usize, wrong: usize) -> Vec<(&'static str, Dtype, Vec<usize>, Vec<u8>)> {
+    let of_rows = |right: f32, otherwise: f32| {
+        (0..rows).flat_map(|row| if row < wrong { otherwise } else { right }.to_le_bytes()).collect()
+    };
+    let number = |name, values| (name, Dtype::F32, vec![rows], values);
+    vec![number("row:losses", of_rows(0.1, 2.0)), number("row:errors", of_rows(0.0, 1.0))]
+}
+
 /// Encodes any tensors as safetensors.
 ///
 /// # Panics

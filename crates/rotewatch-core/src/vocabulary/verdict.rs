@@ -66,6 +66,9 @@ pub enum Harm {
 }
 
 impl Harm {
+    /// Every level, ascending.
+    pub const ALL: [Harm; 2] = [Harm::Suspected, Harm::Shown];
+
     /// The spelling of labels and JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
