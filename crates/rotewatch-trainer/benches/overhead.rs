@@ -27,13 +27,13 @@ struct Case {
 
 const CASES: [Case; 4] = [
     Case {
-        name: "MLP 3x256, 10,000 examples, probe of 1,000 rows (the default)",
+        name: "MLP 3x256, 10,000 examples, 1,000 unseen and 1,000 seen rows (the default)",
         flags: &["--epochs", "12"],
         config: "",
         kernel: "",
     },
     Case {
-        name: "CNN, steps of about 10 ms, probe of 2 % of the rows",
+        name: "CNN, steps of about 10 ms, unseen and seen rows of 2 % each",
         flags: &["--model", "cnn", "--epochs", "4", "--probe-rows", "200"],
         config: "",
         kernel: "",
@@ -88,6 +88,7 @@ fn train(case: &Case, seed: &str, monitored: bool, state: &Path) -> Result<(f64,
     let config = state.join("rotewatch.yaml");
     std::fs::write(&config, case.config)?;
     let mut command = Command::new(TRAINER);
+    command.arg("train");
     command.args(["--json", "--listen", "127.0.0.1:0", "--label-noise", "0.4", "--seed", seed]).args(case.flags);
     command.arg("--state").arg(state).env("ROTEWATCH_KERNEL", case.kernel);
     if !case.config.is_empty() {
@@ -107,6 +108,6 @@ fn train(case: &Case, seed: &str, monitored: bool, state: &Path) -> Result<(f64,
 
 /// Every number that the trainer itself measured, as printed.
 fn losses(document: &Value) -> Vec<String> {
-    let epochs = document["history"].as_array().into_iter().flatten();
-    epochs.map(|epoch| epoch["metrics"].to_string()).collect()
+    let epochs = document["epochs"].as_array().expect("a document has epochs");
+    epochs.iter().map(|epoch| epoch["metrics"].to_string()).collect()
 }
