@@ -38,7 +38,7 @@ pub enum Model {
     Transformer,
 }
 
-/// Where the rows of the probe come from. Their labels are never used.
+/// Where the rows of the probe come from. Their labels, wrong ones included, are compared with the predictions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Display, EnumMessage, EnumString, VariantArray, VariantNames)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = UnknownChoice, parse_err_fn = UnknownChoice::among::<ProbeFrom>)]
 pub enum ProbeFrom {

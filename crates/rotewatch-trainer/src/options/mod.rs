@@ -36,7 +36,7 @@ pub struct TaskOptions {
     pub spurious: Option<f64>,
     /// Whether every epoch shifts every training image by up to two pixels of 28 in each direction.
     pub augment: bool,
-    /// Rows of the probe: unlabelled, and not among the training examples (default 1,000).
+    /// Rows of the probe, which are not among the training examples, and at most that many seen rows (default 1,000).
     pub probe_rows: usize,
     /// Where they come from (default `training`).
     pub probe_from: ProbeFrom,
