@@ -122,3 +122,42 @@ impl Default for BaselineParams {
         BaselineParams { file: None, run: None, below: 0.2, times_above: 1.6 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_alarms_that_are_listed_stop() {
+        let stops = |on, kind, harm| {
+            let finding = Finding {
+                kind,
+                harm,
+                score: 2.0,
+                onset_epoch: Epoch(1),
+                layers: Vec::new(),
+                evidence: Vec::new(),
+                why: String::new(),
+                remedy: String::new(),
+            };
+            DetectParams { stop_on: vec![on], ..DetectParams::default() }.stops_on(&finding)
+        };
+        let all = [
+            (Kind::ExampleLevel, Harm::Suspected),
+            (Kind::ExampleLevel, Harm::Shown),
+            (Kind::Heuristic, Harm::Suspected),
+            (Kind::Baseline, Harm::Suspected),
+        ];
+        let table = [
+            (StopOn::Shown, [false, true, false, false]),
+            (StopOn::ExampleLevel, [false, true, false, false]),
+            (StopOn::Suspected, [true, true, false, false]),
+            (StopOn::Heuristic, [false, false, true, false]),
+            (StopOn::Baseline, [false, false, false, true]),
+        ];
+        for (on, expected) in table {
+            assert_eq!(all.map(|(kind, harm)| stops(on, kind, harm)), expected, "{on}");
+        }
+        assert_eq!(DetectParams::default().stop_on, [StopOn::Shown], "weak evidence stops nothing by default");
+    }
+}
