@@ -91,6 +91,7 @@ fn tell(feed: &mut StoreFeed, run: &Arc<Run>, epoch: u32, template: &LayerMeasur
         // As a run of 0.1.0 would have it; sets of rows add some 10 bytes a row and epoch.
         row_numbers: EpochRows::default(),
         prediction_entropy_nats: Some(2.3),
+        neighbour_agreement: Some(0.9),
         layers: layers.collect(),
         answers: Vec::new(),
         verdict: Verdict::Learning { ended: None },

@@ -40,7 +40,13 @@ impl Reader {
         let Some((connection, schema)) = file::open_to_read(&self.path)? else { return Ok(None) };
         // One transaction, so that all reads are consistent.
         connection.execute_batch("BEGIN").map_err(StoreError::sql(&self.path))?;
-        Ok(Some(Snapshot { connection, path: self.path.clone(), run_columns: run_columns(schema), has_rows: schema >= 3 }))
+        Ok(Some(Snapshot {
+            connection,
+            path: self.path.clone(),
+            run_columns: run_columns(schema),
+            epoch_columns: epoch_columns(schema),
+            has_rows: schema >= 3,
+        }))
     }
 }
 
@@ -51,6 +57,8 @@ pub struct Snapshot {
     path: PathBuf,
     /// See [`run_columns`].
     run_columns: String,
+    /// See [`epoch_columns`].
+    epoch_columns: &'static str,
     /// Whether the file has the table of rows, which older files lack.
     has_rows: bool,
 }
@@ -62,6 +70,11 @@ fn run_columns(schema: u32) -> String {
         "id, name, attempt, framework, mode, layers, declared_at, status, finished_at, stop_reason, updated_at, newest_epoch, epochs, \
          standing, is_baseline, {probe}"
     )
+}
+
+/// The columns that are read of an epoch beside those that every file has.
+fn epoch_columns(schema: u32) -> &'static str {
+    if schema < 4 { "NULL" } else { "neighbour_agreement" }
 }
 
 /// Selects the rows of [`which_of`], newest first.
@@ -126,7 +139,8 @@ impl Snapshot {
         let mut rows = self.means(run, which)?;
         let query = format!(
             "SELECT id, epoch, metrics, rows, coverage, prediction_entropy_nats, verdict, label_wave_epoch, \
-             loss_gap_nats, loss_gap_lowest_nats, loss_gap_lowest_epoch, compute_seconds, made_at FROM epochs {WHICH}"
+             loss_gap_nats, loss_gap_lowest_nats, loss_gap_lowest_epoch, compute_seconds, made_at, {} FROM epochs {WHICH}",
+            self.epoch_columns
         );
         let mut newest = self.all(&query, which_of(run, which), |row| {
             let gap = (self.get::<Option<f64>>(row, 8)?, self.get::<Option<f64>>(row, 9)?, self.get::<Option<u32>>(row, 10)?);
@@ -141,6 +155,7 @@ impl Snapshot {
                 rows: self.get::<i64>(row, 3)? as usize,
                 coverage: self.get(row, 4)?,
                 prediction_entropy_nats: self.get(row, 5)?,
+                neighbour_agreement: self.get(row, 13)?,
                 unseen: of_rows.unseen,
                 seen: of_rows.seen,
                 verdict: Some(self.parsed(row, 6)?),

@@ -106,6 +106,7 @@ fn report(run: &Arc<Run>, epoch: u32, entropies: &[f64], verdict: Verdict) -> Ar
         rows: 100,
         coverage: Some(0.75),
         prediction_entropy_nats: None,
+        neighbour_agreement: Some(0.75),
         row_numbers: row_numbers(epoch),
         layers: vec![layer(0, measures(entropies, pairs)), layer(1, measures(&[], Vec::new()))],
         answers: Vec::new(),

@@ -88,8 +88,8 @@ fn epoch(to: &Connection, measured: &MeasuredEpoch, retention: Retention) -> Res
     let added = to
         .prepare_cached(
             "INSERT INTO epochs (run_id, epoch, end_inferred, metrics, rows, coverage, prediction_entropy_nats, verdict,
-             label_wave_epoch, loss_gap_nats, loss_gap_lowest_nats, loss_gap_lowest_epoch, compute_seconds, made_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, epoch) DO NOTHING",
+             label_wave_epoch, loss_gap_nats, loss_gap_lowest_nats, loss_gap_lowest_epoch, compute_seconds, made_at, neighbour_agreement)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, epoch) DO NOTHING",
         )?
         .execute(params![
             run,
@@ -106,6 +106,7 @@ fn epoch(to: &Connection, measured: &MeasuredEpoch, retention: Retention) -> Res
             gap.map(|gap| gap.lowest_epoch.0),
             report.compute.as_secs_f64(),
             report.made_at_unix_seconds,
+            report.neighbour_agreement,
         ])?;
     if added == 0 {
         // A client that resumes after a crash may send the epoch again; an acknowledged epoch is not changed.

@@ -175,6 +175,7 @@ mod tests {
             source: Mode::Probe,
             task: None,
             prediction_entropy_nats: Some(0.69),
+            neighbour_agreement: None,
             layers: vec![layer("fc1", mutual[0], class), layer("fc2", mutual[1], 0.6)],
             rows: EpochRows::default(),
         }

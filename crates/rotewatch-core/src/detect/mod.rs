@@ -49,6 +49,7 @@ pub(crate) mod tests {
             source: Mode::Probe,
             task: None,
             prediction_entropy_nats: Some(2.3),
+            neighbour_agreement: None,
             layers: vec![layer],
             rows: EpochRows::default(),
         }

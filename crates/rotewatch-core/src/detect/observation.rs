@@ -18,6 +18,8 @@ pub struct Observation {
     pub task: Option<Task>,
     /// Entropy of the predicted classes, in nats; `None` without predictions.
     pub prediction_entropy_nats: Option<f64>,
+    /// See [`EpochRecord::neighbour_agreement`](crate::record::EpochRecord::neighbour_agreement).
+    pub neighbour_agreement: Option<f64>,
     /// The tapped layers in forward order.
     pub layers: Vec<LayerObservation>,
     /// What the network says of each row of the two fixed sets.
@@ -52,7 +54,7 @@ impl Observation {
     pub fn of(
         epoch: Epoch,
         (source, task): (Mode, Option<Task>),
-        prediction_entropy_nats: Option<f64>,
+        (prediction_entropy_nats, neighbour_agreement): (Option<f64>, Option<f64>),
         layers: &[LayerRecord],
         rows: EpochRows,
     ) -> Self {
@@ -61,6 +63,7 @@ impl Observation {
             source,
             task,
             prediction_entropy_nats,
+            neighbour_agreement,
             layers: layers.iter().map(LayerObservation::from).collect(),
             rows,
         }

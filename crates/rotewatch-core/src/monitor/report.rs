@@ -31,6 +31,8 @@ pub struct EpochReport {
     pub coverage: Option<f64>,
     /// Entropy in nats of the classes that the network predicts; `None` without predictions.
     pub prediction_entropy_nats: Option<f64>,
+    /// See [`EpochRecord::neighbour_agreement`].
+    pub neighbour_agreement: Option<f64>,
     /// What the network says of each row of the two fixed sets.
     pub row_numbers: EpochRows,
     /// The layers that were measured, in forward order.
@@ -81,6 +83,7 @@ impl EpochReport {
             rows: self.rows,
             coverage: self.coverage,
             prediction_entropy_nats: self.prediction_entropy_nats,
+            neighbour_agreement: self.neighbour_agreement,
             unseen: self.row_numbers.unseen.as_deref().map(RowsRecord::of),
             seen: self.row_numbers.seen.as_deref().map(RowsRecord::of),
             verdict: Some(self.verdict.word()),

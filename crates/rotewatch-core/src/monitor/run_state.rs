@@ -97,7 +97,8 @@ impl RunState {
         let (source, task) = (self.run.declaration().source, self.run.declaration().task);
         let mut standing = None;
         for PastEpoch { record, rows } in past {
-            let observation = Observation::of(record.epoch, (source, task), record.prediction_entropy_nats, &record.layers, rows);
+            let predicted = (record.prediction_entropy_nats, record.neighbour_agreement);
+            let observation = Observation::of(record.epoch, (source, task), predicted, &record.layers, rows);
             let Judgement { verdict, possible_onsets, .. } = self.judge.judge(&observation, detect);
             self.hints.take_in(record.epoch, &record.metrics);
             for layer in record.layers.iter().filter(|layer| !layer.figures.is_empty()) {

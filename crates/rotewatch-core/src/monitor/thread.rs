@@ -30,11 +30,13 @@ use crate::monitor::live_runs::LiveRuns;
 use crate::monitor::report::{EpochReport, LayerReport};
 use crate::monitor::retirement::RetirementParams;
 use crate::record::LayerRecord;
+use crate::vocabulary::choices::Mode;
 use crate::vocabulary::clock::{Stopwatch, unix_seconds};
 use crate::vocabulary::identity::{Attempt, LayerName, RunName};
 use crate::vocabulary::metrics::EpochMetrics;
 use crate::vocabulary::rows::RowSet;
 use crate::vocabulary::units::Epoch;
+use rotewatch_info::measures::agreement::neighbour_agreement;
 use rotewatch_info::measures::class::ClassGroups;
 use rotewatch_info::measures::{LayerMeasures, LayerSamples, measure_layers};
 
@@ -71,6 +73,7 @@ fn key(run: &Run) -> RunKey {
 struct Measured {
     rows: usize,
     prediction_entropy_nats: Option<f64>,
+    neighbour_agreement: Option<f64>,
     /// Each measured layer with its index in the declaration.
     layers: Vec<(usize, LayerMeasures)>,
     compute: Duration,
@@ -311,19 +314,28 @@ impl MonitorThread {
             .filter_map(|(index, (name, columns))| Some((index, LayerSamples { name, columns: columns.as_ref()? })))
             .unzip();
         let predictions = samples.predictions.as_deref();
-        let computed = catch_unwind(AssertUnwindSafe(|| measure_layers(&layers, predictions, &self.params.measures, &self.pool)));
+        // In training batches the rows differ from epoch to epoch, so that their agreement says nothing.
+        let placed = predictions
+            .filter(|_| run.declaration().source == Mode::Probe && epoch != Epoch::UNTRAINED)
+            .zip(layers.last().map(|last| last.columns));
+        let computed = catch_unwind(AssertUnwindSafe(|| {
+            let measures = measure_layers(&layers, predictions, &self.params.measures, &self.pool);
+            let agreement = placed.and_then(|(classes, last)| self.pool.install(|| neighbour_agreement(last, classes)));
+            (measures, agreement)
+        }));
         let compute = watch.elapsed();
         self.live_runs.count_compute(compute);
-        let measures = if let Ok(measures) = computed {
+        let (measures, neighbour_agreement) = if let Ok(measures) = computed {
             self.failures_in_a_row = 0;
             self.live_runs.set_failing(false);
             measures
         } else {
             self.count_failure();
             tracing::error!(run = %run.name(), %epoch, "the measures of this epoch failed; its report has none");
-            Vec::new()
+            (Vec::new(), None)
         };
         Measured {
+            neighbour_agreement,
             rows: samples.rows,
             prediction_entropy_nats: predictions.filter(|all| !all.is_empty()).map(|all| ClassGroups::of(all).entropy_nats()),
             layers: indices.into_iter().zip(measures).collect(),
@@ -339,8 +351,9 @@ impl MonitorThread {
         let records: Vec<LayerRecord> = layers.iter().map(LayerReport::record).collect();
         let row_numbers = state.rows.end();
         let (source, task) = (run.declaration().source, run.declaration().task);
+        let predicted = (measured.prediction_entropy_nats, measured.neighbour_agreement);
         let observation =
-            Observation::of(end.epoch, (source, task), measured.prediction_entropy_nats, &records, row_numbers.clone());
+            Observation::of(end.epoch, (source, task), predicted, &records, row_numbers.clone());
         let Judgement { answers, verdict, raised, possible_onsets } = state.judge.judge(&observation, detect);
         let report = Arc::new(EpochReport {
             run: Arc::clone(run),
@@ -351,6 +364,7 @@ impl MonitorThread {
             rows: measured.rows,
             coverage: state.coverage(end.rows_offered),
             prediction_entropy_nats: measured.prediction_entropy_nats,
+            neighbour_agreement: measured.neighbour_agreement,
             row_numbers,
             layers,
             answers,

@@ -28,6 +28,10 @@ pub struct EpochRecord {
     /// Entropy in nats of the classes that the network predicts; `None` without predictions.
     #[serde(default)]
     pub prediction_entropy_nats: Option<f64>,
+    /// Agreement of each row's predicted class with those of its nearest rows in the last layer, as Cohen's kappa; `None` without
+    /// predictions, and of runs that are measured on training batches.
+    #[serde(default)]
+    pub neighbour_agreement: Option<f64>,
     /// The rows that are not trained on; `None` if no numbers of theirs were sent.
     #[serde(default)]
     pub unseen: Option<RowsRecord>,

@@ -54,6 +54,14 @@ impl ClassGroups {
         if rows == 0.0 { 0.0 } else { (x_ln_x(rows) - of_classes) / rows }
     }
 
+    /// Returns how often two rows drawn at random have the same class; 0 for no rows.
+    #[must_use]
+    pub fn chance_agreement(&self) -> f64 {
+        let rows = self.rows.len().max(1) as f64;
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| ((end - start) as f64 / rows).powi(2)).sum()
+    }
+
     /// Returns the mutual information between a binned neuron and the predicted class, in nats.
     ///
     /// # Shape

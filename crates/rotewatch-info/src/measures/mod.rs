@@ -19,6 +19,7 @@
 //! | [`ksg_sample`] | the same on a seeded sample of pairs, for live runs |
 //! | [`digamma`] | the digamma function, which [`knn`] needs |
 //! | [`kurtosis`] | how heavy the tails of a neuron's activations are |
+//! | [`agreement`] | how well predicted classes agree with the nearest rows |
 //! | [`class`] | how much a neuron tells about the class that the network predicts |
 //! | [`surprisal`] | how unusual a row is among the others, or against a reference |
 //! | [`shuffle`] | how much of the pairwise mutual information is chance |
@@ -35,6 +36,7 @@
     reason = "every slice here has the shape that its indices are bounded by; an index beyond it would be a wrong result"
 )]
 
+pub mod agreement;
 pub mod all_pairs;
 pub mod binning;
 pub mod bits;
