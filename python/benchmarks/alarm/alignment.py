@@ -27,7 +27,7 @@ class HeadInput:
         assert self._features is not None, "the forward pass called the head"
         weights = self._head.weight.detach().float()
         off = logits.softmax(1)
-        off[torch.arange(len(off)), targets] -= 1
+        off[torch.arange(len(off), device=off.device), targets] -= 1
         along = -(self._features * (off @ weights)).sum(1)
         return along / (self._features.norm(dim=1) * off.norm(dim=1) * weights.norm()).clamp_min(1e-12)
 
@@ -49,7 +49,8 @@ def alpha(network: nn.Module) -> float:
     for module in network.modules():
         if not isinstance(module, (nn.Linear, nn.Conv2d)):
             continue
-        matrix = module.weight.detach().float().flatten(1)
+        # On the CPU: the decompositions of an accelerator are slower for matrices this small.
+        matrix = module.weight.detach().float().cpu().flatten(1)
         if min(matrix.shape) < 10:
             continue
         values = torch.linalg.svdvals(matrix).square().sort().values

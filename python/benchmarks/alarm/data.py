@@ -44,6 +44,10 @@ class Examples:
     def __getitem__(self, rows: torch.Tensor | slice) -> Examples:
         return Examples(self.inputs[rows], self.given[rows], self.right[rows])
 
+    def to(self, device: torch.device) -> Examples:
+        """Returns the same examples on a device."""
+        return Examples(self.inputs.to(device), self.given.to(device), self.right.to(device))
+
 
 @dataclass(frozen=True)
 class Split:
@@ -58,6 +62,11 @@ class Split:
     held: Examples
     #: Rows with right labels, for the judge alone.
     test: Examples
+
+    def to(self, device: torch.device) -> Split:
+        """Returns the same sets on a device."""
+        parts = (self.unseen.to(device), self.held.to(device), self.test.to(device))
+        return Split(self.train.to(device), self.seen.to(device), *parts)
 
 
 def folder() -> Path:

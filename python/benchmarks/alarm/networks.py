@@ -136,7 +136,7 @@ class CharacterGpt(nn.Module):
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """Returns the logits of word numbers."""
         length = tokens.shape[1]
-        mask = nn.Transformer.generate_square_subsequent_mask(length)
+        mask = nn.Transformer.generate_square_subsequent_mask(length, device=tokens.device)
         x = self.symbols(tokens) + self.places[:length]
         return self.head(self.blocks(x, mask=mask, is_causal=True))
 

@@ -23,14 +23,20 @@ class Pass:
 
 @contextmanager
 def evaluated(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode, no gradients, and the random numbers as they were before."""
+    """Evaluation mode, no gradients, and the random numbers as they were before.
+
+    PyTorch's fused encoders are off, as in the client: they round differently on each device.
+    """
     state, training = torch.get_rng_state(), network.training
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
     network.eval()
     try:
         with torch.no_grad():
             yield
     finally:
         network.train(training)
+        torch.backends.mha.set_fastpath_enabled(fused)
         torch.set_rng_state(state)
 
 
@@ -48,7 +54,7 @@ def run(network: nn.Module, inputs: torch.Tensor, *, bf16: bool = False) -> Pass
     try:
         with evaluated(network):
             for part in inputs.split(ROWS_A_BATCH):
-                with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                with torch.autocast(part.device.type, torch.bfloat16, enabled=bf16):
                     outputs.append(network(part).float())
     finally:
         handle.remove()

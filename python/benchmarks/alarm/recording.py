@@ -1,9 +1,9 @@
 """One training of the benchmark while it is recorded: what a monitor sees, and apart from it what the judge sees.
 
 FOLDER/inbox/RUN/...     what the client wrote offline: all that a detector may see
-FOLDER/judge/table.csv   clean test loss and accuracy, true gap, wrong labels fitted, GWA, alpha, of each epoch
+FOLDER/judge/table.csv   clean test loss and accuracy, true gap, wrong labels fitted, signals of others, of each epoch
 FOLDER/judge/labels.npz  given and right labels
-FOLDER/judge/EPOCH.npz   outputs, features, head, margins and predictions of the training pass
+FOLDER/judge/EPOCH.npz   outputs, features, neighbours, head, margins and predictions of the training pass
 FOLDER/training.json     the cell, the seed, what it is judged by
 """
 
@@ -23,7 +23,7 @@ from torch.nn import functional
 
 import rotewatch
 
-from . import alignment, passes
+from . import alignment, passes, signals
 from .tasks import Classes, Tokens
 from .trainings import Cell
 
@@ -35,11 +35,18 @@ NEURONS_PER_LAYER = 128
 class Recording:
     """One training that is being recorded."""
 
-    def __init__(self, cell: Cell, seed: int, folder: Path) -> None:
+    def __init__(self, cell: Cell, seed: int, folder: Path, device: torch.device | None = None) -> None:
         self._cell, self._seed, self._folder = cell, seed, folder
+        self._device = device or torch.device("cpu")
         torch.manual_seed(seed)
+        # Made on the CPU, so that the sets, the labels and the first weights are the same on any device.
         self._training = cell.make(seed)
-        self._optimizer = self._training.optimizer(list(self._training.network.parameters()))
+        self._labels = self._training.split.train.given, self._training.split.train.right
+        self._training.split = self._training.split.to(self._device)
+        network = self._training.network.to(self._device)
+        if self._training.before is not None:
+            self._training.before(network)
+        self._optimizer = self._training.optimizer(list(network.parameters()))
         self._rates = [group["lr"] for group in self._optimizer.param_groups]
         self._epoch = 0
         self._table: list[dict[str, float]] = []
@@ -71,7 +78,11 @@ class Recording:
                 self._save()
                 saved = time.monotonic()
         watcher.close()
+        if watcher.deliveries.sent < watcher.deliveries.offered:
+            raise RuntimeError(f"frames of {self._run} are missing: {watcher.deliveries}")
         self._join(inbox)
+        if resumed:
+            shutil.rmtree(inbox)  # else the replay would find the run twice
         with (self._folder / "judge" / "table.csv").open("w", newline="") as file:
             columns = list(dict.fromkeys(key for row in self._table for key in row))
             writer = csv.DictWriter(file, columns)
@@ -92,6 +103,7 @@ class Recording:
             mode="offline",
             inbox=inbox,
             neurons_per_layer=NEURONS_PER_LAYER,
+            close_wait=60,
             framework="pytorch",
         )
         if not watcher.layers:
@@ -113,17 +125,18 @@ class Recording:
         t = self._training
         rows, network = t.split.train, t.network.train()
         wanted = t.steps_an_epoch or -(-len(rows) // t.batch)
-        losses: list[float] = []
+        losses: list[torch.Tensor] = []
         examples, margins, predicted, aligned = [], [], [], []
         while len(losses) < wanted:
-            for ids in torch.randperm(len(rows)).split(t.batch)[: wanted - len(losses)]:
+            order = torch.randperm(len(rows)).to(self._device)
+            for ids in order.split(t.batch)[: wanted - len(losses)]:
                 self._set_rate((self._epoch + len(losses) / wanted) / t.epochs)
                 inputs, targets = rows.inputs[ids], rows.given[ids]
                 if t.augment is not None:
                     inputs = t.augment(inputs)
                 inputs, mixed = self._mixed(inputs, targets, len(losses)) if t.mixup else (inputs, targets)
                 head = alignment.HeadInput(network)
-                with torch.autocast("cpu", torch.bfloat16, enabled=t.bf16):
+                with torch.autocast(self._device.type, torch.bfloat16, enabled=t.bf16):
                     outputs = network(inputs)
                 outputs = outputs.float()
                 loss = t.task.training_loss(outputs, mixed)
@@ -132,7 +145,7 @@ class Recording:
                 if t.clip:
                     nn.utils.clip_grad_norm_(network.parameters(), t.clip)
                 self._optimizer.step()
-                losses.append(float(loss.detach()))
+                losses.append(loss.detach())
                 if isinstance(t.task, Classes):
                     with torch.no_grad():
                         logits = outputs.detach()
@@ -142,22 +155,21 @@ class Recording:
                         margins.append(given - others)
                         predicted.append(logits.argmax(1))
                         aligned.append(head.alignment(logits, targets))
-        metrics: dict[str, Any] = {"train_loss": float(np.mean(losses))}
+        metrics: dict[str, Any] = {"train_loss": float(torch.stack(losses).double().mean())}
         if examples:
-            metrics |= self._of_classes(
-                torch.cat(examples), torch.cat(margins), torch.cat(predicted), torch.cat(aligned)
-            )
+            # On the CPU, where the last step of an example that comes twice is the one that stays.
+            metrics |= self._of_classes(*(torch.cat(each).cpu() for each in (examples, margins, predicted, aligned)))
         return metrics
 
     def _of_classes(
         self, ids: torch.Tensor, margins: torch.Tensor, predicted: torch.Tensor, aligned: torch.Tensor
     ) -> dict[str, Any]:
-        rows = self._training.split.train
-        latest = torch.full((len(rows),), -1, dtype=torch.long)
+        given, _ = self._labels
+        latest = torch.full((len(given),), -1, dtype=torch.long)
         latest[ids] = predicted
-        of_rows = torch.full((len(rows),), torch.nan)
+        of_rows = torch.full((len(given),), torch.nan)
         of_rows[ids] = margins
-        metrics: dict[str, Any] = {"train_accuracy": float((predicted == rows.given[ids]).float().mean())}
+        metrics: dict[str, Any] = {"train_accuracy": float((predicted == given[ids]).float().mean())}
         if self._before is not None:
             both = (latest >= 0) & (self._before >= 0)
             metrics["prediction_changes"] = float((latest[both] != self._before[both]).float().mean())
@@ -168,7 +180,7 @@ class Recording:
         share = float(
             np.random.default_rng((self._seed, self._epoch, step)).beta(self._training.mixup, self._training.mixup)
         )
-        other = torch.randperm(len(inputs))
+        other = torch.randperm(len(inputs)).to(self._device)
         one_hot = functional.one_hot(targets, 10).float()
         return share * inputs + (1 - share) * inputs[other], share * one_hot + (1 - share) * one_hot[other]
 
@@ -190,18 +202,27 @@ class Recording:
             if scores.errors is not None:
                 row[f"{name}_accuracy"] = 1 - float(scores.errors.mean())
             if name in ("unseen", "seen") and isinstance(t.task, Classes):
-                arrays[f"{name}_outputs"] = result.outputs.half().numpy()
-                arrays[f"{name}_features"] = result.features.numpy()
+                arrays[f"{name}_outputs"] = result.outputs.half().cpu().numpy()
+                arrays[f"{name}_features"] = result.features.cpu().numpy()
+            if name == "unseen" and scores.predictions is not None and isinstance(t.task, Classes):
+                arrays["neighbours"] = signals.neighbours(result.features, scores.predictions).cpu().numpy()
+                of_class = signals.class_information(result.features, scores.predictions)
+                row["class_information_p90"] = float(of_class.quantile(0.9))
+                row["class_information_mean"] = float(of_class.mean())
+                row["mutual_information_mean"] = float(signals.mutual_information(result.features))
+            if name == "seen" and isinstance(t.task, Classes):
+                row["cnd"] = signals.cnd(result.outputs, examples.given)
         if isinstance(t.task, Classes):
             row["true_gap"] = row["seen_accuracy"] - row["held_accuracy"]
-            wrong = split.train.given != split.train.right
+            given, right = self._labels
+            wrong = given != right
             if wrong.any() and "_predicted" in metrics:
-                row["wrong_fitted"] = float((metrics["_predicted"] == split.train.given)[wrong].float().mean())
+                row["wrong_fitted"] = float((metrics["_predicted"] == given)[wrong].float().mean())
             if "_predicted" in metrics:
                 arrays |= {"train_margins": metrics["_margins"].half().numpy()}
                 arrays |= {"train_predicted": metrics["_predicted"].to(torch.int16).numpy()}
             heads = [module.weight for module in t.network.modules() if isinstance(module, nn.Linear)]
-            arrays["head"] = heads[-1].detach().half().numpy()
+            arrays["head"] = heads[-1].detach().half().cpu().numpy()
         row["alpha"] = alignment.alpha(t.network)
         if arrays:
             np.savez(self._folder / "judge" / f"{self._epoch}.npz", **arrays)
@@ -213,11 +234,11 @@ class Recording:
         if isinstance(self._training.task, Classes):
             np.savez(
                 self._folder / "judge" / "labels.npz",
-                unseen_given=split.unseen.given,
-                unseen_right=split.unseen.right,
-                train_given=split.train.given,
-                train_right=split.train.right,
-                seen=split.seen,
+                unseen_given=split.unseen.given.cpu().numpy(),
+                unseen_right=split.unseen.right.cpu().numpy(),
+                train_given=split.train.given.cpu().numpy(),
+                train_right=split.train.right.cpu().numpy(),
+                seen=split.seen.cpu().numpy(),
             )
         told = {
             "cell": self._cell.name,
@@ -236,6 +257,8 @@ class Recording:
             "before": self._before,
             "random": torch.get_rng_state(),
         }
+        if self._device.type == "cuda":
+            state["random_of_device"] = torch.cuda.get_rng_state(self._device)
         part = self._folder / "checkpoint.part"
         torch.save(state, part)
         part.replace(self._folder / "checkpoint.pt")
@@ -244,9 +267,11 @@ class Recording:
         file = self._folder / "checkpoint.pt"
         if not file.exists():
             return False
-        state = torch.load(file, weights_only=False)
+        state = torch.load(file, map_location="cpu", weights_only=False)
         self._training.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._epoch, self._table, self._before = state["epoch"], state["table"], state["before"]
         torch.set_rng_state(state["random"])
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(state["random_of_device"], self._device)
         return True

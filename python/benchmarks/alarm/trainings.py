@@ -33,6 +33,8 @@ class Training:
     #: Steps that count as an epoch; `None` for a pass over the data.
     steps_an_epoch: int | None = None
     clip: float | None = None
+    #: What the network learns before this training; called with the network on its device.
+    before: Callable[[nn.Module], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,15 +48,18 @@ class Cell:
 
 
 def crop_and_flip(images: torch.Tensor) -> torch.Tensor:
-    """Shifts each image by up to 4 pixels and mirrors half of them."""
-    rows, _, height, width = images.shape
+    """Shifts each image by up to 4 pixels and mirrors half of them; its random numbers are the same on any device."""
+    rows, channels, height, width = images.shape
+    device = images.device
     padded = nn.functional.pad(images, (4, 4, 4, 4), mode="reflect")
-    top, left = torch.randint(0, 9, (2, rows))
-    y = (top[:, None] + torch.arange(height))[:, None, :, None]
-    x = (left[:, None] + torch.arange(width))[:, None, None, :]
-    flipped = torch.rand(rows) < 0.5
+    top, left = torch.randint(0, 9, (2, rows)).to(device)
+    y = (top[:, None] + torch.arange(height, device=device))[:, None, :, None]
+    x = (left[:, None] + torch.arange(width, device=device))[:, None, None, :]
+    flipped = (torch.rand(rows) < 0.5).to(device)
     x = torch.where(flipped[:, None, None, None], x.flip(3), x)
-    return padded[torch.arange(rows)[:, None, None, None], torch.arange(images.shape[1])[None, :, None, None], y, x]
+    of_row = torch.arange(rows, device=device)[:, None, None, None]
+    of_channel = torch.arange(channels, device=device)[None, :, None, None]
+    return padded[of_row, of_channel, y, x]
 
 
 def cosine(warm_up: float = 0.0) -> Callable[[float], float]:
@@ -218,22 +223,27 @@ def _fine_tuned_resnet(seed: int, labels: data.Noise, *, rows: int = 800, epochs
     order = torch.randperm(len(images), generator=generator)
     before, after = order[:6000], order[6000:]
     coarse = torch.tensor([1, 1, 0, 0, 0, 0, 0, 0, 1, 1])
-    network = networks.ResNet(8, classes=2)
-    torch.manual_seed(77)
-    optimizer = torch.optim.AdamW(network.parameters(), 2e-3)
-    for _ in range(4):
-        for rows_of in before.split(128):
-            with torch.autocast("cpu", torch.bfloat16):
-                outputs = network(crop_and_flip(images[rows_of]))
-            loss = nn.functional.cross_entropy(outputs.float(), coarse[classes[rows_of]])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-    torch.manual_seed(seed)
-    network.head = nn.Linear(64, 10)
+
+    def learn(network: nn.Module) -> None:
+        device = next(network.parameters()).device
+        torch.manual_seed(77)
+        optimizer = torch.optim.AdamW(network.parameters(), 2e-3)
+        inputs, targets = images[before].to(device), coarse[classes[before]].to(device)
+        for _ in range(4):
+            for batch, wanted in zip(inputs.split(128), targets.split(128), strict=True):
+                with torch.autocast(device.type, torch.bfloat16):
+                    outputs = network(crop_and_flip(batch))
+                loss = nn.functional.cross_entropy(outputs.float(), wanted)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+        torch.manual_seed(seed)
+        network.head = nn.Linear(64, 10).to(device)
+
     pool = (images[after], classes[after])
     split = data.split(pool, (test_images, test_classes), labels, train=rows, seed=seed, held=1500)
-    return Training(network, split, Classes(), epochs, 32, adam(1e-3), bf16=True)
+    network = networks.ResNet(8, classes=2)
+    return Training(network, split, Classes(), epochs, 32, adam(1e-3), bf16=True, before=learn)
 
 
 def cells() -> dict[str, Cell]:
