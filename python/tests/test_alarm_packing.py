@@ -14,7 +14,7 @@ import rotewatch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.alarm import packing, signals
+from benchmarks.alarm import packing, signals, told
 from benchmarks.alarm.record import Shards
 
 EPOCHS, ROWS = 3, 300
@@ -71,6 +71,33 @@ def test_an_unpacked_capture_has_the_same_rows(capture, tmp_path):
     for name, labels in np.load(capture / "judge" / "labels.npz").items():
         read = np.load(back / "judge" / "labels.npz")[name]
         assert read.dtype == np.int64 and np.array_equal(read, labels)
+
+
+@pytest.mark.daemon
+def test_what_the_program_tells_is_kept(capture, tmp_path, binary):
+    told.tell(binary, capture)
+    packing.pack(capture, tmp_path / "small.pack")
+    packing.unpack(tmp_path / "small.pack", tmp_path / "back")
+    documents = json.loads((tmp_path / "back" / "judge" / "told.json").read_text())
+    assert set(documents) == set(told.WAYS)
+    for document in documents.values():
+        assert document["run"] == "small.1" and document["alarms"] == []
+        assert [epoch["epoch"] for epoch in document["epochs"]] == list(range(EPOCHS + 1))
+        last = document["epochs"][-1]
+        assert last["verdict"] != "memorizing"
+        assert all(set(layer["class_information_nats"]) == {"mean", "p90"} for layer in last["layers"])
+        assert "folder" not in document
+
+
+def test_a_failing_replay_loses_nothing_else(capture, tmp_path):
+    program = tmp_path / "program"
+    document = {"run": "small.1", "alarms": [], "epochs": []}
+    refuse = 'case "$*" in *--without-labels*) echo "no such flag" >&2; exit 2;; esac'
+    program.write_text(f"#!/bin/sh\n{refuse}\necho '{json.dumps(document)}'\n")
+    program.chmod(0o755)
+    with pytest.raises(RuntimeError, match="no such flag"):
+        told.tell(program, capture)
+    assert json.loads((capture / "judge" / "told.json").read_text()) == {"labels": document}
 
 
 def test_only_a_finished_capture_is_packed(capture, tmp_path):

@@ -41,6 +41,9 @@ def pack(folder: Path, file: Path) -> None:
         "training": json.loads((folder / "training.json").read_text(encoding="utf-8")),
         "table": (folder / "judge" / "table.csv").read_text(encoding="utf-8"),
     }
+    told = folder / "judge" / "told.json"
+    if told.exists():
+        documents["told"] = json.loads(told.read_text(encoding="utf-8"))
     epochs = sorted(int(name.partition(".")[0]) for name in texts if name[0].isdigit())
     arrays = {"documents": np.frombuffer(json.dumps(documents).encode(), np.uint8), "epochs": np.array(epochs)}
     for rows, suffix in SUFFIXES.items():
@@ -77,6 +80,8 @@ def unpack(file: Path, folder: Path) -> None:
         (inbox / name).write_text(json.dumps(document), encoding="utf-8")
     (folder / "training.json").write_text(json.dumps(documents["training"]), encoding="utf-8")
     (judge / "table.csv").write_text(documents["table"], encoding="utf-8")
+    if "told" in documents:
+        (judge / "told.json").write_text(json.dumps(documents["told"]), encoding="utf-8")
     labels = {name.removeprefix("labels "): arrays[name] for name in arrays if name.startswith("labels ")}
     if labels:
         np.savez(judge / "labels.npz", **{name: values.astype(np.int64) for name, values in labels.items()})

@@ -4,7 +4,8 @@
 
 `split.json` says which trainings thresholds are chosen on, and which they are judged on. A finished training is a
 folder `CELL.SEED`; an interrupted one goes on from its last checkpoint. With `--packed PREFIX`, finished trainings are
-packed instead, into `PREFIX-0.tar`, `PREFIX-1.tar` and so on.
+packed instead, into `PREFIX-0.tar`, `PREFIX-1.tar` and so on. With `--binary`, what the program tells of a training is
+kept with it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pathlib import Path
 
 import torch
 
-from . import packing
+from . import packing, told
 from .data import MissingDataError
 from .recording import Recording
 from .trainings import Cell, cells
@@ -81,7 +82,7 @@ class Shards:
         self._waiting = []
 
 
-def _worker(orders: Connection, out: Path, device: str, packed: bool) -> None:
+def _worker(orders: Connection, out: Path, device: str, packed: bool, binary: Path | None) -> None:
     """Records the trainings that it is told to; answers each with its seconds, or `None` if it failed."""
     torch.set_num_threads(1)
     known = cells()
@@ -90,6 +91,11 @@ def _worker(orders: Connection, out: Path, device: str, packed: bool) -> None:
         began = time.monotonic()
         try:
             done = record(known[name], seed, out, torch.device(device))
+            if binary is not None:
+                try:
+                    told.tell(binary, done)
+                except RuntimeError as error:
+                    print(f"{done.name}: not told: {error}", file=sys.stderr, flush=True)
             if packed:
                 packing.pack(done, out / f"{done.name}.pack")
                 shutil.rmtree(done)
@@ -105,8 +111,8 @@ def _worker(orders: Connection, out: Path, device: str, packed: bool) -> None:
 class Recorder:
     """Records trainings, several at a time, in processes that each record one after another."""
 
-    def __init__(self, out: Path, device: str, shards: Shards | None, until: float) -> None:
-        self._out, self._device, self._shards, self._until = out, device, shards, until
+    def __init__(self, out: Path, device: str, shards: Shards | None, binary: Path | None, until: float) -> None:
+        self._out, self._device, self._shards, self._binary, self._until = out, device, shards, binary, until
         #: What the processes are at, by connection; `None` for nothing.
         self._at: dict[Connection, Wanted | None] = {}
         self._processes: dict[Connection, multiprocessing.process.BaseProcess] = {}
@@ -156,7 +162,7 @@ class Recorder:
     def _start(self) -> Connection:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        arguments = (theirs, self._out, self._device, self._shards is not None)
+        arguments = (theirs, self._out, self._device, self._shards is not None, self._binary)
         process = context.Process(target=_worker, args=arguments, daemon=True)
         process.start()
         theirs.close()  # so that the end of the process is the end of the connection
@@ -194,6 +200,7 @@ def main() -> int:
     parser.add_argument("--device", default="cpu", help="where networks and rows are, such as cuda")
     parser.add_argument("--minutes", type=float, help="stop after this time; unfinished trainings are left out")
     parser.add_argument("--packed", type=Path, metavar="PREFIX", help="pack finished trainings into PREFIX-N.tar")
+    parser.add_argument("--binary", type=Path, metavar="FILE", help="rotewatch, to keep what its replay tells")
     options = parser.parse_args()
     skipped = set(options.skip.read_text(encoding="utf-8").split()) if options.skip else set()
     every = planned(options.part)
@@ -206,7 +213,7 @@ def main() -> int:
     os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that record
     until = began + 60 * options.minutes if options.minutes is not None else float("inf")
     shards = Shards(options.packed) if options.packed is not None else None
-    return int(Recorder(options.out, options.device, shards, until).run(wanted, options.at_once) > 0)
+    return int(Recorder(options.out, options.device, shards, options.binary, until).run(wanted, options.at_once) > 0)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ FOLDER/inbox/RUN/...     what the client wrote offline: all that a detector may 
 FOLDER/judge/table.csv   clean test loss and accuracy, true gap, wrong labels fitted, signals of others, of each epoch
 FOLDER/judge/labels.npz  given and right labels
 FOLDER/judge/EPOCH.npz   outputs, features, neighbours, head, margins and predictions of the training pass
+FOLDER/judge/told.json   what the program tells of the run, if it was asked
 FOLDER/training.json     the cell, the seed, what it is judged by
 """
 
