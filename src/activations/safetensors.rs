@@ -125,6 +125,16 @@ fn element(dtype: Dtype) -> Element {
     }
 }
 
+/// Writes the tensors of a file anew, without those of some names.
+///
+/// # Errors
+/// If it is not a safetensors file.
+pub fn without(bytes: &[u8], names: &[&str]) -> Result<Vec<u8>, SafetensorsError> {
+    let file = SafeTensors::deserialize(bytes)?;
+    let kept = file.iter().filter(|(name, _)| !names.contains(name));
+    Ok(safetensors::serialize(kept, None)?)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -14,7 +14,7 @@ use super::columns::columns;
 use super::exit::{Exit, Failure};
 use super::paragraph::paragraph;
 use crate::config::Config;
-use crate::ingest::inbox::recorded::{DECLARATION, RecordedRun};
+use crate::ingest::inbox::recorded::{DECLARATION, LabelsOfUnseen, RecordedRun};
 use crate::{Monitor, Setup};
 use rotewatch_core::intake::gate::Capacity;
 use rotewatch_core::intake::run::NewestVerdict;
@@ -37,6 +37,9 @@ pub struct ReplayArgs {
     /// Judge by the settings of this configuration file [default: the defaults]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Judge as if the unseen rows had no labels
+    #[arg(long)]
+    without_labels: bool,
     /// Print a JSON document for each run, one on a line: its epochs, its alarms, its last verdict
     #[arg(long)]
     json: bool,
@@ -74,10 +77,11 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     let (subscriber, measured) = bounded(1);
     let monitor = monitor(config, subscriber).map_err(Failure::usage)?;
     let mut out = std::io::stdout().lock();
+    let labels = if args.without_labels { LabelsOfUnseen::Hidden } else { LabelsOfUnseen::Known };
     let mut all = Vec::new();
     for folder in folders {
         let recorded = RecordedRun::open(&folder).map_err(Failure::usage)?;
-        let replayed = replayed(&monitor, &measured, &recorded).map_err(Failure::usage)?;
+        let replayed = replayed(&monitor, &measured, &recorded, labels).map_err(Failure::usage)?;
         if args.json {
             writeln!(out, "{}", to_string(&replayed).context("a record is JSON")?).context("stdout")?;
         } else {
@@ -125,7 +129,12 @@ fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> anyhow::Result
     Ok(())
 }
 
-fn replayed(monitor: &Monitor, measured: &Receiver<MeasuredEpoch>, recorded: &RecordedRun) -> anyhow::Result<Replayed> {
+fn replayed(
+    monitor: &Monitor,
+    measured: &Receiver<MeasuredEpoch>,
+    recorded: &RecordedRun,
+    labels: LabelsOfUnseen,
+) -> anyhow::Result<Replayed> {
     let limits = &monitor.config().limits;
     let capacity = Capacity { frames: limits.channel_frames, bytes: limits.channel_bytes };
     let mut replayed = Replayed {
@@ -149,7 +158,7 @@ fn replayed(monitor: &Monitor, measured: &Receiver<MeasuredEpoch>, recorded: &Re
         }
         replayed.verdict = VerdictRecord::from(&newest.verdict);
     };
-    recorded.replay(|declaration| monitor.declare(declaration), (&monitor.sampling(), capacity, limits.body), judged)?;
+    recorded.replay(|declaration| monitor.declare(declaration), (&monitor.sampling(), capacity, limits.body), labels, judged)?;
     Ok(replayed)
 }
 

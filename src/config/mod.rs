@@ -36,7 +36,9 @@ pub use fault::Fault;
 pub use live::{LastReload, LiveConfig};
 pub use mistake::{ConfigError, Mistake};
 pub use reload::{Reloaded, Reloader, Wiring};
-use rotewatch_core::detect::{BaselineParams, DetectParams, DivergenceParams, ExampleLevelParams, HeuristicParams};
+use rotewatch_core::detect::{
+    BaselineParams, ConsensusParams, DetectParams, DivergenceParams, ExampleLevelParams, GapParams, HeuristicParams,
+};
 pub use section::Acts;
 pub use watch::ConfigWatcher;
 pub use web_file::{ExtraHeader, PasswordHash, TlsFile, WebFile};
@@ -141,6 +143,8 @@ section! {
     }
     sections {
         divergence;
+        consensus;
+        gap;
         example_level;
         heuristic;
         baseline;
@@ -149,9 +153,26 @@ section! {
 
 section! {
     for DivergenceParams {
+        smooth: Whole(1..=100), Live;
         z: Multiple, Live;
         errors: Share, Live;
         losses: Share, Live;
+    }
+}
+
+section! {
+    for ConsensusParams {
+        z: Multiple, Live;
+        agreement: Share, Live;
+        neighbours: Share, Live;
+        epochs: Whole(1..=1000), Live;
+    }
+}
+
+section! {
+    for GapParams {
+        errors: Share, Live;
+        share: Share, Live;
     }
 }
 

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::folder::{self, FileFault};
 use super::names::{Entry, Part};
+use crate::activations::safetensors::without;
 use crate::ingest::bodies::{self, DeclaredRun, DocumentError};
 use crate::ingest::session::Session;
 use crate::ingest::{DOCUMENT_BYTES_MAX, FrameKey, Origin, Refusal};
@@ -18,9 +19,22 @@ use rotewatch_core::intake::run::{Declaration, NewestVerdict};
 use rotewatch_core::intake::tap::{SamplingParams, Tap};
 use rotewatch_core::vocabulary::choices::Ending;
 use rotewatch_core::vocabulary::identity::{NameError, RunName};
+use rotewatch_core::vocabulary::rows::RowSet;
 
 /// The file that makes a folder a recorded run.
 pub const DECLARATION: &str = "run.json";
+
+/// The numbers of rows that need labels.
+const FROM_LABELS: [&str; 2] = ["row:losses", "row:errors"];
+
+/// Whether a recorded run is judged by the labels of its unseen rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LabelsOfUnseen {
+    /// If it has them.
+    Known,
+    /// As if it had none.
+    Hidden,
+}
 
 /// Why a recorded run cannot be judged.
 #[derive(Debug, Error)]
@@ -108,6 +122,7 @@ impl RecordedRun {
         &self,
         declare: impl FnOnce(Declaration) -> Result<Tap, DeclareError>,
         (sampling, capacity, body_bytes): (&SamplingParams, Capacity, u64),
+        labels: LabelsOfUnseen,
         mut judged: impl FnMut(&NewestVerdict),
     ) -> Result<(), RecordedError> {
         let tap = declare(self.declared.declaration(self.name.clone()))?;
@@ -117,7 +132,10 @@ impl RecordedRun {
             match *entry {
                 Entry::Declaration => {}
                 Entry::OfEpoch(epoch, Part::Frame(set, seq)) => {
-                    let bytes = bytes(path, body_bytes)?;
+                    let mut bytes = bytes(path, body_bytes)?;
+                    if (labels, set) == (LabelsOfUnseen::Hidden, RowSet::Unseen) {
+                        bytes = without(&bytes, &FROM_LABELS).map_err(|error| wrong(path, &error))?;
+                    }
                     session.frame(FrameKey { epoch, set, seq }, &bytes, sampling, capacity).map_err(refused)?;
                 }
                 Entry::OfEpoch(epoch, Part::End) => {

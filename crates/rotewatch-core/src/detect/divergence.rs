@@ -1,12 +1,12 @@
 //! Divergence: the network gets better on the rows that it is trained on and worse on rows that it has never seen. That is memorization
 //! by definition, for every task with a loss.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::paired::{Change, NewestRows, mean};
 use super::{DetectParams, Detector, Observation};
 use crate::vocabulary::choices::Task;
-use crate::vocabulary::rows::{EpochRows, RowNumbers};
+use crate::vocabulary::rows::{EpochRows, OfSets, RowNumbers};
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::{Answer, Evidence, Finding, Harm, Kind};
 
@@ -45,7 +45,7 @@ impl Signal {
 /// Compares each epoch with the best one so far, over the same rows.
 ///
 /// # Estimator
-/// The value of a row is its mean over the newest `detect.smooth` epochs. The *best* epoch is that with the lowest mean over the unseen
+/// The value of a row is its mean over the newest `detect.divergence.smooth` epochs. The *best* epoch is that with the lowest mean over the unseen
 /// rows, from epoch 1 on. z is the mean of the paired differences from then to now / its standard error, over the rows whose values are
 /// finite. There is a finding when z of the unseen rows exceeds `z` and that of the seen rows lies below -`z`, and the unseen rows have
 /// become worse by at least `errors` (a share of the rows) or `losses` (a share of the lowest mean loss). The onset is the best epoch.
@@ -62,17 +62,8 @@ impl Signal {
 pub struct Divergence {
     signal: Signal,
     /// The newest epochs, as many as the mean is taken over.
-    newest: VecDeque<Arc<RowNumbersOfBoth>>,
+    newest: NewestRows,
     best: Option<Best>,
-    /// The last epoch that was taken in.
-    epoch: Option<Epoch>,
-}
-
-/// The compared values of both sets after an epoch.
-#[derive(Debug)]
-struct RowNumbersOfBoth {
-    unseen: Vec<f32>,
-    seen: Vec<f32>,
 }
 
 /// The best epoch so far.
@@ -80,23 +71,14 @@ struct RowNumbersOfBoth {
 struct Best {
     epoch: Epoch,
     mean: f64,
-    unseen: Vec<f64>,
-    seen: Vec<f64>,
-}
-
-/// How a set changed since the best epoch.
-#[derive(Clone, Copy, Debug)]
-struct Change {
-    before: f64,
-    now: f64,
-    z: f64,
+    rows: OfSets<Vec<f64>>,
 }
 
 impl Divergence {
     /// A rule that has seen no epoch.
     #[must_use]
     pub fn of(signal: Signal) -> Self {
-        Divergence { signal, newest: VecDeque::new(), best: None, epoch: None }
+        Divergence { signal, newest: NewestRows::default(), best: None }
     }
 
     /// Whether it has what it compares.
@@ -110,56 +92,11 @@ impl Divergence {
         let (Some(unseen), Some(seen)) = (values(&rows.unseen), values(&rows.seen)) else {
             return Err(format!("the {} of unseen and seen rows is unknown", self.signal.in_words()));
         };
-        let other_rows =
-            self.newest.back().is_some_and(|last| (last.unseen.len(), last.seen.len()) != (unseen.len(), seen.len()));
-        if other_rows {
+        if !self.newest.push(OfSets { unseen, seen }, smooth) {
             return Err(format!("some of the rows of epoch {epoch} are missing"));
         }
-        self.newest.push_back(Arc::new(RowNumbersOfBoth { unseen, seen }));
-        while self.newest.len() > smooth.max(1) {
-            self.newest.pop_front();
-        }
-        self.epoch = Some(epoch);
         Ok(())
     }
-
-    /// Each row's mean over the newest epochs, of both sets.
-    fn smoothed(&self) -> [Vec<f64>; 2] {
-        let mean = |of: fn(&RowNumbersOfBoth) -> &Vec<f32>| {
-            let rows = self.newest.back().map_or(0, |last| of(last).len());
-            let mut sums = vec![0.0; rows];
-            for epoch in &self.newest {
-                for (sum, value) in sums.iter_mut().zip(of(epoch)) {
-                    *sum += f64::from(*value) / self.newest.len() as f64;
-                }
-            }
-            sums
-        };
-        [mean(|both| &both.unseen), mean(|both| &both.seen)]
-    }
-}
-
-/// The mean of the finite values; `None` without one.
-fn mean(values: &[f64]) -> Option<f64> {
-    let finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-    (!finite.is_empty()).then(|| finite.iter().sum::<f64>() / finite.len() as f64)
-}
-
-/// The paired change of rows; `None` with fewer than two rows that are finite in both.
-fn change(before: &[f64], now: &[f64]) -> Option<Change> {
-    let pairs: Vec<(f64, f64)> =
-        before.iter().copied().zip(now.iter().copied()).filter(|(before, now)| before.is_finite() && now.is_finite()).collect();
-    let count = pairs.len() as f64;
-    if pairs.len() < 2 {
-        return None;
-    }
-    let mean = pairs.iter().map(|(before, now)| now - before).sum::<f64>() / count;
-    let variance = pairs.iter().map(|(before, now)| (now - before - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    let error = (variance / count).sqrt();
-    let mean_of = |part: fn(&(f64, f64)) -> f64| pairs.iter().map(part).sum::<f64>() / count;
-    // Rows that did not change at all have no error and no direction.
-    let z = if error > 0.0 { mean / error } else { 0.0 };
-    Some(Change { before: mean_of(|(before, _)| *before), now: mean_of(|(_, now)| *now), z })
 }
 
 impl Detector for Divergence {
@@ -172,21 +109,22 @@ impl Detector for Divergence {
             return Answer::TooEarly { reason: "the network is untrained".into() };
         }
         let thresholds = &params.divergence;
-        if let Err(reason) = self.take_in(observation.epoch, &observation.rows, params.smooth) {
+        if let Err(reason) = self.take_in(observation.epoch, &observation.rows, thresholds.smooth) {
             return if self.best.is_some() { Answer::Quiet { score: 0.0 } } else { Answer::TooEarly { reason } };
         }
-        let [unseen, seen] = self.smoothed();
-        let Some(now) = mean(&unseen) else {
+        let rows = self.newest.means();
+        let Some(now) = mean(&rows.unseen) else {
             return Answer::TooEarly { reason: format!("the {} of unseen rows is not a number", self.signal.in_words()) };
         };
         let Some(best) = self.best.as_ref().filter(|best| best.mean <= now) else {
-            self.best = Some(Best { epoch: observation.epoch, mean: now, unseen, seen });
+            self.best = Some(Best { epoch: observation.epoch, mean: now, rows });
             return Answer::Quiet { score: 0.0 };
         };
-        let (Some(unseen), Some(seen)) = (change(&best.unseen, &unseen), change(&best.seen, &seen)) else {
+        let (Some(unseen), Some(seen)) = (Change::of(&best.rows.unseen, &rows.unseen), Change::of(&best.rows.seen, &rows.seen))
+        else {
             return Answer::Quiet { score: 0.0 };
         };
-        let worse = unseen.now - unseen.before;
+        let worse = unseen.rise();
         let least = match self.signal {
             Signal::Errors => thresholds.errors,
             Signal::Losses => thresholds.losses * unseen.before.abs(),
@@ -262,8 +200,19 @@ impl Divergence {
 
 #[cfg(test)]
 mod tests {
+    use super::super::DivergenceParams;
     use super::super::tests::{observation, params};
     use super::*;
+
+    /// The default thresholds, with means over some epochs.
+    fn smoothed(smooth: usize) -> DetectParams {
+        let divergence = DivergenceParams { smooth, ..params().divergence };
+        DetectParams { divergence, ..params() }
+    }
+
+    fn unsmoothed() -> DetectParams {
+        smoothed(1)
+    }
 
     /// Errors of 1,000 rows, of which the first `wrong` are 1.
     #[expect(clippy::unnecessary_wraps, reason = "a set that sent nothing has `None`")]
@@ -284,7 +233,7 @@ mod tests {
         let mut detector = Divergence::of(signal);
         let judge = |(epoch, (unseen, seen)): (usize, &(T, T))| {
             let rows = EpochRows { unseen: rows(*unseen), seen: rows(*seen) };
-            detector.judge(&Observation { rows, ..observation(epoch, None, None) }, &DetectParams { smooth: 1, ..params() })
+            detector.judge(&Observation { rows, ..observation(epoch, None, None) }, &unsmoothed())
         };
         series.iter().enumerate().map(judge).collect()
     }
@@ -328,7 +277,7 @@ mod tests {
         for (epoch, (unseen, seen)) in series.into_iter().enumerate() {
             let rows = EpochRows { unseen: losses(unseen), seen: losses(seen) };
             let observation = Observation { rows, task: Some(Task::Tokens), ..observation(epoch, None, None) };
-            if let Answer::Finding(finding) = detector.judge(&observation, &DetectParams { smooth: 1, ..params() }) {
+            if let Answer::Finding(finding) = detector.judge(&observation, &unsmoothed()) {
                 found = Some((epoch, finding.harm));
             }
         }
@@ -369,7 +318,7 @@ mod tests {
             let judge = |(number, (unseen, seen)): (usize, &(usize, usize))| {
                 let rows = EpochRows { unseen: errors(*unseen), seen: errors(*seen) };
                 let observation = Observation { rows, ..observation(number + 1, None, None) };
-                matches!(detector.judge(&observation, &DetectParams { smooth, ..params() }), Answer::Finding(_))
+                matches!(detector.judge(&observation, &smoothed(smooth)), Answer::Finding(_))
             };
             series.iter().enumerate().map(judge).filter(|found| *found).count()
         };
@@ -379,7 +328,7 @@ mod tests {
     #[test]
     fn missing_rows_say_nothing() {
         let mut detector = Divergence::of(Signal::Errors);
-        let params = DetectParams { smooth: 1, ..params() };
+        let params = unsmoothed();
         let mut judge = |epoch, unseen: Option<Arc<RowNumbers>>, seen| {
             let rows = EpochRows { unseen, seen };
             detector.judge(&Observation { rows, ..observation(epoch, None, None) }, &params)

@@ -1,11 +1,12 @@
 //! Example-level memorization, from all that is known of it: one answer from several pieces of evidence.
 //!
-//! Where seen and unseen rows have labels, their divergence decides: by errors it shows harm, by losses it warns. The information measures
-//! fall in healthy networks too (batch norm, high learning rates, language models), so they raise an alarm of their own only where there
-//! is nothing better, and that alarm warns.
+//! Where seen and unseen rows have labels, their divergence decides: by errors it shows harm, by losses it warns, as does a gap between them
+//! from the start. Without labels of unseen rows, the network's own consensus decides. The information measures fall in healthy networks too
+//! (batch norm, high learning rates, language models), so they raise an alarm of their own only where there is nothing better, and that
+//! alarm warns.
 
 use super::divergence::{Divergence, Signal};
-use super::{DetectParams, Detector, Information, Observation};
+use super::{Consensus, DetectParams, Detector, Information, Observation, Rote};
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::{Answer, Harm, Kind};
 
@@ -14,6 +15,8 @@ use crate::vocabulary::verdict::{Answer, Harm, Kind};
 pub struct ExampleLevel {
     errors: Divergence,
     losses: Divergence,
+    rote: Rote,
+    consensus: Consensus,
     information: Information,
 }
 
@@ -22,14 +25,25 @@ impl Default for ExampleLevel {
         ExampleLevel {
             errors: Divergence::of(Signal::Errors),
             losses: Divergence::of(Signal::Losses),
+            rote: Rote::default(),
+            consensus: Consensus::default(),
             information: Information::default(),
         }
     }
 }
 
 impl ExampleLevel {
-    fn rows_judge(&self) -> bool {
-        self.errors.judges() || self.losses.judges()
+    /// The detectors that decide, by what is known of the run: the best evidence that there is.
+    fn deciding(&self) -> Vec<&dyn Detector> {
+        if self.errors.judges() {
+            vec![&self.errors, &self.losses, &self.rote]
+        } else if self.losses.judges() {
+            vec![&self.losses]
+        } else if self.consensus.judges() {
+            vec![&self.consensus]
+        } else {
+            vec![&self.information]
+        }
     }
 }
 
@@ -39,20 +53,25 @@ impl Detector for ExampleLevel {
     }
 
     fn judge(&mut self, observation: &Observation, params: &DetectParams) -> Answer {
-        let answers = [self.errors.judge(observation, params), self.losses.judge(observation, params)];
+        let errors = self.errors.judge(observation, params);
+        let losses = self.losses.judge(observation, params);
+        let rote = self.rote.judge(observation, params);
+        let consensus = self.consensus.judge(observation, params);
         let information = self.information.judge(observation, params);
-        if !self.rows_judge() {
-            return information;
+        // The order of the evidence is that of `deciding`.
+        if self.errors.judges() {
+            strongest([errors, losses, rote])
+        } else if self.losses.judges() {
+            losses
+        } else if self.consensus.judges() {
+            consensus
+        } else {
+            information
         }
-        strongest(answers)
     }
 
     fn possible_onsets(&self, params: &DetectParams) -> Vec<Epoch> {
-        if !self.rows_judge() {
-            return self.information.possible_onsets(params);
-        }
-        let mut onsets = self.errors.possible_onsets(params);
-        onsets.extend(self.losses.possible_onsets(params));
+        let mut onsets: Vec<Epoch> = self.deciding().into_iter().flat_map(|detector| detector.possible_onsets(params)).collect();
         onsets.sort_unstable();
         onsets.dedup();
         onsets
@@ -60,23 +79,25 @@ impl Detector for ExampleLevel {
 }
 
 /// The finding that shows harm, else one that suspects it, else the highest score.
-fn strongest(answers: [Answer; 2]) -> Answer {
+fn strongest(answers: [Answer; 3]) -> Answer {
     let rank = |answer: &Answer| match answer {
         Answer::Finding(finding) if finding.harm == Harm::Shown => (3, finding.score),
         Answer::Finding(finding) => (2, finding.score),
         Answer::Quiet { score } => (1, *score),
         Answer::TooEarly { .. } => (0, 0.0),
     };
-    let [first, second] = answers;
-    let (of_first, of_second) = (rank(&first), rank(&second));
-    let second_wins = of_second.0 > of_first.0 || (of_second.0 == of_first.0 && of_second.1 > of_first.1);
-    if second_wins { second } else { first }
+    let [first, rest @ ..] = answers;
+    rest.into_iter().fold(first, |best, other| {
+        let ((best_rank, best_score), (other_rank, other_score)) = (rank(&best), rank(&other));
+        if other_rank > best_rank || (other_rank == best_rank && other_score > best_score) { other } else { best }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
+    use super::super::DivergenceParams;
     use super::super::tests::{observation, params};
     use super::*;
     use crate::vocabulary::rows::{EpochRows, RowNumbers};
@@ -96,7 +117,10 @@ mod tests {
             let class = Some(0.9 - 0.1 * number as f64);
             let rows = EpochRows { unseen: unseen.clone(), seen: seen.clone() };
             let observation = Observation { rows, ..observation(number + 1, class, Some(0.2)) };
-            match detector.judge(&observation, &DetectParams { smooth: 1, ..params() }) {
+            match detector.judge(
+                &observation,
+                &DetectParams { divergence: DivergenceParams { smooth: 1, ..params().divergence }, smooth: 1, ..params() },
+            ) {
                 Answer::Finding(finding) => Some(finding.harm),
                 _ => None,
             }

@@ -4,6 +4,7 @@
 //! active until several quiet epochs have passed, so that a score near the threshold does not switch the alarm on and off.
 
 mod baseline;
+mod consensus;
 mod detector;
 mod divergence;
 mod example_level;
@@ -12,9 +13,12 @@ mod hints;
 mod information;
 mod judge;
 mod observation;
+mod paired;
 mod params;
+mod rote;
 
 pub use baseline::{Baseline, Reference};
+pub use consensus::Consensus;
 pub use detector::Detector;
 pub use divergence::{Divergence, Signal};
 pub use example_level::ExampleLevel;
@@ -23,7 +27,10 @@ pub use hints::{HintTracker, LabelWave};
 pub use information::Information;
 pub use judge::{Judge, Judgement};
 pub use observation::{ClassInformation, LayerObservation, Observation};
-pub use params::{BaselineParams, DetectParams, DivergenceParams, ExampleLevelParams, HeuristicParams};
+pub use params::{
+    BaselineParams, ConsensusParams, DetectParams, DivergenceParams, ExampleLevelParams, GapParams, HeuristicParams,
+};
+pub use rote::Rote;
 
 #[cfg(test)]
 pub(crate) mod tests {

@@ -16,6 +16,10 @@ pub struct DetectParams {
     pub quiet_epochs: u32,
     /// The rule that compares rows that are trained on with rows that are not.
     pub divergence: DivergenceParams,
+    /// The rule that compares what the network predicts with what it predicted before, where unseen rows have no labels.
+    pub consensus: ConsensusParams,
+    /// The rule for learning by heart from the start.
+    pub gap: GapParams,
     /// The rule that watches the information of the neurons, where there are no such rows.
     pub example_level: ExampleLevelParams,
     /// The rule for memorizing a shortcut.
@@ -32,6 +36,8 @@ impl Default for DetectParams {
             smooth: 2,
             quiet_epochs: 3,
             divergence: DivergenceParams::default(),
+            consensus: ConsensusParams::default(),
+            gap: GapParams::default(),
             example_level: ExampleLevelParams::default(),
             heuristic: HeuristicParams::default(),
             baseline: BaselineParams::default(),
@@ -56,6 +62,8 @@ impl DetectParams {
 /// The thresholds of [`Divergence`](super::Divergence).
 #[derive(Clone, Debug, PartialEq)]
 pub struct DivergenceParams {
+    /// Epochs in the mean of each row.
+    pub smooth: usize,
     /// How many standard errors the unseen rows must have become worse, and the seen rows better.
     pub z: f64,
     /// The share of the unseen rows by which their errors must have become more.
@@ -66,7 +74,41 @@ pub struct DivergenceParams {
 
 impl Default for DivergenceParams {
     fn default() -> Self {
-        DivergenceParams { z: 3.0, errors: 0.01, losses: 0.05 }
+        DivergenceParams { smooth: 3, z: 2.5, errors: 0.01, losses: 0.02 }
+    }
+}
+
+/// The thresholds of [`Consensus`](super::Consensus).
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConsensusParams {
+    /// How many standard errors the agreement with earlier epochs must have fallen.
+    pub z: f64,
+    /// The share of the unseen rows by which it must have fallen.
+    pub agreement: f64,
+    /// The share of its highest value that the agreement with the nearest rows must have lost.
+    pub neighbours: f64,
+    /// For how many epochs in a row.
+    pub epochs: u32,
+}
+
+impl Default for ConsensusParams {
+    fn default() -> Self {
+        ConsensusParams { z: 2.0, agreement: 0.01, neighbours: 0.03, epochs: 2 }
+    }
+}
+
+/// The thresholds of [`Rote`](super::Rote).
+#[derive(Clone, Debug, PartialEq)]
+pub struct GapParams {
+    /// The share of the seen rows by which their errors must have become fewer.
+    pub errors: f64,
+    /// The share of that by which errors on unseen rows must at most have become fewer.
+    pub share: f64,
+}
+
+impl Default for GapParams {
+    fn default() -> Self {
+        GapParams { errors: 0.1, share: 0.2 }
     }
 }
 

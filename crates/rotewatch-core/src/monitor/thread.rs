@@ -352,8 +352,7 @@ impl MonitorThread {
         let row_numbers = state.rows.end();
         let (source, task) = (run.declaration().source, run.declaration().task);
         let predicted = (measured.prediction_entropy_nats, measured.neighbour_agreement);
-        let observation =
-            Observation::of(end.epoch, (source, task), predicted, &records, row_numbers.clone());
+        let observation = Observation::of(end.epoch, (source, task), predicted, &records, row_numbers.clone());
         let Judgement { answers, verdict, raised, possible_onsets } = state.judge.judge(&observation, detect);
         let report = Arc::new(EpochReport {
             run: Arc::clone(run),

@@ -90,7 +90,8 @@ mod tests {
 
     /// Two clouds of rows, 20 each, far apart.
     fn clouds() -> Columns {
-        let values: Vec<f32> = (0..40_u16).flat_map(|row| [f32::from(row % 20) / 100.0, if row < 20 { 0.0 } else { 9.0 }]).collect();
+        let values: Vec<f32> =
+            (0..40_u16).flat_map(|row| [f32::from(row % 20) / 100.0, if row < 20 { 0.0 } else { 9.0 }]).collect();
         Columns::from_row_major(40, 2, &values)
     }
 

@@ -30,8 +30,13 @@ pub fn replay(history: &TrainingDocument, source: Mode, params: &DetectParams) -
     let mut judge = Judge::new(None);
     let mut alarms = Alarms::default();
     for epoch in &history.epochs {
-        let observation =
-            Observation::of(epoch.epoch, (source, None), (epoch.prediction_entropy_nats, None), &epoch.layers, EpochRows::default());
+        let observation = Observation::of(
+            epoch.epoch,
+            (source, None),
+            (epoch.prediction_entropy_nats, None),
+            &epoch.layers,
+            EpochRows::default(),
+        );
         for alarm in judge.judge(&observation, params).raised {
             let first = match alarm.finding.kind {
                 Kind::ExampleLevel => &mut alarms.example_level,
