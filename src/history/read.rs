@@ -12,7 +12,7 @@ use super::blob::{PackedPairs, unpack_counts, unpack_neurons, unpack_pairs};
 use super::stored::{Epochs, StoredMatrix, StoredNeurons, StoredOutcome, StoredRun};
 use super::write::{INTERRUPTED, TRAINING};
 use super::{StoreError, file, rows, statistics};
-use rotewatch_core::record::{EpochRecord, FindingRecord, Hints, LayerRecord, LossGap, PastEpoch, TrainingDocument};
+use rotewatch_core::record::{EpochRecord, FindingRecord, Hints, LayerRecord, LossGap, PastEpoch, TrainingDocument, VerdictRecord};
 use rotewatch_core::vocabulary::identity::{Attempt, LayerName, RunName};
 use rotewatch_core::vocabulary::rows::{EpochRows, RowSet};
 use rotewatch_core::vocabulary::units::Epoch;
@@ -55,12 +55,16 @@ pub struct Snapshot {
     has_rows: bool,
 }
 
+/// The last alarm of a run that ended. Verdicts that 0.1.0 wrote do not name it.
+const ENDED: &str = "(SELECT json_set(alarm, '$.ended_epoch', ended_epoch) FROM findings WHERE run_id = runs.id \
+                     AND ended_epoch IS NOT NULL ORDER BY ended_epoch DESC, findings.id DESC LIMIT 1)";
+
 /// The columns that are read of a run. Reading does not migrate a file, so an older file lacks newer columns.
 fn run_columns(schema: u32) -> String {
     let probe = if schema < 2 { "NULL" } else { "probe" };
     format!(
         "id, name, attempt, framework, mode, layers, declared_at, status, finished_at, stop_reason, updated_at, newest_epoch, epochs, \
-         standing, is_baseline, {probe}"
+         standing, is_baseline, {probe}, {ENDED}"
     )
 }
 
@@ -328,7 +332,7 @@ impl Snapshot {
     pub fn training(&self, run: &StoredRun) -> Result<TrainingDocument, StoreError> {
         Ok(TrainingDocument {
             run: Some(run.name.to_string()),
-            kind: run.verdict.as_ref().and_then(|verdict| verdict.kind),
+            kind: run.verdict.as_ref().and_then(VerdictRecord::active_kind),
             probe: run.probe.clone(),
             epochs: self.epochs(run, Epochs::ALL)?,
             final_layers: None,
@@ -340,6 +344,12 @@ impl Snapshot {
         let layers: Vec<String> =
             serde_json::from_str(&self.get::<String>(row, 5)?).map_err(|_| self.malformed("a run's layers"))?;
         let verdict = self.get::<Option<String>>(row, 13)?.map(|text| self.read(&text, "a run's verdict")).transpose()?;
+        let ended: Option<FindingRecord> =
+            self.get::<Option<String>>(row, 16)?.map(|text| self.read(&text, "an alarm")).transpose()?;
+        let verdict = verdict.map(|verdict: VerdictRecord| match ended {
+            Some(FindingRecord { alarm, ended_epoch: Some(epoch), .. }) if verdict.lacks_ended() => verdict.with_ended(alarm, epoch),
+            _ => verdict,
+        });
         Ok(StoredRun {
             id: self.get(row, 0)?,
             name: self.parsed(row, 1)?,

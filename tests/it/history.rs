@@ -83,6 +83,57 @@ fn a_run_goes_on_after_a_crash_as_if_nothing_had_happened() {
 }
 
 #[test]
+fn an_alarm_that_ended_stays_visible_after_a_crash_and_after_the_run() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let mut daemon = Running::serve(state.path(), &[]);
+    let client = Client::of(daemon.served_address(), state.path());
+    client.alarming("run");
+    let first = client.read("runs/run/verdict");
+    assert_eq!((&first["verdict"], &first["ended_epoch"]), (&json!("memorizing"), &Value::Null));
+    let layers = ["hidden1", "<b>\"hidden2\""];
+    let body = frame(&[(layers[0], &layer(600, 12, 2.0)), (layers[1], &layer(600, 12, 4.0))]);
+    let judged = |client: &Client, epoch: u32| {
+        document(&client.activations("run", epoch, 0, &body), 202);
+        client.judged("run", epoch)
+    };
+    let ended = (6..16).map(|epoch| judged(&client, epoch)).find(|told| told["verdict"] == "learning").expect("quiet epochs");
+    let epoch = u32::try_from(ended["epoch"].as_u64().expect("an epoch")).expect("a small epoch");
+    assert_eq!(ended["ended_epoch"], epoch);
+    for key in ["kind", "harm", "onset_epoch", "alarm_epoch", "evidence", "why", "remedy"] {
+        assert_eq!(ended[key], first[key], "{key}");
+    }
+    let before = client.read("runs/run/verdict");
+    assert_eq!((&before["findings"], &before["stop"]), (&json!([]), &json!(false)));
+    daemon.signal("KILL");
+    daemon.end();
+
+    let mut daemon = Running::serve(state.path(), &[]);
+    let client = Client { address: daemon.served_address(), ..client };
+    assert_eq!(client.read("runs/run/verdict"), before);
+    document(&client.declare("run", ATTEMPT, &layers), 200);
+    let after = judged(&client, epoch + 1);
+    assert_eq!((&after["verdict"], &after["ended_epoch"]), (&json!("learning"), &json!(epoch)));
+    document(&client.finish("run"), 200);
+    until("its end in the history", || (told(state.path(), &["show", "run", "--json"])["status"] == "finished").then_some(()));
+    daemon.signal("KILL");
+    daemon.end();
+    // Verdicts that 0.1.0 wrote have no such key; its table of alarms has the epoch.
+    let file = state.path().join("history.sqlite");
+    for old in [false, true] {
+        if old {
+            let forget = "UPDATE runs SET standing = '{\"verdict\": \"learning\"}'";
+            assert_eq!(rusqlite::Connection::open(&file).and_then(|history| history.execute(forget, [])).expect("a run"), 1);
+        }
+        let words = format!("learning; alarm at {}, ended at {epoch}", first["alarm_epoch"]);
+        for arguments in [&["list"][..], &["show", "run"]] {
+            let shown = runs(state.path(), arguments).stdout;
+            assert!(shown.contains(&words) && !shown.contains("what to do"), "{words:?} is not in\n{shown}");
+        }
+        assert_eq!(told(state.path(), &["show", "run", "--json"])["ended_epoch"], epoch);
+    }
+}
+
+#[test]
 fn a_run_that_left_memory_is_told_as_before() {
     let daemon = daemon_with(|config| config.limits.retire_finished_seconds = 0);
     let client = &daemon.client;

@@ -14,7 +14,8 @@ VERDICTS = ("too_early", "learning", "memorizing")
 class Verdict:
     """The newest verdict on a run.
 
-    A training loop checks ``stop``, which stays true once it is true. The other fields explain it.
+    A training loop checks ``stop``, which stays true once it is true. The other fields explain it. ``verdict`` alone
+    says whether an alarm is active: the fields of an alarm that ended stay, with ``ended_epoch``.
     """
 
     #: Whether the training should stop now.
@@ -23,7 +24,7 @@ class Verdict:
     reason: str | None = None
     #: ``too_early``, ``learning`` or ``memorizing``; ``None`` before the first report.
     verdict: str | None = None
-    #: ``example_level`` or ``heuristic`` while memorizing.
+    #: ``example_level``, ``heuristic`` or ``baseline``: the kind of the alarm.
     kind: str | None = None
     #: ``suspected`` while an alarm only warns, ``shown`` once the network is worse on rows that it has never seen.
     harm: str | None = None
@@ -31,6 +32,8 @@ class Verdict:
     onset_epoch: int | None = None
     #: The epoch at which the alarm was raised.
     alarm_epoch: int | None = None
+    #: The epoch at which the alarm ended; ``None`` while it is active.
+    ended_epoch: int | None = None
     #: The layers that show it.
     layers: tuple[str, ...] = ()
     #: One sentence: why this is memorization, or what is missing for a verdict.
@@ -48,6 +51,16 @@ class Verdict:
     #: What went wrong while watching, if anything; the training itself is not affected.
     problem: str | None = None
 
+    @property
+    def in_words(self) -> str:
+        """The verdict in a few words, such as ``learning; alarm at 10, ended at 13``."""
+        word = (self.verdict or "no verdict").replace("_", " ")
+        if self.alarm_epoch is None:
+            return word
+        if self.ended_epoch is not None:
+            return f"{word}; alarm at {self.alarm_epoch}, ended at {self.ended_epoch}"
+        return f"{word} since epoch {self.onset_epoch}, alarm at {self.alarm_epoch}"
+
     @classmethod
     def from_json(cls, document: object) -> Verdict:
         """Parses the daemon's answer; raises :class:`ValueError` if it is invalid."""
@@ -64,6 +77,7 @@ class Verdict:
             harm=_text(document, "harm"),
             onset_epoch=_epoch(document, "onset_epoch"),
             alarm_epoch=_epoch(document, "alarm_epoch"),
+            ended_epoch=_epoch(document, "ended_epoch"),
             layers=tuple(name for name in _list(document, "layers") if isinstance(name, str)),
             why=_text(document, "why"),
             remedy=_text(document, "remedy"),

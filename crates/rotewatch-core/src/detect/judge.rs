@@ -178,7 +178,7 @@ mod tests {
         let words = verdicts.last().map(ToString::to_string);
         assert_eq!(
             words.as_deref(),
-            Some("learning; the alarm of epoch 1 (memorizing wrong labels or single examples) ended at epoch 4")
+            Some("learning; alarm at epoch 1, ended at epoch 4 (memorizing wrong labels or single examples)")
         );
     }
 

@@ -253,6 +253,24 @@ impl Verdict {
         self.alarms().first()
     }
 
+    /// The active alarm with the earliest onset; without one, the last alarm that ended.
+    #[must_use]
+    pub fn last_alarm(&self) -> Option<&Alarm> {
+        match self {
+            Verdict::Learning { ended: Some((alarm, _)) } => Some(alarm),
+            _ => self.alarm(),
+        }
+    }
+
+    /// The epoch at which the last alarm ended; `None` while an alarm is active, or if there was none.
+    #[must_use]
+    pub fn ended_epoch(&self) -> Option<Epoch> {
+        match self {
+            Verdict::Learning { ended } => ended.as_ref().map(|(_, epoch)| *epoch),
+            _ => None,
+        }
+    }
+
     /// The active alarms.
     #[must_use]
     pub fn alarms(&self) -> &[Alarm] {
@@ -275,9 +293,9 @@ impl fmt::Display for Verdict {
         match self {
             Verdict::TooEarly { reason } => write!(f, "too early to tell: {reason}"),
             Verdict::Learning { ended: None } => f.write_str("learning"),
-            Verdict::Learning { ended: Some((alarm, since)) } => {
+            Verdict::Learning { ended: Some((alarm, epoch)) } => {
                 let kind = alarm.finding.kind.in_words();
-                write!(f, "learning; the alarm of epoch {} ({kind}) ended at epoch {since}", alarm.alarm_epoch)
+                write!(f, "learning; alarm at epoch {}, ended at epoch {epoch} ({kind})", alarm.alarm_epoch)
             }
             Verdict::Memorizing { alarms } => {
                 for (place, alarm) in alarms.iter().enumerate() {

@@ -93,7 +93,7 @@ impl Summary {
 
     /// The document of `--json`, on one line.
     pub(super) fn to_json(&self) -> String {
-        let alarm = self.verdict.as_ref().and_then(Verdict::alarm);
+        let alarm = self.verdict.as_ref().and_then(Verdict::last_alarm);
         let best = self.best();
         let training = Training {
             verdict: VerdictRecord::from(self.verdict.as_ref()),
@@ -128,7 +128,7 @@ impl Summary {
         lines.extend(self.last_report.as_deref().and_then(|report| hints_in_words(&report.hints)));
         if let Some((best_epoch, best)) = self.best() {
             let mut line = format!("test accuracy: best {:.1} % at epoch {best_epoch}", 100.0 * best);
-            let alarm = self.verdict.as_ref().and_then(Verdict::alarm);
+            let alarm = self.verdict.as_ref().and_then(Verdict::last_alarm);
             for (what, at) in
                 [("onset", alarm.map(|alarm| alarm.finding.onset_epoch)), ("alarm", alarm.map(|alarm| alarm.alarm_epoch))]
             {
