@@ -93,6 +93,7 @@ fn tell(feed: &mut StoreFeed, run: &Arc<Run>, epoch: u32, template: &LayerMeasur
         prediction_entropy_nats: Some(2.3),
         layers: layers.collect(),
         answers: Vec::new(),
+        memorized_share: None,
         verdict: Verdict::Learning { ended: None },
         hints: Hints::default(),
         raised: Vec::new(),

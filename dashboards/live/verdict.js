@@ -1,7 +1,7 @@
 // Shows the verdict on a run in words, with the reason and what to do.
 
 import { element, table } from "/assets/elements.js";
-import { fixed, hasEnded, inWords, kindInWords, sentence, verdictClass, verdictInWords } from "/assets/words.js";
+import { fixed, hasEnded, inWords, kindInWords, sentence, shareInWords, verdictClass, verdictInWords } from "/assets/words.js";
 
 const HARMS = { shown: "shown: the network does worse on rows that it has never seen", suspected: "suspected, not shown yet" };
 const SIGNS = { memorizing: "▲", learning: "●", ended: "△", too_early: "○" };
@@ -49,6 +49,8 @@ export function verdictCard(standing) {
   } else {
     card.append(element("p", {}, sentence(standing.why ?? "No epoch has been judged yet")));
   }
+  const share = shareInWords(standing);
+  if (share) card.append(element("p", {}, share));
   if (standing.stop) card.append(element("p", { class: "stopping" }, `The trainer was asked to stop: ${standing.reason}`));
   return card;
 }

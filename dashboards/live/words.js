@@ -61,6 +61,13 @@ export function verdictInBrief(standing) {
   return standing.verdict === "learning" ? "learning" : "too early";
 }
 
+// How many of the training rows are memorized, in words; empty if that is unknown.
+export function shareInWords({ memorized_share: share }) {
+  if (!share) return "";
+  const [estimate, low, high] = [share.estimate, share.low, share.high].map((value) => (100 * value).toFixed(0));
+  return `About ${estimate} % (${low} to ${high} %) of the training rows are known by heart.`;
+}
+
 // Turns a clause into a sentence, with a capital letter and a full stop.
 export function sentence(text) {
   if (!text) return NOTHING;

@@ -12,10 +12,13 @@ use super::blob::{PackedPairs, unpack_counts, unpack_neurons, unpack_pairs};
 use super::stored::{Epochs, StoredMatrix, StoredNeurons, StoredOutcome, StoredRun};
 use super::write::{INTERRUPTED, TRAINING};
 use super::{StoreError, file, rows, statistics};
-use rotewatch_core::record::{EpochRecord, FindingRecord, Hints, LayerRecord, LossGap, PastEpoch, TrainingDocument, VerdictRecord};
+use rotewatch_core::record::{
+    EpochRecord, FindingRecord, Hints, LayerRecord, LossGap, PastEpoch, TrainingDocument, VerdictRecord,
+};
 use rotewatch_core::vocabulary::identity::{Attempt, LayerName, RunName};
 use rotewatch_core::vocabulary::rows::{EpochRows, RowSet};
 use rotewatch_core::vocabulary::units::Epoch;
+use rotewatch_core::vocabulary::verdict::MemorizedShare;
 use rotewatch_info::measures::pairwise::pair_count;
 use rotewatch_info::measures::{Density, PairMatrix};
 
@@ -40,7 +43,13 @@ impl Reader {
         let Some((connection, schema)) = file::open_to_read(&self.path)? else { return Ok(None) };
         // One transaction, so that all reads are consistent.
         connection.execute_batch("BEGIN").map_err(StoreError::sql(&self.path))?;
-        Ok(Some(Snapshot { connection, path: self.path.clone(), run_columns: run_columns(schema), has_rows: schema >= 3 }))
+        Ok(Some(Snapshot {
+            connection,
+            path: self.path.clone(),
+            run_columns: run_columns(schema),
+            has_rows: schema >= 3,
+            has_share: schema >= 4,
+        }))
     }
 }
 
@@ -53,6 +62,8 @@ pub struct Snapshot {
     run_columns: String,
     /// Whether the file has the table of rows, which older files lack.
     has_rows: bool,
+    /// Whether an epoch of the file has the memorized share, which older files lack.
+    has_share: bool,
 }
 
 /// The last alarm of a run that ended. Verdicts that 0.1.0 wrote do not name it.
@@ -128,14 +139,21 @@ impl Snapshot {
     pub fn epochs(&self, run: &StoredRun, which: Epochs) -> Result<Vec<EpochRecord>, StoreError> {
         let mut layers = self.layers(run, which)?;
         let mut rows = self.means(run, which)?;
+        let share =
+            if self.has_share { "memorized_share, memorized_share_low, memorized_share_high" } else { "NULL, NULL, NULL" };
         let query = format!(
             "SELECT id, epoch, metrics, rows, coverage, prediction_entropy_nats, verdict, label_wave_epoch, \
-             loss_gap_nats, loss_gap_lowest_nats, loss_gap_lowest_epoch, compute_seconds, made_at FROM epochs {WHICH}"
+             loss_gap_nats, loss_gap_lowest_nats, loss_gap_lowest_epoch, compute_seconds, made_at, {share} FROM epochs {WHICH}"
         );
         let mut newest = self.all(&query, which_of(run, which), |row| {
             let gap = (self.get::<Option<f64>>(row, 8)?, self.get::<Option<f64>>(row, 9)?, self.get::<Option<u32>>(row, 10)?);
             let loss_gap = match gap {
                 (Some(nats), Some(lowest_nats), Some(epoch)) => Some(LossGap { nats, lowest_nats, lowest_epoch: Epoch(epoch) }),
+                _ => None,
+            };
+            let share = (self.get(row, 13)?, self.get(row, 14)?, self.get(row, 15)?);
+            let memorized_share = match share {
+                (Some(estimate), Some(low), Some(high)) => Some(MemorizedShare { estimate, low, high }),
                 _ => None,
             };
             let of_rows = rows.remove(&self.get::<i64>(row, 0)?).unwrap_or_default();
@@ -147,6 +165,7 @@ impl Snapshot {
                 prediction_entropy_nats: self.get(row, 5)?,
                 unseen: of_rows.unseen,
                 seen: of_rows.seen,
+                memorized_share,
                 verdict: Some(self.parsed(row, 6)?),
                 hints: Hints { label_wave_epoch: self.get::<Option<u32>>(row, 7)?.map(Epoch), loss_gap },
                 compute_seconds: self.get(row, 11)?,
@@ -347,7 +366,9 @@ impl Snapshot {
         let ended: Option<FindingRecord> =
             self.get::<Option<String>>(row, 16)?.map(|text| self.read(&text, "an alarm")).transpose()?;
         let verdict = verdict.map(|verdict: VerdictRecord| match ended {
-            Some(FindingRecord { alarm, ended_epoch: Some(epoch), .. }) if verdict.lacks_ended() => verdict.with_ended(alarm, epoch),
+            Some(FindingRecord { alarm, ended_epoch: Some(epoch), .. }) if verdict.lacks_ended() => {
+                verdict.with_ended(alarm, epoch)
+            }
             _ => verdict,
         });
         Ok(StoredRun {

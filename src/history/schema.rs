@@ -9,8 +9,12 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{StoreError, statistics};
 
 /// Migration `n` takes a file from schema `n` to schema `n + 1`.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+    include_str!("migrations/0004.sql"),
+];
 
 /// The newest schema that this program supports.
 pub(super) const SCHEMA: u32 = MIGRATIONS.len() as u32;

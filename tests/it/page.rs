@@ -115,8 +115,14 @@ fn an_alarm_that_ended_stays_in_the_list_the_card_and_the_charts() {
     browser.shows("Memorizing wrong labels or single examples since epoch 3");
     until("the list", || (browser.run("return document.querySelector('nav .state.ended')?.textContent") == words).then_some(()));
     let all = [json!("onset 3"), json!(format!("alarm {alarm}")), json!(format!("ended {ended}"))];
-    until("the marks", || all.iter().all(|mark| marks(&browser).as_array().is_some_and(|marks| marks.contains(mark))).then_some(()));
-    assert_eq!(browser.run("return document.querySelectorAll('.verdict.learning, nav .state.learning').length"), 0, "no plain green");
+    until("the marks", || {
+        all.iter().all(|mark| marks(&browser).as_array().is_some_and(|marks| marks.contains(mark))).then_some(())
+    });
+    assert_eq!(
+        browser.run("return document.querySelectorAll('.verdict.learning, nav .state.learning').length"),
+        0,
+        "no plain green"
+    );
     if let Some(barriers) = browser.barriers() {
         assert_eq!(barriers, Vec::<String>::new());
     }

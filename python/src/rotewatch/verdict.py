@@ -11,6 +11,19 @@ VERDICTS = ("too_early", "learning", "memorizing")
 
 
 @dataclass(frozen=True)
+class MemorizedShare:
+    """The share of the training rows that the network knows by heart, with a 95 % interval; ratios from 0 to 1."""
+
+    estimate: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        estimate, low, high = (f"{100 * share:.0f}" for share in (self.estimate, self.low, self.high))
+        return f"about {estimate} % ({low} to {high} %) of the training rows are known by heart"
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The newest verdict on a run.
 
@@ -24,6 +37,8 @@ class Verdict:
     reason: str | None = None
     #: ``too_early``, ``learning`` or ``memorizing``; ``None`` before the first report.
     verdict: str | None = None
+    #: How many of the training rows are memorized; ``None`` if that is unknown.
+    memorized_share: MemorizedShare | None = None
     #: ``example_level``, ``heuristic`` or ``baseline``: the kind of the alarm.
     kind: str | None = None
     #: ``suspected`` while an alarm only warns, ``shown`` once the network is worse on rows that it has never seen.
@@ -55,11 +70,11 @@ class Verdict:
     def in_words(self) -> str:
         """The verdict in a few words, such as ``learning; alarm at 10, ended at 13``."""
         word = (self.verdict or "no verdict").replace("_", " ")
-        if self.alarm_epoch is None:
-            return word
         if self.ended_epoch is not None:
-            return f"{word}; alarm at {self.alarm_epoch}, ended at {self.ended_epoch}"
-        return f"{word} since epoch {self.onset_epoch}, alarm at {self.alarm_epoch}"
+            word = f"{word}; alarm at {self.alarm_epoch}, ended at {self.ended_epoch}"
+        elif self.alarm_epoch is not None:
+            word = f"{word} since epoch {self.onset_epoch}, alarm at {self.alarm_epoch}"
+        return word if self.memorized_share is None else f"{word}; {self.memorized_share}"
 
     @classmethod
     def from_json(cls, document: object) -> Verdict:
@@ -73,6 +88,7 @@ class Verdict:
             stop=stop,
             reason=_text(document, "reason"),
             verdict=verdict,
+            memorized_share=_share(document),
             kind=_text(document, "kind"),
             harm=_text(document, "harm"),
             onset_epoch=_epoch(document, "onset_epoch"),
@@ -108,6 +124,17 @@ def _epoch(document: dict[str, Any], key: str) -> int | None:
     if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
         raise ValueError(f"`{key}` is not an integer")
     return value
+
+
+def _share(document: dict[str, Any]) -> MemorizedShare | None:
+    value = document.get("memorized_share")
+    if value is None:
+        return None
+    given = [value.get(key) for key in ("estimate", "low", "high")] if isinstance(value, dict) else []
+    numbers = [float(number) for number in given if isinstance(number, int | float) and not isinstance(number, bool)]
+    if len(numbers) != 3:
+        raise ValueError("`memorized_share` has no estimate with its interval")
+    return MemorizedShare(*numbers)
 
 
 def _list(document: dict[str, Any], key: str) -> list[Any]:

@@ -27,6 +27,9 @@ pub(super) fn text(history: &Snapshot, run: &StoredRun) -> Result<String, StoreE
     let verdict = records::state(run).verdict;
     // Writing to a string cannot fail.
     let _ = writeln!(text, "verdict: {}", verdict.in_words());
+    if let Some(share) = verdict.memorized_share {
+        let _ = writeln!(text, "{share}");
+    }
     // Neither is true of the network any more once the alarm has ended.
     let (why, remedy) = if verdict.ended_epoch.is_some() { (&None, &None) } else { (&verdict.why, &verdict.remedy) };
     for (what, said) in [("why", why), ("what to do", remedy), ("asked to stop", &run.stop_reason)] {

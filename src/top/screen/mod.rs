@@ -182,6 +182,7 @@ fn measured(run: &ShownRun, layer: Option<&LayerName>) -> Vec<Row> {
 fn draw_verdict(frame: &mut Frame<'_>, area: Rect, state: &StateRecord) {
     let verdict = if state.verdict.verdict.is_some() { verdict_in_words(state) } else { "no verdict yet".to_owned() };
     let mut lines = vec![Line::styled(verdict, verdict_color(state))];
+    lines.extend(state.verdict.memorized_share.map(|share| Line::raw(share.to_string())));
     if let Some(why) = &state.verdict.why {
         let what = if state.verdict.ended_epoch.is_some() { "why the alarm was raised" } else { "why" };
         lines.push(Line::raw(format!("{what}: {why}")));
@@ -289,7 +290,10 @@ mod tests {
         let shown = screen(&view, 80, 24);
         let list = shown.lines().find(|line| line.contains("> calm")).unwrap();
         assert!(list.contains("alarm at 10, ended at 13"), "{shown}");
-        assert!(shown.contains("learning; alarm at 10, ended at 13") && shown.contains("why the alarm was raised: errors"), "{shown}");
+        assert!(
+            shown.contains("learning; alarm at 10, ended at 13") && shown.contains("why the alarm was raised: errors"),
+            "{shown}"
+        );
         assert!(!shown.contains("what to do") && !shown.contains("memorizing"), "{shown}");
     }
 

@@ -147,7 +147,8 @@ mod tests {
 
     #[test]
     fn the_kind_is_that_of_an_active_alarm() {
-        let kind = |keys: &str| format!(r#"{{"kind": "heuristic", {keys} "epochs": []}}"#).parse().map(|of: TrainingDocument| of.kind);
+        let kind =
+            |keys: &str| format!(r#"{{"kind": "heuristic", {keys} "epochs": []}}"#).parse().map(|of: TrainingDocument| of.kind);
         assert_eq!(kind("").unwrap(), Some(Kind::Heuristic));
         assert_eq!(kind(r#""ended_epoch": null,"#).unwrap(), Some(Kind::Heuristic));
         assert_eq!(kind(r#""ended_epoch": 13,"#).unwrap(), None);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
-use crate::vocabulary::verdict::{Alarm, Evidence, Harm, Kind, Verdict, VerdictWord};
+use crate::vocabulary::verdict::{Alarm, Evidence, Harm, Kind, MemorizedShare, Verdict, VerdictWord};
 
 /// A verdict with the active alarm that has the earliest onset, or else with the last alarm that ended.
 ///
@@ -15,6 +15,8 @@ use crate::vocabulary::verdict::{Alarm, Evidence, Harm, Kind, Verdict, VerdictWo
 pub struct VerdictRecord {
     /// The verdict; `None` if the run was not monitored.
     pub verdict: Option<VerdictWord>,
+    /// The share of the training rows that the network knows by heart; `None` if that is unknown.
+    pub memorized_share: Option<MemorizedShare>,
     /// The kind of memorization.
     pub kind: Option<Kind>,
     /// Whether it does harm.
@@ -63,6 +65,12 @@ impl From<&Verdict> for VerdictRecord {
 }
 
 impl VerdictRecord {
+    /// The same with the share of the training rows that the network knows by heart.
+    #[must_use]
+    pub fn with_share(self, memorized_share: Option<MemorizedShare>) -> Self {
+        VerdictRecord { memorized_share, ..self }
+    }
+
     /// The kind of the active alarm; `None` without one.
     #[must_use]
     pub fn active_kind(&self) -> Option<Kind> {
@@ -96,7 +104,7 @@ impl VerdictRecord {
     #[must_use]
     pub fn with_ended(self, alarm: Alarm, epoch: Epoch) -> Self {
         let ended = VerdictRecord::from(&Verdict::Learning { ended: Some((alarm, epoch)) });
-        VerdictRecord { verdict: self.verdict, ..ended }
+        VerdictRecord { verdict: self.verdict, memorized_share: self.memorized_share, ..ended }
     }
 }
 
@@ -113,7 +121,7 @@ mod tests {
             let document = serde_json::to_value(VerdictRecord::from(of)).unwrap();
             assert_eq!(document["verdict"], name);
             let rest: Vec<_> = document.as_object().unwrap().iter().filter(|(key, _)| *key != "verdict").collect();
-            assert_eq!(rest.len(), 9);
+            assert_eq!(rest.len(), 10);
             assert!(rest.iter().all(|(_, value)| value.is_null()), "{document:?}");
         }
     }
@@ -149,6 +157,16 @@ mod tests {
         assert_eq!((active.alarm_epoch, active.ended_epoch), (Some(Epoch(10)), None));
         assert_eq!(active.active_kind(), Some(Kind::ExampleLevel));
         assert_eq!(active.in_words(), Kind::ExampleLevel.in_words());
+    }
+
+    #[test]
+    fn the_memorized_share_is_read_back() {
+        let share = MemorizedShare { estimate: 0.31, low: 0.27, high: 0.35 };
+        let record = VerdictRecord::from(&Verdict::Learning { ended: None }).with_share(Some(share));
+        let document = serde_json::to_value(&record).unwrap();
+        assert_eq!(document["memorized_share"], json!({"estimate": 0.31, "low": 0.27, "high": 0.35}));
+        assert_eq!(serde_json::from_value::<VerdictRecord>(document).unwrap(), record);
+        assert_eq!(share.to_string(), "about 31 % (27 to 35 %) of the training rows are known by heart");
     }
 
     #[test]

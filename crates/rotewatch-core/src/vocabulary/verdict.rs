@@ -76,6 +76,24 @@ impl Harm {
     }
 }
 
+/// The share of the training rows that the network knows by heart, with a 95 % interval; ratios from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemorizedShare {
+    /// The estimate.
+    pub estimate: f64,
+    /// The lower end of the interval.
+    pub low: f64,
+    /// The upper end of the interval.
+    pub high: f64,
+}
+
+impl fmt::Display for MemorizedShare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [estimate, low, high] = [self.estimate, self.low, self.high].map(|share| 100.0 * share);
+        write!(f, "about {estimate:.0} % ({low:.0} to {high:.0} %) of the training rows are known by heart")
+    }
+}
+
 /// One number that led to a finding, and the number that it was compared with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
