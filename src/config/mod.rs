@@ -35,8 +35,9 @@ pub use diff::{Change, Setting};
 pub use fault::Fault;
 pub use live::{LastReload, LiveConfig};
 pub use mistake::{ConfigError, Mistake};
+pub use reader::OldName;
 pub use reload::{Reloaded, Reloader, Wiring};
-use rotewatch_core::detect::{BaselineParams, DetectParams, DivergenceParams, ExampleLevelParams, HeuristicParams};
+use rotewatch_core::detect::{BaselineParams, DetectParams, DivergenceParams, HeuristicParams, InformationParams};
 pub use section::Acts;
 pub use watch::ConfigWatcher;
 pub use web_file::{ExtraHeader, PasswordHash, TlsFile, WebFile};
@@ -75,6 +76,10 @@ section! {
         web: Web;
         /// What is logged to stderr.
         log: Log;
+    }
+    also {
+        /// The sections that the file calls by an old name.
+        old_names: Vec<OldName>;
     }
 }
 
@@ -141,7 +146,7 @@ section! {
     }
     sections {
         divergence;
-        example_level;
+        information was example_level;
         heuristic;
         baseline;
     }
@@ -156,7 +161,7 @@ section! {
 }
 
 section! {
-    for ExampleLevelParams {
+    for InformationParams {
         decline: Share, Live;
         within_epochs: Whole(1..=1_000_000), Live;
         decline_ever: Share, Live;

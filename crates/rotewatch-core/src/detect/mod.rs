@@ -25,7 +25,7 @@ pub use hints::{HintTracker, LabelWave};
 pub use information::Information;
 pub use judge::{Judge, Judgement};
 pub use observation::{ClassInformation, LayerObservation, Observation};
-pub use params::{BaselineParams, DetectParams, DivergenceParams, ExampleLevelParams, HeuristicParams};
+pub use params::{BaselineParams, DetectParams, DivergenceParams, HeuristicParams, InformationParams};
 
 #[cfg(test)]
 pub(crate) mod tests {
