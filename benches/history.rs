@@ -94,6 +94,7 @@ fn tell(feed: &mut StoreFeed, run: &Arc<Run>, epoch: u32, template: &LayerMeasur
         neighbour_agreement: Some(0.9),
         layers: layers.collect(),
         answers: Vec::new(),
+        memorized_share: None,
         verdict: Verdict::Learning { ended: None },
         hints: Hints::default(),
         raised: Vec::new(),

@@ -1,7 +1,7 @@
 // Builds the content of each chart from the documents of a run's epochs.
 
 import { colour, look, plain } from "/assets/charts.js";
-import { duration, fixed, inWords, percent, whole } from "/assets/words.js";
+import { duration, fixed, hasEnded, inWords, percent, whole } from "/assets/words.js";
 
 const BOXES_MAX = 40;
 const MARKERS_UP_TO = 40;
@@ -14,10 +14,11 @@ export function layersOf(epochs) {
 }
 
 export function marksOf(standing) {
-  if (standing?.verdict !== "memorizing") return [];
-  const { onset_epoch: onset, alarm_epoch: alarm } = standing;
+  if (!standing || (standing.verdict !== "memorizing" && !hasEnded(standing))) return [];
+  const { onset_epoch: onset, alarm_epoch: alarm, ended_epoch: ended } = standing;
   const marks = [{ epoch: onset, word: `onset ${onset}`, dash: "solid" }];
   if (alarm !== onset) marks.push({ epoch: alarm, word: `alarm ${alarm}`, dash: "dot" });
+  if (hasEnded(standing)) marks.push({ epoch: ended, word: `ended ${ended}`, dash: "dot" });
   return marks;
 }
 

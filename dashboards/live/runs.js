@@ -1,7 +1,7 @@
 // The list of runs: first those that are training, then the newest. It can be searched, and shows a hundred runs at a time.
 
 import { element } from "/assets/elements.js";
-import { verdictInBrief } from "/assets/words.js";
+import { verdictClass, verdictInBrief } from "/assets/words.js";
 
 const AT_A_TIME = 100;
 const WORTH_FINDING = 10;
@@ -34,7 +34,7 @@ export function runList(nav, linkTo) {
     return element("li", {}, element(
       "a", { href: linkTo(run.run), "aria-current": run.run === current ? "true" : null },
       element("span", { class: "name" }, run.run),
-      element("span", { class: `state ${run.verdict}` }, verdictInBrief(run)),
+      element("span", { class: `state ${verdictClass(run)}` }, verdictInBrief(run)),
       element("span", { class: "state" }, `${run.status}${epoch}`),
     ));
   }

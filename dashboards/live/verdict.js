@@ -1,10 +1,10 @@
 // Shows the verdict on a run in words, with the reason and what to do.
 
 import { element, table } from "/assets/elements.js";
-import { fixed, inWords, kindInWords, sentence, verdictInWords } from "/assets/words.js";
+import { fixed, hasEnded, inWords, kindInWords, sentence, shareInWords, verdictClass, verdictInWords } from "/assets/words.js";
 
 const HARMS = { shown: "shown: the network does worse on rows that it has never seen", suspected: "suspected, not shown yet" };
-const SIGNS = { memorizing: "▲", learning: "●", too_early: "○" };
+const SIGNS = { memorizing: "▲", learning: "●", ended: "△", too_early: "○" };
 
 function described(pairs) {
   return element("dl", {}, ...pairs.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
@@ -20,8 +20,8 @@ function evidenceOf(finding) {
 }
 
 export function verdictCard(standing) {
-  const card = element("div", { class: `verdict ${standing.verdict}`, role: "status" });
-  const sign = element("span", { "aria-hidden": "true" }, `${SIGNS[standing.verdict] ?? "○"} `);
+  const card = element("div", { class: `verdict ${verdictClass(standing)}`, role: "status" });
+  const sign = element("span", { "aria-hidden": "true" }, `${SIGNS[verdictClass(standing)] ?? "○"} `);
   card.append(element("h3", {}, sign, verdictInWords(standing)));
   if (standing.verdict === "memorizing") {
     card.append(described([
@@ -35,11 +35,22 @@ export function verdictCard(standing) {
     for (const other of (standing.findings ?? []).filter((finding) => finding.kind !== standing.kind)) {
       card.append(element("p", {}, `Also: ${kindInWords(other.kind).toLowerCase()} since epoch ${other.onset_epoch}. ${sentence(other.why)}`));
     }
+  } else if (hasEnded(standing)) {
+    card.append(element("p", {}, "The signs of memorization have gone. There is nothing to do, unless the alarm comes back."));
+    card.append(described([
+      ["Alarm", `${kindInWords(standing.kind)} since epoch ${standing.onset_epoch}`],
+      ["Why", sentence(standing.why)],
+      ["Harm then", standing.harm],
+      ["Where", (standing.layers ?? []).join(", ")],
+    ].filter(([, text]) => text)));
+    card.append(...[evidenceOf(standing)].filter(Boolean));
   } else if (standing.verdict === "learning") {
     card.append(element("p", {}, "No sign of memorization so far. There is nothing to do."));
   } else {
     card.append(element("p", {}, sentence(standing.why ?? "No epoch has been judged yet")));
   }
+  const share = shareInWords(standing);
+  if (share) card.append(element("p", {}, share));
   if (standing.stop) card.append(element("p", { class: "stopping" }, `The trainer was asked to stop: ${standing.reason}`));
   return card;
 }

@@ -33,16 +33,39 @@ export function kindInWords(kind) {
   return KINDS[kind] ?? kind;
 }
 
+// Whether the verdict is "learning" after an alarm that ended.
+export function hasEnded(standing) {
+  return standing.verdict === "learning" && Number.isFinite(standing.ended_epoch);
+}
+
+function alarmThatEnded({ alarm_epoch: alarm, ended_epoch: ended }) {
+  return `alarm at ${alarm}, ended at ${ended}`;
+}
+
+// The class of a verdict in style sheets.
+export function verdictClass(standing) {
+  return hasEnded(standing) ? "ended" : standing.verdict;
+}
+
 // The verdict on a run as a heading, and in a list.
 export function verdictInWords(standing) {
   if (standing.verdict === "memorizing") return `${kindInWords(standing.kind)} since epoch ${standing.onset_epoch}`;
+  if (hasEnded(standing)) return `Learning; ${alarmThatEnded(standing)}`;
   if (standing.verdict === "learning") return "Learning";
   return "Too early";
 }
 
 export function verdictInBrief(standing) {
   if (standing.verdict === "memorizing") return `memorizing since epoch ${standing.onset_epoch}`;
+  if (hasEnded(standing)) return alarmThatEnded(standing);
   return standing.verdict === "learning" ? "learning" : "too early";
+}
+
+// How many of the training rows are memorized, in words; empty if that is unknown.
+export function shareInWords({ memorized_share: share }) {
+  if (!share) return "";
+  const [estimate, low, high] = [share.estimate, share.low, share.high].map((value) => (100 * value).toFixed(0));
+  return `About ${estimate} % (${low} to ${high} %) of the training rows are known by heart.`;
 }
 
 // Turns a clause into a sentence, with a capital letter and a full stop.

@@ -156,7 +156,7 @@ fn replayed(
             replayed.alarms.extend(raised);
             replayed.epochs.push(EpochRecord::clone(&record));
         }
-        replayed.verdict = VerdictRecord::from(&newest.verdict);
+        replayed.verdict = VerdictRecord::from(&newest.verdict).with_share(newest.memorized_share);
     };
     recorded.replay(|declaration| monitor.declare(declaration), (&monitor.sampling(), capacity, limits.body), labels, judged)?;
     Ok(replayed)

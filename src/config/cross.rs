@@ -1,5 +1,6 @@
 //! Checks of keys that are valid alone but not together.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::fault::Fault;
@@ -16,7 +17,7 @@ const BYTES_PER_ACTIVATION: u64 = 4;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
     /// The key, such as `measures.network_bins`.
-    pub key: &'static str,
+    pub key: Cow<'static, str>,
     /// The consequence.
     pub says: String,
 }
@@ -60,16 +61,20 @@ impl Config {
             let says = format!(
                 "a window of {rows} rows is too small for these bins (they need {needed}); the network entropy is marked unreliable"
             );
-            warnings.push(Warning { key: "measures.network_bins", says });
+            warnings.push(Warning { key: "measures.network_bins".into(), says });
         }
         if self.window.rows < self.sampling.rows {
             let says =
                 format!("smaller than sampling.rows; {} sampled rows are discarded", self.sampling.rows - self.window.rows);
-            warnings.push(Warning { key: "window.rows", says });
+            warnings.push(Warning { key: "window.rows".into(), says });
         }
         if self.detect.stop_on.contains(&StopOn::ExampleLevel) {
             let says = "`example_level` is now called `shown`; the old name goes with the next release".to_owned();
-            warnings.push(Warning { key: "detect.stop_on", says });
+            warnings.push(Warning { key: "detect.stop_on".into(), says });
+        }
+        for name in &self.old_names {
+            let says = format!("is now called {}; the old name goes with the next release", name.new);
+            warnings.push(Warning { key: name.old.clone().into(), says });
         }
         for hook in &self.hooks {
             if let Action::Webhook(webhook) = &hook.action
@@ -77,7 +82,7 @@ impl Config {
                 && !(webhook.url.is_encrypted() || webhook.url.is_loopback())
             {
                 let says = format!("hook {} sends its token over the network unencrypted; use an https URL", hook.name);
-                warnings.push(Warning { key: "hooks", says });
+                warnings.push(Warning { key: "hooks".into(), says });
             }
         }
         warnings

@@ -19,6 +19,12 @@ pub enum Fault {
         /// The first occurrence.
         first: Position,
     },
+    /// The old name of a section that the file also calls by its new name.
+    #[error("is the old name of {new}, which the file has too; remove one of them")]
+    GivenByNewName {
+        /// The section by its new name.
+        new: String,
+    },
     /// The key has no value.
     #[error("has no value; remove the key to use its default")]
     NoValue,

@@ -35,9 +35,10 @@ pub use diff::{Change, Setting};
 pub use fault::Fault;
 pub use live::{LastReload, LiveConfig};
 pub use mistake::{ConfigError, Mistake};
+pub use reader::OldName;
 pub use reload::{Reloaded, Reloader, Wiring};
 use rotewatch_core::detect::{
-    BaselineParams, ConsensusParams, DetectParams, DivergenceParams, ExampleLevelParams, GapParams, HeuristicParams,
+    BaselineParams, ConsensusParams, DetectParams, DivergenceParams, GapParams, HeuristicParams, InformationParams,
 };
 pub use section::Acts;
 pub use watch::ConfigWatcher;
@@ -77,6 +78,10 @@ section! {
         web: Web;
         /// What is logged to stderr.
         log: Log;
+    }
+    also {
+        /// The sections that the file calls by an old name.
+        old_names: Vec<OldName>;
     }
 }
 
@@ -145,7 +150,7 @@ section! {
         divergence;
         consensus;
         gap;
-        example_level;
+        information was example_level;
         heuristic;
         baseline;
     }
@@ -177,7 +182,7 @@ section! {
 }
 
 section! {
-    for ExampleLevelParams {
+    for InformationParams {
         decline: Share, Live;
         within_epochs: Whole(1..=1_000_000), Live;
         decline_ever: Share, Live;

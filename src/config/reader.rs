@@ -32,7 +32,8 @@ impl Config {
     /// # Errors
     /// All mistakes in it.
     pub fn parse(text: &str, origin: &str) -> Result<Self, ConfigError> {
-        let (config, mut findings) = read_sections::<Self>(text, origin)?;
+        let (mut config, mut findings) = read_sections::<Self>(text, origin)?;
+        config.old_names = std::mem::take(&mut findings.old_names);
         if findings.mistakes.is_empty() {
             // Skipped if there are mistakes already: the same mistake would be reported again in other words.
             findings.mistakes.extend(cross::mistakes(&config));
@@ -121,9 +122,19 @@ pub fn read_text(path: &Path) -> Result<String, ConfigError> {
     String::from_utf8(bytes).map_err(|error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error)))
 }
 
+/// A section that a file calls by the name it had in the release before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OldName {
+    /// The path with the old name, such as `detect.example_level`.
+    pub old: String,
+    /// The path with the new name.
+    pub new: String,
+}
+
 #[derive(Default)]
 struct Findings {
     mistakes: Vec<Mistake>,
+    old_names: Vec<OldName>,
     /// The position of each key, for mistakes that are found after all keys were read.
     places: HashMap<String, Position>,
     /// All keys of the document, to suggest one for a key in the wrong section.
@@ -228,6 +239,22 @@ impl Visitor for Reader<'_, '_> {
     fn section(&mut self, name: &'static str, section: &mut impl Section) {
         let Some((entry, path)) = self.entry(name) else { return };
         read_section(section, &entry.node, Some(entry.at), &format!("{path}."), self.findings);
+    }
+
+    fn renamed_section(&mut self, name: &'static str, old: &'static str, section: &mut impl Section) {
+        let (by_new_name, by_old_name) = (self.entry(name), self.entry(old));
+        let new = format!("{}{name}", self.prefix);
+        if let Some((entry, path)) = &by_old_name {
+            if by_new_name.is_some() {
+                let fault = Fault::GivenByNewName { new };
+                self.findings.mistakes.push(Mistake { path: path.clone(), at: Some(entry.at), fault });
+            } else {
+                self.findings.old_names.push(OldName { old: path.clone(), new });
+            }
+        }
+        if let Some((entry, path)) = by_new_name.or(by_old_name) {
+            read_section(section, &entry.node, Some(entry.at), &format!("{path}."), self.findings);
+        }
     }
 
     fn rest<T>(&mut self, keys: &mut Vec<Free<T>>, rule: &impl Rule<T>) {

@@ -32,6 +32,10 @@ pub trait Visitor {
     fn key<T>(&mut self, name: &'static str, value: &mut T, rule: &impl Rule<T>, acts: Acts);
     /// A nested section.
     fn section(&mut self, name: &'static str, section: &mut impl Section);
+    /// A nested section that is also read by the name it had in the release before.
+    fn renamed_section(&mut self, name: &'static str, _old: &'static str, section: &mut impl Section) {
+        self.section(name, section);
+    }
     /// All keys that the section does not declare, if it accepts any. They come last.
     fn rest<T>(&mut self, keys: &mut Vec<Free<T>>, rule: &impl Rule<T>);
 }
@@ -54,7 +58,7 @@ pub trait Section {
 }
 
 /// Declares a section: its name, after `pub` where needed, `field: Type = default, rule, Acts;` for each key, then the nested sections, then under `rest` the field for
-/// undeclared keys, if the section accepts any. `Acts` may be left out in a document that is read only once.
+/// undeclared keys, if the section accepts any, then under `also` fields that are no keys. `section was old;` also reads the section's old name. `Acts` may be left out in a document that is read only once.
 ///
 /// `for Struct { field: rule, Acts; }` declares a section for a struct of another module, which has the types, docs and defaults.
 #[doc(hidden)]
@@ -62,12 +66,16 @@ pub trait Section {
 macro_rules! __section {
     (@acts) => { $crate::config::section::Acts::AfterRestart };
     (@acts $acts:ident) => { $crate::config::section::Acts::$acts };
+    (@visit $visitor:ident, $section:expr, $name:ident) => { $visitor.section(stringify!($name), $section) };
+    (@visit $visitor:ident, $section:expr, $name:ident was $old:ident) => {
+        $visitor.renamed_section(stringify!($name), stringify!($old), $section)
+    };
     (
         for $name:ty {
             $($key:ident: $rule:expr $(, $acts:ident)?;)*
         }
         $(sections {
-            $($inner:ident;)+
+            $($inner:ident $(was $old:ident)?;)+
         })?
         $(rest {
             $rest:ident: $rest_rule:expr;
@@ -81,7 +89,7 @@ macro_rules! __section {
                     &$rule,
                     $crate::config::section::section!(@acts $($acts)?),
                 );)*
-                $($(visitor.section(stringify!($inner), &mut self.$inner);)+)?
+                $($($crate::config::section::section!(@visit visitor, &mut self.$inner, $inner $(was $old)?);)+)?
                 $(visitor.rest(&mut self.$rest, &$rest_rule);)?
             }
         }
@@ -97,6 +105,9 @@ macro_rules! __section {
         $(rest {
             $(#[$about_rest:meta])* $rest:ident: $rest_type:ty, $rest_rule:expr;
         })?
+        $(also {
+            $($(#[$about_also:meta])* $also:ident: $also_type:ty;)+
+        })?
     ) => {
         $(#[$about])*
         #[derive(Clone, Debug, PartialEq)]
@@ -104,6 +115,7 @@ macro_rules! __section {
             $($(#[$about_key])* $vis $key: $type,)*
             $($($(#[$about_inner])* $vis $inner: $inner_type,)+)?
             $($(#[$about_rest])* $vis $rest: Vec<$crate::config::section::Free<$rest_type>>,)?
+            $($($(#[$about_also])* $vis $also: $also_type,)+)?
         }
 
         impl Default for $name {
@@ -112,6 +124,7 @@ macro_rules! __section {
                     $($key: $default,)*
                     $($($inner: <$inner_type>::default(),)+)?
                     $($rest: Vec::new(),)?
+                    $($($also: <$also_type>::default(),)+)?
                 }
             }
         }

@@ -45,7 +45,7 @@ fn the_manual_and_the_program_know_the_same_keys_and_say_the_same_of_them() {
 
 #[test]
 fn an_empty_file_and_empty_sections_are_the_defaults() {
-    for text in ["", "# nothing\n", "detect:\n", "detect:\n  example_level:\nlog:\n"] {
+    for text in ["", "# nothing\n", "detect:\n", "detect:\n  information:\nlog:\n"] {
         assert_eq!(Config::parse(text, "rotewatch.yaml").unwrap(), Config::default(), "{text:?}");
     }
 }
@@ -56,7 +56,7 @@ fn every_key_can_be_set() {
                 neurons_per_layer: 64, reduce: max, on_full: wait, seed: 18446744073709551615}\nwindow: {epochs: 2, rows: \
                 600, rolling: 4}\nmeasures: {bins: 8, network_bins: 50, bin_edges: half-open, binning: equal-frequency, \
                 shuffle_pairs: 0, ksg_pairs: 50, ksg_k: 5, threads: 2}\ndetect: {smooth: 1, quiet_epochs: 5, stop_on: [heuristic, \
-                suspected], divergence: {smooth: 5, z: 4, errors: 0.02, losses: 0.1}, consensus: {z: 5, agreement: 0.02, neighbours: 0.1, epochs: 3}, gap: {errors: 0.2, share: 0.3}, example_level: {decline: 0.2, within_epochs: 9, decline_ever: 0.3, \
+                suspected], divergence: {smooth: 5, z: 4, errors: 0.02, losses: 0.1}, consensus: {z: 5, agreement: 0.02, neighbours: 0.1, epochs: 3}, gap: {errors: 0.2, share: 0.3}, information: {decline: 0.2, within_epochs: 9, decline_ever: 0.3, \
                 from_epoch: 7}, heuristic: {class_information_share: 0.7, amplification: 3}, baseline: {file: /runs/good.json, run: good, below: 0.3, times_above: 2}}\nlimits: {channel_frames: 2, channel_bytes: 1.5GiB, layers: 3, runs: 4, \
                 series: 5, body: 2MiB, connections: 7, requests: 6, event_readers: 8, idle_seconds: 1, retire_finished_seconds: 2, retire_silent_seconds: 3, shutdown_seconds: 5}\nhistory: {matrix_epochs: 3, runs: 9, bytes: 1GiB}\nhooks: [{name: a, command: {argv: [a]}}]\nweb: {hosts: [Train.Example.org], allow_reload: true}\nlog: {level: debug}\n";
     let config = Config::parse(text, "rotewatch.yaml").unwrap();
@@ -78,8 +78,8 @@ fn every_key_can_be_set() {
 #[test]
 fn a_share_that_is_a_percentage_is_explained() {
     assert_eq!(
-        messages("detect:\n  example_level:\n    decline: 5\n"),
-        ["rotewatch.yaml:3:5: detect.example_level.decline: 5 is not in 0..1 (a share, ends excluded: \
+        messages("detect:\n  information:\n    decline: 5\n"),
+        ["rotewatch.yaml:3:5: detect.information.decline: 5 is not in 0..1 (a share, ends excluded: \
           0.05 means 5 %)"]
     );
 }
@@ -133,7 +133,7 @@ fn wrong_types_are_named() {
         ("web: {hosts: ['http://x']}", "1:15: web.hosts: `http://x` is not a host name: write it without scheme, port and path"),
         ("limits: {channel_bytes: lots}", "1:10: limits.channel_bytes: `lots` is not a size: write 268435456 or 256MiB"),
         ("limits: {channel_bytes: 1KiB}", "1:10: limits.channel_bytes: 1KiB is not in 1MiB..1TiB"),
-        ("detect: {example_level: {decline: .nan}}", "1:26: detect.example_level.decline: `.nan` is not a number"),
+        ("detect: {information: {decline: .nan}}", "1:24: detect.information.decline: `.nan` is not a number"),
         ("- a\n- b\n", "1:1: must be a section of keys, not a list"),
     ] {
         assert_eq!(messages(text), [format!("rotewatch.yaml:{says}")], "{text:?}");
@@ -169,19 +169,38 @@ fn keys_are_also_checked_together() {
 #[test]
 fn what_is_allowed_but_hardly_meant_is_a_warning() {
     let config = Config::parse("sampling: {rows: 400}\nwindow: {rows: 300}\n", "").unwrap();
-    let keys: Vec<&str> = config.warnings().iter().map(|warning| warning.key).collect();
+    let keys: Vec<_> = config.warnings().into_iter().map(|warning| warning.key).collect();
     assert_eq!(keys, ["measures.network_bins", "window.rows"]);
+}
+
+#[test]
+fn a_section_is_read_by_its_old_name_for_one_release() {
+    let config = Config::parse("detect: {example_level: {decline: 0.2}}\n", "").unwrap();
+    assert!((config.detect.information.decline - 0.2).abs() < f64::EPSILON);
+    let warnings: Vec<String> = config.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(warnings, ["detect.example_level: is now called detect.information; the old name goes with the next release"]);
+    assert_eq!(Config::parse("detect: {information: {decline: 0.2}}\n", "").unwrap().warnings(), []);
+    assert_eq!(
+        messages("detect:\n  information: {decline: 0.2}\n  example_level: {decline: 0.1}\n"),
+        [
+            "rotewatch.yaml:3:3: detect.example_level: is the old name of detect.information, which the file has too; remove one of them"
+        ]
+    );
+    assert_eq!(
+        messages("detect: {example_level: {declin: 0.2}}\n"),
+        ["rotewatch.yaml:1:26: detect.example_level.declin: unknown key; did you mean `decline`?"]
+    );
 }
 
 #[test]
 fn flags_are_held_to_the_same_ranges() {
     let mut config = Config::default();
     config.sampling.rows = 3;
-    config.detect.example_level.decline = f64::NAN;
+    config.detect.information.decline = f64::NAN;
     assert_eq!(
         config.checked("command line").unwrap_err().to_string(),
         "command line: sampling.rows: 3 is not in 10..1000000\ncommand line: \
-         detect.example_level.decline: NaN is not in 0..1 (a share, ends excluded: 0.05 means 5 %)"
+         detect.information.decline: NaN is not in 0..1 (a share, ends excluded: 0.05 means 5 %)"
     );
     assert!(Config::default().checked("command line").is_ok());
 }

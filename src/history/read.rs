@@ -12,10 +12,13 @@ use super::blob::{PackedPairs, unpack_counts, unpack_neurons, unpack_pairs};
 use super::stored::{Epochs, StoredMatrix, StoredNeurons, StoredOutcome, StoredRun};
 use super::write::{INTERRUPTED, TRAINING};
 use super::{StoreError, file, rows, statistics};
-use rotewatch_core::record::{EpochRecord, FindingRecord, Hints, LayerRecord, LossGap, PastEpoch, TrainingDocument};
+use rotewatch_core::record::{
+    EpochRecord, FindingRecord, Hints, LayerRecord, LossGap, PastEpoch, TrainingDocument, VerdictRecord,
+};
 use rotewatch_core::vocabulary::identity::{Attempt, LayerName, RunName};
 use rotewatch_core::vocabulary::rows::{EpochRows, RowSet};
 use rotewatch_core::vocabulary::units::Epoch;
+use rotewatch_core::vocabulary::verdict::MemorizedShare;
 use rotewatch_info::measures::pairwise::pair_count;
 use rotewatch_info::measures::{Density, PairMatrix};
 
@@ -44,8 +47,8 @@ impl Reader {
             connection,
             path: self.path.clone(),
             run_columns: run_columns(schema),
-            epoch_columns: epoch_columns(schema),
             has_rows: schema >= 3,
+            has_share: schema >= 4,
         }))
     }
 }
@@ -57,24 +60,23 @@ pub struct Snapshot {
     path: PathBuf,
     /// See [`run_columns`].
     run_columns: String,
-    /// See [`epoch_columns`].
-    epoch_columns: &'static str,
     /// Whether the file has the table of rows, which older files lack.
     has_rows: bool,
+    /// Whether an epoch of the file has the memorized share and the agreement of neighbours, which older files lack.
+    has_share: bool,
 }
+
+/// The last alarm of a run that ended. Verdicts that 0.1.0 wrote do not name it.
+const ENDED: &str = "(SELECT json_set(alarm, '$.ended_epoch', ended_epoch) FROM findings WHERE run_id = runs.id \
+                     AND ended_epoch IS NOT NULL ORDER BY ended_epoch DESC, findings.id DESC LIMIT 1)";
 
 /// The columns that are read of a run. Reading does not migrate a file, so an older file lacks newer columns.
 fn run_columns(schema: u32) -> String {
     let probe = if schema < 2 { "NULL" } else { "probe" };
     format!(
         "id, name, attempt, framework, mode, layers, declared_at, status, finished_at, stop_reason, updated_at, newest_epoch, epochs, \
-         standing, is_baseline, {probe}"
+         standing, is_baseline, {probe}, {ENDED}"
     )
-}
-
-/// The columns that are read of an epoch beside those that every file has.
-fn epoch_columns(schema: u32) -> &'static str {
-    if schema < 4 { "NULL" } else { "neighbour_agreement" }
 }
 
 /// Selects the rows of [`which_of`], newest first.
@@ -137,15 +139,24 @@ impl Snapshot {
     pub fn epochs(&self, run: &StoredRun, which: Epochs) -> Result<Vec<EpochRecord>, StoreError> {
         let mut layers = self.layers(run, which)?;
         let mut rows = self.means(run, which)?;
+        let newer = if self.has_share {
+            "memorized_share, memorized_share_low, memorized_share_high, neighbour_agreement"
+        } else {
+            "NULL, NULL, NULL, NULL"
+        };
         let query = format!(
             "SELECT id, epoch, metrics, rows, coverage, prediction_entropy_nats, verdict, label_wave_epoch, \
-             loss_gap_nats, loss_gap_lowest_nats, loss_gap_lowest_epoch, compute_seconds, made_at, {} FROM epochs {WHICH}",
-            self.epoch_columns
+             loss_gap_nats, loss_gap_lowest_nats, loss_gap_lowest_epoch, compute_seconds, made_at, {newer} FROM epochs {WHICH}"
         );
         let mut newest = self.all(&query, which_of(run, which), |row| {
             let gap = (self.get::<Option<f64>>(row, 8)?, self.get::<Option<f64>>(row, 9)?, self.get::<Option<u32>>(row, 10)?);
             let loss_gap = match gap {
                 (Some(nats), Some(lowest_nats), Some(epoch)) => Some(LossGap { nats, lowest_nats, lowest_epoch: Epoch(epoch) }),
+                _ => None,
+            };
+            let share = (self.get(row, 13)?, self.get(row, 14)?, self.get(row, 15)?);
+            let memorized_share = match share {
+                (Some(estimate), Some(low), Some(high)) => Some(MemorizedShare { estimate, low, high }),
                 _ => None,
             };
             let of_rows = rows.remove(&self.get::<i64>(row, 0)?).unwrap_or_default();
@@ -155,9 +166,10 @@ impl Snapshot {
                 rows: self.get::<i64>(row, 3)? as usize,
                 coverage: self.get(row, 4)?,
                 prediction_entropy_nats: self.get(row, 5)?,
-                neighbour_agreement: self.get(row, 13)?,
+                neighbour_agreement: self.get(row, 16)?,
                 unseen: of_rows.unseen,
                 seen: of_rows.seen,
+                memorized_share,
                 verdict: Some(self.parsed(row, 6)?),
                 hints: Hints { label_wave_epoch: self.get::<Option<u32>>(row, 7)?.map(Epoch), loss_gap },
                 compute_seconds: self.get(row, 11)?,
@@ -343,7 +355,7 @@ impl Snapshot {
     pub fn training(&self, run: &StoredRun) -> Result<TrainingDocument, StoreError> {
         Ok(TrainingDocument {
             run: Some(run.name.to_string()),
-            kind: run.verdict.as_ref().and_then(|verdict| verdict.kind),
+            kind: run.verdict.as_ref().and_then(VerdictRecord::active_kind),
             probe: run.probe.clone(),
             epochs: self.epochs(run, Epochs::ALL)?,
             final_layers: None,
@@ -355,6 +367,14 @@ impl Snapshot {
         let layers: Vec<String> =
             serde_json::from_str(&self.get::<String>(row, 5)?).map_err(|_| self.malformed("a run's layers"))?;
         let verdict = self.get::<Option<String>>(row, 13)?.map(|text| self.read(&text, "a run's verdict")).transpose()?;
+        let ended: Option<FindingRecord> =
+            self.get::<Option<String>>(row, 16)?.map(|text| self.read(&text, "an alarm")).transpose()?;
+        let verdict = verdict.map(|verdict: VerdictRecord| match ended {
+            Some(FindingRecord { alarm, ended_epoch: Some(epoch), .. }) if verdict.lacks_ended() => {
+                verdict.with_ended(alarm, epoch)
+            }
+            _ => verdict,
+        });
         Ok(StoredRun {
             id: self.get(row, 0)?,
             name: self.parsed(row, 1)?,

@@ -15,7 +15,7 @@ use rotewatch_core::vocabulary::identity::LayerName;
 use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::rows::{EpochRows, RowNumbers};
 use rotewatch_core::vocabulary::units::Epoch;
-use rotewatch_core::vocabulary::verdict::{Alarm, Finding, Harm, Kind, Verdict, VerdictWord};
+use rotewatch_core::vocabulary::verdict::{Alarm, Finding, Harm, Kind, MemorizedShare, Verdict, VerdictWord};
 use rotewatch_info::measures::{LayerMeasures, PairMatrix};
 
 const PARAMS: StoreParams =
@@ -108,6 +108,7 @@ fn report(run: &Arc<Run>, epoch: u32, entropies: &[f64], verdict: Verdict) -> Ar
         prediction_entropy_nats: None,
         neighbour_agreement: Some(0.75),
         row_numbers: row_numbers(epoch),
+        memorized_share: (epoch > 0).then_some(MemorizedShare { estimate: 0.31, low: 0.27, high: 1.0 / 3.0 }),
         layers: vec![layer(0, measures(entropies, pairs)), layer(1, measures(&[], Vec::new()))],
         answers: Vec::new(),
         verdict,

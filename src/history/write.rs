@@ -85,11 +85,13 @@ fn epoch(to: &Connection, measured: &MeasuredEpoch, retention: Retention) -> Res
     let MeasuredEpoch { report, record, possible_onsets } = measured;
     let run = id_of(to, &report.run)?;
     let gap = record.hints.loss_gap;
+    let share = report.memorized_share;
     let added = to
         .prepare_cached(
             "INSERT INTO epochs (run_id, epoch, end_inferred, metrics, rows, coverage, prediction_entropy_nats, verdict,
-             label_wave_epoch, loss_gap_nats, loss_gap_lowest_nats, loss_gap_lowest_epoch, compute_seconds, made_at, neighbour_agreement)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, epoch) DO NOTHING",
+             label_wave_epoch, loss_gap_nats, loss_gap_lowest_nats, loss_gap_lowest_epoch, compute_seconds, made_at,
+             memorized_share, memorized_share_low, memorized_share_high, neighbour_agreement)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, epoch) DO NOTHING",
         )?
         .execute(params![
             run,
@@ -106,6 +108,9 @@ fn epoch(to: &Connection, measured: &MeasuredEpoch, retention: Retention) -> Res
             gap.map(|gap| gap.lowest_epoch.0),
             report.compute.as_secs_f64(),
             report.made_at_unix_seconds,
+            share.map(|share| share.estimate),
+            share.map(|share| share.low),
+            share.map(|share| share.high),
             report.neighbour_agreement,
         ])?;
     if added == 0 {
@@ -128,7 +133,7 @@ fn epoch(to: &Connection, measured: &MeasuredEpoch, retention: Retention) -> Res
     .execute(params![
         report.epoch.0,
         report.made_at_unix_seconds,
-        document(&VerdictRecord::from(&report.verdict)).to_string(),
+        document(&VerdictRecord::from(&report.verdict).with_share(report.memorized_share)).to_string(),
         report.run.stop().reason().map(ToString::to_string),
         run,
     ])?;

@@ -7,7 +7,8 @@ use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, Me
 use super::series::{
     CHANNEL, CHANNEL_CAPACITY, DROPPED, Described, HARM, HOOK_ATTEMPTS, LAYER_CONSTANT, LAYER_MI_BIAS, LAYER_NEURONS, MEASURED,
     MEASURES, NONFINITE, OFFERED, ONSET, ONSET_EPOCH, ROWS, ROWS_ERROR, ROWS_LOSS, RUN_ACTIVE, RUN_COVERAGE, RUN_EPOCH, RUN_INFO,
-    RUN_INTERVAL, RUN_LAST_EPOCH, RUN_METRIC, SCORE, STOP_REQUESTED, STORE_DEGRADED, STORE_ERRORS, TAP_WAIT, VERDICT,
+    RUN_INTERVAL, RUN_LAST_EPOCH, RUN_METRIC, SCORE, SHARE, SHARE_HIGH, SHARE_LOW, STOP_REQUESTED, STORE_DEGRADED, STORE_ERRORS,
+    TAP_WAIT, VERDICT,
 };
 use crate::history::{StoreCounts, StoreOp};
 use crate::hooks::{HookCounts, HookResult};
@@ -17,7 +18,7 @@ use rotewatch_core::monitor::report::{BucketCounts, EpochReport, LayerReport};
 use rotewatch_core::record::RowsRecord;
 use rotewatch_core::vocabulary::choices::Choice;
 use rotewatch_core::vocabulary::rows::RowSet;
-use rotewatch_core::vocabulary::verdict::{Answer, Harm, Kind, Verdict, VerdictWord};
+use rotewatch_core::vocabulary::verdict::{Answer, Harm, Kind, MemorizedShare, Verdict, VerdictWord};
 use rotewatch_info::measures::Distribution;
 
 /// Samples, by series.
@@ -96,6 +97,9 @@ impl Samples {
                 self.put(&HARM, &[run, state.as_str()], truth(harm == Some(state)));
             }
         }
+        if let Some(share) = report.memorized_share {
+            self.memorized_share(run, share);
+        }
         for set in RowSet::ALL {
             let Some(means) = report.row_numbers.of(set).as_deref().map(RowsRecord::of) else { continue };
             for (series, mean) in [(&ROWS_LOSS, means.loss), (&ROWS_ERROR, means.error_ratio)] {
@@ -103,6 +107,12 @@ impl Samples {
                     self.put(series, &[run, set.as_str()], mean);
                 }
             }
+        }
+    }
+
+    fn memorized_share(&mut self, run: &str, share: MemorizedShare) {
+        for (series, value) in [(&SHARE, share.estimate), (&SHARE_LOW, share.low), (&SHARE_HIGH, share.high)] {
+            self.put(series, &[run], value);
         }
     }
 

@@ -97,6 +97,10 @@ series! {
         "Mean loss over the unseen rows or the seen rows, by the labels that the trainer has; in nats for cross-entropy.");
     ROWS_ERROR = gauge("rows_error_ratio", ["run", "rows"],
         "Share of the unseen rows or the seen rows whose predicted class is not the label that the trainer has.");
+    SHARE = gauge("memorized_share_ratio", ["run"],
+        "Share of the training rows that the network knows by heart, from the gap between seen and unseen rows; absent if unknown.");
+    SHARE_LOW = gauge("memorized_share_low_ratio", ["run"], "Lower end of the 95 % interval of memorized_share_ratio.");
+    SHARE_HIGH = gauge("memorized_share_high_ratio", ["run"], "Upper end of the 95 % interval of memorized_share_ratio.");
     STOP_REQUESTED = gauge("stop_requested", ["run"], "1 once the run was asked to stop.");
     OFFERED = counter("frames_offered_total", [], "Frames that trainers offered.");
     MEASURED = counter("frames_measured_total", [], "Frames that were added to a window.");

@@ -158,7 +158,7 @@ impl Follower for EventFeed {
         let is_new =
             |report: &&Arc<_>| !before.and_then(|before| before.report.as_ref()).is_some_and(|old| Arc::ptr_eq(old, report));
         if let Some(report) = now.report.as_ref().filter(is_new) {
-            let verdict = document(&About::of(report, &VerdictRecord::from(&report.verdict)));
+            let verdict = document(&About::of(report, &VerdictRecord::from(&report.verdict).with_share(report.memorized_share)));
             self.add(Kind::Epoch, &verdict);
             for alarm in &report.raised {
                 self.add(Kind::Finding, &document(&About::of(report, alarm)));

@@ -267,6 +267,7 @@ fn flags_that_would_be_ignored_beside_one_another_are_refused() {
         (["--monitor=off", "--stop-on-onset"], "needs the monitor"),
         (["--monitor=off", "--keep-serving"], "nothing to serve"),
         (["--listen=off", "--keep-serving"], "nothing to serve"),
+        (["--hold-out=600", "--examples=600"], "leaves none"),
     ] {
         let said = refused_in_one_line(&mut rotewatch([&["train"][..], &flags].concat()));
         assert!(

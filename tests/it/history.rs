@@ -8,7 +8,9 @@ use rotewatch::{Monitor, Setup};
 use serde_json::{Value, json};
 
 use crate::support::activations::{declaration, judged, layer, send};
-use crate::support::client::{ALARMING, ALARMING_PROBE, ATTEMPT, Client, daemon_with, document, frame};
+use crate::support::client::{
+    ALARMING, ALARMING_PROBE, ATTEMPT, Client, daemon_with, document, frame, labelled_frame, seen_frame,
+};
 use crate::support::monitored::{config, scrape};
 use crate::support::process::{Ended, ended, rotewatch, text};
 use crate::support::running::Running;
@@ -80,6 +82,90 @@ fn a_run_goes_on_after_a_crash_as_if_nothing_had_happened() {
     let mut daemon = Running::serve(state.path(), &[]);
     let client = Client { address: daemon.served_address(), ..client };
     document(&client.declare("run", ATTEMPT, &layers), 409);
+}
+
+#[test]
+fn an_alarm_that_ended_stays_visible_after_a_crash_and_after_the_run() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let mut daemon = Running::serve(state.path(), &[]);
+    let client = Client::of(daemon.served_address(), state.path());
+    client.alarming("run");
+    let first = client.read("runs/run/verdict");
+    assert_eq!((&first["verdict"], &first["ended_epoch"]), (&json!("memorizing"), &Value::Null));
+    let layers = ["hidden1", "<b>\"hidden2\""];
+    let body = frame(&[(layers[0], &layer(600, 12, 2.0)), (layers[1], &layer(600, 12, 4.0))]);
+    let judged = |client: &Client, epoch: u32| {
+        document(&client.activations("run", epoch, 0, &body), 202);
+        client.judged("run", epoch)
+    };
+    let ended = (6..16).map(|epoch| judged(&client, epoch)).find(|told| told["verdict"] == "learning").expect("quiet epochs");
+    let epoch = u32::try_from(ended["epoch"].as_u64().expect("an epoch")).expect("a small epoch");
+    assert_eq!(ended["ended_epoch"], epoch);
+    for key in ["kind", "harm", "onset_epoch", "alarm_epoch", "evidence", "why", "remedy"] {
+        assert_eq!(ended[key], first[key], "{key}");
+    }
+    let before = client.read("runs/run/verdict");
+    assert_eq!((&before["findings"], &before["stop"]), (&json!([]), &json!(false)));
+    daemon.signal("KILL");
+    daemon.end();
+
+    let mut daemon = Running::serve(state.path(), &[]);
+    let client = Client { address: daemon.served_address(), ..client };
+    assert_eq!(client.read("runs/run/verdict"), before);
+    document(&client.declare("run", ATTEMPT, &layers), 200);
+    let after = judged(&client, epoch + 1);
+    assert_eq!((&after["verdict"], &after["ended_epoch"]), (&json!("learning"), &json!(epoch)));
+    document(&client.finish("run"), 200);
+    until("its end in the history", || (told(state.path(), &["show", "run", "--json"])["status"] == "finished").then_some(()));
+    daemon.signal("KILL");
+    daemon.end();
+    // Verdicts that 0.1.0 wrote have no such key; its table of alarms has the epoch.
+    let file = state.path().join("history.sqlite");
+    for old in [false, true] {
+        if old {
+            let forget = "UPDATE runs SET standing = '{\"verdict\": \"learning\"}'";
+            assert_eq!(rusqlite::Connection::open(&file).and_then(|history| history.execute(forget, [])).expect("a run"), 1);
+        }
+        let words = format!("learning; alarm at {}, ended at {epoch}", first["alarm_epoch"]);
+        for arguments in [&["list"][..], &["show", "run"]] {
+            let shown = runs(state.path(), arguments).stdout;
+            assert!(shown.contains(&words) && !shown.contains("what to do"), "{words:?} is not in\n{shown}");
+        }
+        assert_eq!(told(state.path(), &["show", "run", "--json"])["ended_epoch"], epoch);
+    }
+}
+
+#[test]
+fn the_memorized_share_goes_on_after_a_crash() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let mut daemon = Running::serve(state.path(), &[]);
+    let client = Client::of(daemon.served_address(), state.path());
+    document(&client.declare("run", ATTEMPT, &["a"]), 200);
+    let judged = |client: &Client, epoch: u32, (unseen, seen): (usize, usize)| {
+        document(&client.activations("run", epoch, 0, &labelled_frame(&[("a", &layer(600, 8, 2.0))], unseen)), 202);
+        let path = format!("runs/run/epochs/{epoch}/activations?attempt={ATTEMPT}&seq=0&rows=seen");
+        document(&client.send("POST", &path, &seen_frame(600, seen)), 202);
+        client.judged("run", epoch)["memorized_share"].clone()
+    };
+    let estimate = |share: &Value| share["estimate"].as_f64().map(|share| (1e9 * share).round() / 1e9);
+    assert_eq!(judged(&client, 0, (540, 540)), Value::Null);
+    assert_eq!(estimate(&judged(&client, 1, (180, 120))), Some(0.1));
+    let share = judged(&client, 2, (180, 60));
+    assert_eq!(estimate(&share), Some(0.15), "the mean over two epochs");
+    assert!(share["low"].as_f64() < share["estimate"].as_f64() && share["estimate"].as_f64() < share["high"].as_f64(), "{share}");
+    let epochs = client.read("runs/run/epochs");
+    let of_epochs: Vec<Option<f64>> = (0..3).map(|at| estimate(&epochs["epochs"][at]["memorized_share"])).collect();
+    assert_eq!(of_epochs, [None, Some(0.1), Some(0.15)]);
+    daemon.signal("KILL");
+    daemon.end();
+
+    let shown = runs(state.path(), &["show", "run"]).stdout;
+    assert!(shown.contains("about 15 % (") && shown.contains("of the training rows are known by heart"), "{shown}");
+    let mut daemon = Running::serve(state.path(), &[]);
+    let client = Client { address: daemon.served_address(), ..client };
+    assert_eq!((client.read("runs/run/epochs"), client.read("runs/run")["memorized_share"].clone()), (epochs, share));
+    document(&client.declare("run", ATTEMPT, &["a"]), 200);
+    assert_eq!(estimate(&judged(&client, 3, (180, 120))), Some(0.15), "the mean with the epoch before the crash");
 }
 
 #[test]

@@ -59,8 +59,7 @@ fn a_run_is_held_against_a_reference_that_a_file_names() {
     fs::write(&reference, good.to_string()).expect("the folder is writable");
     let file = trainings.folder().join("compared.yaml");
     let compared = |below: f64| {
-        let detect =
-            format!("  example_level: {{from_epoch: 100}}\n  baseline: {{file: {}, below: {below}}}", reference.display());
+        let detect = format!("  information: {{from_epoch: 100}}\n  baseline: {{file: {}, below: {below}}}", reference.display());
         fs::write(&file, format!("log: {{level: error}}\ndetect:\n  stop_on: [baseline]\n{detect}\n"))
             .expect("the folder is writable");
         ["--config", text(&file)]

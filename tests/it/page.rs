@@ -100,6 +100,36 @@ fn a_run_is_followed_without_a_reload_and_beyond_a_restart_of_the_daemon() {
 }
 
 #[test]
+fn an_alarm_that_ended_stays_in_the_list_the_card_and_the_charts() {
+    let Some(browser) = Browser::start() else { return };
+    let daemon = daemon();
+    train(&daemon.client, "calm");
+    for epoch in 6..10 {
+        send(&daemon.client, "calm", epoch, 4.0);
+    }
+    let told = daemon.client.read("runs/calm/verdict");
+    let (alarm, ended) = (&told["alarm_epoch"], &told["ended_epoch"]);
+    let words = format!("alarm at {alarm}, ended at {ended}");
+    browser.open(&format!("http://{}/", daemon.client.address));
+    browser.shows(&format!("Learning; {words}"));
+    browser.shows("Memorizing wrong labels or single examples since epoch 3");
+    until("the list", || (browser.run("return document.querySelector('nav .state.ended')?.textContent") == words).then_some(()));
+    let all = [json!("onset 3"), json!(format!("alarm {alarm}")), json!(format!("ended {ended}"))];
+    until("the marks", || {
+        all.iter().all(|mark| marks(&browser).as_array().is_some_and(|marks| marks.contains(mark))).then_some(())
+    });
+    assert_eq!(
+        browser.run("return document.querySelectorAll('.verdict.learning, nav .state.learning').length"),
+        0,
+        "no plain green"
+    );
+    if let Some(barriers) = browser.barriers() {
+        assert_eq!(barriers, Vec::<String>::new());
+    }
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
 fn everybody_can_read_it_on_any_screen_by_day_and_by_night() {
     let Some(browser) = Browser::start() else { return };
     let daemon = daemon();

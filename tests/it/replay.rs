@@ -24,7 +24,7 @@ fn a_replay_tells_what_the_daemon_tells_and_changes_no_file() {
     let daemon = with_inbox(&recorded.inbox);
     run_with(&daemon.client, "finished");
     let verdict = daemon.client.read("runs/run/verdict");
-    for key in ["verdict", "kind", "onset_epoch", "alarm_epoch", "layers", "evidence", "why", "remedy"] {
+    for key in ["verdict", "kind", "onset_epoch", "alarm_epoch", "ended_epoch", "layers", "evidence", "why", "remedy"] {
         assert_eq!(told[key], verdict[key], "{key}");
     }
     let without_times = |epochs: &Value| {

@@ -207,6 +207,22 @@ fn a_run_that_is_given_no_name_takes_the_next_free_one_and_a_taken_one_is_refuse
 }
 
 #[test]
+fn examples_are_held_out_of_training_and_are_as_noisy_as_the_others() {
+    let Some(trainings) = Trainings::or_skip() else { return };
+    let small: &[&str] = &["--epochs", "4", "--batch-size", "64", "--lr", "0.002"];
+    let held_out = trainings.document(&[small, &NOISY, &NOWHERE, &["--examples", "2000", "--hold-out", "500"]]);
+    let fewer = trainings.document(&[small, &NOISY, &NOWHERE, &["--examples", "1500", "--probe-rows", "500"]]);
+    assert_eq!(metrics(&held_out), metrics(&fewer), "500 fewer examples are trained on");
+    let last = &held_out["epochs"][4];
+    assert_eq!((&last["unseen"]["rows"], &last["seen"]["rows"]), (&Value::from(500), &Value::from(500)));
+    let errors = number(&last["unseen"], "error_ratio");
+    assert!(errors > 0.3, "36 % of the labels are wrong, and no network can know them: {errors}");
+    assert_eq!(last["memorized_share"], held_out["memorized_share"]);
+    let share = ["low", "estimate", "high"].map(|key| number(&held_out["memorized_share"], key));
+    assert!(share.is_sorted() && share[2] < 0.5, "{share:?}");
+}
+
+#[test]
 fn a_document_is_printed_for_a_training_without_a_port_as_for_one_with() {
     let Some(trainings) = Trainings::or_skip() else { return };
     let small: &[&str] = &["--examples", "500", "--epochs", "2", "--probe-rows", "100", "--json"];

@@ -126,6 +126,9 @@ class Observation:
         if status is None:
             status = "stopped" if self._verdict.stop else "finished"
         self._guarded("finishing the run", self._sender.close, status, self._close_wait)
+        verdict = self.verdict
+        if verdict.verdict is not None:
+            self._notices.inform(f"verdict: {verdict.in_words}")
         counts = self.deliveries
         lost = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.dropped.items()))
         if lost:

@@ -11,10 +11,24 @@ VERDICTS = ("too_early", "learning", "memorizing")
 
 
 @dataclass(frozen=True)
+class MemorizedShare:
+    """The share of the training rows that the network knows by heart, with a 95 % interval; ratios from 0 to 1."""
+
+    estimate: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        estimate, low, high = (f"{100 * share:.0f}" for share in (self.estimate, self.low, self.high))
+        return f"about {estimate} % ({low} to {high} %) of the training rows are known by heart"
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The newest verdict on a run.
 
-    A training loop checks ``stop``, which stays true once it is true. The other fields explain it.
+    A training loop checks ``stop``, which stays true once it is true. The other fields explain it. ``verdict`` alone
+    says whether an alarm is active: the fields of an alarm that ended stay, with ``ended_epoch``.
     """
 
     #: Whether the training should stop now.
@@ -23,7 +37,9 @@ class Verdict:
     reason: str | None = None
     #: ``too_early``, ``learning`` or ``memorizing``; ``None`` before the first report.
     verdict: str | None = None
-    #: ``example_level`` or ``heuristic`` while memorizing.
+    #: How many of the training rows are memorized; ``None`` if that is unknown.
+    memorized_share: MemorizedShare | None = None
+    #: ``example_level``, ``heuristic`` or ``baseline``: the kind of the alarm.
     kind: str | None = None
     #: ``suspected`` while an alarm only warns, ``shown`` once the network is worse on rows that it has never seen.
     harm: str | None = None
@@ -31,6 +47,8 @@ class Verdict:
     onset_epoch: int | None = None
     #: The epoch at which the alarm was raised.
     alarm_epoch: int | None = None
+    #: The epoch at which the alarm ended; ``None`` while it is active.
+    ended_epoch: int | None = None
     #: The layers that show it.
     layers: tuple[str, ...] = ()
     #: One sentence: why this is memorization, or what is missing for a verdict.
@@ -48,6 +66,16 @@ class Verdict:
     #: What went wrong while watching, if anything; the training itself is not affected.
     problem: str | None = None
 
+    @property
+    def in_words(self) -> str:
+        """The verdict in a few words, such as ``learning; alarm at 10, ended at 13``."""
+        word = (self.verdict or "no verdict").replace("_", " ")
+        if self.ended_epoch is not None:
+            word = f"{word}; alarm at {self.alarm_epoch}, ended at {self.ended_epoch}"
+        elif self.alarm_epoch is not None:
+            word = f"{word} since epoch {self.onset_epoch}, alarm at {self.alarm_epoch}"
+        return word if self.memorized_share is None else f"{word}; {self.memorized_share}"
+
     @classmethod
     def from_json(cls, document: object) -> Verdict:
         """Parses the daemon's answer; raises :class:`ValueError` if it is invalid."""
@@ -60,10 +88,12 @@ class Verdict:
             stop=stop,
             reason=_text(document, "reason"),
             verdict=verdict,
+            memorized_share=_share(document),
             kind=_text(document, "kind"),
             harm=_text(document, "harm"),
             onset_epoch=_epoch(document, "onset_epoch"),
             alarm_epoch=_epoch(document, "alarm_epoch"),
+            ended_epoch=_epoch(document, "ended_epoch"),
             layers=tuple(name for name in _list(document, "layers") if isinstance(name, str)),
             why=_text(document, "why"),
             remedy=_text(document, "remedy"),
@@ -94,6 +124,17 @@ def _epoch(document: dict[str, Any], key: str) -> int | None:
     if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
         raise ValueError(f"`{key}` is not an integer")
     return value
+
+
+def _share(document: dict[str, Any]) -> MemorizedShare | None:
+    value = document.get("memorized_share")
+    if value is None:
+        return None
+    given = [value.get(key) for key in ("estimate", "low", "high")] if isinstance(value, dict) else []
+    numbers = [float(number) for number in given if isinstance(number, int | float) and not isinstance(number, bool)]
+    if len(numbers) != 3:
+        raise ValueError("`memorized_share` has no estimate with its interval")
+    return MemorizedShare(*numbers)
 
 
 def _list(document: dict[str, Any], key: str) -> list[Any]:

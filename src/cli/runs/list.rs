@@ -8,7 +8,6 @@ use crate::history::StoredRun;
 use crate::history::records;
 use rotewatch_core::record::{RunRecord, document};
 use rotewatch_core::vocabulary::clock::utc;
-use rotewatch_core::vocabulary::verdict::{Kind, VerdictWord};
 
 /// For people.
 pub(super) fn table(runs: &[StoredRun]) -> String {
@@ -17,13 +16,12 @@ pub(super) fn table(runs: &[StoredRun]) -> String {
     }
     let row = |run: &StoredRun| {
         let verdict = records::state(run).verdict;
-        let words = verdict.kind.map(Kind::in_words).or(verdict.verdict.map(VerdictWord::in_words));
         let onset = verdict.onset_epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string());
         [
             run.name.to_string(),
             records::status(run),
             run.newest_epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string()),
-            words.unwrap_or("").to_owned(),
+            verdict.in_words(),
             onset,
             utc(run.updated_at.unwrap_or(run.declared_at)),
             if run.is_baseline { "baseline".to_owned() } else { String::new() },

@@ -16,7 +16,7 @@ use rotewatch_core::record::{EpochRecord, FindingRecord, document};
 use rotewatch_core::vocabulary::clock::utc;
 use rotewatch_core::vocabulary::identity::Attempt;
 use rotewatch_core::vocabulary::units::Epoch;
-use rotewatch_core::vocabulary::verdict::{Alarm, Kind, VerdictWord};
+use rotewatch_core::vocabulary::verdict::{Alarm, VerdictWord};
 
 /// The number of newest epochs that are shown.
 const EPOCHS: usize = 20;
@@ -25,10 +25,14 @@ const EPOCHS: usize = 20;
 pub(super) fn text(history: &Snapshot, run: &StoredRun) -> Result<String, StoreError> {
     let mut text = format!("{}  attempt {}  {}\n", run.name, run.attempt, records::status(run));
     let verdict = records::state(run).verdict;
-    let words = verdict.kind.map(Kind::in_words).or(verdict.verdict.map(VerdictWord::in_words));
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "verdict: {}", words.unwrap_or(""));
-    for (what, said) in [("why", &verdict.why), ("what to do", &verdict.remedy), ("asked to stop", &run.stop_reason)] {
+    let _ = writeln!(text, "verdict: {}", verdict.in_words());
+    if let Some(share) = verdict.memorized_share {
+        let _ = writeln!(text, "{share}");
+    }
+    // Neither is true of the network any more once the alarm has ended.
+    let (why, remedy) = if verdict.ended_epoch.is_some() { (&None, &None) } else { (&verdict.why, &verdict.remedy) };
+    for (what, said) in [("why", why), ("what to do", remedy), ("asked to stop", &run.stop_reason)] {
         if let Some(said) = said {
             let _ = writeln!(text, "{}", paragraph(&format!("{what}: "), &plain(said)));
         }

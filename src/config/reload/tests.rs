@@ -73,11 +73,11 @@ fn logged(act: impl FnOnce()) -> Vec<String> {
 #[test]
 fn live_keys_are_applied_and_their_observer_told() {
     let scene = Scene::new("", |_| {});
-    scene.write("log: {level: debug}\ndetect: {example_level: {decline: 0.2}}\n");
+    scene.write("log: {level: debug}\ndetect: {information: {decline: 0.2}}\n");
     let Ok(Reloaded::Applied(changes)) = scene.reloader.reload_now() else { panic!() };
     let changes: Vec<String> = changes.iter().map(Change::to_string).collect();
-    assert_eq!(changes, ["detect.example_level.decline (0.06 -> 0.2)", "log.level (info -> debug)"]);
-    assert!((scene.live.load().detect.example_level.decline - 0.2).abs() < f64::EPSILON);
+    assert_eq!(changes, ["detect.information.decline (0.06 -> 0.2)", "log.level (info -> debug)"]);
+    assert!((scene.live.load().detect.information.decline - 0.2).abs() < f64::EPSILON);
     assert_eq!(*scene.told.lock().unwrap(), [LogLevel::Debug]);
     assert_eq!(scene.live.last_reload(), LastReload { successful: true, success_at: at(101) });
     assert_eq!(scene.reloader.reload_now().unwrap(), Reloaded::Unchanged);

@@ -96,8 +96,11 @@ fn run_line(record: &RunRecord, selected: bool, names: usize) -> Line<'static> {
     ])
 }
 
-/// The verdict in at most 24 characters.
+/// The verdict in some 24 characters.
 fn verdict_in_short(state: &StateRecord) -> String {
+    if let Some(ended) = state.verdict.alarm_that_ended() {
+        return ended;
+    }
     let Some(word) = state.verdict.verdict else { return String::new() };
     let since = state.verdict.onset_epoch.map_or_else(String::new, |onset| format!(" since {onset}"));
     format!("{}{since}", word.in_words())
@@ -105,6 +108,9 @@ fn verdict_in_short(state: &StateRecord) -> String {
 
 /// The verdict with its kind in words.
 fn verdict_in_words(state: &StateRecord) -> String {
+    if state.verdict.ended_epoch.is_some() {
+        return state.verdict.in_words();
+    }
     match (state.verdict.kind, state.verdict.onset_epoch, state.verdict.alarm_epoch) {
         (Some(kind), Some(onset), Some(alarm)) => format!("{} since epoch {onset}, alarm at epoch {alarm}", kind.in_words()),
         _ => verdict_in_short(state),
@@ -114,6 +120,7 @@ fn verdict_in_words(state: &StateRecord) -> String {
 fn verdict_color(state: &StateRecord) -> Style {
     match state.verdict.verdict {
         Some(VerdictWord::Memorizing) => Style::from(Color::Red).add_modifier(Modifier::BOLD),
+        Some(VerdictWord::Learning) if state.verdict.ended_epoch.is_some() => Style::from(Color::Yellow),
         Some(VerdictWord::Learning) => Style::from(Color::Green),
         _ => Style::from(Modifier::DIM),
     }
@@ -175,10 +182,12 @@ fn measured(run: &ShownRun, layer: Option<&LayerName>) -> Vec<Row> {
 fn draw_verdict(frame: &mut Frame<'_>, area: Rect, state: &StateRecord) {
     let verdict = if state.verdict.verdict.is_some() { verdict_in_words(state) } else { "no verdict yet".to_owned() };
     let mut lines = vec![Line::styled(verdict, verdict_color(state))];
+    lines.extend(state.verdict.memorized_share.map(|share| Line::raw(share.to_string())));
     if let Some(why) = &state.verdict.why {
-        lines.push(Line::raw(format!("why: {why}")));
+        let what = if state.verdict.ended_epoch.is_some() { "why the alarm was raised" } else { "why" };
+        lines.push(Line::raw(format!("{what}: {why}")));
     }
-    if let Some(remedy) = &state.verdict.remedy {
+    if let Some(remedy) = state.verdict.remedy.as_ref().filter(|_| state.verdict.ended_epoch.is_none()) {
         lines.push(Line::raw(format!("what to do: {remedy}")));
     }
     if let Some(reason) = state.reason.as_ref().filter(|_| state.stop) {
@@ -261,6 +270,31 @@ mod tests {
         }
         let shown = screen(&view, 80, 24);
         assert!(shown.contains("> other19") && !shown.contains("alarmed"), "{shown}");
+    }
+
+    #[test]
+    fn an_alarm_that_ended_stays_in_sight() {
+        let mut view = View::new("http://here");
+        let mut calm = run("calm", "1");
+        calm.state.verdict = VerdictRecord {
+            verdict: Some(VerdictWord::Learning),
+            kind: Some(Kind::ExampleLevel),
+            onset_epoch: Some(Epoch(3)),
+            alarm_epoch: Some(Epoch(10)),
+            ended_epoch: Some(Epoch(13)),
+            why: Some("errors rose".to_owned()),
+            remedy: Some("keep the weights".to_owned()),
+            ..VerdictRecord::default()
+        };
+        view.learn(Update::Runs(vec![calm], vec![new("calm", true, vec![epoch(20, &["h1"])])]));
+        let shown = screen(&view, 80, 24);
+        let list = shown.lines().find(|line| line.contains("> calm")).unwrap();
+        assert!(list.contains("alarm at 10, ended at 13"), "{shown}");
+        assert!(
+            shown.contains("learning; alarm at 10, ended at 13") && shown.contains("why the alarm was raised: errors"),
+            "{shown}"
+        );
+        assert!(!shown.contains("what to do") && !shown.contains("memorizing"), "{shown}");
     }
 
     #[test]

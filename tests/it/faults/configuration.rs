@@ -18,7 +18,7 @@ use crate::support::until::until;
 
 const ROWS: usize = 600;
 const LISTEN: &str = "listen: 127.0.0.1:0\n";
-const SENSITIVE: &str = "detect:\n  example_level:\n    decline: 0.0001\n";
+const SENSITIVE: &str = "detect:\n  information:\n    decline: 0.0001\n";
 
 /// A monitor that follows its configuration file.
 struct Scene {
@@ -85,7 +85,7 @@ fn changed_thresholds_act_on_the_next_epoch() {
         assert!(!matches!(verdict, Verdict::Memorizing { .. }), "epoch {epoch}: {verdict}");
     }
     scene.write(&format!("{LISTEN}{SENSITIVE}"));
-    scene.tells("changed detect.example_level.decline (0.06 -> 0.0001)");
+    scene.tells("changed detect.information.decline (0.06 -> 0.0001)");
     let verdict = sinking(&tap, 6);
     let alarm = verdict.alarm().unwrap_or_else(|| panic!("{verdict}"));
     assert_eq!(alarm.alarm_epoch.0, 6);
@@ -117,7 +117,7 @@ fn case_25_a_wrong_file_is_told_once_and_a_good_edit_recovers() {
     let success_before = scrape(&scene.monitor).value("config_last_reload_success_timestamp_seconds");
     scene.write(&format!("{LISTEN}{SENSITIVE}"));
     scene.judged(1.0);
-    scene.tells("changed detect.example_level.decline");
+    scene.tells("changed detect.information.decline");
     assert!(matches!(sinking(&tap, 7), Verdict::Memorizing { .. }));
     assert!(scrape(&scene.monitor).value("config_last_reload_success_timestamp_seconds") > success_before);
 }

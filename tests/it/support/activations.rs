@@ -27,6 +27,9 @@ pub(crate) fn declaration(run: &str, layers: &[&str]) -> Declaration {
 }
 
 /// A layer in which every neuron depends on the class as strongly as `signal`, plus noise that is the same for every call.
+/// The largest predicted probability of every unseen row.
+const UNSEEN_CONFIDENCE: f32 = 0.5;
+
 /// A stronger signal means more class information and more mutual information.
 pub(crate) fn layer(rows: usize, neurons: usize, signal: f32) -> LayerActivations {
     let mut random = ChaCha8Rng::seed_from_u64(7);
@@ -53,10 +56,22 @@ pub(crate) fn send(tap: &Tap, epoch: u32, rows: usize, layers: &[LayerActivation
         let _ = frame.layer(place, layer.clone());
     }
     // Without seen rows to compare with, they raise no alarm.
-    let (losses, errors) = (Some(vec![0.5; rows]), Some(vec![0.25; rows]));
-    frame.numbers(RowNumbers { losses, errors, ..RowNumbers::of_predictions(predictions(rows)) });
+    let [losses, errors, confidence] = [0.5, 0.25, UNSEEN_CONFIDENCE].map(|value| Some(vec![value; rows]));
+    frame.numbers(RowNumbers { losses, errors, confidence, ..RowNumbers::of_predictions(predictions(rows)) });
     frame.send();
     true
+}
+
+/// Sends the confidence of seen rows, from which a memorized share follows and no alarm: it rises after epoch 2.
+///
+/// # Panics
+/// If there is no space.
+pub(crate) fn send_seen(tap: &Tap, epoch: u32, rows: usize) {
+    let frame = tap.offer(Epoch(epoch), RowSet::Seen, rows).expect("space for a frame");
+    let mut frame = frame.claim_bytes(0).expect("space for numbers");
+    let confidence = if epoch <= 2 { UNSEEN_CONFIDENCE } else { UNSEEN_CONFIDENCE + 0.25 };
+    frame.numbers(RowNumbers { confidence: Some(vec![confidence; rows]), ..RowNumbers::default() });
+    frame.send();
 }
 
 /// Ends an epoch and returns its verdict.
@@ -78,6 +93,7 @@ pub(crate) fn alarmed(monitor: &Monitor) -> Tap {
     let tap = monitor.declare(declaration("alarmed", &["hidden1", "hidden2"])).expect("the name is free");
     for (epoch, signal) in (0..).zip([0.2, 3.0, 4.0, 4.0, 1.5, 1.0]) {
         assert!(send(&tap, epoch, ROWS, &[layer(ROWS, 12, 2.0), layer(ROWS, 12, signal)]));
+        send_seen(&tap, epoch, ROWS);
         let losses = EpochMetrics::new([("train_loss", 0.5)]).expect("a good name");
         tap.end_epoch_and_await(Epoch(epoch), losses, DEADLINE);
     }

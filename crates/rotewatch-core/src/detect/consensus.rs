@@ -234,7 +234,11 @@ mod tests {
             ("seen rows get worse as well: a jump of the learning rate", [like(100, 500, 0.8); 4], None),
             ("the rows around change with it: it learns something new", [like(100, 200, 0.9); 4], None),
             ("too few rows leave", [like(5, 200, 0.8); 4], None),
-            ("one bad epoch is smoothed away", [like(25, 200, 0.7), like(0, 200, 0.9), like(0, 200, 0.9), like(0, 200, 0.9)], None),
+            (
+                "one bad epoch is smoothed away",
+                [like(25, 200, 0.7), like(0, 200, 0.9), like(0, 200, 0.9), like(0, 200, 0.9)],
+                None,
+            ),
         ];
         for (why, then, expected) in table {
             assert_eq!(first(&then), expected, "{why}");

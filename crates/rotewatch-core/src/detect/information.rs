@@ -157,7 +157,7 @@ impl Information {
 
     /// The decline that is nearer to its threshold: that of the newest epochs or that of the whole run.
     fn nearer(&self, newest: Epoch, params: &DetectParams) -> Option<Declines> {
-        let thresholds = &params.example_level;
+        let thresholds = &params.information;
         let within = Epoch(newest.0.saturating_sub(thresholds.within_epochs));
         let recent = Declines { signals: self.declines(params.smooth, within)?, threshold: thresholds.decline };
         let ever = Declines { signals: self.declines(params.smooth, Epoch::UNTRAINED)?, threshold: thresholds.decline_ever };
@@ -180,7 +180,7 @@ impl Detector for Information {
         let (Some(declines), Some(layer)) = (self.nearer(newest, params), &self.layer) else {
             return Answer::TooEarly { reason: "the network is untrained".into() };
         };
-        let from_epoch = params.example_level.from_epoch;
+        let from_epoch = params.information.from_epoch;
         if newest < from_epoch {
             return Answer::TooEarly { reason: format!("this rule judges from epoch {from_epoch} on") };
         }
@@ -228,7 +228,7 @@ impl Detector for Information {
             return Vec::new();
         };
         let mut onsets = vec![mean.maximum_epoch];
-        let mut within = Epoch(newest.epoch.0.saturating_sub(params.example_level.within_epochs));
+        let mut within = Epoch(newest.epoch.0.saturating_sub(params.information.within_epochs));
         while let Some([_, mean, _]) = self.declines(params.smooth, within) {
             if !onsets.contains(&mean.maximum_epoch) {
                 onsets.push(mean.maximum_epoch);
@@ -242,7 +242,7 @@ impl Detector for Information {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{observation, params};
-    use super::super::{ClassInformation, ExampleLevelParams};
+    use super::super::{ClassInformation, InformationParams};
     use super::*;
 
     /// The answers to a series of (class information, mutual information) that begins at epoch 0.
@@ -393,8 +393,8 @@ mod tests {
 
     #[test]
     fn the_threshold_must_be_passed_not_met_and_the_weights_are_as_documented() {
-        let exact = ExampleLevelParams { decline: 0.25, decline_ever: 0.9, ..params().example_level };
-        let unsmoothed = DetectParams { smooth: 1, example_level: exact, ..params() };
+        let exact = InformationParams { decline: 0.25, decline_ever: 0.9, ..params().information };
+        let unsmoothed = DetectParams { smooth: 1, information: exact, ..params() };
         let second = |class: f64, mutual: f64| {
             let mut detector = Information::default();
             detector.judge(&observation(1, Some(1.0), Some(1.0)), &unsmoothed);
@@ -421,7 +421,7 @@ mod tests {
         let mut thresholds = DetectParams { smooth: 1, ..params() };
         detector.judge(&observation(1, Some(1.0), Some(1.0)), &thresholds);
         assert!(matches!(detector.judge(&observation(2, Some(0.97), Some(0.95)), &thresholds), Answer::Quiet { .. }));
-        thresholds.example_level.decline = 0.02;
+        thresholds.information.decline = 0.02;
         assert!(matches!(detector.judge(&observation(3, Some(0.97), Some(0.95)), &thresholds), Answer::Finding(_)));
     }
 

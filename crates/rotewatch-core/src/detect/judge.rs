@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{Baseline, DetectParams, Detector, ExampleLevel, Heuristic, Observation, Reference};
+use super::{Baseline, DetectParams, Detector, ExampleLevel, Gap, Heuristic, Observation, Reference};
 use crate::vocabulary::units::Epoch;
-use crate::vocabulary::verdict::{Alarm, Answer, Kind, Verdict};
+use crate::vocabulary::verdict::{Alarm, Answer, Kind, MemorizedShare, Verdict};
 
 /// Runs the detectors for one attempt of one run. A new attempt gets a new judge, so every detector starts afresh.
 pub struct Judge {
     benches: Vec<Bench>,
     ended: Option<(Alarm, Epoch)>,
+    gap: Gap,
 }
 
 /// A detector and the alarm it has raised.
@@ -30,6 +31,8 @@ pub struct Judgement {
     pub raised: Vec<Alarm>,
     /// The epochs so far that an alarm, now or later, may name as its onset.
     pub possible_onsets: Vec<Epoch>,
+    /// The share of the training rows that the network knows by heart; `None` if that is unknown. It raises no alarm.
+    pub memorized_share: Option<MemorizedShare>,
 }
 
 impl Judge {
@@ -43,7 +46,7 @@ impl Judge {
 
     fn of(detectors: Vec<Box<dyn Detector>>) -> Self {
         let benches = detectors.into_iter().map(|detector| Bench { detector, alarm: None, quiet_in_a_row: 0 }).collect();
-        Judge { benches, ended: None }
+        Judge { benches, ended: None, gap: Gap::default() }
     }
 
     /// Judges an epoch. An alarm stays active until `quiet_epochs` quiet epochs in a row have passed. While it is active,
@@ -77,7 +80,8 @@ impl Judge {
         }
         let verdict = self.verdict(&answers);
         let possible_onsets = self.benches.iter().flat_map(|bench| bench.detector.possible_onsets(params)).collect();
-        Judgement { answers, verdict, raised, possible_onsets }
+        let memorized_share = self.gap.memorized_share(observation.epoch, &observation.rows, params.smooth);
+        Judgement { answers, verdict, raised, possible_onsets, memorized_share }
     }
 
     fn verdict(&self, answers: &[(Kind, Answer)]) -> Verdict {
@@ -178,7 +182,7 @@ mod tests {
         let words = verdicts.last().map(ToString::to_string);
         assert_eq!(
             words.as_deref(),
-            Some("learning; the alarm of epoch 1 (memorizing wrong labels or single examples) ended at epoch 4")
+            Some("learning; alarm at epoch 1, ended at epoch 4 (memorizing wrong labels or single examples)")
         );
     }
 

@@ -8,6 +8,7 @@ mod consensus;
 mod detector;
 mod divergence;
 mod example_level;
+mod gap;
 mod heuristic;
 mod hints;
 mod information;
@@ -22,13 +23,14 @@ pub use consensus::Consensus;
 pub use detector::Detector;
 pub use divergence::{Divergence, Signal};
 pub use example_level::ExampleLevel;
+pub use gap::Gap;
 pub use heuristic::Heuristic;
 pub use hints::{HintTracker, LabelWave};
 pub use information::Information;
 pub use judge::{Judge, Judgement};
 pub use observation::{ClassInformation, LayerObservation, Observation};
 pub use params::{
-    BaselineParams, ConsensusParams, DetectParams, DivergenceParams, ExampleLevelParams, GapParams, HeuristicParams,
+    BaselineParams, ConsensusParams, DetectParams, DivergenceParams, GapParams, HeuristicParams, InformationParams,
 };
 pub use rote::Rote;
 

@@ -21,7 +21,7 @@ pub struct DetectParams {
     /// The rule for learning by heart from the start.
     pub gap: GapParams,
     /// The rule that watches the information of the neurons, where there are no such rows.
-    pub example_level: ExampleLevelParams,
+    pub information: InformationParams,
     /// The rule for memorizing a shortcut.
     pub heuristic: HeuristicParams,
     /// The rule that compares with the baseline run.
@@ -38,7 +38,7 @@ impl Default for DetectParams {
             divergence: DivergenceParams::default(),
             consensus: ConsensusParams::default(),
             gap: GapParams::default(),
-            example_level: ExampleLevelParams::default(),
+            information: InformationParams::default(),
             heuristic: HeuristicParams::default(),
             baseline: BaselineParams::default(),
             stop_on: vec![StopOn::Shown],
@@ -114,7 +114,7 @@ impl Default for GapParams {
 
 /// The thresholds of [`Information`](super::Information).
 #[derive(Clone, Debug, PartialEq)]
-pub struct ExampleLevelParams {
+pub struct InformationParams {
     /// The share of its recent maximum that a signal must have lost.
     pub decline: f64,
     /// How many epochs before the newest one the recent maximum may lie.
@@ -125,9 +125,9 @@ pub struct ExampleLevelParams {
     pub from_epoch: Epoch,
 }
 
-impl Default for ExampleLevelParams {
+impl Default for InformationParams {
     fn default() -> Self {
-        ExampleLevelParams { decline: 0.06, within_epochs: 6, decline_ever: 0.15, from_epoch: Epoch(2) }
+        InformationParams { decline: 0.06, within_epochs: 6, decline_ever: 0.15, from_epoch: Epoch(2) }
     }
 }
 

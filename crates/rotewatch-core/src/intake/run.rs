@@ -14,7 +14,7 @@ use crate::vocabulary::clock::Stopwatch;
 use crate::vocabulary::identity::{Attempt, LayerName, RunName};
 use crate::vocabulary::newest::Newest;
 use crate::vocabulary::units::Epoch;
-use crate::vocabulary::verdict::Verdict;
+use crate::vocabulary::verdict::{MemorizedShare, Verdict};
 
 /// What a trainer declares about its run before the first frame.
 #[derive(Clone, Debug)]
@@ -56,6 +56,8 @@ pub struct NewestVerdict {
     pub verdict: Verdict,
     /// Epochs up to now that a present or future alarm may name as the onset. Their weights are worth keeping.
     pub possible_onsets: Vec<Epoch>,
+    /// The share of the training rows that the network knows by heart; `None` if that is unknown.
+    pub memorized_share: Option<MemorizedShare>,
 }
 
 /// The history has not yet reported anything about the run.
@@ -107,7 +109,7 @@ impl Run {
     #[must_use]
     pub fn resumed(declaration: Declaration, attempt: Attempt, past: Vec<PastEpoch>) -> Arc<Self> {
         let verdict = Verdict::TooEarly { reason: "no epoch was reported yet".into() };
-        let standing = NewestVerdict { epoch: None, verdict, possible_onsets: Vec::new() };
+        let standing = NewestVerdict { epoch: None, verdict, possible_onsets: Vec::new(), memorized_share: None };
         Arc::new(Run {
             declaration,
             attempt,
@@ -276,7 +278,7 @@ impl Run {
             attempt: self.attempt,
             epoch: standing.epoch,
             committed_epoch: self.committed_epoch(),
-            verdict: VerdictRecord::from(&standing.verdict),
+            verdict: VerdictRecord::from(&standing.verdict).with_share(standing.memorized_share),
             stop: reason.is_some(),
             reason: reason.map(ToString::to_string),
         }

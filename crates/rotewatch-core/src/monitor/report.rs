@@ -11,7 +11,7 @@ use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::metrics::EpochMetrics;
 use crate::vocabulary::rows::EpochRows;
 use crate::vocabulary::units::Epoch;
-use crate::vocabulary::verdict::{Alarm, Answer, Kind, Verdict};
+use crate::vocabulary::verdict::{Alarm, Answer, Kind, MemorizedShare, Verdict};
 use rotewatch_info::measures::{Density, Distribution, LayerMeasures, Quartiles};
 
 /// Everything known about a run after an epoch.
@@ -35,6 +35,8 @@ pub struct EpochReport {
     pub neighbour_agreement: Option<f64>,
     /// What the network says of each row of the two fixed sets.
     pub row_numbers: EpochRows,
+    /// The share of the training rows that the network knows by heart; `None` if that is unknown.
+    pub memorized_share: Option<MemorizedShare>,
     /// The layers that were measured, in forward order.
     pub layers: Vec<LayerReport>,
     /// The finding of each detector.
@@ -86,6 +88,7 @@ impl EpochReport {
             neighbour_agreement: self.neighbour_agreement,
             unseen: self.row_numbers.unseen.as_deref().map(RowsRecord::of),
             seen: self.row_numbers.seen.as_deref().map(RowsRecord::of),
+            memorized_share: self.memorized_share,
             verdict: Some(self.verdict.word()),
             hints: self.hints,
             compute_seconds: self.compute.as_secs_f64(),

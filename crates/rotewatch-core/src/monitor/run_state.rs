@@ -99,7 +99,7 @@ impl RunState {
         for PastEpoch { record, rows } in past {
             let predicted = (record.prediction_entropy_nats, record.neighbour_agreement);
             let observation = Observation::of(record.epoch, (source, task), predicted, &record.layers, rows);
-            let Judgement { verdict, possible_onsets, .. } = self.judge.judge(&observation, detect);
+            let Judgement { verdict, possible_onsets, memorized_share, .. } = self.judge.judge(&observation, detect);
             self.hints.take_in(record.epoch, &record.metrics);
             for layer in record.layers.iter().filter(|layer| !layer.figures.is_empty()) {
                 let rolling = self.run.declaration().layers.iter().zip(&mut self.rolling).find(|(name, _)| **name == layer.layer);
@@ -108,7 +108,7 @@ impl RunState {
                 }
             }
             self.last_reported = Some(record.epoch);
-            standing = Some(NewestVerdict { epoch: Some(record.epoch), verdict, possible_onsets });
+            standing = Some(NewestVerdict { epoch: Some(record.epoch), verdict, possible_onsets, memorized_share });
             self.keep(Arc::new(record));
         }
         if let Some(standing) = standing {

@@ -353,7 +353,7 @@ impl MonitorThread {
         let (source, task) = (run.declaration().source, run.declaration().task);
         let predicted = (measured.prediction_entropy_nats, measured.neighbour_agreement);
         let observation = Observation::of(end.epoch, (source, task), predicted, &records, row_numbers.clone());
-        let Judgement { answers, verdict, raised, possible_onsets } = state.judge.judge(&observation, detect);
+        let Judgement { answers, verdict, raised, possible_onsets, memorized_share } = state.judge.judge(&observation, detect);
         let report = Arc::new(EpochReport {
             run: Arc::clone(run),
             epoch: end.epoch,
@@ -365,6 +365,7 @@ impl MonitorThread {
             prediction_entropy_nats: measured.prediction_entropy_nats,
             neighbour_agreement: measured.neighbour_agreement,
             row_numbers,
+            memorized_share,
             layers,
             answers,
             verdict,
@@ -425,7 +426,8 @@ fn publish_verdict(measured: &MeasuredEpoch, detect: &DetectParams, reply: Optio
             "memorization: {}; {}", finding.why, finding.remedy
         );
     }
-    run.set_newest_verdict(NewestVerdict { epoch: Some(report.epoch), verdict: report.verdict.clone(), possible_onsets });
+    let (verdict, memorized_share) = (report.verdict.clone(), report.memorized_share);
+    run.set_newest_verdict(NewestVerdict { epoch: Some(report.epoch), verdict, possible_onsets, memorized_share });
     if let Some(reply) = reply {
         // A trainer that no longer waits reads the verdict from the run.
         let _ = reply.try_send(run.newest_verdict());

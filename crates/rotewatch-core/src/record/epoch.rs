@@ -9,7 +9,7 @@ use super::rows::RowsRecord;
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::metrics::EpochMetrics;
 use crate::vocabulary::units::Epoch;
-use crate::vocabulary::verdict::VerdictWord;
+use crate::vocabulary::verdict::{MemorizedShare, VerdictWord};
 
 /// An epoch without the values of single neurons and pairs: some 800 bytes a layer, however wide the layer is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub struct EpochRecord {
     /// The rows of the training set; `None` if none were sent.
     #[serde(default)]
     pub seen: Option<RowsRecord>,
+    /// The share of the training rows that the network knows by heart; `None` if that is unknown.
+    #[serde(default)]
+    pub memorized_share: Option<MemorizedShare>,
     /// The verdict; `None` if the epoch was not monitored.
     #[serde(default)]
     pub verdict: Option<VerdictWord>,

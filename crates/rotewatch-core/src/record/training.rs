@@ -20,7 +20,7 @@ pub struct TrainingDocument {
     /// The run's name; `None` if it was not monitored.
     #[serde(default)]
     pub run: Option<String>,
-    /// The kind of memorization in its verdict; `None` without an alarm, or if it was not monitored.
+    /// The kind of memorization in its verdict; `None` without an active alarm, or if it was not monitored.
     #[serde(default)]
     pub kind: Option<Kind>,
     /// A description of the rows that were measured.
@@ -86,6 +86,8 @@ struct OldOrNew {
     #[serde(default)]
     kind: Option<Kind>,
     #[serde(default)]
+    ended_epoch: Option<Epoch>,
+    #[serde(default)]
     probe: Option<String>,
     #[serde(default)]
     epochs: Value,
@@ -99,7 +101,9 @@ impl TryFrom<OldOrNew> for TrainingDocument {
     type Error = serde_json::Error;
 
     fn try_from(document: OldOrNew) -> Result<Self, serde_json::Error> {
-        let OldOrNew { run, kind, probe, epochs, history, final_layers } = document;
+        let OldOrNew { run, kind, ended_epoch, probe, epochs, history, final_layers } = document;
+        // The keys of an alarm stay after it ended.
+        let kind = kind.filter(|_| ended_epoch.is_none());
         let epochs = match history {
             Some(epochs) => epochs,
             None => serde_json::from_value(epochs)?,
@@ -135,4 +139,18 @@ pub enum DocumentError {
         /// The parser's error.
         source: serde_json::Error,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_is_that_of_an_active_alarm() {
+        let kind =
+            |keys: &str| format!(r#"{{"kind": "heuristic", {keys} "epochs": []}}"#).parse().map(|of: TrainingDocument| of.kind);
+        assert_eq!(kind("").unwrap(), Some(Kind::Heuristic));
+        assert_eq!(kind(r#""ended_epoch": null,"#).unwrap(), Some(Kind::Heuristic));
+        assert_eq!(kind(r#""ended_epoch": 13,"#).unwrap(), None);
+    }
 }

@@ -76,6 +76,24 @@ impl Harm {
     }
 }
 
+/// The share of the training rows that the network knows by heart, with a 95 % interval; ratios from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemorizedShare {
+    /// The estimate.
+    pub estimate: f64,
+    /// The lower end of the interval.
+    pub low: f64,
+    /// The upper end of the interval.
+    pub high: f64,
+}
+
+impl fmt::Display for MemorizedShare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [estimate, low, high] = [self.estimate, self.low, self.high].map(|share| 100.0 * share);
+        write!(f, "about {estimate:.0} % ({low:.0} to {high:.0} %) of the training rows are known by heart")
+    }
+}
+
 /// One number that led to a finding, and the number that it was compared with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -253,6 +271,24 @@ impl Verdict {
         self.alarms().first()
     }
 
+    /// The active alarm with the earliest onset; without one, the last alarm that ended.
+    #[must_use]
+    pub fn last_alarm(&self) -> Option<&Alarm> {
+        match self {
+            Verdict::Learning { ended: Some((alarm, _)) } => Some(alarm),
+            _ => self.alarm(),
+        }
+    }
+
+    /// The epoch at which the last alarm ended; `None` while an alarm is active, or if there was none.
+    #[must_use]
+    pub fn ended_epoch(&self) -> Option<Epoch> {
+        match self {
+            Verdict::Learning { ended } => ended.as_ref().map(|(_, epoch)| *epoch),
+            _ => None,
+        }
+    }
+
     /// The active alarms.
     #[must_use]
     pub fn alarms(&self) -> &[Alarm] {
@@ -275,9 +311,9 @@ impl fmt::Display for Verdict {
         match self {
             Verdict::TooEarly { reason } => write!(f, "too early to tell: {reason}"),
             Verdict::Learning { ended: None } => f.write_str("learning"),
-            Verdict::Learning { ended: Some((alarm, since)) } => {
+            Verdict::Learning { ended: Some((alarm, epoch)) } => {
                 let kind = alarm.finding.kind.in_words();
-                write!(f, "learning; the alarm of epoch {} ({kind}) ended at epoch {since}", alarm.alarm_epoch)
+                write!(f, "learning; alarm at epoch {}, ended at epoch {epoch} ({kind})", alarm.alarm_epoch)
             }
             Verdict::Memorizing { alarms } => {
                 for (place, alarm) in alarms.iter().enumerate() {

@@ -91,6 +91,9 @@ pub(super) struct TrainArgs {
     /// Number of examples in the probe [default: `sampling.rows` of the configuration]
     #[arg(long, value_name = "N", help_heading = "Monitoring")]
     pub probe_rows: Option<usize>,
+    /// Hold this many of the training examples out of training and use them as the probe, with labels as noisy as those of the others
+    #[arg(long, value_name = "N", conflicts_with_all = ["probe_rows", "probe_from"], help_heading = "Monitoring")]
+    pub hold_out: Option<NonZeroUsize>,
     /// Whether probe examples are like the training examples or come from the test set
     #[arg(long, value_parser = choice::<ProbeFrom>(), value_name = "SET", default_value_t, help_heading = "Monitoring")]
     pub probe_from: ProbeFrom,
@@ -154,7 +157,8 @@ impl TrainArgs {
     /// Applies the flags to a configuration. Runs again whenever the configuration file changes. Unless the file says otherwise,
     /// a training waits for its monitor, so that the same seed gives the same verdict.
     pub(super) fn overlay(&self) -> impl Fn(&mut Config) + Send + Sync + use<> {
-        let (listen, state, sampling, probe_rows) = (self.listen, self.state.clone(), self.sampling, self.probe_rows);
+        let (listen, state, sampling) = (self.listen, self.state.clone(), self.sampling);
+        let probe_rows = self.hold_out.map(NonZeroUsize::get).or(self.probe_rows);
         let stop_on_onset = self.stop_on_onset;
         move |config| {
             match listen {
@@ -182,6 +186,12 @@ impl TrainArgs {
     /// # Errors
     /// Names both flags, why they do not fit together, and what to do.
     pub(super) fn check_together(&self) -> Result<(), Failure> {
+        if let Some(rows) = self.hold_out.filter(|rows| rows.get() >= self.examples) {
+            let examples = self.examples;
+            return Err(Failure::usage(anyhow!(
+                "--hold-out {rows} leaves none of --examples {examples} to train on; hold out fewer"
+            )));
+        }
         let unwatched = self.monitor == Monitoring::Off;
         let mistake = if unwatched && self.stop_on_onset {
             "--stop-on-onset needs the monitor, which --monitor off disables; remove one of the two flags"
@@ -195,14 +205,19 @@ impl TrainArgs {
         Err(Failure::usage(anyhow!(mistake)))
     }
 
-    /// The options of the training, with a probe of `probe_rows` examples.
+    /// The options of the training, with a probe of `probe_rows` examples unless training examples are held out.
     #[must_use]
     pub(super) fn options(&self, probe_rows: usize) -> TrainOptions {
+        // The probe comes from the same source as the training examples and gets wrong labels by the same rule, so to hold rows out is
+        // to train on fewer.
+        let held_out = self.hold_out.map(NonZeroUsize::get);
+        let examples = self.examples.saturating_sub(held_out.unwrap_or(0));
+        let probe_rows = held_out.unwrap_or(probe_rows);
         TrainOptions {
             task: TaskOptions {
                 task: self.task,
                 data: self.data.clone(),
-                examples: self.examples,
+                examples,
                 label_noise: self.label_noise,
                 spurious: self.spurious,
                 augment: self.augment,

@@ -164,6 +164,7 @@ mod tests {
             epoch: judged.map(Epoch),
             verdict: Verdict::Learning { ended: None },
             possible_onsets: possible_onsets.iter().copied().map(Epoch).collect(),
+            memorized_share: None,
         }
     }
 

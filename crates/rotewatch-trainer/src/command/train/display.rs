@@ -43,7 +43,11 @@ impl Display {
             .spurious
             .map(|share| format!(", a shortcut that agrees with {:.0} % of the labels", 100.0 * share))
             .unwrap_or_default();
-        let what = format!("{} on {} examples of {}{noise}{spurious}, seed {}", args.model, args.examples, args.task, args.seed);
+        let held_out = args.hold_out.map(|rows| format!(", {rows} of them held out")).unwrap_or_default();
+        let what = format!(
+            "{} on {} examples of {}{held_out}{noise}{spurious}, seed {}",
+            args.model, args.examples, args.task, args.seed
+        );
         match watched {
             Some((run, Some(address))) => self.line(&format!("run {run}: {what}; live page at http://{address}/")),
             Some((run, None)) => self.line(&format!("run {run}: {what}; monitored")),

@@ -250,7 +250,9 @@ impl Training {
                 self.show(EpochRecord::clone(&measured.record));
                 self.summary.last_report = Some(measured.report);
             }
-            self.summary.verdict = Some(run.newest_verdict().verdict.clone());
+            let newest = run.newest_verdict();
+            self.summary.verdict = Some(newest.verdict.clone());
+            self.summary.memorized_share = newest.memorized_share;
             self.summary.run = Some(name.run().clone());
             self.summary.flow = Some(monitor.flow());
             self.display.end(&self.summary);

@@ -15,7 +15,7 @@ use rotewatch_core::record::training::FinalLayer;
 use rotewatch_core::record::{EpochRecord, Hints, VerdictRecord, document};
 use rotewatch_core::vocabulary::identity::RunName;
 use rotewatch_core::vocabulary::units::Epoch;
-use rotewatch_core::vocabulary::verdict::Verdict;
+use rotewatch_core::vocabulary::verdict::{MemorizedShare, Verdict};
 
 /// Collects the data of the summary.
 #[derive(Debug, Default)]
@@ -26,6 +26,8 @@ pub(super) struct Summary {
     pub(super) probe: Option<String>,
     /// The verdict after the last epoch; `None` without a monitor.
     pub(super) verdict: Option<Verdict>,
+    /// The share of the training rows that the network knows by heart after the last epoch.
+    pub(super) memorized_share: Option<MemorizedShare>,
     /// Why training ended before its last epoch.
     pub(super) stopped: Option<StopReason>,
     /// The weights that were restored at the end.
@@ -93,10 +95,10 @@ impl Summary {
 
     /// The document of `--json`, on one line.
     pub(super) fn to_json(&self) -> String {
-        let alarm = self.verdict.as_ref().and_then(Verdict::alarm);
+        let alarm = self.verdict.as_ref().and_then(Verdict::last_alarm);
         let best = self.best();
         let training = Training {
-            verdict: VerdictRecord::from(self.verdict.as_ref()),
+            verdict: VerdictRecord::from(self.verdict.as_ref()).with_share(self.memorized_share),
             run: self.run.as_ref(),
             probe: self.probe.as_deref(),
             last_epoch: self.epochs.last().map(|epoch| epoch.epoch),
@@ -125,10 +127,11 @@ impl Summary {
         if let Some(verdict) = &self.verdict {
             lines.push(format!("verdict: {verdict}"));
         }
+        lines.extend(self.memorized_share.map(|share| share.to_string()));
         lines.extend(self.last_report.as_deref().and_then(|report| hints_in_words(&report.hints)));
         if let Some((best_epoch, best)) = self.best() {
             let mut line = format!("test accuracy: best {:.1} % at epoch {best_epoch}", 100.0 * best);
-            let alarm = self.verdict.as_ref().and_then(Verdict::alarm);
+            let alarm = self.verdict.as_ref().and_then(Verdict::last_alarm);
             for (what, at) in
                 [("onset", alarm.map(|alarm| alarm.finding.onset_epoch)), ("alarm", alarm.map(|alarm| alarm.alarm_epoch))]
             {
