@@ -93,7 +93,7 @@ fn tell(feed: &mut StoreFeed, run: &Arc<Run>, epoch: u32, template: &LayerMeasur
         prediction_entropy_nats: Some(2.3),
         layers: layers.collect(),
         answers: Vec::new(),
-        verdict: Verdict::Learning { ended: None },
+        verdict: Verdict::Learning { ended: None, caveat: None },
         hints: Hints::default(),
         raised: Vec::new(),
         compute: Duration::from_millis(20),

@@ -37,11 +37,13 @@ export function kindInWords(kind) {
 export function verdictInWords(standing) {
   if (standing.verdict === "memorizing") return `${kindInWords(standing.kind)} since epoch ${standing.onset_epoch}`;
   if (standing.verdict === "learning") return "Learning";
+  if (standing.verdict === "cannot_judge") return "Cannot judge";
   return "Too early";
 }
 
 export function verdictInBrief(standing) {
   if (standing.verdict === "memorizing") return `memorizing since epoch ${standing.onset_epoch}`;
+  if (standing.verdict === "cannot_judge") return "cannot judge";
   return standing.verdict === "learning" ? "learning" : "too early";
 }
 

@@ -65,7 +65,7 @@ fn strongest(answers: [Answer; 2]) -> Answer {
         Answer::Finding(finding) if finding.harm == Harm::Shown => (3, finding.score),
         Answer::Finding(finding) => (2, finding.score),
         Answer::Quiet { score } => (1, *score),
-        Answer::TooEarly { .. } => (0, 0.0),
+        Answer::TooEarly { .. } | Answer::CannotJudge { .. } => (0, 0.0),
     };
     let [first, second] = answers;
     let (of_first, of_second) = (rank(&first), rank(&second));

@@ -1,4 +1,5 @@
-//! Detectors: rules that turn the numbers of an epoch into "too early", "quiet", or a finding with its reasons.
+//! Detectors: rules that turn the numbers of an epoch into "too early", "cannot judge", "quiet", or a finding with its
+//! reasons.
 //!
 //! Each rule has its own file and names the source of its thresholds. [`Judge`] runs all rules for one run. It keeps an alarm
 //! active until several quiet epochs have passed, so that a score near the threshold does not switch the alarm on and off.
@@ -6,6 +7,8 @@
 mod baseline;
 mod detector;
 mod divergence;
+#[cfg(test)]
+mod drift;
 mod example_level;
 mod heuristic;
 mod hints;
@@ -13,6 +16,7 @@ mod information;
 mod judge;
 mod observation;
 mod params;
+mod validity;
 
 pub use baseline::{Baseline, Reference};
 pub use detector::Detector;
@@ -22,8 +26,9 @@ pub use heuristic::Heuristic;
 pub use hints::{HintTracker, LabelWave};
 pub use information::Information;
 pub use judge::{Judge, Judgement};
-pub use observation::{ClassInformation, LayerObservation, Observation};
+pub use observation::{ClassInformation, Condition, LayerObservation, Observation, Received};
 pub use params::{BaselineParams, DetectParams, DivergenceParams, ExampleLevelParams, HeuristicParams};
+pub use validity::{Assessment, Validity};
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -41,6 +46,7 @@ pub(crate) mod tests {
     pub(crate) fn observation(epoch: usize, class: Option<f64>, mutual: Option<f64>) -> Observation {
         let layer = LayerObservation {
             layer: "fc3".parse().expect("a good name"),
+            condition: Condition::Measured,
             mutual_information_mean_nats: mutual,
             class_information_nats: class.map(|class| ClassInformation { p90: class, mean: class / 2.0 }),
         };
@@ -51,6 +57,7 @@ pub(crate) mod tests {
             prediction_entropy_nats: Some(2.3),
             layers: vec![layer],
             rows: EpochRows::default(),
+            received: None,
         }
     }
 }

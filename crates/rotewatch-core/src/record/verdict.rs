@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
-use crate::vocabulary::verdict::{Alarm, Evidence, Harm, Kind, Verdict, VerdictWord};
+use crate::vocabulary::verdict::{Alarm, Evidence, Harm, Kind, Verdict, VerdictWord, Weakness};
 
 /// A verdict with the alarm that has the earliest onset.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub struct VerdictRecord {
     pub layers: Option<Vec<LayerName>>,
     /// The numbers behind it.
     pub evidence: Option<Vec<Evidence>>,
-    /// One sentence: why this is memorization, or what is missing for a verdict.
+    /// One sentence: why this is memorization, what is missing for a verdict, or why it is uncertain.
     pub why: Option<String>,
     /// One sentence: what to do.
     pub remedy: Option<String>,
@@ -43,8 +43,20 @@ impl From<Option<&Verdict>> for VerdictRecord {
             record.why = Some(finding.why);
             record.remedy = Some(finding.remedy);
         }
-        if let Some(Verdict::TooEarly { reason }) = verdict {
-            record.why = Some(reason.clone());
+        match verdict {
+            Some(Verdict::TooEarly { reason }) => record.why = Some(reason.clone()),
+            Some(Verdict::CannotJudge { reason, remedy }) => {
+                record.why = Some(reason.clone());
+                record.remedy = Some(remedy.clone());
+            }
+            _ => {}
+        }
+        if let Some(Weakness { reason, remedy }) = verdict.and_then(Verdict::caveat) {
+            record.why = Some(match record.why {
+                Some(why) => format!("{why}. The newest epoch cannot be judged: {reason}"),
+                None => reason.clone(),
+            });
+            record.remedy.get_or_insert_with(|| remedy.clone());
         }
         record
     }
@@ -63,7 +75,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_null() {
-        let learning = Verdict::Learning { ended: None };
+        let learning = Verdict::Learning { ended: None, caveat: None };
         for (of, name) in [(None, Value::Null), (Some(&learning), json!("learning"))] {
             let document = serde_json::to_value(VerdictRecord::from(of)).unwrap();
             assert_eq!(document["verdict"], name);

@@ -132,7 +132,8 @@ fn restored_weights_are_those_that_were_saved_running_statistics_included() {
     let mut trainer = Trainer::new(options).unwrap();
     trainer.train_epoch(&mut Unobserved);
     let before = trainer.evaluate();
-    let unjudged = NewestVerdict { epoch: None, verdict: Verdict::Learning { ended: None }, possible_onsets: Vec::new() };
+    let unjudged =
+        NewestVerdict { epoch: None, verdict: Verdict::Learning { ended: None, caveat: None }, possible_onsets: Vec::new() };
     checkpoints.keep(trainer.variables(), Epoch(1), &unjudged).unwrap();
     trainer.train_epoch(&mut Unobserved);
     assert_ne!(trainer.evaluate(), before);
