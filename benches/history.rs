@@ -95,7 +95,7 @@ fn tell(feed: &mut StoreFeed, run: &Arc<Run>, epoch: u32, template: &LayerMeasur
         layers: layers.collect(),
         answers: Vec::new(),
         memorized_share: None,
-        verdict: Verdict::Learning { ended: None },
+        verdict: Verdict::Learning { ended: None, caveat: None },
         hints: Hints::default(),
         raised: Vec::new(),
         compute: Duration::from_millis(20),

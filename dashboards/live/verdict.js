@@ -4,7 +4,7 @@ import { element, table } from "/assets/elements.js";
 import { fixed, hasEnded, inWords, kindInWords, sentence, shareInWords, verdictClass, verdictInWords } from "/assets/words.js";
 
 const HARMS = { shown: "shown: the network does worse on rows that it has never seen", suspected: "suspected, not shown yet" };
-const SIGNS = { memorizing: "▲", learning: "●", ended: "△", too_early: "○" };
+const SIGNS = { memorizing: "▲", learning: "●", ended: "△", too_early: "○", cannot_judge: "■" };
 
 function described(pairs) {
   return element("dl", {}, ...pairs.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
@@ -45,7 +45,11 @@ export function verdictCard(standing) {
     ].filter(([, text]) => text)));
     card.append(...[evidenceOf(standing)].filter(Boolean));
   } else if (standing.verdict === "learning") {
-    card.append(element("p", {}, "No sign of memorization so far. There is nothing to do."));
+    card.append(element("p", {}, standing.why ? "No sign of memorization so far." : "No sign of memorization so far. There is nothing to do."));
+    if (standing.why) card.append(described([["Caveat", sentence(standing.why)], ["What to do", sentence(standing.remedy)]]));
+  } else if (standing.verdict === "cannot_judge") {
+    card.append(element("p", {}, "This is not good news: the network may or may not memorize."));
+    card.append(described([["Why", sentence(standing.why)], ["What to do", sentence(standing.remedy)]]));
   } else {
     card.append(element("p", {}, sentence(standing.why ?? "No epoch has been judged yet")));
   }

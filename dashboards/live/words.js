@@ -52,12 +52,14 @@ export function verdictInWords(standing) {
   if (standing.verdict === "memorizing") return `${kindInWords(standing.kind)} since epoch ${standing.onset_epoch}`;
   if (hasEnded(standing)) return `Learning; ${alarmThatEnded(standing)}`;
   if (standing.verdict === "learning") return "Learning";
+  if (standing.verdict === "cannot_judge") return "Cannot judge";
   return "Too early";
 }
 
 export function verdictInBrief(standing) {
   if (standing.verdict === "memorizing") return `memorizing since epoch ${standing.onset_epoch}`;
   if (hasEnded(standing)) return alarmThatEnded(standing);
+  if (standing.verdict === "cannot_judge") return "cannot judge";
   return standing.verdict === "learning" ? "learning" : "too early";
 }
 

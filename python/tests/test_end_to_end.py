@@ -1,6 +1,8 @@
 """Runs the examples, and the client against the real daemon."""
 
+import copy
 import json
+import math
 import os
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import pytest
 import torch
 from noisy_digits import noisy_digits
 from small_training import examples, losses, network
+from torch.utils.data import DataLoader, TensorDataset
 
 import rotewatch
 
@@ -162,6 +165,47 @@ def train(epochs: int, **options: object) -> None:
                 torch.nn.functional.cross_entropy(model(images[rows]), labels[rows]).backward()
                 optimizer.step()
             watcher.epoch_end()
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("rebound", "the network's answers are the same to the last bit since epoch 0"),
+        ("sorted", "all rows of the probe have the label 0"),
+        ("diverged", "NaN or infinite since epoch 2"),
+    ],
+)
+def test_case_39_a_rebound_model_and_a_sorted_probe_cannot_be_judged(binary, caplog, fault, reason):
+    torch.manual_seed(0)
+    images, labels = map(torch.from_numpy, noisy_digits(2000, label_noise=0.0, seed=1))
+    model = plain_loop.network()
+    watched = copy.deepcopy(model) if fault == "rebound" else model
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    if fault == "sorted":
+        order = labels.argsort(stable=True)
+        images, labels = images[order], labels[order]
+    unseen, seen = TensorDataset(images[:150], labels[:150]), TensorDataset(images[150:], labels[150:])
+    sets = {"probe": DataLoader(unseen, batch_size=50), "seen": DataLoader(seen, batch_size=50)}
+    loss = torch.nn.functional.cross_entropy
+    with (
+        rotewatch.private_daemon(),
+        rotewatch.watch(watched, **sets, loss=loss, run="r", task="classes", wait=60) as watcher,
+    ):
+        for epoch in range(1, 6):
+            for rows in torch.randperm(len(images)).split(64):
+                optimizer.zero_grad()
+                loss(model(images[rows]), labels[rows]).backward()
+                optimizer.step()
+            if fault == "diverged" and epoch == 2:
+                with torch.no_grad():
+                    next(model.parameters()).fill_(math.nan)
+            verdict = watcher.epoch_end()
+    assert verdict.verdict == "cannot_judge"
+    assert reason in verdict.why
+    assert verdict.remedy
+    said = [record.message for record in caplog.records if "cannot judge since epoch" in record.message]
+    assert len(said) == 1
+    assert reason in said[0]
 
 
 def test_an_offline_run_is_replayed_with_the_verdict_that_it_would_have_had(binary, tmp_path):

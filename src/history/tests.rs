@@ -130,7 +130,7 @@ fn tell(feed: &mut StoreFeed, report: &Arc<EpochReport>, possible_onsets: &[Epoc
 }
 
 fn learning() -> Verdict {
-    Verdict::Learning { ended: None }
+    Verdict::Learning { ended: None, caveat: None }
 }
 
 fn memorizing(onset: u32, alarm: u32) -> Verdict {
@@ -144,7 +144,7 @@ fn memorizing(onset: u32, alarm: u32) -> Verdict {
         why: "it \"does\"".into(),
         remedy: "stop".into(),
     };
-    Verdict::Memorizing { alarms: vec![Alarm { finding, alarm_epoch: Epoch(alarm) }] }
+    Verdict::Memorizing { alarms: vec![Alarm { finding, alarm_epoch: Epoch(alarm) }], caveat: None }
 }
 
 proptest! {

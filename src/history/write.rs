@@ -177,7 +177,7 @@ fn write_layer(to: &Connection, epoch: i64, place: i64, layer: &LayerReport, in_
 /// Inserts active alarms that are new, and ends those that are no longer active.
 fn findings(to: &Connection, run: i64, report: &EpochReport) -> Result<()> {
     let standing: &[Alarm] = match &report.verdict {
-        Verdict::Memorizing { alarms } => alarms,
+        Verdict::Memorizing { alarms, .. } => alarms,
         _ => &[],
     };
     let mut add = to.prepare_cached(

@@ -1,7 +1,7 @@
 //! All Prometheus series: names, help texts, labels. Only this module uses the crate `prometheus`.
 //!
 //! A scrape writes the current values of the [`LiveRuns`] and the [`Gate`] as text. A series exists only while it has a value: a score
-//! is absent while the verdict is "too early". A scrape measures nothing, and the text of a run is written once for each report.
+//! is absent while the verdict is "too early" or "cannot judge". A scrape measures nothing, and the text of a run is written once for each report.
 
 mod requests;
 mod samples;

@@ -90,7 +90,8 @@ impl Samples {
         for (kind, answer) in &report.answers {
             self.answer(run, *kind, answer, &report.verdict);
         }
-        if report.verdict.word() != VerdictWord::TooEarly {
+        // Without a verdict, "no harm" would be good news that nobody knows.
+        if !matches!(report.verdict.word(), VerdictWord::TooEarly | VerdictWord::CannotJudge) {
             let harm = report.verdict.alarms().iter().map(|alarm| alarm.finding.harm).max();
             self.put(&HARM, &[run, "none"], truth(harm.is_none()));
             for state in Harm::ALL {
@@ -120,6 +121,9 @@ impl Samples {
         let alarm = verdict.alarm_of(kind);
         if let Some(score) = answer.score() {
             self.put(&SCORE, &[run, kind.as_str()], score);
+        }
+        // An alarm stays while its detector is not shown an epoch.
+        if answer.score().is_some() || alarm.is_some() {
             self.put(&ONSET, &[run, kind.as_str()], truth(alarm.is_some()));
         }
         if let Some(alarm) = alarm {

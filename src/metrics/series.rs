@@ -88,11 +88,11 @@ series! {
     RUN_COVERAGE = gauge("run_coverage_ratio", ["run"], "Rows measured / rows offered in the newest epoch.");
     SCORE = gauge("memorization_score_ratio", ["run", "kind"],
         "Smallest of decline / threshold over the signals that must agree; 1 is an alarm.");
-    ONSET = gauge("memorization_onset", ["run", "kind"], "1 while an alarm of this kind is active; absent while the verdict is too early.");
+    ONSET = gauge("memorization_onset", ["run", "kind"], "1 while an alarm of this kind is active; absent while the verdict is too early or cannot be given.");
     ONSET_EPOCH = gauge("memorization_onset_epoch", ["run", "kind"], "Epoch at which memorization set in, while the alarm is active.");
     VERDICT = gauge("run_verdict", ["run", "verdict"], "1 for the current verdict.");
     HARM = gauge("harm", ["run", "state"],
-        "1 for the current state: none, suspected (an alarm warns) or shown (an alarm asks to stop by default); absent while the verdict is too early.");
+        "1 for the current state: none, suspected (an alarm warns) or shown (an alarm asks to stop by default); absent while the verdict is too early or cannot be given.");
     ROWS_LOSS = gauge("rows_loss_nats", ["run", "rows"],
         "Mean loss over the unseen rows or the seen rows, by the labels that the trainer has; in nats for cross-entropy.");
     ROWS_ERROR = gauge("rows_error_ratio", ["run", "rows"],

@@ -81,7 +81,7 @@ pub(super) async fn epochs(live_runs: &LiveRuns, archive: Option<&Archive>, name
 pub(super) async fn verdict(live_runs: &LiveRuns, archive: Option<&Archive>, name: &RunName) -> Answer {
     let Some(view) = live_runs.runs().get(name).cloned() else { return remembered(archive, name, records::verdict).await };
     let findings = match &view.run.newest_verdict().verdict {
-        Verdict::Memorizing { alarms } => alarms.clone(),
+        Verdict::Memorizing { alarms, .. } => alarms.clone(),
         _ => Vec::new(),
     };
     json(StatusCode::OK, &document(&VerdictDetail { state: view.run.state(), findings }))

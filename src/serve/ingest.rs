@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::header::HeaderMap;
 use hyper::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
@@ -24,8 +25,9 @@ use crate::ingest::{DOCUMENT_BYTES_MAX, FrameKey, Ingest, Origin, Refusal, Refus
 use rotewatch_core::intake::run::Run;
 use rotewatch_core::intake::stop::StopReason;
 use rotewatch_core::monitor::live_runs::LiveRuns;
-use rotewatch_core::record::document;
+use rotewatch_core::record::{StateRecord, document};
 use rotewatch_core::vocabulary::identity::LayerName;
+use rotewatch_core::vocabulary::verdict::VerdictWord;
 
 /// The longest time that the answer to an epoch's end waits for the verdict.
 const WAIT_MAX_SECONDS: f64 = 30.0;
@@ -152,6 +154,7 @@ impl IngestSite {
             }
             (Resource::End(run, epoch), _) => {
                 let attempt = query.attempt().map_err(unprocessable)?;
+                let words = Words::of(request.headers());
                 let wait = Duration::from_secs_f64(query.wait_seconds().map_err(unprocessable)?.min(WAIT_MAX_SECONDS));
                 query.end().map_err(unprocessable)?;
                 let body = self.document(request).await?;
@@ -167,7 +170,7 @@ impl IngestSite {
                 };
                 // With a wait of 0 this reports whether the epoch is already judged.
                 let _ = timeout(wait, judged_and_kept).await;
-                Ok(json(StatusCode::OK, &document(&run.state())))
+                Ok(json(StatusCode::OK, &document(&words.known(run.state()))))
             }
             (Resource::Finish(run), _) => {
                 let attempt = query.attempt().map_err(unprocessable)?;
@@ -188,6 +191,26 @@ impl IngestSite {
 
     async fn document(&self, request: &mut Request<Incoming>) -> Result<ReceivedBody, Answer> {
         self.documents.receive(request, DOCUMENT_BYTES_MAX.min(self.body_bytes), "a document").await
+    }
+}
+
+/// The verdicts that a client of an epoch's end knows. For one release, those that know no `cannot_judge` get `too_early` with the same
+/// reason: the Python client of version 0.1.0 takes any other word for the answer of another program.
+enum Words {
+    All,
+    OfVersion010,
+}
+
+impl Words {
+    fn of(headers: &HeaderMap) -> Self {
+        if headers.contains_key("rotewatch-verdicts") { Words::All } else { Words::OfVersion010 }
+    }
+
+    fn known(self, mut state: StateRecord) -> StateRecord {
+        if matches!(self, Words::OfVersion010) && state.verdict.verdict == Some(VerdictWord::CannotJudge) {
+            state.verdict.verdict = Some(VerdictWord::TooEarly);
+        }
+        state
     }
 }
 

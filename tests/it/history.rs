@@ -227,7 +227,7 @@ fn a_marked_run_is_the_reference_and_the_configuration_wins_over_the_mark() {
     let train = |monitor: &Monitor, run: &str, signal: f32| {
         let tap = monitor.declare(declaration(run, &["a"])).expect("the name is free");
         (0..4).for_each(|epoch| {
-            send(&tap, epoch, 600, &[layer(600, 12, signal)]);
+            send(&tap, epoch, 600, &[layer(600, 12, signal + 0.01 * epoch as f32)]);
             judged(&tap, epoch);
         });
         let live_runs = monitor.live_runs().runs();

@@ -114,6 +114,8 @@ class HttpTransport:
             target += "?" + urlencode({"attempt": declaration.attempt, **query})
         headers = {"Content-Type": content_type, "Accept": "application/json", "Connection": "close"}
         headers["Content-Length"] = str(sum(map(len, body)))
+        # Without it, a daemon sends "too_early" for "cannot_judge", which clients of version 0.1.0 do not know.
+        headers["Rotewatch-Verdicts"] = "cannot_judge"
         if daemon.token is not None:
             headers["Authorization"] = f"Bearer {daemon.token}"
         try:

@@ -213,6 +213,11 @@ class Sender:
                     if self._newest.stop and not message.verdict.stop:
                         message.verdict = replace(message.verdict, stop=True, reason=self._newest.reason)
                     self._newest = message.verdict
+            heard = message.verdict
+            if heard is not None and heard.verdict == "cannot_judge":
+                self._notices.once(
+                    "cannot judge", f"cannot judge since epoch {heard.epoch}: {heard.why}. {heard.remedy}"
+                )
             message.done.set()
 
     def _next(self) -> Message | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-VERDICTS = ("too_early", "learning", "memorizing")
+VERDICTS = ("too_early", "cannot_judge", "learning", "memorizing")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Verdict:
     stop: bool = False
     #: Why it should stop.
     reason: str | None = None
-    #: ``too_early``, ``learning`` or ``memorizing``; ``None`` before the first report.
+    #: ``too_early``, ``cannot_judge``, ``learning`` or ``memorizing``; ``None`` before the first report.
     verdict: str | None = None
     #: How many of the training rows are memorized; ``None`` if that is unknown.
     memorized_share: MemorizedShare | None = None
@@ -51,7 +51,7 @@ class Verdict:
     ended_epoch: int | None = None
     #: The layers that show it.
     layers: tuple[str, ...] = ()
-    #: One sentence: why this is memorization, or what is missing for a verdict.
+    #: One sentence: why this is memorization, what is missing for a verdict, or why it is uncertain.
     why: str | None = None
     #: One sentence: what to do.
     remedy: str | None = None

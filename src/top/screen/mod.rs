@@ -122,6 +122,7 @@ fn verdict_color(state: &StateRecord) -> Style {
         Some(VerdictWord::Memorizing) => Style::from(Color::Red).add_modifier(Modifier::BOLD),
         Some(VerdictWord::Learning) if state.verdict.ended_epoch.is_some() => Style::from(Color::Yellow),
         Some(VerdictWord::Learning) => Style::from(Color::Green),
+        Some(VerdictWord::CannotJudge) => Style::from(Color::Magenta).add_modifier(Modifier::BOLD),
         _ => Style::from(Modifier::DIM),
     }
 }
@@ -295,6 +296,24 @@ mod tests {
             "{shown}"
         );
         assert!(!shown.contains("what to do") && !shown.contains("memorizing"), "{shown}");
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_judged_is_not_green_and_has_its_reason() {
+        let mut view = View::new("http://here");
+        let mut unfit = run("unfit", "1");
+        unfit.state.verdict = VerdictRecord {
+            verdict: Some(VerdictWord::CannotJudge),
+            why: Some("the probe has 64 rows".to_owned()),
+            remedy: Some("Send more".to_owned()),
+            ..VerdictRecord::default()
+        };
+        assert_ne!(verdict_color(&unfit.state).fg, Some(Color::Green));
+        view.learn(Update::Runs(vec![unfit], vec![new("unfit", true, vec![epoch(1, &["h1"])])]));
+        let shown = screen(&view, 80, 24);
+        for expected in ["cannot judge", "why: the probe has 64 rows", "what to do: Send more"] {
+            assert!(shown.contains(expected), "{expected:?} is not in\n{shown}");
+        }
     }
 
     #[test]

@@ -17,5 +17,6 @@ mod requests;
 mod runs;
 mod start;
 mod table;
+mod unfit;
 mod values;
 mod worker;

@@ -116,11 +116,11 @@ fn case_07_skipped_and_late_epochs_fool_nobody_and_a_resumed_run_is_a_new_attemp
     let daemon = daemon();
     let client = &daemon.client;
     document(&client.declare("run", ATTEMPT, &["a"]), 200);
-    let body = frame(&[("a", &layer(ROWS, 12, 2.0))]);
+    let body = |epoch: u32| frame(&[("a", &layer(ROWS, 12, 2.0 + 0.01 * epoch as f32))]);
     // Much less information than before, in an epoch that is over: it must not count as a decline.
     let less = frame(&[("a", &layer(ROWS, 12, 0.1))]);
     for epoch in [0, 1, 2, 6] {
-        document(&client.activations("run", epoch, 0, &body), 202);
+        document(&client.activations("run", epoch, 0, &body(epoch)), 202);
         if epoch == 6 {
             document(&client.activations("run", 5, 0, &less), 202);
         }
@@ -136,8 +136,8 @@ fn case_07_skipped_and_late_epochs_fool_nobody_and_a_resumed_run_is_a_new_attemp
     assert_conserved(&daemon.monitor.flow());
     assert_eq!(scrape(&daemon.monitor).value(r#"run_epoch{run="run"}"#), 6.0);
     // A missing epoch end is inferred from the first frame of a later epoch.
-    document(&client.activations("run", 7, 0, &body), 202);
-    document(&client.activations("run", 8, 0, &body), 202);
+    document(&client.activations("run", 7, 0, &body(7)), 202);
+    document(&client.activations("run", 8, 0, &body(8)), 202);
     client.judged("run", 8);
     let epochs = client.read("runs/run/epochs");
     let newest: Vec<_> = epochs["epochs"].as_array().expect("epochs").iter().rev().map(|epoch| epoch["epoch"].clone()).collect();
@@ -149,7 +149,7 @@ fn case_07_skipped_and_late_epochs_fool_nobody_and_a_resumed_run_is_a_new_attemp
     assert_eq!((&resumed["verdict"], &resumed["epoch"]), (&json!("too_early"), &Value::Null));
     assert_eq!(scrape(&daemon.monitor).get(r#"run_epoch{run="run"}"#), None, "no series goes back without a break");
     let next = format!("runs/run/epochs/3/activations?attempt={NEXT_ATTEMPT}&seq=0");
-    document(&client.send("POST", &next, &body), 202);
+    document(&client.send("POST", &next, &body(0)), 202);
     let end = format!("runs/run/epochs/3/end?attempt={NEXT_ATTEMPT}&wait=30");
     assert_eq!(document(&client.send("POST", &end, b"{}"), 200)["epoch"], 3);
 }

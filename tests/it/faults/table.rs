@@ -48,7 +48,7 @@ fn tests(folder: &Path, into: &mut BTreeSet<String>) {
 fn every_case_is_in_the_table_with_exactly_its_tests() {
     let rows = rows();
     let cases: Vec<u32> = rows.iter().map(|row| row.case).collect();
-    assert_eq!(cases, (1..=35).collect::<Vec<_>>());
+    assert_eq!(cases, (1..=35).chain([39]).collect::<Vec<_>>());
     let mut there = BTreeSet::new();
     for folder in ["src", "crates", "tests/it/faults", "python/tests"] {
         tests(&root().join(folder), &mut there);

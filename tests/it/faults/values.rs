@@ -8,7 +8,6 @@ use rotewatch_core::monitor::MeasuredEpoch;
 use rotewatch_core::monitor::report::EpochReport;
 use rotewatch_core::vocabulary::metrics::EpochMetrics;
 use rotewatch_core::vocabulary::units::Epoch;
-use rotewatch_core::vocabulary::verdict::Verdict;
 use rotewatch_info::measures::{Columns, LayerSamples, MeasureParams, measure_layers};
 
 use crate::support::activations::{declaration, judged, layer, send};
@@ -71,7 +70,12 @@ fn case_01_a_layer_of_nothing_but_nan_is_skipped_and_frees_no_alarm() {
     for epoch in 4..8 {
         assert!(send(&tap, epoch, ROWS, &[layer(ROWS, 16, 1.0), all(f32::NAN, 16)]));
         let standing = judged(&tap, epoch);
-        assert!(matches!(standing.verdict, Verdict::Learning { .. }), "epoch {epoch}: {}", standing.verdict);
+        let reason = "all activations of layer diverged are NaN or infinite since epoch 4";
+        assert!(
+            standing.verdict.to_string().starts_with(&format!("cannot judge: {reason}")),
+            "epoch {epoch}: {}",
+            standing.verdict
+        );
     }
     let seen = scrape(&monitor);
     assert_numbers(&seen);
@@ -94,7 +98,10 @@ fn case_01_a_missing_layer_lends_its_judgement_to_no_other() {
     for epoch in 4..8 {
         assert!(send(&tap, epoch, ROWS, &[layer(ROWS, 16, 1.0)]));
         let standing = judged(&tap, epoch);
-        assert!(matches!(standing.verdict, Verdict::Learning { .. }), "epoch {epoch}: {}", standing.verdict);
+        // One epoch may lack it by accident.
+        let expected =
+            if epoch < 6 { "learning; layer last was not received" } else { "cannot judge: layer last was not received" };
+        assert!(standing.verdict.to_string().starts_with(expected), "epoch {epoch}: {}", standing.verdict);
     }
 }
 
@@ -167,7 +174,8 @@ fn case_05_too_few_rows_are_used_for_no_verdict() {
     for (epoch, signal) in (0..).zip([1.0, 8.0, 8.0, 8.0, 0.5, 0.5, 0.5]) {
         assert!(send(&tap, epoch, 40, &[layer(40, 16, signal)]));
         let standing = judged(&tap, epoch);
-        assert!(matches!(standing.verdict, Verdict::TooEarly { .. }), "epoch {epoch}: {}", standing.verdict);
+        let expected = if epoch == 0 { "too early" } else { "cannot judge: the probe has 40 rows" };
+        assert!(standing.verdict.to_string().starts_with(expected), "epoch {epoch}: {}", standing.verdict);
     }
     assert!(reports.try_iter().all(|of| !of.report.layers[0].measures.reliable));
     let seen = scrape(&monitor);

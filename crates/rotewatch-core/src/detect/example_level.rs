@@ -84,7 +84,7 @@ fn strongest(answers: [Answer; 3]) -> Answer {
         Answer::Finding(finding) if finding.harm == Harm::Shown => (3, finding.score),
         Answer::Finding(finding) => (2, finding.score),
         Answer::Quiet { score } => (1, *score),
-        Answer::TooEarly { .. } => (0, 0.0),
+        Answer::TooEarly { .. } | Answer::CannotJudge { .. } => (0, 0.0),
     };
     let [first, rest @ ..] = answers;
     rest.into_iter().fold(first, |best, other| {

@@ -48,15 +48,16 @@ struct Amplification {
 
 impl Heuristic {
     /// Adds an epoch, or returns the reason why it cannot be used.
-    fn take_in(&mut self, observation: &Observation, smooth: usize) -> Result<(), String> {
+    fn take_in(&mut self, observation: &Observation, smooth: usize) -> Result<(), Answer> {
         let measured = observation.layers.iter().filter_map(|of| Some((&of.layer, of.mutual_information_mean_nats?)));
         if observation.epoch == Epoch::UNTRAINED {
             self.layers =
                 measured.map(|(layer, untrained)| Amplification { layer: layer.clone(), untrained, highest: 0.0 }).collect();
-            return Err("the network is untrained".into());
+            return Err(Answer::TooEarly { reason: "the network is untrained".into() });
         }
         if self.layers.is_empty() {
-            return Err("the untrained network (epoch 0) was not measured, so there is nothing to compare with".into());
+            let reason = "the untrained network (epoch 0) was not measured, so there is nothing to compare with";
+            return Err(Answer::CannotJudge { reason: reason.into() });
         }
         for (layer, mutual_information) in measured {
             if let Some(known) = self.layers.iter_mut().find(|known| known.layer == *layer) {
@@ -65,7 +66,8 @@ impl Heuristic {
         }
         let class_information = observation.layers.first().and_then(|first| Some(first.class_information_nats?.p90));
         let (Some(class_information), Some(entropy)) = (class_information, observation.prediction_entropy_nats) else {
-            return Err("the trainer sends no predictions, so class information is unknown".into());
+            let reason = "the trainer sends no predictions, so class information is unknown";
+            return Err(Answer::CannotJudge { reason: reason.into() });
         };
         let share = if entropy < PREDICTION_ENTROPY_LEAST { 0.0 } else { class_information / entropy };
         self.shares.push(share, smooth);
@@ -92,10 +94,10 @@ impl Detector for Heuristic {
     }
 
     fn judge(&mut self, observation: &Observation, params: &DetectParams) -> Answer {
-        if let Err(reason) = self.take_in(observation, params.smooth)
+        if let Err(answer) = self.take_in(observation, params.smooth)
             && self.newest.is_none()
         {
-            return Answer::TooEarly { reason };
+            return answer;
         }
         let thresholds = &params.heuristic;
         let (Some((highest, untrained)), Some(first), Some(epoch)) = (self.amplified(), self.layers.first(), self.newest) else {
@@ -158,7 +160,7 @@ impl Detector for Heuristic {
 #[cfg(test)]
 mod tests {
     use super::super::tests::params;
-    use super::super::{ClassInformation, LayerObservation};
+    use super::super::{ClassInformation, Condition, LayerObservation};
     use super::*;
     use crate::vocabulary::choices::Mode;
     use crate::vocabulary::rows::EpochRows;
@@ -167,6 +169,7 @@ mod tests {
     fn epoch(epoch: usize, mutual: [f64; 2], class: f64) -> Observation {
         let layer = |name: &str, mutual, class| LayerObservation {
             layer: name.parse().expect("a good name"),
+            condition: Condition::Measured,
             mutual_information_mean_nats: Some(mutual),
             class_information_nats: Some(ClassInformation { p90: class, mean: class / 2.0 }),
         };
@@ -178,6 +181,7 @@ mod tests {
             neighbour_agreement: None,
             layers: vec![layer("fc1", mutual[0], class), layer("fc2", mutual[1], 0.6)],
             rows: EpochRows::default(),
+            received: None,
         }
     }
 
@@ -207,10 +211,10 @@ mod tests {
     }
 
     #[test]
-    fn without_the_untrained_network_it_is_too_early_and_says_so() {
+    fn without_the_untrained_network_it_cannot_judge_and_says_so() {
         let mut detector = Heuristic::default();
         let answer = detector.judge(&epoch(3, [0.4, 1.0], 0.69), &params());
-        assert!(matches!(answer, Answer::TooEarly { reason } if reason.contains("epoch 0")));
+        assert!(matches!(answer, Answer::CannotJudge { reason } if reason.contains("epoch 0")));
     }
 
     #[test]

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{Baseline, DetectParams, Detector, ExampleLevel, Gap, Heuristic, Observation, Reference};
+use super::{Assessment, Baseline, DetectParams, Detector, ExampleLevel, Gap, Heuristic, Observation, Reference, Validity};
 use crate::vocabulary::units::Epoch;
-use crate::vocabulary::verdict::{Alarm, Answer, Kind, MemorizedShare, Verdict};
+use crate::vocabulary::verdict::{Alarm, Answer, Kind, MemorizedShare, Verdict, Weakness};
+
+/// What to do where no detector has what it needs.
+const LABELS: &str =
+    "Send seen rows and the labels of both sets, or at least the predicted classes (Python: `seen=` and `loss=`)";
 
 /// Runs the detectors for one attempt of one run. A new attempt gets a new judge, so every detector starts afresh.
 pub struct Judge {
     benches: Vec<Bench>,
+    validity: Validity,
     ended: Option<(Alarm, Epoch)>,
     gap: Gap,
 }
@@ -46,16 +51,21 @@ impl Judge {
 
     fn of(detectors: Vec<Box<dyn Detector>>) -> Self {
         let benches = detectors.into_iter().map(|detector| Bench { detector, alarm: None, quiet_in_a_row: 0 }).collect();
-        Judge { benches, ended: None, gap: Gap::default() }
+        Judge { benches, validity: Validity::default(), ended: None, gap: Gap::default() }
     }
 
     /// Judges an epoch. An alarm stays active until `quiet_epochs` quiet epochs in a row have passed. While it is active,
-    /// further findings of the same detector do not raise it again, unless they show harm that was only suspected.
+    /// further findings of the same detector do not raise it again, unless they show harm that was only suspected. An epoch whose
+    /// evidence is unfit reaches no detector, so it neither raises an alarm nor ends one.
     pub fn judge(&mut self, observation: &Observation, params: &DetectParams) -> Judgement {
+        let assessment = self.validity.assess(observation);
         let mut answers = Vec::with_capacity(self.benches.len());
         let mut raised = Vec::new();
         for bench in &mut self.benches {
-            let answer = bench.detector.judge(observation, params);
+            let answer = match &assessment.unfit {
+                Some(Weakness { reason, .. }) => Answer::CannotJudge { reason: reason.clone() },
+                None => bench.detector.judge(observation, params),
+            };
             match &answer {
                 Answer::Finding(finding) => {
                     bench.quiet_in_a_row = 0;
@@ -74,31 +84,47 @@ impl Judge {
                         self.ended = Some((alarm, observation.epoch));
                     }
                 }
-                Answer::TooEarly { .. } => {}
+                Answer::TooEarly { .. } | Answer::CannotJudge { .. } => {}
             }
             answers.push((bench.detector.kind(), answer));
         }
-        let verdict = self.verdict(&answers);
+        let verdict = self.verdict(&answers, assessment);
         let possible_onsets = self.benches.iter().flat_map(|bench| bench.detector.possible_onsets(params)).collect();
         let memorized_share = self.gap.memorized_share(observation.epoch, &observation.rows, params.smooth);
         Judgement { answers, verdict, raised, possible_onsets, memorized_share }
     }
 
-    fn verdict(&self, answers: &[(Kind, Answer)]) -> Verdict {
+    fn verdict(&self, answers: &[(Kind, Answer)], Assessment { unfit, caveat }: Assessment) -> Verdict {
         let mut alarms: Vec<Alarm> = self.benches.iter().filter_map(|bench| bench.alarm.clone()).collect();
         if !alarms.is_empty() {
             alarms.sort_by_key(|alarm| (alarm.finding.onset_epoch, alarm.finding.kind));
-            return Verdict::Memorizing { alarms };
+            return Verdict::Memorizing { alarms, caveat: unfit };
         }
-        let all_too_early = answers.iter().find_map(|(_, answer)| match answer {
+        if let Some(Weakness { reason, remedy }) = unfit {
+            return Verdict::CannotJudge { reason, remedy, ended: self.ended.clone() };
+        }
+        let is_silent = answers.iter().all(|(_, answer)| answer.score().is_none());
+        let early = answers.iter().find_map(|(_, answer)| match answer {
             Answer::TooEarly { reason } => Some(reason),
             _ => None,
         });
-        match all_too_early {
-            Some(reason) if answers.iter().all(|(_, answer)| answer.score().is_none()) => {
-                Verdict::TooEarly { reason: reason.clone() }
+        if let Some(reason) = early.filter(|_| is_silent) {
+            return Verdict::TooEarly { reason: reason.clone() };
+        }
+        let unable = answers.iter().find_map(|(kind, answer)| match answer {
+            Answer::CannotJudge { reason } => Some((kind, reason)),
+            _ => None,
+        });
+        match unable {
+            Some((_, reason)) if is_silent => {
+                Verdict::CannotJudge { reason: reason.clone(), remedy: LABELS.into(), ended: self.ended.clone() }
             }
-            _ => Verdict::Learning { ended: self.ended.clone() },
+            // The other kinds are for some tasks only.
+            Some((Kind::ExampleLevel, reason)) => {
+                let caveat = Weakness { reason: reason.clone(), remedy: LABELS.into() };
+                Verdict::Learning { ended: self.ended.clone(), caveat: Some(caveat) }
+            }
+            _ => Verdict::Learning { ended: self.ended.clone(), caveat },
         }
     }
 }
@@ -182,7 +208,10 @@ mod tests {
         let words = verdicts.last().map(ToString::to_string);
         assert_eq!(
             words.as_deref(),
-            Some("learning; alarm at epoch 1, ended at epoch 4 (memorizing wrong labels or single examples)")
+            Some(
+                "learning; alarm at epoch 1, ended at epoch 4 (memorizing wrong labels or single examples); the evidence is weak: losses \
+                 of seen and unseen rows are unknown, so the network's neurons alone are judged"
+            )
         );
     }
 
@@ -214,7 +243,7 @@ mod tests {
 
         let mut judge = Judge::of(vec![Box::new(NeverReady), Box::new(BelowHalf(Kind::ExampleLevel))]);
         let verdict = judge.judge(&observation(1, Some(0.9), None), &params()).verdict;
-        assert_eq!(verdict, Verdict::Learning { ended: None });
+        assert_eq!(verdict.as_str(), "learning");
     }
 
     #[test]

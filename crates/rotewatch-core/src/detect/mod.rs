@@ -1,4 +1,5 @@
-//! Detectors: rules that turn the numbers of an epoch into "too early", "quiet", or a finding with its reasons.
+//! Detectors: rules that turn the numbers of an epoch into "too early", "cannot judge", "quiet", or a finding with its
+//! reasons.
 //!
 //! Each rule has its own file and names the source of its thresholds. [`Judge`] runs all rules for one run. It keeps an alarm
 //! active until several quiet epochs have passed, so that a score near the threshold does not switch the alarm on and off.
@@ -7,6 +8,8 @@ mod baseline;
 mod consensus;
 mod detector;
 mod divergence;
+#[cfg(test)]
+mod drift;
 mod example_level;
 mod gap;
 mod heuristic;
@@ -17,6 +20,7 @@ mod observation;
 mod paired;
 mod params;
 mod rote;
+mod validity;
 
 pub use baseline::{Baseline, Reference};
 pub use consensus::Consensus;
@@ -28,11 +32,12 @@ pub use heuristic::Heuristic;
 pub use hints::{HintTracker, LabelWave};
 pub use information::Information;
 pub use judge::{Judge, Judgement};
-pub use observation::{ClassInformation, LayerObservation, Observation};
+pub use observation::{ClassInformation, Condition, LayerObservation, Observation, Received};
 pub use params::{
     BaselineParams, ConsensusParams, DetectParams, DivergenceParams, GapParams, HeuristicParams, InformationParams,
 };
 pub use rote::Rote;
+pub use validity::{Assessment, Validity};
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -50,6 +55,7 @@ pub(crate) mod tests {
     pub(crate) fn observation(epoch: usize, class: Option<f64>, mutual: Option<f64>) -> Observation {
         let layer = LayerObservation {
             layer: "fc3".parse().expect("a good name"),
+            condition: Condition::Measured,
             mutual_information_mean_nats: mutual,
             class_information_nats: class.map(|class| ClassInformation { p90: class, mean: class / 2.0 }),
         };
@@ -61,6 +67,7 @@ pub(crate) mod tests {
             neighbour_agreement: None,
             layers: vec![layer],
             rows: EpochRows::default(),
+            received: None,
         }
     }
 }

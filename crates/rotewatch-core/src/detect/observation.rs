@@ -24,6 +24,19 @@ pub struct Observation {
     pub layers: Vec<LayerObservation>,
     /// What the network says of each row of the two fixed sets.
     pub rows: EpochRows,
+    /// What was received; `None` of an epoch from a history.
+    pub received: Option<Received>,
+}
+
+/// What was received of the unseen rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    /// Number of rows that the measures are computed from.
+    pub rows: usize,
+    /// A digest of every bit of the activations of the epoch. Two epochs with the same digest are epochs of the same network.
+    pub digest: u64,
+    /// The layers that were received earlier and not in this epoch.
+    pub missing: Vec<LayerName>,
 }
 
 /// The data of a layer after an epoch that detectors use.
@@ -31,12 +44,41 @@ pub struct Observation {
 pub struct LayerObservation {
     /// The layer.
     pub layer: LayerName,
+    /// Whether its measures mean something.
+    pub condition: Condition,
     /// Mean mutual information over the layer's pairs of neurons, in nats; `None` if there were too few rows for a reliable
     /// estimate.
     pub mutual_information_mean_nats: Option<f64>,
     /// Information of its neurons about the predicted class; `None` without predictions, or if there were too few rows for a
     /// reliable estimate.
     pub class_information_nats: Option<ClassInformation>,
+}
+
+/// Whether the measures of a layer mean something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// They do.
+    Measured,
+    /// There were too few rows for a reliable estimate.
+    FewRows,
+    /// Every neuron has the same value on all rows: all entropies are 0.
+    Constant,
+    /// It has no finite activations.
+    NotFinite,
+}
+
+impl Condition {
+    fn of(record: &LayerRecord) -> Self {
+        if record.figures.is_empty() {
+            Condition::NotFinite
+        } else if record.mean(Measure::EntropyNeuronNats) == Some(0.0) {
+            Condition::Constant
+        } else if record.reliable {
+            Condition::Measured
+        } else {
+            Condition::FewRows
+        }
+    }
 }
 
 /// Information about the predicted class over a layer's neurons, in nats.
@@ -66,6 +108,7 @@ impl Observation {
             neighbour_agreement,
             layers: layers.iter().map(LayerObservation::from).collect(),
             rows,
+            received: None,
         }
     }
 }
@@ -76,6 +119,7 @@ impl From<&LayerRecord> for LayerObservation {
         let class = |name| statistic(Measure::ClassInformationNats, name);
         LayerObservation {
             layer: record.layer.clone(),
+            condition: Condition::of(record),
             mutual_information_mean_nats: statistic(Measure::MutualInformationNats, "mean"),
             class_information_nats: class("p90").zip(class("mean")).map(|(p90, mean)| ClassInformation { p90, mean }),
         }

@@ -21,7 +21,7 @@ use crossbeam_channel::{Receiver, Sender, select, tick};
 use super::params::MonitorParams;
 use super::run_state::RunState;
 use super::sink::{MeasuredEpoch, Sink};
-use crate::detect::{DetectParams, Judgement, Observation};
+use crate::detect::{DetectParams, Judgement, Observation, Received};
 use crate::intake::event::{EpochEnd, Event, Frame};
 use crate::intake::gate::{DropReason, Gate};
 use crate::intake::run::{NewestVerdict, Run};
@@ -36,6 +36,7 @@ use crate::vocabulary::identity::{Attempt, LayerName, RunName};
 use crate::vocabulary::metrics::EpochMetrics;
 use crate::vocabulary::rows::RowSet;
 use crate::vocabulary::units::Epoch;
+use crate::vocabulary::verdict::{Verdict, VerdictWord};
 use rotewatch_info::measures::agreement::neighbour_agreement;
 use rotewatch_info::measures::class::ClassGroups;
 use rotewatch_info::measures::{LayerMeasures, LayerSamples, measure_layers};
@@ -352,8 +353,20 @@ impl MonitorThread {
         let row_numbers = state.rows.end();
         let (source, task) = (run.declaration().source, run.declaration().task);
         let predicted = (measured.prediction_entropy_nats, measured.neighbour_agreement);
-        let observation = Observation::of(end.epoch, (source, task), predicted, &records, row_numbers.clone());
+        let (digest, received) = state.window.received(end.epoch);
+        let missing = run.declaration().layers.iter().zip(received).filter(|(_, received)| !received);
+        let missing = missing.map(|(layer, _)| layer.clone()).collect();
+        let observation = Observation {
+            received: Some(Received { rows: measured.rows, digest, missing }),
+            ..Observation::of(end.epoch, (source, task), predicted, &records, row_numbers.clone())
+        };
         let Judgement { answers, verdict, raised, possible_onsets, memorized_share } = state.judge.judge(&observation, detect);
+        let could_judge = state.newest.as_ref().is_none_or(|newest| newest.verdict.word() != VerdictWord::CannotJudge);
+        if let Verdict::CannotJudge { reason, remedy, .. } = &verdict
+            && could_judge
+        {
+            tracing::warn!(run = %run.name(), epoch = %end.epoch, "cannot judge: {reason}. {remedy}");
+        }
         let report = Arc::new(EpochReport {
             run: Arc::clone(run),
             epoch: end.epoch,

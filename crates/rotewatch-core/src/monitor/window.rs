@@ -4,6 +4,7 @@
 //! The window joins the samples of the newest epochs. Rows stay aligned across layers.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -56,6 +57,10 @@ struct Segment {
     rows: usize,
     layers: Vec<Vec<f32>>,
     predictions: Option<Vec<i64>>,
+    /// Of every value, also of rows that are not kept.
+    digest: DefaultHasher,
+    /// Whether each layer was in a frame.
+    received: Vec<bool>,
 }
 
 impl Window {
@@ -119,6 +124,14 @@ impl Window {
         WindowSamples { rows: rows.len(), layers, predictions }
     }
 
+    /// Returns a digest of every activation of an epoch, and whether each layer was received in it.
+    #[must_use]
+    pub fn received(&self, epoch: Epoch) -> (u64, Vec<bool>) {
+        let of_epoch = self.segments.iter().find(|segment| segment.epoch == epoch);
+        of_epoch
+            .map_or_else(|| (0, vec![false; self.widths.len()]), |segment| (segment.digest.finish(), segment.received.clone()))
+    }
+
     fn open(&mut self, epoch: Epoch) {
         if self.segments.back().is_none_or(|newest| newest.epoch != epoch) {
             self.segments.push_back(Segment {
@@ -128,6 +141,8 @@ impl Window {
                 rows: 0,
                 layers: vec![Vec::new(); self.widths.len()],
                 predictions: Some(Vec::new()),
+                digest: DefaultHasher::new(),
+                received: vec![false; self.widths.len()],
             });
         }
     }
@@ -160,6 +175,12 @@ impl Segment {
     ) {
         if predictions.is_none() {
             self.predictions = None;
+        }
+        for ((place, part), received) in parts.iter().enumerate().zip(&mut self.received) {
+            let Some(values) = part else { continue };
+            *received = true;
+            (place, values.len()).hash(&mut self.digest);
+            values.iter().for_each(|value| value.to_bits().hash(&mut self.digest));
         }
         for row in 0..rows {
             let Some(place) = self.place_of_next_row(capacity) else { continue };
@@ -287,6 +308,20 @@ mod tests {
         let column = |place: usize| samples.layers[place].as_ref().map(|columns| columns.column(0).to_vec()).unwrap_or_default();
         assert!(column(0)[0].is_finite() && column(0)[1].is_nan());
         assert!(column(1)[0].is_nan() && column(1)[1].is_finite());
+    }
+
+    #[test]
+    fn the_digest_shows_a_change_of_one_bit_also_in_rows_that_are_not_kept() {
+        let digest = |last: f32| {
+            let mut window = window(1, 10, 2);
+            let values = (0..99_u8).map(f32::from).chain([last]).collect();
+            window.take_in(Epoch(3), 100, &[layer(1, values), None], None);
+            window.received(Epoch(3))
+        };
+        let (of, received) = digest(1.0);
+        assert_eq!((digest(1.0).0, received), (of, vec![true, false]));
+        assert_ne!(digest(1.0_f32.next_up()).0, of);
+        assert_eq!(window(1, 10, 1).received(Epoch(3)).1, [false]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::vocabulary::identity::LayerName;
 use crate::vocabulary::units::Epoch;
-use crate::vocabulary::verdict::{Alarm, Evidence, Harm, Kind, MemorizedShare, Verdict, VerdictWord};
+use crate::vocabulary::verdict::{Alarm, Evidence, Harm, Kind, MemorizedShare, Verdict, VerdictWord, Weakness};
 
 /// A verdict with the active alarm that has the earliest onset, or else with the last alarm that ended.
 ///
@@ -31,7 +31,7 @@ pub struct VerdictRecord {
     pub layers: Option<Vec<LayerName>>,
     /// The numbers behind it.
     pub evidence: Option<Vec<Evidence>>,
-    /// One sentence: why this is memorization, or what is missing for a verdict.
+    /// One sentence: why this is memorization, what is missing for a verdict, or why it is uncertain.
     pub why: Option<String>,
     /// One sentence: what to do.
     pub remedy: Option<String>,
@@ -51,8 +51,21 @@ impl From<Option<&Verdict>> for VerdictRecord {
             record.why = Some(finding.why);
             record.remedy = Some(finding.remedy);
         }
-        if let Some(Verdict::TooEarly { reason }) = verdict {
-            record.why = Some(reason.clone());
+        match verdict {
+            Some(Verdict::TooEarly { reason }) => record.why = Some(reason.clone()),
+            Some(Verdict::CannotJudge { reason, remedy, .. }) => {
+                record.why = Some(reason.clone());
+                record.remedy = Some(remedy.clone());
+            }
+            _ => {}
+        }
+        if let Some(Weakness { reason, remedy }) = verdict.and_then(Verdict::caveat) {
+            record.why = Some(match record.why {
+                Some(why) if record.ended_epoch.is_some() => format!("{why}. That has ended; {reason}"),
+                Some(why) => format!("{why}. The newest epoch cannot be judged: {reason}"),
+                None => reason.clone(),
+            });
+            record.remedy.get_or_insert_with(|| remedy.clone());
         }
         record
     }
@@ -103,7 +116,7 @@ impl VerdictRecord {
     /// Adds an alarm that ended, of which the history knows from its own table alone.
     #[must_use]
     pub fn with_ended(self, alarm: Alarm, epoch: Epoch) -> Self {
-        let ended = VerdictRecord::from(&Verdict::Learning { ended: Some((alarm, epoch)) });
+        let ended = VerdictRecord::from(&Verdict::Learning { ended: Some((alarm, epoch)), caveat: None });
         VerdictRecord { verdict: self.verdict, memorized_share: self.memorized_share, ..ended }
     }
 }
@@ -116,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_null() {
-        let learning = Verdict::Learning { ended: None };
+        let learning = Verdict::Learning { ended: None, caveat: None };
         for (of, name) in [(None, Value::Null), (Some(&learning), json!("learning"))] {
             let document = serde_json::to_value(VerdictRecord::from(of)).unwrap();
             assert_eq!(document["verdict"], name);
@@ -142,7 +155,7 @@ mod tests {
 
     #[test]
     fn an_alarm_that_ended_stays_with_both_epochs() {
-        let ended = VerdictRecord::from(&Verdict::Learning { ended: Some((alarm(), Epoch(13))) });
+        let ended = VerdictRecord::from(&Verdict::Learning { ended: Some((alarm(), Epoch(13))), caveat: None });
         let document = serde_json::to_value(&ended).unwrap();
         let keys = ["verdict", "kind", "harm", "onset_epoch", "alarm_epoch", "ended_epoch", "why", "remedy"];
         let expected = json!(["learning", "example_level", "shown", 7, 10, 13, "errors rose", "keep epoch 7"]);
@@ -153,7 +166,7 @@ mod tests {
 
     #[test]
     fn an_alarm_that_is_active_has_not_ended() {
-        let active = VerdictRecord::from(&Verdict::Memorizing { alarms: vec![alarm()] });
+        let active = VerdictRecord::from(&Verdict::Memorizing { alarms: vec![alarm()], caveat: None });
         assert_eq!((active.alarm_epoch, active.ended_epoch), (Some(Epoch(10)), None));
         assert_eq!(active.active_kind(), Some(Kind::ExampleLevel));
         assert_eq!(active.in_words(), Kind::ExampleLevel.in_words());
@@ -162,7 +175,7 @@ mod tests {
     #[test]
     fn the_memorized_share_is_read_back() {
         let share = MemorizedShare { estimate: 0.31, low: 0.27, high: 0.35 };
-        let record = VerdictRecord::from(&Verdict::Learning { ended: None }).with_share(Some(share));
+        let record = VerdictRecord::from(&Verdict::Learning { ended: None, caveat: None }).with_share(Some(share));
         let document = serde_json::to_value(&record).unwrap();
         assert_eq!(document["memorized_share"], json!({"estimate": 0.31, "low": 0.27, "high": 0.35}));
         assert_eq!(serde_json::from_value::<VerdictRecord>(document).unwrap(), record);

@@ -1,6 +1,6 @@
 //! The answers of detectors, and the verdict on a run that follows from them: plain values.
 //!
-//! "Too early" is always a value of its own, never a score of 0.
+//! "Too early" and "cannot judge" are always values of their own, never a score of 0.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -146,6 +146,11 @@ pub enum Answer {
         /// What is missing.
         reason: String,
     },
+    /// The detector cannot answer for this run, however long it waits.
+    CannotJudge {
+        /// What is wrong with the data, or missing.
+        reason: String,
+    },
     /// The detector has enough data and sees no memorization.
     Quiet {
         /// How near the alarm is: above 1 there is one. May be negative.
@@ -156,11 +161,11 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// How near the alarm is (above 1: alarm); `None` while it is too early.
+    /// How near the alarm is (above 1: alarm); `None` while it is too early or the detector cannot judge.
     #[must_use]
     pub fn score(&self) -> Option<f64> {
         match self {
-            Answer::TooEarly { .. } => None,
+            Answer::TooEarly { .. } | Answer::CannotJudge { .. } => None,
             Answer::Quiet { score } => Some(*score),
             Answer::Finding(finding) => Some(finding.score),
         }
@@ -177,6 +182,15 @@ pub struct Alarm {
     pub alarm_epoch: Epoch,
 }
 
+/// Why the evidence of a run is weak or unfit, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weakness {
+    /// A clause for people: what is wrong, with the layer and the epoch.
+    pub reason: String,
+    /// One sentence for people: what to do.
+    pub remedy: String,
+}
+
 /// The verdict on a run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
@@ -185,15 +199,28 @@ pub enum Verdict {
         /// What is missing.
         reason: String,
     },
+    /// The evidence can carry no verdict. It does not mean that all is well.
+    CannotJudge {
+        /// What is wrong with the data, or missing.
+        reason: String,
+        /// What to do.
+        remedy: String,
+        /// The last alarm that ended, and the epoch at which it ended.
+        ended: Option<(Alarm, Epoch)>,
+    },
     /// No alarm is active.
     Learning {
         /// The last alarm that ended, and the epoch at which it ended.
         ended: Option<(Alarm, Epoch)>,
+        /// Why this is less certain than it could be.
+        caveat: Option<Weakness>,
     },
     /// At least one alarm is active; the one with the earliest onset comes first.
     Memorizing {
         /// The active alarms, never empty, one per kind.
         alarms: Vec<Alarm>,
+        /// Why the newest epoch could not be judged, if it could not. The alarms are older.
+        caveat: Option<Weakness>,
     },
 }
 
@@ -219,6 +246,8 @@ pub enum Verdict {
 pub enum VerdictWord {
     /// See [`Verdict::TooEarly`].
     TooEarly,
+    /// See [`Verdict::CannotJudge`].
+    CannotJudge,
     /// See [`Verdict::Learning`].
     Learning,
     /// See [`Verdict::Memorizing`].
@@ -237,6 +266,7 @@ impl VerdictWord {
     pub fn in_words(self) -> &'static str {
         match self {
             VerdictWord::TooEarly => "too early",
+            VerdictWord::CannotJudge => "cannot judge",
             VerdictWord::Learning => "learning",
             VerdictWord::Memorizing => "memorizing",
         }
@@ -254,6 +284,7 @@ impl Verdict {
     pub fn word(&self) -> VerdictWord {
         match self {
             Verdict::TooEarly { .. } => VerdictWord::TooEarly,
+            Verdict::CannotJudge { .. } => VerdictWord::CannotJudge,
             Verdict::Learning { .. } => VerdictWord::Learning,
             Verdict::Memorizing { .. } => VerdictWord::Memorizing,
         }
@@ -275,7 +306,9 @@ impl Verdict {
     #[must_use]
     pub fn last_alarm(&self) -> Option<&Alarm> {
         match self {
-            Verdict::Learning { ended: Some((alarm, _)) } => Some(alarm),
+            Verdict::Learning { ended: Some((alarm, _)), .. } | Verdict::CannotJudge { ended: Some((alarm, _)), .. } => {
+                Some(alarm)
+            }
             _ => self.alarm(),
         }
     }
@@ -284,7 +317,7 @@ impl Verdict {
     #[must_use]
     pub fn ended_epoch(&self) -> Option<Epoch> {
         match self {
-            Verdict::Learning { ended } => ended.as_ref().map(|(_, epoch)| *epoch),
+            Verdict::Learning { ended, .. } | Verdict::CannotJudge { ended, .. } => ended.as_ref().map(|(_, epoch)| *epoch),
             _ => None,
         }
     }
@@ -293,8 +326,17 @@ impl Verdict {
     #[must_use]
     pub fn alarms(&self) -> &[Alarm] {
         match self {
-            Verdict::Memorizing { alarms } => alarms,
+            Verdict::Memorizing { alarms, .. } => alarms,
             _ => &[],
+        }
+    }
+
+    /// Why the verdict is less certain than it could be; `None` for one that needs no reservation.
+    #[must_use]
+    pub fn caveat(&self) -> Option<&Weakness> {
+        match self {
+            Verdict::Learning { caveat, .. } | Verdict::Memorizing { caveat, .. } => caveat.as_ref(),
+            _ => None,
         }
     }
 
@@ -305,24 +347,34 @@ impl Verdict {
     }
 }
 
+impl Verdict {
+    fn write_caveat(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.caveat().map_or(Ok(()), |caveat| write!(f, "; {}", caveat.reason))
+    }
+}
+
 impl fmt::Display for Verdict {
     /// The verdict in words, on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Verdict::TooEarly { reason } => write!(f, "too early to tell: {reason}"),
-            Verdict::Learning { ended: None } => f.write_str("learning"),
-            Verdict::Learning { ended: Some((alarm, epoch)) } => {
-                let kind = alarm.finding.kind.in_words();
-                write!(f, "learning; alarm at epoch {}, ended at epoch {epoch} ({kind})", alarm.alarm_epoch)
+            Verdict::CannotJudge { reason, remedy, .. } => write!(f, "cannot judge: {reason}. {remedy}"),
+            Verdict::Learning { ended, .. } => {
+                f.write_str("learning")?;
+                if let Some((alarm, epoch)) = ended {
+                    let kind = alarm.finding.kind.in_words();
+                    write!(f, "; alarm at epoch {}, ended at epoch {epoch} ({kind})", alarm.alarm_epoch)?;
+                }
+                self.write_caveat(f)
             }
-            Verdict::Memorizing { alarms } => {
+            Verdict::Memorizing { alarms, .. } => {
                 for (place, alarm) in alarms.iter().enumerate() {
                     let separator = if place == 0 { "" } else { "; " };
                     let finding = &alarm.finding;
                     let (kind, onset, found) = (finding.kind.in_words(), finding.onset_epoch, alarm.alarm_epoch);
                     write!(f, "{separator}{kind} since epoch {onset} (alarm at epoch {found})")?;
                 }
-                Ok(())
+                self.write_caveat(f)
             }
         }
     }

@@ -162,7 +162,7 @@ mod tests {
     fn newest_verdict(judged: Option<u32>, possible_onsets: &[u32]) -> NewestVerdict {
         NewestVerdict {
             epoch: judged.map(Epoch),
-            verdict: Verdict::Learning { ended: None },
+            verdict: Verdict::Learning { ended: None, caveat: None },
             possible_onsets: possible_onsets.iter().copied().map(Epoch).collect(),
             memorized_share: None,
         }

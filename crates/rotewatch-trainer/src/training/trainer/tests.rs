@@ -134,7 +134,7 @@ fn restored_weights_are_those_that_were_saved_running_statistics_included() {
     let before = trainer.evaluate();
     let unjudged = NewestVerdict {
         epoch: None,
-        verdict: Verdict::Learning { ended: None },
+        verdict: Verdict::Learning { ended: None, caveat: None },
         possible_onsets: Vec::new(),
         memorized_share: None,
     };
