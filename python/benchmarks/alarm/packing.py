@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import lzma
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,17 @@ def pack(folder: Path, file: Path) -> None:
     part.replace(file)
 
 
-def unpack(file: Path, folder: Path) -> None:
-    """Writes a packed capture as a folder again; `rows/EPOCH.npz` has the numbers of rows that the client does not."""
+def read(file: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Returns the documents and the labels of a packed capture."""
+    arrays = np.load(io.BytesIO(lzma.decompress(file.read_bytes())))
+    return json.loads(arrays["documents"].tobytes()), _labels(arrays)
+
+
+def unpack(file: Path, folder: Path, rows: int | None = None) -> None:
+    """Writes a packed capture as a folder again; `rows/EPOCH.npz` has the numbers of rows that the client does not.
+
+    With `rows`, the two sets have their first so many rows alone.
+    """
     arrays = np.load(io.BytesIO(lzma.decompress(file.read_bytes())))
     documents: dict[str, Any] = json.loads(arrays["documents"].tobytes())
     inbox, judge = folder / "inbox" / documents["run"], folder / "judge"
@@ -82,25 +92,29 @@ def unpack(file: Path, folder: Path) -> None:
     (judge / "table.csv").write_text(documents["table"], encoding="utf-8")
     if "told" in documents:
         (judge / "told.json").write_text(json.dumps(documents["told"]), encoding="utf-8")
-    labels = {name.removeprefix("labels "): arrays[name] for name in arrays if name.startswith("labels ")}
-    if labels:
-        np.savez(judge / "labels.npz", **{name: values.astype(np.int64) for name, values in labels.items()})
-    numbers = {name: _as_sent(name, arrays[name]) for name in arrays if " row:" in name}
+    if labels := _labels(arrays):
+        np.savez(judge / "labels.npz", **labels)
+    numbers = {name: _as_sent(name, arrays[name])[:, :rows] for name in arrays if " row:" in name}
     for place, epoch in enumerate(arrays["epochs"].tolist()):
-        for rows, suffix in SUFFIXES.items():
+        for part, suffix in SUFFIXES.items():
             sent = {
-                name.removeprefix(f"{rows} "): np.ascontiguousarray(values[place])
+                name.removeprefix(f"{part} "): np.ascontiguousarray(values[place])
                 for name, values in numbers.items()
-                if name.startswith(f"{rows} ")
+                if name.startswith(f"{part} ")
             }
             neighbours = sent.pop("row:neighbours", None)
             if neighbours is not None:
                 np.savez(folder / "rows" / f"{epoch}.npz", neighbours=neighbours)
-            if rows == "unseen":
+            if part == "unseen":
                 columns = [values for values in sent.values() if values.dtype == np.float32]
                 sent[STAND_IN] = np.stack([columns[0], columns[-1]], axis=1)
             if sent:
                 save_file(sent, inbox / f"{epoch}.0.{suffix}")
+
+
+def _labels(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    names = [name for name in arrays if name.startswith("labels ")]
+    return {name.removeprefix("labels "): arrays[name].astype(np.int64) for name in names}
 
 
 def _rows_of(inbox: Path, epoch: int, suffix: str) -> dict[str, np.ndarray]:

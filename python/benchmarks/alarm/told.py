@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 #: Flags of the replay, by the name of the document.
 WAYS = {"labels": [], "without_labels": ["--without-labels"]}
 SECONDS_AT_MOST = 300
+RUNS_A_PROCESS = 8
 
 _OF_RUN = ("run", "verdict", "kind", "harm", "onset_epoch", "alarm_epoch", "evidence", "why", "alarms")
 _OF_EPOCH = ("epoch", "verdict", "memorized_share", "neighbour_agreement", "consensus")
@@ -51,6 +53,16 @@ def replayed(
     if done.returncode:
         raise RuntimeError(f"{' '.join(command[:4])} failed ({done.returncode}): {done.stderr.strip()[-500:]}")
     return (told_of(json.loads(line)) for line in done.stdout.splitlines())
+
+
+def replay_all(
+    binary: str | Path, inboxes: list[Path], flags: Iterable[str] = (), config: Path | None = None
+) -> dict[str, dict[str, Any]]:
+    """Replays recorded runs in two processes at a time; returns what is kept of each, by its name."""
+    parts = [inboxes[first : first + RUNS_A_PROCESS] for first in range(0, len(inboxes), RUNS_A_PROCESS)]
+    with ThreadPoolExecutor(2) as pool:
+        done = pool.map(lambda part: list(replayed(binary, part, flags, config)), parts)
+        return {document["run"]: document for documents in done for document in documents}
 
 
 def tell(binary: str | Path, folder: Path) -> None:
