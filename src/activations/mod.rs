@@ -11,5 +11,5 @@ mod tensor;
 /// The names of the tensor with the predicted class of each row: that of frames, and its old name.
 pub const PREDICTIONS: [&str; 2] = ["row:predictions", "predictions"];
 
-pub use safetensors::{SafetensorsError, read as read_safetensors};
+pub use safetensors::{SafetensorsError, read as read_safetensors, without as without_tensors};
 pub use tensor::{Element, Order, Tensor, TensorError};

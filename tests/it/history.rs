@@ -93,8 +93,9 @@ fn an_alarm_that_ended_stays_visible_after_a_crash_and_after_the_run() {
     let first = client.read("runs/run/verdict");
     assert_eq!((&first["verdict"], &first["ended_epoch"]), (&json!("memorizing"), &Value::Null));
     let layers = ["hidden1", "<b>\"hidden2\""];
-    let body = frame(&[(layers[0], &layer(600, 12, 2.0)), (layers[1], &layer(600, 12, 4.0))]);
     let judged = |client: &Client, epoch: u32| {
+        let signal = 4.0 + epoch as f32 / 100.0;
+        let body = frame(&[(layers[0], &layer(600, 12, 2.0)), (layers[1], &layer(600, 12, signal))]);
         document(&client.activations("run", epoch, 0, &body), 202);
         client.judged("run", epoch)
     };

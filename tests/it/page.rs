@@ -104,8 +104,8 @@ fn an_alarm_that_ended_stays_in_the_list_the_card_and_the_charts() {
     let Some(browser) = Browser::start() else { return };
     let daemon = daemon();
     train(&daemon.client, "calm");
-    for epoch in 6..10 {
-        send(&daemon.client, "calm", epoch, 4.0);
+    for (epoch, signal) in (6..).zip([4.0, 4.01, 4.02, 4.03]) {
+        send(&daemon.client, "calm", epoch, signal);
     }
     let told = daemon.client.read("runs/calm/verdict");
     let (alarm, ended) = (&told["alarm_epoch"], &told["ended_epoch"]);

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::folder::{self, FileFault};
 use super::names::{Entry, Part};
-use crate::activations::safetensors::without;
+use crate::activations::without_tensors;
 use crate::ingest::bodies::{self, DeclaredRun, DocumentError};
 use crate::ingest::session::Session;
 use crate::ingest::{DOCUMENT_BYTES_MAX, FrameKey, Origin, Refusal};
@@ -134,7 +134,7 @@ impl RecordedRun {
                 Entry::OfEpoch(epoch, Part::Frame(set, seq)) => {
                     let mut bytes = bytes(path, body_bytes)?;
                     if (labels, set) == (LabelsOfUnseen::Hidden, RowSet::Unseen) {
-                        bytes = without(&bytes, &FROM_LABELS).map_err(|error| wrong(path, &error))?;
+                        bytes = without_tensors(&bytes, &FROM_LABELS).map_err(|error| wrong(path, &error))?;
                     }
                     session.frame(FrameKey { epoch, set, seq }, &bytes, sampling, capacity).map_err(refused)?;
                 }

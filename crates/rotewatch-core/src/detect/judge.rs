@@ -88,9 +88,10 @@ impl Judge {
             }
             answers.push((bench.detector.kind(), answer));
         }
+        let is_fit = assessment.unfit.is_none();
         let verdict = self.verdict(&answers, assessment);
         let possible_onsets = self.benches.iter().flat_map(|bench| bench.detector.possible_onsets(params)).collect();
-        let memorized_share = self.gap.memorized_share(observation.epoch, &observation.rows, params.smooth);
+        let memorized_share = self.gap.memorized_share(observation.epoch, &observation.rows, params.smooth).filter(|_| is_fit);
         Judgement { answers, verdict, raised, possible_onsets, memorized_share }
     }
 

@@ -61,7 +61,8 @@ impl From<Option<&Verdict>> for VerdictRecord {
         }
         if let Some(Weakness { reason, remedy }) = verdict.and_then(Verdict::caveat) {
             record.why = Some(match record.why {
-                Some(why) if record.ended_epoch.is_some() => format!("{why}. That has ended; {reason}"),
+                // The alarm that ended is told as it was raised.
+                Some(why) if record.ended_epoch.is_some() => why,
                 Some(why) => format!("{why}. The newest epoch cannot be judged: {reason}"),
                 None => reason.clone(),
             });
