@@ -133,8 +133,8 @@ class Run:
         if not self.path.is_dir():
             return False
         [declaration] = self.path.glob("inbox/*/run.json")
-        layers = json.loads(declaration.read_text(encoding="utf-8"))["layers"]
-        return bool(layers != [packing.STAND_IN])
+        declared = json.loads(declaration.read_text(encoding="utf-8"))
+        return bool(declared["layers"] != [packing.STAND_IN] or declared.get("features_layer"))
 
 
 def trailing(values: np.ndarray, over: int) -> np.ndarray:
@@ -191,10 +191,13 @@ def read_all(paths: Iterable[Path]) -> list[Run]:
     return runs
 
 
-def unpacked(run: Run, folder: Path, rows: int | None = None) -> Path:
-    """Returns the folder of a capture; a packed one is written into `folder`, unless it is there and newer."""
-    if run.path.is_dir() and rows is None:
-        return run.path
+def unpacked(run: Run, folder: Path) -> Path:
+    """Returns the folder of a capture; a packed one is written into `folder`."""
+    return run.path if run.path.is_dir() else rows_alone(run, folder)
+
+
+def rows_alone(run: Run, folder: Path, rows: int | None = None) -> Path:
+    """Writes a capture without activations into `folder`, unless it is there; of its sets, the first `rows` rows."""
     made, part = folder / run.name, folder / f"{run.name}.part"
     if made.exists() and made.stat().st_mtime > run.path.stat().st_mtime:
         return made
@@ -203,8 +206,10 @@ def unpacked(run: Run, folder: Path, rows: int | None = None) -> Path:
     part.mkdir(parents=True)
     pack = run.path
     if pack.is_dir():
-        pack = part / "pack"
+        pack = folder / f"{run.name}.pack.part"
         packing.pack(run.path, pack)
     packing.unpack(pack, part, rows)
+    if pack != run.path:
+        pack.unlink()
     part.rename(made)
     return made

@@ -304,26 +304,31 @@ def gap_table(runs: list[Run], sources: dict[str, Told]) -> str:
 
 
 def cells_table(runs: list[Run], sources: dict[str, Told]) -> str:
-    """Every cell of the benchmark, failures first; the seeds' values are in the seeds' order."""
+    """Every cell of the benchmark, failures first, a value for each seed; `?` where nothing was told."""
     rows: list[tuple[tuple[float, float, str], list[object]]] = []
     for cell in sorted({run.cell for run in runs}):
         seeds = [run for run in runs if run.cell == cell]
         failures, worst, cells = 0, 0.0, []
         for documents in sources.values():
             shown = alarms("", documents, "shown")
-            stops = [(run, shown.stop(run)) for run in seeds if shown.applies(run)]
-            missed = sum(run.harm == "harm" and stop is None for run, stop in stops)
-            false = sum(is_false(run, stop) for run, stop in stops)
+            missed = false = 0
+            of_seeds: list[tuple[str, str, str]] = []
+            for run in seeds:
+                if not shown.applies(run):
+                    of_seeds.append(("?", "?", "?"))
+                    continue
+                stop, warning = shown.stop(run), first_alarm(documents[run.name], "suspected")
+                lost = regret(run, stop)
+                missed += run.harm == "harm" and stop is None
+                false += is_false(run, stop)
+                worst = max(worst, lost if run.harm == "harm" else 0.0)
+                at = f"{stop.at}/{stop.kept}" if stop else "-"
+                of_seeds.append((at, f"{lost:.1f}", str(warning["alarm_epoch"]) if warning else "-"))
             failures += missed + false
-            lost = [regret(run, stop) for run, stop in stops]
-            worst = max([worst, *(value for (run, _), value in zip(stops, lost, strict=True) if run.harm == "harm")])
-            warned = [first_alarm(documents[run.name], "suspected") for run, _ in stops]
-            cells += [
-                " ".join(f"{stop.at}/{stop.kept}" if stop else "-" for _, stop in stops),
-                " ".join(f"{value:.1f}" for value in lost),
-                " ".join("-" if alarm is None else str(alarm["alarm_epoch"]) for alarm in warned),
-                ", ".join(f"{count} {word}" for count, word in ((missed, "missed"), (false, "false")) if count),
-            ]
+            cells += [" ".join(column) for column in zip(*of_seeds, strict=True)]
+            cells.append(
+                ", ".join(f"{count} {word}" for count, word in ((missed, "missed"), (false, "false")) if count)
+            )
         known = [
             f"{cell} ({', '.join(str(run.seed) for run in seeds)})",
             " ".join(run.harm for run in seeds),
@@ -343,7 +348,9 @@ def aims_table(runs: list[Run], sources: dict[str, Told]) -> str:
     rows: list[list[object]] = []
     for name, documents in sources.items():
         shown = alarms(name, documents, "shown")
-        judged = Results.of(shown, [run for run in runs if not run.random_labels])
+        # Without labels, nothing is known of a task without classes.
+        kinds = ("accuracy",) if name == _WITHOUT else ("accuracy", "loss")
+        judged = Results.of(shown, [run for run in runs if not run.random_labels and run.judged_by in kinds])
         harmful, harmless = judged.with_harm("harm"), judged.with_harm("none")
         points = [run for run in harmful if run.judged_by == "accuracy"]
         errors = [gap_errors(run, documents[run.name]) for run in judged.runs]
@@ -454,7 +461,13 @@ def report(runs: list[Run], sources: dict[str, Told]) -> str:
         named, of = rote_named(runs, documents, 5)
         text += [f"{name}: named within 5 epochs {named} of {of}", markdown(head, rote_rows(runs, documents))]
     judged = [run for run in runs if not run.random_labels]
-    text += ["## The aims", aims_table(runs, sources), "## By training", cells_table(judged, sources)]
+    text += [
+        "## The aims",
+        "Of trainings with classes alone, where there are no labels.",
+        aims_table(runs, sources),
+        "## By training",
+        cells_table(judged, sources),
+    ]
     return "\n\n".join(text)
 
 
