@@ -7,7 +7,8 @@
 #   make observe the same training under Prometheus and Alertmanager with this repository's rules, on free ports, until Ctrl-C
 #   make share   the dashboards for Grafana's import, in target/dashboards; rules and dashboards for Kubernetes, in target/kubernetes
 #   make bench   the benchmarks
-#   make onset   the alarm's benchmark and the paper's two sweeps, on MNIST from ROTEWATCH_DATA, into target/experiments (1 to 2 hours)
+#   make onset   the alarm's benchmark on recorded trainings, into target/alarm (10 core hours; goes on where it was interrupted), then
+#                the paper's two sweeps and the older benchmark on MNIST, into target/experiments (1 to 2 hours); data from ROTEWATCH_DATA
 #   make fuzz    fuzz every parser of untrusted input, FUZZ_SECONDS each (600); needs a nightly toolchain
 #   make kills   kill the daemon 200 times, at random moments
 #   make soak    50 trainers at once for SOAK_SECONDS (1800), then more load than can be measured; prints the figures
@@ -23,7 +24,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build run test check fmt doc bench onset fuzz kills soak asan mutants observe share clean licences observers browser tmux faketime axe grafana-types pytest python-test python-check
+.PHONY: build run test check fmt doc bench onset fuzz kills soak asan mutants observe share clean licences observers browser tmux faketime fashion axe grafana-types pytest python-test python-check
 
 PYTHON ?= python3
 TORCH_VERSION := 2.13.0
@@ -104,7 +105,13 @@ doc: $(libtorch)
 bench: $(libtorch) .venv/scikit-learn-$(SCIKIT_LEARN).installed
 	cargo bench --locked --workspace
 
-onset: build
+onset: build fashion .venv-python/requirements.installed
+	cd python && export PYTHONPATH=src && \
+	  { ../.venv-python/bin/python -m benchmarks.alarm.record judge --out ../target/alarm/captures --packed ../target/alarm/shard \
+	      --binary ../target/release/rotewatch || \
+	    echo "Some trainings were not recorded; the tables are of the others."; } && \
+	  ../.venv-python/bin/python -m benchmarks.alarm.judge ../target/alarm/captures --told --csv ../target/alarm/runs.csv \
+	    --tables ../target/alarm/runs | tee ../target/alarm/tables.md
 	for grid in onset shuffled-mnist colored-mnist; do \
 	  target/release/rotewatch experiment config/experiments/$$grid.yaml --out target/experiments/$$grid; done
 
@@ -202,6 +209,13 @@ target/grafana/schema-$(GRAFANA_SCHEMA).installed:
 	if command -v npm >/dev/null; then \
 	  npm install --silent --no-fund --no-audit --prefix target/grafana @grafana/schema@$(GRAFANA_SCHEMA) typescript@$(TYPESCRIPT) >/dev/null && touch $@; \
 	else echo "npm is missing, so the dashboards are not checked against Grafana's types: sudo apt-get install npm"; fi
+
+# Fashion-MNIST, for the alarm's benchmark.
+fashion:
+	if [ -e /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends dataset-fashion-mnist >/dev/null; \
+	else echo "Fashion-MNIST is missing, so trainings on it are left out: sudo apt-get install dataset-fashion-mnist"; fi
 
 # The terminal that the tests of `rotewatch top` run in.
 tmux:
