@@ -50,8 +50,12 @@ def planned(part: str) -> list[Wanted]:
     split = json.loads(Path(__file__).with_name("split.json").read_text(encoding="utf-8"))
     if part == "judge" and split["thresholds"] is None:
         raise SystemExit("error: split.json has no thresholds yet; choose them before anything judged is recorded")
-    globs = split[part]["cells"]
-    chosen = [cell for cell in cells().values() if any(fnmatch.fnmatchcase(cell.name, glob) for glob in globs)]
+
+    def is_in(cell: Cell, globs: list[str]) -> bool:
+        return any(fnmatch.fnmatchcase(cell.name, glob) for glob in globs)
+
+    of = split[part]
+    chosen = [cell for cell in cells().values() if is_in(cell, of["cells"]) and not is_in(cell, of.get("not", []))]
     chosen.sort(key=lambda cell: -cell.seconds)
     return [(cell, seed) for seed in split[part]["seeds"] for cell in chosen]
 
@@ -191,7 +195,7 @@ def main() -> int:
     """Reads the command line and records."""
     began = time.monotonic()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["choose", "judge"], help="which part of the split")
+    parser.add_argument("part", choices=["choose", "judge", "ablate"], help="which part of the split")
     parser.add_argument("--out", type=Path, required=True, help="folder of the captures")
     parser.add_argument("--cells", nargs="*", default=["*"], metavar="GLOB", help="names of trainings (all)")
     parser.add_argument("--seeds", nargs="*", type=int, help="seeds of trainings (all)")

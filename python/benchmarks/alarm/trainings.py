@@ -122,9 +122,19 @@ def _fashion(
     dropout: float = 0.0,
     decay: float = 0.0,
     rate: float = 1e-3,
+    watched: int = 1000,
 ) -> Training:
     images, classes, test_images, test_classes = data.fashion()
-    split = data.split((images, classes), (test_images, test_classes), labels, train=rows, seed=seed, test_rows=5000)
+    split = data.split(
+        (images, classes),
+        (test_images, test_classes),
+        labels,
+        train=rows,
+        seed=seed,
+        seen=watched,
+        unseen=watched,
+        test_rows=5000,
+    )
     network = (
         networks.mlp(784, 10, norm=norm, dropout=dropout)
         if kind == "mlp"
@@ -140,9 +150,12 @@ def _trec(seed: int, labels: data.Noise, *, kind: str = "encoder", epochs: int =
     return Training(network, split, Classes(), epochs, 32, adam(1e-3))
 
 
-def _adult(seed: int, labels: data.Noise, *, rows: int = 6000, epochs: int = 40, norm: bool = False) -> Training:
+def _adult(
+    seed: int, labels: data.Noise, *, rows: int = 6000, epochs: int = 40, norm: bool = False, dropout: float = 0.0
+) -> Training:
     split = data.split(data.adult(), None, labels, train=rows, seed=seed, held=2000, test_rows=6000)
-    return Training(networks.mlp(92, 2, norm=norm), split, Classes(), epochs, 64, adam(1e-3))
+    network = networks.mlp(92, 2, norm=norm, dropout=dropout)
+    return Training(network, split, Classes(), epochs, 64, adam(1e-3))
 
 
 def _gpt(seed: int, *, characters: int = 100_000, epochs: int = 17, dropout: float = 0.0) -> Training:
@@ -216,7 +229,9 @@ def _autoencoder(seed: int, *, rows: int = 3000, epochs: int = 40) -> Training:
     return Training(networks.Autoencoder(), split, Values(), epochs, 64, adam(1e-3))
 
 
-def _fine_tuned_resnet(seed: int, labels: data.Noise, *, rows: int = 800, epochs: int = 15) -> Training:
+def _fine_tuned_resnet(
+    seed: int, labels: data.Noise, *, rows: int = 800, epochs: int = 15, augment: bool = False
+) -> Training:
     """A ResNet-8 trained on animals' and vehicles' right labels first, then on few rows of the ten classes."""
     images, classes, test_images, test_classes = data.cifar10()
     generator = torch.Generator().manual_seed(77)
@@ -243,7 +258,8 @@ def _fine_tuned_resnet(seed: int, labels: data.Noise, *, rows: int = 800, epochs
     pool = (images[after], classes[after])
     split = data.split(pool, (test_images, test_classes), labels, train=rows, seed=seed, held=1500)
     network = networks.ResNet(8, classes=2)
-    return Training(network, split, Classes(), epochs, 32, adam(1e-3), bf16=True, before=learn)
+    changed = crop_and_flip if augment else None
+    return Training(network, split, Classes(), epochs, 32, adam(1e-3), augment=changed, bf16=True, before=learn)
 
 
 def cells() -> dict[str, Cell]:
@@ -290,6 +306,11 @@ def cells() -> dict[str, Cell]:
             lambda seed, c=cifar[label]: _cifar(seed, c, augment=True, mixup=0.4),
         )
         add(f"cifar-finetune-{label}", 120, lambda seed, c=cifar[label]: _fine_tuned_resnet(seed, c))
+        add(
+            f"cifar-finetune-aug-{label}",
+            120,
+            lambda seed, c=cifar[label]: _fine_tuned_resnet(seed, c, augment=True),
+        )
     add("cifar-resnet8-small-clean", 80, lambda seed: _cifar(seed, none, rows=1000, epochs=40, plan="adam"))
     for label, changed in fashion.items():
         add(f"fashion-mlp-{label}", 80, lambda seed, c=changed: _fashion(seed, c))
@@ -298,6 +319,12 @@ def cells() -> dict[str, Cell]:
         add(f"fashion-mlp-norm-{label}", 100, lambda seed, c=fashion[label]: _fashion(seed, c, norm=True))
         add(f"fashion-mlp-dropout-{label}", 90, lambda seed, c=fashion[label]: _fashion(seed, c, dropout=0.5))
         add(f"fashion-mlp-decay-{label}", 80, lambda seed, c=fashion[label]: _fashion(seed, c, decay=1.0))
+        add(f"fashion-mlp-rows4000-{label}", 100, lambda seed, c=fashion[label]: _fashion(seed, c, watched=4000))
+        add(
+            f"fashion-cnn-rows4000-{label}",
+            170,
+            lambda seed, c=fashion[label]: _fashion(seed, c, kind="cnn", epochs=20, watched=4000),
+        )
         add(f"fashion-mlp-small-{label}", 30, lambda seed, c=fashion[label]: _fashion(seed, c, rows=500, epochs=40))
     for label, changed in {"clean": none, "sym30": noise.symmetric(0.3, 6), "random": noise.entirely_random(6)}.items():
         add(f"trec-encoder-{label}", 90, lambda seed, c=changed: _trec(seed, c))
@@ -306,6 +333,7 @@ def cells() -> dict[str, Cell]:
         add(f"adult-mlp-{label}", 70, lambda seed, c=changed: _adult(seed, c))
         add(f"adult-mlp-norm-{label}", 80, lambda seed, c=changed: _adult(seed, c, norm=True))
         add(f"adult-mlp-small-{label}", 40, lambda seed, c=changed: _adult(seed, c, rows=800))
+        add(f"adult-mlp-dropout-{label}", 40, lambda seed, c=changed: _adult(seed, c, epochs=20, dropout=0.5))
     add("gpt-100k", 400, lambda seed: _gpt(seed))
     add("gpt-100k-dropout", 400, lambda seed: _gpt(seed, dropout=0.2))
     add("gpt-700k", 400, lambda seed: _gpt(seed, characters=700_000))
