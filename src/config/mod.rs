@@ -178,6 +178,7 @@ section! {
     for GapParams {
         errors: Share, Live;
         share: Share, Live;
+        z: Multiple, Live;
     }
 }
 

@@ -41,6 +41,7 @@ pub struct Consensus {
     neighbours: TrailingMean,
     best: Option<Best>,
     signs_in_a_row: u32,
+    is_fed: bool,
 }
 
 /// The votes of a row so far: the weight of each class.
@@ -62,10 +63,10 @@ fn leading(votes: &Votes) -> Option<i64> {
 }
 
 impl Consensus {
-    /// Whether it has what it compares.
+    /// Whether it gets what it compares, even if it is too early to compare it.
     #[must_use]
-    pub fn judges(&self) -> bool {
-        self.best.is_some()
+    pub fn is_fed(&self) -> bool {
+        self.is_fed
     }
 
     /// Adds an epoch and returns the smoothed rows; `None` before there is a consensus.
@@ -110,7 +111,9 @@ impl Detector for Consensus {
             return Answer::TooEarly { reason: "the network is untrained".into() };
         }
         let neighbours = self.neighbours.push_all(observation.neighbour_agreement.map(|agreement| [agreement]), SMOOTH);
-        let rows = match self.take_in(epoch, &observation.rows) {
+        let taken = self.take_in(epoch, &observation.rows);
+        self.is_fed |= taken.is_ok() && neighbours.is_some();
+        let rows = match taken {
             Ok(Some(rows)) => rows,
             Ok(None) => return Answer::TooEarly { reason: "there is one epoch of predictions so far".into() },
             Err(reason) if self.best.is_none() => return Answer::TooEarly { reason },

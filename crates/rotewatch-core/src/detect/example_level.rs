@@ -39,7 +39,7 @@ impl ExampleLevel {
             vec![&self.errors, &self.losses, &self.rote]
         } else if self.losses.judges() {
             vec![&self.losses]
-        } else if self.consensus.judges() {
+        } else if self.consensus.is_fed() {
             vec![&self.consensus]
         } else {
             vec![&self.information]
@@ -63,7 +63,7 @@ impl Detector for ExampleLevel {
             strongest([errors, losses, rote])
         } else if self.losses.judges() {
             losses
-        } else if self.consensus.judges() {
+        } else if self.consensus.is_fed() {
             consensus
         } else {
             information

@@ -104,11 +104,13 @@ pub struct GapParams {
     pub errors: f64,
     /// The share of that by which errors on unseen rows must at most have become fewer.
     pub share: f64,
+    /// How many standard errors the two changes must differ by.
+    pub z: f64,
 }
 
 impl Default for GapParams {
     fn default() -> Self {
-        GapParams { errors: 0.1, share: 0.2 }
+        GapParams { errors: 0.05, share: 0.2, z: 3.0 }
     }
 }
 
