@@ -15,6 +15,7 @@ from typing import Any
 
 #: Flags of the replay, by the name of the document.
 WAYS = {"labels": [], "without_labels": ["--without-labels"]}
+#: Of each run.
 SECONDS_AT_MOST = 300
 RUNS_A_PROCESS = 8
 
@@ -47,9 +48,10 @@ def replayed(
     binary: str | Path, inboxes: Iterable[Path], flags: Iterable[str] = (), config: Path | None = None
 ) -> Iterator[dict[str, Any]]:
     """Replays recorded runs; returns what is kept of each, in the order of the program."""
-    command = [str(binary), "replay", "--json", *flags, *map(str, inboxes)]
+    folders = [str(inbox) for inbox in inboxes]
+    command = [str(binary), "replay", "--json", *flags, *folders]
     command += [] if config is None else ["--config", str(config)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_AT_MOST)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_AT_MOST * len(folders))
     if done.returncode:
         raise RuntimeError(f"{' '.join(command[:4])} failed ({done.returncode}): {done.stderr.strip()[-500:]}")
     return (told_of(json.loads(line)) for line in done.stdout.splitlines())
