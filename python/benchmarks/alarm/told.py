@@ -19,7 +19,10 @@ WAYS = {"labels": [], "without_labels": ["--without-labels"]}
 SECONDS_AT_MOST = 300
 RUNS_A_PROCESS = 8
 
-_OF_RUN = ("run", "verdict", "kind", "harm", "onset_epoch", "alarm_epoch", "evidence", "why", "alarms")
+_OF_RUN = (
+    *("run", "verdict", "kind", "harm", "onset_epoch", "alarm_epoch", "ended_epoch", "memorized_share"),
+    *("layers", "evidence", "why", "alarms"),
+)
 _OF_EPOCH = ("epoch", "verdict", "memorized_share", "neighbour_agreement", "consensus")
 _OF_LAYER = {"class_information_nats": ("mean", "p90"), "mutual_information_nats": ("mean",)}
 
