@@ -94,16 +94,18 @@ def _cifar(
     augment: bool = False,
     smoothing: float = 0.0,
     mixup: float = 0.0,
+    kind: str = "resnet",
+    rate: float = 0.1,
 ) -> Training:
     images, classes, test_images, test_classes = data.cifar10()
     split = data.split((images, classes), (test_images, test_classes), labels, train=rows, seed=seed)
     return Training(
-        network=networks.ResNet(depth),
+        network=networks.ResNet(depth) if kind == "resnet" else networks.Convolutions(3, 32, 10),
         split=split,
         task=Classes(smoothing),
         epochs=epochs,
         batch=128,
-        optimizer=sgd(0.1) if plan != "adam" else adam(2e-3),
+        optimizer=sgd(rate) if plan != "adam" else adam(2e-3),
         schedule={"cosine": cosine(), "warm-up": cosine(0.1), "adam": lambda progress: 1.0}[plan],
         augment=crop_and_flip if augment else None,
         mixup=mixup,
@@ -123,6 +125,7 @@ def _fashion(
     decay: float = 0.0,
     rate: float = 1e-3,
     watched: int = 1000,
+    hidden: int = 256,
 ) -> Training:
     images, classes, test_images, test_classes = data.fashion()
     split = data.split(
@@ -136,25 +139,36 @@ def _fashion(
         test_rows=5000,
     )
     network = (
-        networks.mlp(784, 10, norm=norm, dropout=dropout)
+        networks.mlp(784, 10, hidden, norm=norm, dropout=dropout)
         if kind == "mlp"
         else networks.Convolutions(1, 28, 10, dropout)
     )
     return Training(network, split, Classes(), epochs, 64, adam(rate, decay))
 
 
-def _trec(seed: int, labels: data.Noise, *, kind: str = "encoder", epochs: int = 20, rows: int = 3000) -> Training:
+def _trec(
+    seed: int, labels: data.Noise, *, kind: str = "encoder", epochs: int = 20, rows: int = 3000, dropout: float = 0.1
+) -> Training:
     words, classes = data.trec_words()
     split = data.split((words, classes), None, labels, train=rows, seed=seed, held=900, test_rows=1000)
-    network = networks.TextEncoder(4000, 6) if kind == "encoder" else networks.Recurrent(4000, 6)
+    encoder = networks.TextEncoder(4000, 6, dropout=dropout)
+    network = encoder if kind == "encoder" else networks.Recurrent(4000, 6)
     return Training(network, split, Classes(), epochs, 32, adam(1e-3))
 
 
 def _adult(
-    seed: int, labels: data.Noise, *, rows: int = 6000, epochs: int = 40, norm: bool = False, dropout: float = 0.0
+    seed: int,
+    labels: data.Noise,
+    *,
+    rows: int = 6000,
+    epochs: int = 40,
+    norm: bool = False,
+    dropout: float = 0.0,
+    layers: int = 3,
+    hidden: int = 256,
 ) -> Training:
     split = data.split(data.adult(), None, labels, train=rows, seed=seed, held=2000, test_rows=6000)
-    network = networks.mlp(92, 2, norm=norm, dropout=dropout)
+    network = networks.mlp(92, 2, hidden, layers, norm=norm, dropout=dropout)
     return Training(network, split, Classes(), epochs, 64, adam(1e-3))
 
 
@@ -168,7 +182,8 @@ def _gpt(seed: int, *, characters: int = 100_000, epochs: int = 17, dropout: flo
         rows = part[starts[:, None] + torch.arange(length + 1)]
         return data.Examples(rows[:, :-1], rows[:, 1:], rows[:, 1:])
 
-    first = int(torch.randint(0, len(text) - 3 * characters, (1,), generator=generator))
+    # The unseen, held-out and test windows come from the 180,000 characters after those that are trained on.
+    first = int(torch.randint(0, len(text) - characters - 180_000, (1,), generator=generator))
     train = windows(text[first : first + characters], 3000)
     unseen, held, test = (
         windows(text[first + characters + part * 60_000 :][:60_000], rows)
@@ -230,7 +245,7 @@ def _autoencoder(seed: int, *, rows: int = 3000, epochs: int = 40) -> Training:
 
 
 def _fine_tuned_resnet(
-    seed: int, labels: data.Noise, *, rows: int = 800, epochs: int = 15, augment: bool = False
+    seed: int, labels: data.Noise, *, rows: int = 800, epochs: int = 15, augment: bool = False, frozen: bool = False
 ) -> Training:
     """A ResNet-8 trained on animals' and vehicles' right labels first, then on few rows of the ten classes."""
     images, classes, test_images, test_classes = data.cifar10()
@@ -253,6 +268,7 @@ def _fine_tuned_resnet(
                 loss.backward()
                 optimizer.step()
         torch.manual_seed(seed)
+        network.requires_grad_(not frozen)
         network.head = nn.Linear(64, 10).to(device)
 
     pool = (images[after], classes[after])
@@ -334,6 +350,25 @@ def cells() -> dict[str, Cell]:
         add(f"adult-mlp-norm-{label}", 80, lambda seed, c=changed: _adult(seed, c, norm=True))
         add(f"adult-mlp-small-{label}", 40, lambda seed, c=changed: _adult(seed, c, rows=800))
         add(f"adult-mlp-dropout-{label}", 40, lambda seed, c=changed: _adult(seed, c, epochs=20, dropout=0.5))
+    for label in ("clean", "sym40"):
+        add(
+            f"fashion-cnn-dropout-{label}",
+            150,
+            lambda seed, c=fashion[label]: _fashion(seed, c, kind="cnn", dropout=0.5),
+        )
+        add(f"fashion-mlp-wide-{label}", 120, lambda seed, c=fashion[label]: _fashion(seed, c, hidden=1024, epochs=20))
+        add(f"cifar-cnn-{label}", 200, lambda seed, c=cifar[label]: _cifar(seed, c, kind="cnn", rate=0.02))
+        add(
+            f"cifar-cnn-aug-{label}",
+            200,
+            lambda seed, c=cifar[label]: _cifar(seed, c, kind="cnn", rate=0.02, augment=True),
+        )
+        add(f"cifar-finetune-frozen-{label}", 60, lambda seed, c=cifar[label]: _fine_tuned_resnet(seed, c, frozen=True))
+    for label, changed in {"clean": none, "sym30": noise.symmetric(0.3, 6)}.items():
+        add(f"trec-encoder-dropout-{label}", 90, lambda seed, c=changed: _trec(seed, c, dropout=0.5))
+    for label, changed in {"clean": none, "sym30": noise.symmetric(0.3, 2)}.items():
+        add(f"adult-mlp-deep-{label}", 70, lambda seed, c=changed: _adult(seed, c, epochs=15, layers=6, hidden=64))
+    add("gpt-300k-dropout", 400, lambda seed: _gpt(seed, characters=300_000, dropout=0.2))
     add("gpt-100k", 400, lambda seed: _gpt(seed))
     add("gpt-100k-dropout", 400, lambda seed: _gpt(seed, dropout=0.2))
     add("gpt-700k", 400, lambda seed: _gpt(seed, characters=700_000))
