@@ -159,7 +159,10 @@ section! {
 section! {
     for DivergenceParams {
         smooth: Whole(1..=100), Live;
-        z: Multiple, Live;
+        epochs: Whole(1..=1000), Live;
+        seen_z: Multiple, Live;
+        errors_z: Multiple, Live;
+        losses_z: Multiple, Live;
         errors: Share, Live;
         losses: Share, Live;
     }
@@ -169,8 +172,6 @@ section! {
     for ConsensusParams {
         z: Multiple, Live;
         agreement: Share, Live;
-        neighbours: Share, Live;
-        epochs: Whole(1..=1000), Live;
     }
 }
 

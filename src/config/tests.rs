@@ -56,7 +56,7 @@ fn every_key_can_be_set() {
                 neurons_per_layer: 64, reduce: max, on_full: wait, seed: 18446744073709551615}\nwindow: {epochs: 2, rows: \
                 600, rolling: 4}\nmeasures: {bins: 8, network_bins: 50, bin_edges: half-open, binning: equal-frequency, \
                 shuffle_pairs: 0, ksg_pairs: 50, ksg_k: 5, threads: 2}\ndetect: {smooth: 1, quiet_epochs: 5, stop_on: [heuristic, \
-                suspected], divergence: {smooth: 5, z: 4, errors: 0.02, losses: 0.1}, consensus: {z: 5, agreement: 0.02, neighbours: 0.1, epochs: 3}, gap: {errors: 0.2, share: 0.3, z: 6}, information: {decline: 0.2, within_epochs: 9, decline_ever: 0.3, \
+                suspected], divergence: {smooth: 5, epochs: 4, seen_z: 4, errors_z: 4, losses_z: 4, errors: 0.02, losses: 0.1}, consensus: {z: 5, agreement: 0.02}, gap: {errors: 0.2, share: 0.3, z: 6}, information: {decline: 0.2, within_epochs: 9, decline_ever: 0.3, \
                 from_epoch: 7}, heuristic: {class_information_share: 0.7, amplification: 3}, baseline: {file: /runs/good.json, run: good, below: 0.3, times_above: 2}}\nlimits: {channel_frames: 2, channel_bytes: 1.5GiB, layers: 3, runs: 4, \
                 series: 5, body: 2MiB, connections: 7, requests: 6, event_readers: 8, idle_seconds: 1, retire_finished_seconds: 2, retire_silent_seconds: 3, shutdown_seconds: 5}\nhistory: {matrix_epochs: 3, runs: 9, bytes: 1GiB}\nhooks: [{name: a, command: {argv: [a]}}]\nweb: {hosts: [Train.Example.org], allow_reload: true}\nlog: {level: debug}\n";
     let config = Config::parse(text, "rotewatch.yaml").unwrap();

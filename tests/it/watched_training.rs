@@ -43,14 +43,14 @@ fn thresholds_edited_while_it_trains_raise_the_alarm_and_a_wrong_edit_is_told_on
     let Some(trainings) = Trainings::or_skip() else { return };
     let file = trainings.folder().join("rotewatch.yaml");
     let write = |detect: &str| fs::write(&file, format!("log:\n  level: info\n{detect}")).expect("the folder is writable");
-    write("detect:\n  divergence:\n    z: 999\n");
+    write("detect:\n  divergence:\n    errors_z: 999\n    losses_z: 999\n");
     let mut process = Running::start(&mut trainings.train(&[&ENDLESS[..], &ANY_PORT, &["--config", text(&file)]].concat()));
     let address = process.address();
     let seen = || Exposition::scrape(address);
     until("epoch 4", || seen().get(r#"run_epoch{run="endless"}"#).filter(|epoch| *epoch >= 4.0));
     assert_eq!(seen().value(r#"run_verdict{run="endless",verdict="learning"}"#), 1.0);
 
-    let tiny = "detect:\n  smooth: 1\n  divergence:\n    z: 1.000001\n    errors: 0.000001\n    losses: 0.000001\n";
+    let tiny = "detect:\n  smooth: 1\n  divergence:\n    epochs: 1\n    seen_z: 1.000001\n    errors_z: 1.000001\n    losses_z: 1.000001\n    errors: 0.000001\n    losses: 0.000001\n";
     write(&format!("{tiny}    from: 3\n"));
     until("the wrong edit", || (seen().value("config_last_reload_successful") == 0.0).then_some(()));
     let at = seen().value(r#"run_epoch{run="endless"}"#);

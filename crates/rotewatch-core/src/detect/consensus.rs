@@ -5,8 +5,9 @@
 
 use std::collections::HashMap;
 
-use super::paired::{Change, NewestRows, mean};
+use super::paired::{Change, Jitter, NewestRows, mean};
 use super::{DetectParams, Detector, Observation};
+use crate::vocabulary::choices::Task;
 use crate::vocabulary::rows::{EpochRows, OfSets, RowNumbers};
 use crate::vocabulary::units::Epoch;
 use crate::vocabulary::verdict::{Answer, Evidence, Finding, Harm, Kind};
@@ -15,19 +16,26 @@ use rotewatch_info::statistics::TrailingMean;
 /// Epochs in every trailing mean of this rule.
 const SMOOTH: usize = 3;
 
-/// The first epoch that may be the best: before it, the consensus is of one or two epochs, and agrees with anything.
-const FROM_EPOCH: Epoch = Epoch(4);
+/// The first epoch that an alarm may name as its onset: before it, the consensus is of few epochs, and agrees with anything.
+const ONSET_FROM: Epoch = Epoch(5);
+
+/// The first epoch that later ones are compared with.
+const COMPARED_FROM: Epoch = Epoch(8);
+
+/// How much of the jitter of the mean agreement is added to its standard error.
+const JITTER: f64 = 0.5;
 
 /// Compares what the network predicts on unseen rows with what it predicted in all epochs before.
 ///
 /// # Estimator
 /// The *consensus* on an unseen row is the class with the most votes in the epochs from 1 on before this one, each vote weighted by its
-/// predicted probability. Its *agreement* is 1 where the predicted class is the consensus, else 0; a mean over 3 epochs. The best epoch is
-/// that with the highest mean agreement, from epoch 4 on. There is a finding when three changes since then hold for `epochs` epochs in a
-/// row: agreement fell by more than `z` standard errors, over the same rows, and by at least `agreement`; errors on seen rows (by the labels
-/// that are trained on; else their losses) fell by more than the `z` of `detect.divergence`; and the agreement with the nearest rows
-/// ([`neighbour_agreement`](rotewatch_info::measures::agreement::neighbour_agreement), a mean over 3 epochs) fell by at least the share
-/// `neighbours`. The onset is the best epoch.
+/// predicted probability. Its *agreement* is 1 where the predicted class is the consensus, else 0; a mean over 3 epochs. There is a finding
+/// when three changes have happened since the epoch with the highest mean agreement, from epoch 8 on: agreement fell by more than `z`
+/// standard errors over the same rows, to which half the jitter of its mean from epoch to epoch is added, and by at least `agreement`;
+/// errors on seen rows (by the labels that are trained on; else their losses) fell by more than the `seen_z` of `detect.divergence`, as
+/// there; and the agreement with the nearest rows
+/// ([`neighbour_agreement`](rotewatch_info::measures::agreement::neighbour_agreement), a mean over 3 epochs) is lower than it was. The onset
+/// is the epoch with the highest mean agreement from epoch 5 on.
 ///
 /// # Source
 /// Own rule, after the picture of early learning before memorization of Liu, Niles-Weed, Razavian, Fernandez-Granda, "Early-Learning
@@ -40,7 +48,10 @@ pub struct Consensus {
     newest: NewestRows,
     neighbours: TrailingMean,
     best: Option<Best>,
-    signs_in_a_row: u32,
+    /// The highest mean agreement that an onset may have, and its epoch.
+    onset: Option<(f64, Epoch)>,
+    agreement_jitter: Jitter,
+    seen_jitter: Jitter,
     is_fed: bool,
 }
 
@@ -50,7 +61,6 @@ type Votes = HashMap<i64, f32>;
 /// The epoch with the highest agreement so far.
 #[derive(Debug)]
 struct Best {
-    epoch: Epoch,
     mean: f64,
     rows: OfSets<Vec<f64>>,
     neighbours: f64,
@@ -93,9 +103,13 @@ impl Consensus {
             *votes.entry(*class).or_default() += weight;
         }
         let Some(agreement) = agreement else { return Ok(None) };
+        let means = [&agreement, &seen].map(|rows| mean(&rows.iter().map(|value| f64::from(*value)).collect::<Vec<_>>()));
         if !self.newest.push(OfSets { unseen: agreement, seen }, SMOOTH) {
             return Err(format!("some of the rows of epoch {epoch} are missing"));
         }
+        let [agreement, seen] = means.map(|mean| mean.unwrap_or(f64::NAN));
+        self.agreement_jitter.push(agreement);
+        self.seen_jitter.push(seen);
         Ok(Some(self.newest.means()))
     }
 }
@@ -111,6 +125,10 @@ impl Detector for Consensus {
             return Answer::TooEarly { reason: "the network is untrained".into() };
         }
         let neighbours = self.neighbours.push_all(observation.neighbour_agreement.map(|agreement| [agreement]), SMOOTH);
+        if matches!(observation.task, Some(Task::Tokens)) {
+            // The class at the last position of a sequence says little about the sequence.
+            return Answer::TooEarly { reason: "the predicted classes are those of single positions".into() };
+        }
         let taken = self.take_in(epoch, &observation.rows);
         self.is_fed |= taken.is_ok() && neighbours.is_some();
         let rows = match taken {
@@ -119,16 +137,18 @@ impl Detector for Consensus {
             Err(reason) if self.best.is_none() => return Answer::TooEarly { reason },
             Err(_) => return Answer::Quiet { score: 0.0 },
         };
-        if epoch < FROM_EPOCH {
-            return Answer::TooEarly { reason: format!("this rule judges from epoch {FROM_EPOCH} on") };
-        }
         let (Some(now), Some([neighbours])) = (mean(&rows.unseen), neighbours) else {
             let reason = "how well the predictions agree with those of the nearest rows is unknown";
             return Answer::TooEarly { reason: reason.into() };
         };
+        if epoch >= ONSET_FROM && self.onset.is_none_or(|(highest, _)| now >= highest) {
+            self.onset = Some((now, epoch));
+        }
+        let (Some((_, onset_epoch)), true) = (self.onset, epoch >= COMPARED_FROM) else {
+            return Answer::TooEarly { reason: format!("this rule judges from epoch {COMPARED_FROM} on") };
+        };
         let Some(best) = self.best.as_ref().filter(|best| best.mean > now) else {
-            self.signs_in_a_row = 0;
-            self.best = Some(Best { epoch, mean: now, rows, neighbours });
+            self.best = Some(Best { mean: now, rows, neighbours });
             return Answer::Quiet { score: 0.0 };
         };
         let (Some(agreement), Some(seen)) =
@@ -136,20 +156,15 @@ impl Detector for Consensus {
         else {
             return Answer::Quiet { score: 0.0 };
         };
-        let fell = if best.neighbours > 0.0 { 1.0 - neighbours / best.neighbours } else { 0.0 };
-        let thresholds = &params.consensus;
-        let parts = [
-            -agreement.z / thresholds.z,
-            -agreement.rise() / thresholds.agreement,
-            -seen.z / params.divergence.z,
-            fell / thresholds.neighbours,
-        ];
+        let smoothed = |jitter: &Jitter| jitter.deviation() / (SMOOTH as f64).sqrt();
+        let left = -agreement.z_beyond(JITTER * smoothed(&self.agreement_jitter));
+        let better = -seen.z_beyond(smoothed(&self.seen_jitter));
+        let (thresholds, seen_z) = (&params.consensus, params.divergence.seen_z);
+        let parts = [left / thresholds.z, -agreement.rise() / thresholds.agreement, better / seen_z];
         let score = parts.into_iter().fold(f64::INFINITY, f64::min);
-        self.signs_in_a_row = if score > 1.0 { self.signs_in_a_row + 1 } else { 0 };
-        if self.signs_in_a_row < thresholds.epochs {
+        if score <= 1.0 || neighbours >= best.neighbours {
             return Answer::Quiet { score: score.min(1.0) };
         }
-        let onset_epoch = best.epoch;
         let evidence = |signal: &'static str, [value, reference]: [f64; 2], [ratio, threshold]: [f64; 2]| Evidence {
             signal: signal.into(),
             value,
@@ -165,13 +180,13 @@ impl Detector for Consensus {
             onset_epoch,
             layers: observation.layers.last().map(|last| last.layer.clone()).into_iter().collect(),
             evidence: vec![
-                evidence("consensus_ratio", [agreement.now, agreement.before], [-agreement.z, thresholds.z]),
-                evidence("seen_error_ratio", [seen.now, seen.before], [-seen.z, params.divergence.z]),
-                evidence("neighbour_agreement", [neighbours, best.neighbours], [fell, thresholds.neighbours]),
+                evidence("consensus_ratio", [agreement.now, agreement.before], [left, thresholds.z]),
+                evidence("seen_error_ratio", [seen.now, seen.before], [better, seen_z]),
+                evidence("neighbour_agreement", [neighbours, best.neighbours], [1.0 - neighbours / best.neighbours, 0.0]),
             ],
             why: format!(
                 "On rows that the network has never seen, it leaves what it agreed on: {:.1} % of its predictions are those of the epochs \
-                 before, {:.1} % at epoch {onset_epoch}, and they part from those of similar rows; meanwhile the rows of the training set \
+                 before, {:.1} % at their height, and they part from those of similar rows; meanwhile the rows of the training set \
                  get better",
                 100.0 * agreement.now,
                 100.0 * agreement.before,
@@ -181,7 +196,7 @@ impl Detector for Consensus {
     }
 
     fn possible_onsets(&self, _: &DetectParams) -> Vec<Epoch> {
-        self.best.iter().map(|best| best.epoch).collect()
+        self.onset.iter().map(|(_, epoch)| *epoch).collect()
     }
 }
 
@@ -218,10 +233,10 @@ mod tests {
         Observation { rows, neighbour_agreement: of.neighbours, ..observation(epoch, None, None) }
     }
 
-    /// The first finding from epoch 1 on and its onset, over six epochs that agree and then these.
+    /// The first finding from epoch 1 on and its onset, over nine epochs that agree and then these.
     fn first(then: &[Like]) -> Option<(usize, u32)> {
         let mut detector = Consensus::default();
-        let steady = (0_u16..6).map(|epoch| like(0, 400 - 20 * epoch, 0.9));
+        let steady = (0_u16..9).map(|epoch| like(0, 400 - 16 * epoch, 0.9));
         let all: Vec<Like> = steady.chain(then.iter().copied()).collect();
         (1..).zip(all).find_map(|(epoch, of)| match detector.judge(&observed(epoch, of), &params()) {
             Answer::Finding(finding) => Some((epoch, finding.onset_epoch.0)),
@@ -233,7 +248,7 @@ mod tests {
     fn runs_are_told_apart() {
         let table: [(&str, [Like; 4], Option<(usize, u32)>); 6] = [
             ("it stays with what it agreed on", [like(0, 250, 0.9); 4], None),
-            ("it leaves it, and the rows around, while seen rows get better", [like(100, 200, 0.8); 4], Some((8, 6))),
+            ("it leaves it, and the rows around, while seen rows get better", [like(100, 200, 0.8); 4], Some((10, 9))),
             ("seen rows get worse as well: a jump of the learning rate", [like(100, 500, 0.8); 4], None),
             ("the rows around change with it: it learns something new", [like(100, 200, 0.9); 4], None),
             ("too few rows leave", [like(5, 200, 0.8); 4], None),
@@ -272,21 +287,21 @@ mod tests {
         );
         assert!(reason(&observation(0, None, None)).contains("untrained"));
         assert!(reason(&whole).contains("one epoch of predictions"));
-        for epoch in 2..4 {
-            assert!(reason(&observed(epoch, like(0, 400, 0.9))).contains("from epoch 4 on"));
+        for epoch in 2..8 {
+            assert!(reason(&observed(epoch, like(0, 400, 0.9))).contains("from epoch 8 on"));
         }
     }
 
     #[test]
     fn an_epoch_without_some_rows_changes_nothing() {
         let mut detector = Consensus::default();
-        for epoch in 1..6 {
+        for epoch in 1..10 {
             detector.judge(&observed(epoch, like(0, 400, 0.9)), &params());
         }
         let fewer = RowNumbers::of_predictions(vec![7; 500]);
-        let mut short = observed(6, like(0, 400, 0.9));
+        let mut short = observed(10, like(0, 400, 0.9));
         short.rows.unseen = Some(Arc::new(fewer));
         assert_eq!(detector.judge(&short, &params()), Answer::Quiet { score: 0.0 });
-        assert_eq!(detector.possible_onsets(&params()), [Epoch(5)]);
+        assert_eq!(detector.possible_onsets(&params()), [Epoch(9)]);
     }
 }

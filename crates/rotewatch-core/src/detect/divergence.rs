@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::paired::{Change, NewestRows, mean};
+use super::paired::{Change, Jitter, NewestRows, mean};
 use super::{DetectParams, Detector, Observation};
 use crate::vocabulary::choices::Task;
 use crate::vocabulary::rows::{EpochRows, OfSets, RowNumbers};
@@ -45,25 +45,25 @@ impl Signal {
 /// Compares each epoch with the best one so far, over the same rows.
 ///
 /// # Estimator
-/// The value of a row is its mean over the newest `detect.divergence.smooth` epochs. The *best* epoch is that with the lowest mean over the unseen
-/// rows, from epoch 1 on. z is the mean of the paired differences from then to now / its standard error, over the rows whose values are
-/// finite. There is a finding when z of the unseen rows exceeds `z` and that of the seen rows lies below -`z`, and the unseen rows have
-/// become worse by at least `errors` (a share of the rows) or `losses` (a share of the lowest mean loss). The onset is the best epoch.
+/// The value of a row is its mean over the newest `smooth` epochs. The *best* epoch is that with the lowest mean over the unseen rows, from
+/// epoch 1 on. A change is the mean of the paired differences from then to now, over the rows whose values are finite. There is a finding
+/// when, for `epochs` epochs in a row, the unseen rows have become worse by more than `errors_z` or `losses_z` standard errors and by at
+/// least `errors` (a share of the rows) or `losses` (a share of the lowest mean loss), and the seen rows have become better by more than
+/// `seen_z` standard errors, to which the jitter of their means from epoch to epoch is added. The onset is the best epoch.
 ///
 /// A jitter of the network (a high learning rate, batch norm) makes both sets better or worse together; the two signs part it from
 /// memorization.
 ///
 /// # Source
-/// Own rule, of the two-set picture of over-fitting. On 24 trainings with classes on which thresholds may be chosen
-/// (`benches/record/alarm.md`: MLPs, recurrent and residual networks, clean and with six kinds of wrong labels) it stopped 12 of 15
-/// harmful ones by errors at z = 3, none of 5 without harm, and none too early; by losses it is earlier and also alarms networks that
-/// become over-confident while their accuracy holds.
+/// Own rule, of the two-set picture of over-fitting. Thresholds, what they are worth and where they fail: `benches/record/alarm.md`.
 #[derive(Debug)]
 pub struct Divergence {
     signal: Signal,
     /// The newest epochs, as many as the mean is taken over.
     newest: NewestRows,
     best: Option<Best>,
+    seen_jitter: Jitter,
+    signs_in_a_row: u32,
 }
 
 /// The best epoch so far.
@@ -78,7 +78,7 @@ impl Divergence {
     /// A rule that has seen no epoch.
     #[must_use]
     pub fn of(signal: Signal) -> Self {
-        Divergence { signal, newest: NewestRows::default(), best: None }
+        Divergence { signal, newest: NewestRows::default(), best: None, seen_jitter: Jitter::default(), signs_in_a_row: 0 }
     }
 
     /// Whether it has what it compares.
@@ -92,9 +92,11 @@ impl Divergence {
         let (Some(unseen), Some(seen)) = (values(&rows.unseen), values(&rows.seen)) else {
             return Err(format!("the {} of unseen and seen rows is unknown", self.signal.in_words()));
         };
+        let seen_mean = mean(&seen.iter().map(|value| f64::from(*value)).collect::<Vec<_>>());
         if !self.newest.push(OfSets { unseen, seen }, smooth) {
             return Err(format!("some of the rows of epoch {epoch} are missing"));
         }
+        self.seen_jitter.push(seen_mean.unwrap_or(f64::NAN));
         Ok(())
     }
 }
@@ -117,6 +119,7 @@ impl Detector for Divergence {
             return Answer::TooEarly { reason: format!("the {} of unseen rows is not a number", self.signal.in_words()) };
         };
         let Some(best) = self.best.as_ref().filter(|best| best.mean <= now) else {
+            self.signs_in_a_row = 0;
             self.best = Some(Best { epoch: observation.epoch, mean: now, rows });
             return Answer::Quiet { score: 0.0 };
         };
@@ -124,17 +127,21 @@ impl Detector for Divergence {
         else {
             return Answer::Quiet { score: 0.0 };
         };
-        let worse = unseen.rise();
-        let least = match self.signal {
-            Signal::Errors => thresholds.errors,
-            Signal::Losses => thresholds.losses * unseen.before.abs(),
+        let (z, least) = match self.signal {
+            Signal::Errors => (thresholds.errors_z, thresholds.errors),
+            Signal::Losses => (thresholds.losses_z, thresholds.losses * unseen.before.abs()),
         };
-        let parts = [unseen.z / thresholds.z, -seen.z / thresholds.z, if least > 0.0 { worse / least } else { f64::INFINITY }];
+        // A trailing mean of some epochs jitters less than one of them.
+        let jitter = self.seen_jitter.deviation() / (thresholds.smooth.max(1) as f64).sqrt();
+        let better = -seen.z_beyond(jitter);
+        let parts = [unseen.z / z, better / thresholds.seen_z, if least > 0.0 { unseen.rise() / least } else { f64::INFINITY }];
         let score = parts.into_iter().fold(f64::INFINITY, f64::min);
-        if score <= 1.0 {
-            return Answer::Quiet { score };
+        self.signs_in_a_row = if score > 1.0 { self.signs_in_a_row + 1 } else { 0 };
+        if self.signs_in_a_row < thresholds.epochs {
+            return Answer::Quiet { score: score.min(1.0) };
         }
-        Answer::Finding(self.finding(best.epoch, [unseen, seen], score, observation.task, thresholds.z))
+        let evidence = [(unseen, unseen.z, z), (seen, better, thresholds.seen_z)];
+        Answer::Finding(self.finding(best.epoch, evidence, score, observation.task))
     }
 
     fn possible_onsets(&self, _: &DetectParams) -> Vec<Epoch> {
@@ -143,8 +150,9 @@ impl Detector for Divergence {
 }
 
 impl Divergence {
-    fn finding(&self, onset_epoch: Epoch, changes: [Change; 2], score: f64, task: Option<Task>, threshold: f64) -> Finding {
-        let [unseen, seen] = changes;
+    /// `of`: the change of unseen and of seen rows, each in standard errors, with its threshold.
+    fn finding(&self, onset_epoch: Epoch, of: [(Change, f64, f64); 2], score: f64, task: Option<Task>) -> Finding {
+        let [(unseen, ..), (seen, ..)] = of;
         // A loss may rise while the classes stay right: the network becomes over-confident.
         let of_classes = matches!(task, None | Some(Task::Classes | Task::Binary));
         let (harm, why, remedy) = match self.signal {
@@ -177,7 +185,7 @@ impl Divergence {
             }
         };
         let [of_unseen, of_seen] = self.signal.names();
-        let evidence = |signal: &'static str, change: Change, ratio: f64| Evidence {
+        let evidence = |signal: &'static str, (change, ratio, threshold): (Change, f64, f64)| Evidence {
             signal: signal.into(),
             value: change.now,
             reference: change.before,
@@ -191,7 +199,7 @@ impl Divergence {
             score,
             onset_epoch,
             layers: Vec::new(),
-            evidence: vec![evidence(of_unseen, unseen, unseen.z), evidence(of_seen, seen, -seen.z)],
+            evidence: [of_unseen, of_seen].into_iter().zip(of).map(|(signal, of)| evidence(signal, of)).collect(),
             why,
             remedy,
         }
@@ -206,7 +214,7 @@ mod tests {
 
     /// The default thresholds, with means over some epochs.
     fn smoothed(smooth: usize) -> DetectParams {
-        let divergence = DivergenceParams { smooth, ..params().divergence };
+        let divergence = DivergenceParams { smooth, epochs: 1, ..params().divergence };
         DetectParams { divergence, ..params() }
     }
 

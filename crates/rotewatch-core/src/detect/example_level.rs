@@ -119,7 +119,11 @@ mod tests {
             let observation = Observation { rows, ..observation(number + 1, class, Some(0.2)) };
             match detector.judge(
                 &observation,
-                &DetectParams { divergence: DivergenceParams { smooth: 1, ..params().divergence }, smooth: 1, ..params() },
+                &DetectParams {
+                    divergence: DivergenceParams { smooth: 1, epochs: 1, ..params().divergence },
+                    smooth: 1,
+                    ..params()
+                },
             ) {
                 Answer::Finding(finding) => Some(finding.harm),
                 _ => None,

@@ -44,12 +44,61 @@ impl Change {
     pub(super) fn rise(&self) -> f64 {
         self.now - self.before
     }
+
+    /// z where the means themselves move by `jitter` from epoch to epoch, in both ends of the change.
+    pub(super) fn z_beyond(&self, jitter: f64) -> f64 {
+        let error = self.error.hypot(jitter * 2.0_f64.sqrt());
+        if error > 0.0 { self.rise() / error } else { 0.0 }
+    }
 }
 
 /// The mean of the finite values; `None` without one.
 pub(super) fn mean(values: &[f64]) -> Option<f64> {
     let finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     (!finite.is_empty()).then(|| finite.iter().sum::<f64>() / finite.len() as f64)
+}
+
+/// How much a mean moves from epoch to epoch beside its trend: networks with batch norm or a high learning rate do better and worse on all
+/// rows at once.
+#[derive(Debug, Default)]
+pub(super) struct Jitter {
+    newest: Option<[f64; 2]>,
+    /// Absolute second differences, ascending.
+    bends: Vec<f64>,
+}
+
+impl Jitter {
+    /// Adds the mean of an epoch.
+    pub(super) fn push(&mut self, mean: f64) {
+        if !mean.is_finite() {
+            return;
+        }
+        self.newest = Some(match self.newest {
+            Some([before, last]) => {
+                if before.is_finite() {
+                    let bend = (mean - 2.0 * last + before).abs();
+                    let place = self.bends.partition_point(|known| *known < bend);
+                    self.bends.insert(place, bend);
+                }
+                [last, mean]
+            }
+            None => [f64::NAN, mean],
+        });
+    }
+
+    /// The standard deviation of a single mean around its trend; 0 before the fifth.
+    ///
+    /// # Estimator
+    /// The median absolute second difference, scaled for a normal distribution; a second difference has six times the variance of a mean.
+    pub(super) fn deviation(&self) -> f64 {
+        let count = self.bends.len();
+        if count < 3 {
+            return 0.0;
+        }
+        let middle = |place: usize| self.bends.get(place).copied().unwrap_or_default();
+        let median = f64::midpoint(middle((count - 1) / 2), middle(count / 2));
+        1.4826 * median / 6.0_f64.sqrt()
+    }
 }
 
 /// The newest epochs of the rows of both sets.
@@ -99,6 +148,23 @@ mod tests {
         assert!((change.error - 0.1 / 3.0_f64.sqrt()).abs() < 1e-9 && (change.z - 0.6 / change.error).abs() < 1e-9, "{change:?}");
         assert!(Change::of(&[1.0, f64::NAN], &[2.0, 2.0]).is_none(), "one row has no error");
         assert_eq!(Change::of(&[1.0, 2.0], &[1.0, 2.0]).map(|change| change.z), Some(0.0));
+    }
+
+    #[test]
+    fn a_trend_is_no_jitter_and_noise_is() {
+        let deviation = |means: &[f64]| {
+            let mut jitter = Jitter::default();
+            means.iter().for_each(|mean| jitter.push(*mean));
+            jitter.deviation()
+        };
+        assert!(deviation(&[0.9, 0.8, 0.7, 0.6, 0.5]) < 1e-12, "a straight line");
+        assert_eq!(deviation(&[0.5, 0.6, 0.5, 0.6]), 0.0, "too few epochs to tell");
+        // Second differences of 0.4 each.
+        let noisy = deviation(&[0.5, 0.6, f64::NAN, 0.4, 0.6, 0.4, 0.6]);
+        assert!((noisy - 1.4826 * 0.4 / 6.0_f64.sqrt()).abs() < 1e-9, "{noisy}");
+        let change = Change::of(&[0.5, 0.5, 0.5], &[0.3, 0.4, 0.2]).expect("three rows");
+        assert!((change.z_beyond(0.0) - change.z).abs() < 1e-12);
+        assert!((change.z_beyond(0.1) - -0.2 / change.error.hypot(0.1 * 2.0_f64.sqrt())).abs() < 1e-12);
     }
 
     #[test]

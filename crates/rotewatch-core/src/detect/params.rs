@@ -64,8 +64,14 @@ impl DetectParams {
 pub struct DivergenceParams {
     /// Epochs in the mean of each row.
     pub smooth: usize,
-    /// How many standard errors the unseen rows must have become worse, and the seen rows better.
-    pub z: f64,
+    /// For how many epochs in a row.
+    pub epochs: u32,
+    /// How many standard errors the seen rows must have become better.
+    pub seen_z: f64,
+    /// How many standard errors the errors on unseen rows must have become more.
+    pub errors_z: f64,
+    /// How many standard errors the losses of unseen rows must have risen.
+    pub losses_z: f64,
     /// The share of the unseen rows by which their errors must have become more.
     pub errors: f64,
     /// The share of its lowest value by which the loss on unseen rows must have risen.
@@ -74,7 +80,7 @@ pub struct DivergenceParams {
 
 impl Default for DivergenceParams {
     fn default() -> Self {
-        DivergenceParams { smooth: 3, z: 2.5, errors: 0.01, losses: 0.02 }
+        DivergenceParams { smooth: 3, epochs: 2, seen_z: 2.5, errors_z: 1.5, losses_z: 2.5, errors: 0.01, losses: 0.02 }
     }
 }
 
@@ -85,15 +91,11 @@ pub struct ConsensusParams {
     pub z: f64,
     /// The share of the unseen rows by which it must have fallen.
     pub agreement: f64,
-    /// The share of its highest value that the agreement with the nearest rows must have lost.
-    pub neighbours: f64,
-    /// For how many epochs in a row.
-    pub epochs: u32,
 }
 
 impl Default for ConsensusParams {
     fn default() -> Self {
-        ConsensusParams { z: 2.0, agreement: 0.01, neighbours: 0.03, epochs: 2 }
+        ConsensusParams { z: 1.05, agreement: 0.01 }
     }
 }
 
