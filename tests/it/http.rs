@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::activations::{alarmed, declaration, judged, layer, send};
+use crate::support::activations::{alarmed, by_heart, declaration, judged, layer, send};
 use crate::support::catalogue::CATALOGUE;
 use crate::support::exposition::Exposition;
 use crate::support::http::{get, request};
@@ -17,6 +17,7 @@ fn the_catalogue_is_complete_and_every_series_has_its_labels() {
         rotewatch::config::Config::parse("hooks: [{name: 'true', command: {argv: ['true']}}]", "test").expect("a good hook");
     let monitor = monitor(rotewatch::config::Config { hooks: hook.hooks, ..config() });
     let _tap = alarmed(&monitor);
+    let _by_heart = by_heart(&monitor);
     // A request is counted after it is answered.
     get(monitor.address().expect("HTTP is on"), "/-/ready");
     let seen = scrape(&monitor);

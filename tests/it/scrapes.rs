@@ -5,7 +5,7 @@ use std::io::Read;
 
 use flate2::read::GzDecoder;
 
-use crate::support::activations::{alarmed, layer};
+use crate::support::activations::{alarmed, by_heart, layer};
 use crate::support::client::{ATTEMPT, Daemon, daemon, daemon_with, document, frame};
 use crate::support::exposition::Exposition;
 use crate::support::http::{exchange_bytes, get};
@@ -43,7 +43,7 @@ fn settled(text: &str) -> String {
 #[test]
 fn the_golden_exposition() {
     let monitor = monitor(config());
-    let _tap = alarmed(&monitor);
+    let _taps = [alarmed(&monitor), by_heart(&monitor)];
     let text = get(monitor.address().expect("HTTP is on"), "/metrics").body;
     insta::with_settings!({ snapshot_path => "../data", prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!("metrics", settled(&text));

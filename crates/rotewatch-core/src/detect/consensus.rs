@@ -225,7 +225,7 @@ mod tests {
     }
 
     fn observed(epoch: usize, of: Like) -> Observation {
-        let predictions = (0..ROWS).map(|row| i64::from(row % 3) + if row < of.leaves { 1 } else { 0 }).collect();
+        let predictions = (0..ROWS).map(|row| i64::from(row % 3) + i64::from(row < of.leaves)).collect();
         let unseen = RowNumbers { confidence: Some(vec![0.9; usize::from(ROWS)]), ..RowNumbers::of_predictions(predictions) };
         let errors = (0..ROWS).map(|row| if row < of.errors { 1.0 } else { 0.0 }).collect();
         let seen = RowNumbers { errors: Some(errors), ..RowNumbers::default() };
@@ -244,9 +244,12 @@ mod tests {
         })
     }
 
+    /// A description, the epochs after nine that agree, and the epochs of the first finding and of its onset.
+    type Case = (&'static str, [Like; 4], Option<(usize, u32)>);
+
     #[test]
     fn runs_are_told_apart() {
-        let table: [(&str, [Like; 4], Option<(usize, u32)>); 6] = [
+        let table: [Case; 6] = [
             ("it stays with what it agreed on", [like(0, 250, 0.9); 4], None),
             ("it leaves it, and the rows around, while seen rows get better", [like(100, 200, 0.8); 4], Some((10, 9))),
             ("seen rows get worse as well: a jump of the learning rate", [like(100, 500, 0.8); 4], None),

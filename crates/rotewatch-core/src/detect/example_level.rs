@@ -32,17 +32,28 @@ impl Default for ExampleLevel {
     }
 }
 
+/// What decides, by what is known of the run: the best evidence that there is.
+enum Basis {
+    /// Errors of both sets.
+    Errors,
+    /// Losses of both sets, without classes.
+    Losses,
+    /// Predicted classes of unseen rows.
+    Consensus,
+    /// The neurons alone.
+    Information,
+}
+
 impl ExampleLevel {
-    /// The detectors that decide, by what is known of the run: the best evidence that there is.
-    fn deciding(&self) -> Vec<&dyn Detector> {
+    fn basis(&self) -> Basis {
         if self.errors.judges() {
-            vec![&self.errors, &self.losses, &self.rote]
+            Basis::Errors
         } else if self.losses.judges() {
-            vec![&self.losses]
+            Basis::Losses
         } else if self.consensus.is_fed() {
-            vec![&self.consensus]
+            Basis::Consensus
         } else {
-            vec![&self.information]
+            Basis::Information
         }
     }
 }
@@ -53,25 +64,28 @@ impl Detector for ExampleLevel {
     }
 
     fn judge(&mut self, observation: &Observation, params: &DetectParams) -> Answer {
+        // Each follows the run from its start, since what is known of it may change.
         let errors = self.errors.judge(observation, params);
         let losses = self.losses.judge(observation, params);
         let rote = self.rote.judge(observation, params);
         let consensus = self.consensus.judge(observation, params);
         let information = self.information.judge(observation, params);
-        // The order of the evidence is that of `deciding`.
-        if self.errors.judges() {
-            strongest([errors, losses, rote])
-        } else if self.losses.judges() {
-            losses
-        } else if self.consensus.is_fed() {
-            consensus
-        } else {
-            information
+        match self.basis() {
+            Basis::Errors => strongest([errors, losses, rote]),
+            Basis::Losses => losses,
+            Basis::Consensus => consensus,
+            Basis::Information => information,
         }
     }
 
     fn possible_onsets(&self, params: &DetectParams) -> Vec<Epoch> {
-        let mut onsets: Vec<Epoch> = self.deciding().into_iter().flat_map(|detector| detector.possible_onsets(params)).collect();
+        let deciding: &[&dyn Detector] = match self.basis() {
+            Basis::Errors => &[&self.errors, &self.losses, &self.rote],
+            Basis::Losses => &[&self.losses],
+            Basis::Consensus => &[&self.consensus],
+            Basis::Information => &[&self.information],
+        };
+        let mut onsets: Vec<Epoch> = deciding.iter().flat_map(|detector| detector.possible_onsets(params)).collect();
         onsets.sort_unstable();
         onsets.dedup();
         onsets
@@ -137,6 +151,25 @@ mod tests {
         let healthy = [[rows(300, 1.0), rows(290, 0.9)], [rows(280, 0.9), rows(250, 0.8)], [rows(270, 0.8), rows(200, 0.7)]];
         assert_eq!(found(&healthy), [None, None, None]);
         assert_eq!(found(&[const { [None, None] }; 3]), [None, Some(Harm::Suspected), Some(Harm::Suspected)]);
+    }
+
+    #[test]
+    fn without_labels_of_unseen_rows_the_consensus_decides_and_falling_information_waits_for_it() {
+        let mut detector = ExampleLevel::default();
+        let unlabelled = |rows: Option<Arc<RowNumbers>>| {
+            let predictions = (0..1000).map(|row| row % 10).collect();
+            rows.map(|_| Arc::new(RowNumbers::of_predictions(predictions)))
+        };
+        let answers = (1_u16..10).map(|epoch| {
+            let rows = EpochRows { unseen: unlabelled(rows(300, 1.0)), seen: rows(300 - 20 * epoch, 1.0) };
+            let class = Some(0.9 - 0.05 * f64::from(epoch));
+            let observation = Observation { rows, neighbour_agreement: Some(0.9), ..observation(epoch.into(), class, Some(0.2)) };
+            detector.judge(&observation, &params())
+        });
+        let answers: Vec<Answer> = answers.collect();
+        assert!(answers[..7].iter().all(|answer| matches!(answer, Answer::TooEarly { .. })), "{answers:?}");
+        assert!(matches!(answers[8], Answer::Quiet { .. }), "it stays with what it agreed on");
+        assert_eq!(detector.possible_onsets(&params()), [Epoch(9)]);
     }
 
     #[test]

@@ -154,7 +154,9 @@ mod tests {
     fn a_trend_is_no_jitter_and_noise_is() {
         let deviation = |means: &[f64]| {
             let mut jitter = Jitter::default();
-            means.iter().for_each(|mean| jitter.push(*mean));
+            for mean in means {
+                jitter.push(*mean);
+            }
             jitter.deviation()
         };
         assert!(deviation(&[0.9, 0.8, 0.7, 0.6, 0.5]) < 1e-12, "a straight line");

@@ -135,9 +135,12 @@ mod tests {
         answers[1..].iter().map(|answer| matches!(answer, Answer::Finding(_))).collect()
     }
 
+    /// A description, (unseen, seen) errors by epoch, and whether there is a finding from epoch 1 on.
+    type Case<'a> = (&'a str, &'a [(u16, u16)], &'a [bool]);
+
     #[test]
     fn runs_are_told_apart() {
-        let table: [(&str, &[(u16, u16)], &[bool]); 6] = [
+        let table: [Case<'_>; 6] = [
             ("labels without a meaning", &[(900, 900), (900, 700), (900, 500)], &[true, true]),
             ("both are learnt", &[(900, 900), (500, 400), (400, 250)], &[false, false]),
             ("a fifth of it helps on others", &[(900, 900), (800, 400)], &[false]),
