@@ -46,9 +46,11 @@ class Variant:
 
 DEFAULT = Variant("as it is")
 GROUPS: dict[str, list[Variant]] = {
-    "rows": [Variant(f"{rows} rows in each set", rows=rows) for rows in (250, 500)] + [DEFAULT],
+    "rows": [Variant(f"{rows} rows in each set", rows=rows) for rows in (250, 500, 1000)] + [DEFAULT],
     "smooth": [Variant(f"means of {epochs}", (("smooth", epochs),)) for epochs in (1, 2, 3, 4)],
-    "z": [Variant(f"z above {z}", (("z", z),)) for z in (2, 2.5, 3, 3.5, 4)],
+    "epochs": [Variant(f"{epochs} in a row", (("epochs", epochs),)) for epochs in (1, 2, 3)],
+    "unseen": [Variant(f"z above {z}", (("errors_z", z),)) for z in (1.05, 1.5, 2, 2.5, 3)],
+    "seen": [Variant(f"z above {z}", (("seen_z", z),)) for z in (1.5, 2, 2.5, 3, 4)],
     "errors": [Variant(f"errors up by {errors:.1%}", (("errors", errors),)) for errors in (0.005, 0.01, 0.02)],
     "labels": [
         Variant("labelled like the training rows"),
@@ -56,9 +58,11 @@ GROUPS: dict[str, list[Variant]] = {
     ],
 }
 TITLES = {
-    "rows": "Rows in each set (those recorded: 1,000)",
+    "rows": "Rows in each set (as it is: those recorded, 1,000 or 4,000)",
     "smooth": "Epochs in the mean of a row",
-    "z": "Standard errors",
+    "epochs": "Epochs in a row that must show the signs",
+    "unseen": "Standard errors by which errors on unseen rows must rise",
+    "seen": "Standard errors, with the jitter, by which those on seen rows must fall",
     "errors": "Share of the unseen rows by which errors must rise",
     "labels": "Labels of unseen rows",
 }
