@@ -9,7 +9,8 @@ use crate::vocabulary::verdict::{Answer, Evidence, Finding, Harm, Kind};
 /// Compares how much better the network has become on each set than the untrained network was.
 ///
 /// # Estimator
-/// The error of a row is its mean over the newest `detect.divergence.smooth` epochs. There is a finding when the errors on seen rows are fewer than
+/// The error of a row is its mean over the newest `detect.divergence.smooth` epochs. There is a finding when, for the
+/// `epochs` of `detect.divergence` in a row, the errors on seen rows are fewer than
 /// those of the untrained network by at least `errors`, those on unseen rows have become fewer by less than the share `share` of that, and
 /// the two changes differ by more than `z` standard errors. The onset is epoch 1.
 ///
@@ -23,6 +24,7 @@ pub struct Rote {
     untrained: Option<OfSets<Vec<f64>>>,
     newest: NewestRows,
     judges: bool,
+    signs_in_a_row: u32,
 }
 
 impl Rote {
@@ -70,8 +72,9 @@ impl Detector for Rote {
         // 1 where just as much was learnt as by the threshold, 1 / (1 - share) where nothing was.
         let lacking = if by_heart > 0.0 { (1.0 - learnt / by_heart) / (1.0 - thresholds.share) } else { 0.0 };
         let score = [by_heart / thresholds.errors, z / thresholds.z, lacking].into_iter().fold(f64::INFINITY, f64::min);
-        if score <= 1.0 {
-            return Answer::Quiet { score };
+        self.signs_in_a_row = if score > 1.0 { self.signs_in_a_row + 1 } else { 0 };
+        if self.signs_in_a_row < params.divergence.epochs {
+            return Answer::Quiet { score: score.min(1.0) };
         }
         let evidence = |signal: &'static str, change: Change, ratio, threshold| Evidence {
             signal: signal.into(),
@@ -141,15 +144,15 @@ mod tests {
     #[test]
     fn runs_are_told_apart() {
         let table: [Case<'_>; 6] = [
-            ("labels without a meaning", &[(900, 900), (900, 700), (900, 500)], &[true, true]),
+            ("labels without a meaning", &[(900, 900), (900, 700), (900, 500)], &[false, true]),
             ("both are learnt", &[(900, 900), (500, 400), (400, 250)], &[false, false]),
-            ("a fifth of it helps on others", &[(900, 900), (800, 400)], &[false]),
-            ("a little less than a fifth", &[(900, 900), (810, 400)], &[true]),
-            ("too little is learnt to tell", &[(900, 900), (900, 860)], &[false]),
+            ("a fifth of it helps on others", &[(900, 900), (800, 400), (800, 400)], &[false, false]),
+            ("a little less than a fifth", &[(900, 900), (810, 400), (810, 400)], &[false, true]),
+            ("too little is learnt to tell", &[(900, 900), (900, 860), (900, 860)], &[false, false]),
             (
                 "it generalises later",
                 &[(990, 990), (990, 300), (980, 10), (500, 0), (10, 0), (0, 0)],
-                &[true, true, true, false, false],
+                &[false, true, true, false, false],
             ),
         ];
         for (why, series, expected) in table {
