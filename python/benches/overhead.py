@@ -44,7 +44,12 @@ class Training:
         # One batch, or several as from a loader.
         options = dict(options)
         batches = torch.rand(self.probe_rows, SIDE * SIDE).split(options.pop("batch", self.probe_rows))
-        if options.get("probe"):
+        given = torch.randint(10, (self.probe_rows,))
+        if options.get("seen"):
+            options["probe"] = list(zip(torch.cat(batches).split(BATCH), given.split(BATCH), strict=True))
+            seen = [of[: self.probe_rows].split(BATCH) for of in (inputs, labels)]
+            options |= {"seen": list(zip(*seen, strict=True)), "loss": nn.CrossEntropyLoss()}
+        elif options.get("probe"):
             options["probe"] = iter(batches)
         passes_alone = options.pop("passes_alone", False)
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -89,11 +94,13 @@ def main() -> None:
     ways: list[tuple[str, Training, dict[str, Any]]] = [
         ("3 x 256, probe of 1,000 rows", small, {"probe": True}),
         ("3 x 256, probe, batches of 128", small, {"probe": True, "batch": BATCH}),
+        ("3 x 256, unseen and seen rows, batches of 128", small, {"seen": True, "batch": BATCH}),
         ("3 x 256, probe, its forward pass alone", small, {"passes_alone": True}),
         ("3 x 256, probe, batches of 128, passes alone", small, {"passes_alone": True, "batch": BATCH}),
         ("3 x 256, stream of every 10th step", small, {"stream_every": 10}),
         ("3 x 256, probe, every verdict awaited", small, {"probe": True, "wait": 10}),
         ("3 x 640, probe of 1 % of the rows", long_steps, {"probe": True}),
+        ("3 x 640, unseen and seen rows of 1 % each", long_steps, {"seen": True, "batch": BATCH}),
     ]
     small.seconds_and_losses(clock, {})
     with sink() if options.sink else rotewatch.private_daemon() as server:

@@ -58,6 +58,9 @@ pub(super) fn mean(values: &[f64]) -> Option<f64> {
     (!finite.is_empty()).then(|| finite.iter().sum::<f64>() / finite.len() as f64)
 }
 
+/// Second differences that are kept at most: their median no longer moves by then.
+const BENDS_MAX: usize = 4096;
+
 /// How much a mean moves from epoch to epoch beside its trend: networks with batch norm or a high learning rate do better and worse on all
 /// rows at once.
 #[derive(Debug, Default)]
@@ -75,7 +78,7 @@ impl Jitter {
         }
         self.newest = Some(match self.newest {
             Some([before, last]) => {
-                if before.is_finite() {
+                if before.is_finite() && self.bends.len() < BENDS_MAX {
                     let bend = (mean - 2.0 * last + before).abs();
                     let place = self.bends.partition_point(|known| *known < bend);
                     self.bends.insert(place, bend);
