@@ -3,8 +3,6 @@
 //! While a network learns what the examples of a class have in common, its predictions on rows that it has never seen settle. When it goes
 //! on to fit wrong labels, single rows change sides again, away from the rows around them, while the rows that it is trained on get better.
 
-use std::collections::HashMap;
-
 use super::paired::{Change, Jitter, NewestRows, mean};
 use super::{DetectParams, Detector, Observation};
 use crate::vocabulary::choices::Task;
@@ -24,6 +22,12 @@ const COMPARED_FROM: Epoch = Epoch(8);
 
 /// How much of the jitter of the mean agreement is added to its standard error.
 const JITTER: f64 = 0.5;
+
+/// Unseen rows that are followed at most, the first ones. With the candidates of each, some 1 MB a run.
+const ROWS_MAX: usize = 4096;
+
+/// Classes of a row whose votes are counted at most.
+const CANDIDATES: usize = 16;
 
 /// Compares what the network predicts on unseen rows with what it predicted in all epochs before.
 ///
@@ -55,8 +59,28 @@ pub struct Consensus {
     is_fed: bool,
 }
 
-/// The votes of a row so far: the weight of each class.
-type Votes = HashMap<i64, f32>;
+/// The votes of a row so far: the weights of the classes that are in the running.
+#[derive(Clone, Debug, Default)]
+struct Votes(Vec<(i64, f32)>);
+
+impl Votes {
+    /// Adds a vote. If all places are taken, a new class takes that of the one with the fewest votes.
+    fn add(&mut self, class: i64, weight: f32) {
+        if let Some((_, votes)) = self.0.iter_mut().find(|(known, _)| *known == class) {
+            *votes += weight;
+        } else if self.0.len() < CANDIDATES {
+            self.0.push((class, weight));
+        } else if let Some(last) = self.0.iter_mut().min_by(|a, b| a.1.total_cmp(&b.1)) {
+            *last = (class, weight);
+        }
+    }
+
+    /// The class with the most votes; the smallest of several.
+    fn leading(&self) -> Option<i64> {
+        let most = |a: &&(i64, f32), b: &&(i64, f32)| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0));
+        self.0.iter().max_by(most).map(|(class, _)| *class)
+    }
+}
 
 /// The epoch with the highest agreement so far.
 #[derive(Debug)]
@@ -64,12 +88,6 @@ struct Best {
     mean: f64,
     rows: OfSets<Vec<f64>>,
     neighbours: f64,
-}
-
-/// The class with the most votes; the smallest of several.
-fn leading(votes: &Votes) -> Option<i64> {
-    let most = |a: &(&i64, &f32), b: &(&i64, &f32)| a.1.total_cmp(b.1).then(b.0.cmp(a.0));
-    votes.iter().max_by(most).map(|(class, _)| *class)
 }
 
 impl Consensus {
@@ -84,10 +102,11 @@ impl Consensus {
         let unknown = |what: &str| format!("{what} unknown");
         let unseen = rows.unseen.as_deref().ok_or_else(|| unknown("the predictions on unseen rows are"))?;
         let classes = unseen.predictions.as_deref().ok_or_else(|| unknown("the predicted classes of unseen rows are"))?;
+        let classes = classes.get(..ROWS_MAX).unwrap_or(classes);
         let of_seen = |numbers: &RowNumbers| numbers.errors.clone().or_else(|| numbers.losses.clone());
         let seen = rows.seen.as_deref().and_then(of_seen).ok_or_else(|| unknown("the errors on seen rows are"))?;
         if self.votes.is_empty() {
-            self.votes = vec![Votes::new(); classes.len()];
+            self.votes = vec![Votes::default(); classes.len()];
         }
         if self.votes.len() != classes.len() {
             return Err(format!("some of the rows of epoch {epoch} are missing"));
@@ -95,12 +114,12 @@ impl Consensus {
         let agreement: Option<Vec<f32>> = classes
             .iter()
             .zip(&self.votes)
-            .map(|(class, votes)| Some(if leading(votes)? == *class { 1.0 } else { 0.0 }))
+            .map(|(class, votes)| Some(if votes.leading()? == *class { 1.0 } else { 0.0 }))
             .collect();
         let weights = unseen.confidence.as_deref();
         for (row, (class, votes)) in classes.iter().zip(&mut self.votes).enumerate() {
             let weight = weights.and_then(|weights| weights.get(row)).copied().filter(|weight| weight.is_finite()).unwrap_or(1.0);
-            *votes.entry(*class).or_default() += weight;
+            votes.add(*class, weight);
         }
         let Some(agreement) = agreement else { return Ok(None) };
         let means = [&agreement, &seen].map(|rows| mean(&rows.iter().map(|value| f64::from(*value)).collect::<Vec<_>>()));
@@ -268,10 +287,24 @@ mod tests {
 
     #[test]
     fn the_votes_are_weighted_and_a_tie_is_the_smaller_class() {
-        let votes = |of: &[(i64, f32)]| leading(&of.iter().copied().collect());
+        let votes = |of: &[(i64, f32)]| {
+            let mut votes = Votes::default();
+            for (class, weight) in of {
+                votes.add(*class, *weight);
+            }
+            votes.leading()
+        };
         assert_eq!(votes(&[(3, 1.0), (1, 2.5), (2, 1.0)]), Some(1));
         assert_eq!(votes(&[(3, 1.0), (1, 1.0)]), Some(1));
+        assert_eq!(votes(&[(3, 1.0), (1, 1.5), (3, 1.0)]), Some(3), "they add up");
         assert_eq!(votes(&[]), None);
+        // However many classes a row is given, the leading one stays.
+        let mut row = Votes::default();
+        for class in 0..1000 {
+            row.add(-1, 0.1);
+            row.add(class, 1.0);
+        }
+        assert_eq!((row.leading(), row.0.len()), (Some(-1), CANDIDATES));
     }
 
     #[test]
