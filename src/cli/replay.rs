@@ -25,6 +25,9 @@ use rotewatch_core::vocabulary::identity::RunName;
 use rotewatch_core::vocabulary::units::Epoch;
 use rotewatch_core::vocabulary::verdict::Alarm;
 
+/// Epochs that wait to be told: those of a recording whose ends of epochs are missing come together.
+const MEASURED_MAX: usize = 4096;
+
 /// How deep below a given folder runs are looked for: a benchmark keeps `TRAINING/inbox/RUN`.
 const DEPTH_MAX: usize = 3;
 
@@ -74,7 +77,7 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         None => Config::default(),
     };
     let folders = runs_in(&args.folders).map_err(Failure::usage)?;
-    let (subscriber, measured) = bounded(1);
+    let (subscriber, measured) = bounded(MEASURED_MAX);
     let monitor = monitor(config, subscriber).map_err(Failure::usage)?;
     let mut out = std::io::stdout().lock();
     let labels = if args.without_labels { LabelsOfUnseen::Hidden } else { LabelsOfUnseen::Known };
@@ -146,7 +149,8 @@ fn replayed(
     };
     let judged = |newest: &NewestVerdict| {
         // The epoch reaches its subscribers before its verdict reaches the tap.
-        for MeasuredEpoch { report, record, .. } in measured.try_iter() {
+        // The end of a recording that was interrupted comes while the next one is judged.
+        for MeasuredEpoch { report, record, .. } in measured.try_iter().filter(|of| of.report.run.name() == recorded.name()) {
             // Harm that is shown after it was suspected continues the alarm.
             let continues = |alarm: &Alarm| report.verdict.alarm_of(alarm.finding.kind).is_some();
             for raised in replayed.alarms.iter_mut().filter(|raised| raised.ended_epoch.is_none() && !continues(&raised.alarm)) {

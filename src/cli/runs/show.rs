@@ -31,7 +31,8 @@ pub(super) fn text(history: &Snapshot, run: &StoredRun) -> Result<String, StoreE
         let _ = writeln!(text, "{share}");
     }
     // Neither is true of the network any more once the alarm has ended.
-    let (why, remedy) = if verdict.ended_epoch.is_some() { (&None, &None) } else { (&verdict.why, &verdict.remedy) };
+    let is_past = verdict.ended_epoch.is_some() && verdict.verdict == Some(VerdictWord::Learning);
+    let (why, remedy) = if is_past { (&None, &None) } else { (&verdict.why, &verdict.remedy) };
     for (what, said) in [("why", why), ("what to do", remedy), ("asked to stop", &run.stop_reason)] {
         if let Some(said) = said {
             let _ = writeln!(text, "{}", paragraph(&format!("{what}: "), &plain(said)));

@@ -85,6 +85,7 @@ impl Votes {
 /// The epoch with the highest agreement so far.
 #[derive(Debug)]
 struct Best {
+    epoch: Epoch,
     mean: f64,
     rows: OfSets<Vec<f64>>,
     neighbours: f64,
@@ -105,7 +106,9 @@ impl Consensus {
         let classes = classes.get(..ROWS_MAX).unwrap_or(classes);
         let of_seen = |numbers: &RowNumbers| numbers.errors.clone().or_else(|| numbers.losses.clone());
         let seen = rows.seen.as_deref().and_then(of_seen).ok_or_else(|| unknown("the errors on seen rows are"))?;
-        if self.votes.is_empty() {
+        if self.votes.len() < classes.len() {
+            // The epochs before, if any, were not whole.
+            *self = Consensus::default();
             self.votes = vec![Votes::default(); classes.len()];
         }
         if self.votes.len() != classes.len() {
@@ -153,8 +156,8 @@ impl Detector for Consensus {
         let rows = match taken {
             Ok(Some(rows)) => rows,
             Ok(None) => return Answer::TooEarly { reason: "there is one epoch of predictions so far".into() },
-            Err(reason) if self.best.is_none() => return Answer::TooEarly { reason },
-            Err(_) => return Answer::Quiet { score: 0.0 },
+            // No sign that an alarm has ended either.
+            Err(reason) => return Answer::TooEarly { reason },
         };
         let (Some(now), Some([neighbours])) = (mean(&rows.unseen), neighbours) else {
             let reason = "how well the predictions agree with those of the nearest rows is unknown";
@@ -167,7 +170,7 @@ impl Detector for Consensus {
             return Answer::TooEarly { reason: format!("this rule judges from epoch {COMPARED_FROM} on") };
         };
         let Some(best) = self.best.as_ref().filter(|best| best.mean > now) else {
-            self.best = Some(Best { mean: now, rows, neighbours });
+            self.best = Some(Best { epoch, mean: now, rows, neighbours });
             return Answer::Quiet { score: 0.0 };
         };
         let (Some(agreement), Some(seen)) =
@@ -188,7 +191,7 @@ impl Detector for Consensus {
             signal: signal.into(),
             value,
             reference,
-            reference_epoch: onset_epoch,
+            reference_epoch: best.epoch,
             ratio,
             threshold,
         };
@@ -205,10 +208,11 @@ impl Detector for Consensus {
             ],
             why: format!(
                 "On rows that the network has never seen, it leaves what it agreed on: {:.1} % of its predictions are those of the epochs \
-                 before, {:.1} % at their height, and they part from those of similar rows; meanwhile the rows of the training set \
-                 get better",
+                 before, {:.1} % at epoch {}, and they part from those of similar rows; meanwhile the rows of the training set get \
+                 better",
                 100.0 * agreement.now,
                 100.0 * agreement.before,
+                best.epoch,
             ),
             remedy: format!("Keep the weights of epoch {onset_epoch}; to train longer, check the labels, add data or regularise"),
         })
@@ -337,7 +341,7 @@ mod tests {
         let fewer = RowNumbers::of_predictions(vec![7; 500]);
         let mut short = observed(10, like(0, 400, 0.9));
         short.rows.unseen = Some(Arc::new(fewer));
-        assert_eq!(detector.judge(&short, &params()), Answer::Quiet { score: 0.0 });
+        assert!(matches!(detector.judge(&short, &params()), Answer::TooEarly { reason } if reason.contains("are missing")));
         assert_eq!(detector.possible_onsets(&params()), [Epoch(9)]);
     }
 }

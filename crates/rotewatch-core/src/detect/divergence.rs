@@ -93,7 +93,11 @@ impl Divergence {
             return Err(format!("the {} of unseen and seen rows is unknown", self.signal.in_words()));
         };
         let seen_mean = mean(&seen.iter().map(|value| f64::from(*value)).collect::<Vec<_>>());
-        if !self.newest.push(OfSets { unseen, seen }, smooth) {
+        let rows = OfSets { unseen, seen };
+        if self.newest.is_outgrown_by(&rows) {
+            *self = Divergence::of(self.signal);
+        }
+        if !self.newest.push(rows, smooth) {
             return Err(format!("some of the rows of epoch {epoch} are missing"));
         }
         self.seen_jitter.push(seen_mean.unwrap_or(f64::NAN));
@@ -112,7 +116,8 @@ impl Detector for Divergence {
         }
         let thresholds = &params.divergence;
         if let Err(reason) = self.take_in(observation.epoch, &observation.rows, thresholds.smooth) {
-            return if self.best.is_some() { Answer::Quiet { score: 0.0 } } else { Answer::TooEarly { reason } };
+            // No sign that an alarm has ended either.
+            return Answer::TooEarly { reason };
         }
         let rows = self.newest.means();
         let Some(now) = mean(&rows.unseen) else {
@@ -334,6 +339,19 @@ mod tests {
     }
 
     #[test]
+    fn a_short_first_epoch_does_not_silence_the_rule() {
+        let mut detector = Divergence::of(Signal::Errors);
+        let short = || Some(Arc::new(RowNumbers { errors: Some(vec![0.0; 500]), ..RowNumbers::default() }));
+        let mut judge = |epoch, unseen: Option<Arc<RowNumbers>>, seen| {
+            let rows = EpochRows { unseen, seen };
+            detector.judge(&Observation { rows, ..observation(epoch, None, None) }, &unsmoothed())
+        };
+        judge(1, short(), errors(400));
+        judge(2, errors(300), errors(280));
+        assert!(matches!(judge(3, errors(350), errors(100)), Answer::Finding(finding) if finding.onset_epoch == Epoch(2)));
+    }
+
+    #[test]
     fn missing_rows_say_nothing() {
         let mut detector = Divergence::of(Signal::Errors);
         let params = unsmoothed();
@@ -344,7 +362,7 @@ mod tests {
         assert!(matches!(judge(1, errors(300), None), Answer::TooEarly { reason } if reason.contains("seen rows is unknown")));
         judge(2, errors(300), errors(280));
         let fewer = Some(Arc::new(RowNumbers { errors: Some(vec![1.0; 500]), ..RowNumbers::default() }));
-        assert_eq!(judge(3, fewer, errors(100)), Answer::Quiet { score: 0.0 }, "a frame was dropped");
+        assert!(matches!(judge(3, fewer, errors(100)), Answer::TooEarly { reason } if reason.contains("epoch 3 are missing")));
         assert!(matches!(judge(4, errors(350), errors(100)), Answer::Finding(finding) if finding.onset_epoch == Epoch(2)));
     }
 }

@@ -68,12 +68,17 @@ impl Judge {
             };
             match &answer {
                 Answer::Finding(finding) => {
-                    bench.quiet_in_a_row = 0;
+                    let before = bench.alarm.as_ref().map(|alarm| alarm.finding.harm);
+                    // Harm that was shown and is only suspected since ends as an alarm does.
+                    bench.quiet_in_a_row = if before > Some(finding.harm) { bench.quiet_in_a_row + 1 } else { 0 };
+                    let has_eased = bench.quiet_in_a_row >= params.quiet_epochs;
                     // Harm that was suspected and is now shown is an alarm of its own.
-                    if bench.alarm.as_ref().is_none_or(|alarm| alarm.finding.harm < finding.harm) {
+                    if before < Some(finding.harm) || has_eased {
                         let alarm = Alarm { finding: finding.clone(), alarm_epoch: observation.epoch };
                         raised.push(alarm.clone());
-                        bench.alarm = Some(alarm);
+                        let eased = bench.alarm.replace(alarm).filter(|_| has_eased);
+                        self.ended = eased.map(|alarm| (alarm, observation.epoch)).or(self.ended.take());
+                        bench.quiet_in_a_row = 0;
                     }
                 }
                 Answer::Quiet { .. } => {
@@ -196,6 +201,19 @@ mod tests {
             raised.extend(judgement.raised.iter().map(|alarm| (epoch, alarm.finding.harm)));
         }
         assert_eq!(raised, [(1, Harm::Suspected), (3, Harm::Shown)]);
+    }
+
+    #[test]
+    fn harm_that_was_shown_and_is_only_suspected_since_is_an_alarm_that_warns_in_the_end() {
+        let mut judge = Judge::of(vec![Box::new(BelowHalf(Kind::ExampleLevel))]);
+        let mut standing = Vec::new();
+        for (epoch, value) in [0.9, 0.1, 0.4, 0.4, 0.1, 0.4, 0.4, 0.4, 0.4].into_iter().enumerate() {
+            let judgement = judge.judge(&observation(epoch, Some(value), None), &params());
+            standing.push(judgement.verdict.alarm().map(|alarm| (alarm.finding.harm, alarm.alarm_epoch.0)));
+        }
+        let shown = Some((Harm::Shown, 1));
+        let suspected = Some((Harm::Suspected, 7));
+        assert_eq!(standing, [None, shown, shown, shown, shown, shown, shown, suspected, suspected]);
     }
 
     #[test]

@@ -124,6 +124,15 @@ impl NewestRows {
         true
     }
 
+    /// Whether an epoch has more rows than those before: theirs were not whole, since frames were dropped.
+    pub(super) fn is_outgrown_by(&self, rows: &OfSets<Vec<f32>>) -> bool {
+        self.epochs.back().is_some_and(|last| {
+            let counts = |of: &OfSets<Vec<f32>>| [of.unseen.len(), of.seen.len()];
+            let pairs = counts(last).into_iter().zip(counts(rows));
+            counts(last) != counts(rows) && pairs.into_iter().all(|(before, now)| before <= now)
+        })
+    }
+
     /// Each row's mean over the kept epochs.
     pub(super) fn means(&self) -> OfSets<Vec<f64>> {
         let mean = |set| {
@@ -180,7 +189,11 @@ mod tests {
         }
         let means = OfSets { unseen: vec![2.0, 3.0], seen: vec![2.0] };
         assert_eq!(newest.means(), means);
-        assert!(!newest.push(OfSets { unseen: vec![0.0, 1.0], seen: Vec::new() }, 2), "a frame was dropped");
+        let short = OfSets { unseen: vec![0.0, 1.0], seen: Vec::new() };
+        assert!(!newest.is_outgrown_by(&short) && !newest.push(short, 2), "a frame was dropped");
+        let longer = OfSets { unseen: vec![0.0; 3], seen: vec![1.0] };
+        assert!(newest.is_outgrown_by(&longer), "frames of the epochs before were dropped");
+        assert!(!newest.is_outgrown_by(&OfSets { unseen: vec![0.0; 3], seen: Vec::new() }), "other rows");
         assert_eq!(newest.means(), means);
     }
 }

@@ -61,7 +61,6 @@ impl Detector for Rote {
     fn judge(&mut self, observation: &Observation, params: &DetectParams) -> Answer {
         let [unseen, seen] = match self.take_in(observation.epoch, &observation.rows, params.divergence.smooth) {
             Ok(changes) => changes,
-            Err(_) if self.judges => return Answer::Quiet { score: 0.0 },
             Err(reason) => return Answer::TooEarly { reason },
         };
         self.judges = true;

@@ -28,7 +28,7 @@ pub struct Assessment {
 
 /// Follows the evidence of one run.
 ///
-/// The verdict rests on the last layer and on the numbers of the rows. Of each epoch from 1 on, the first fault in the order of [`Fault`]
+/// The verdict rests on the last layer and on the numbers of the rows. Of each epoch from 1 on, the first fault in the order of `Fault`
 /// counts. A fault that a single epoch can have by accident must last three epochs before the evidence is unfit; until then it is a
 /// caveat.
 #[derive(Debug, Default)]
