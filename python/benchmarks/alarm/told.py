@@ -1,6 +1,6 @@
 """What the program tells of a recorded run: the documents of `rotewatch replay --json`, without what no judge needs.
 
-The activations do not survive packing, so what is told of them is kept when a training is recorded:
+Packing drops the activations, so the program judges each training while they are still there, and its answer is kept:
 FOLDER/judge/told.json has a document for each of `WAYS`.
 """
 

@@ -24,7 +24,7 @@ pub struct Observation {
     pub layers: Vec<LayerObservation>,
     /// What the network says of each row of the two fixed sets.
     pub rows: EpochRows,
-    /// What was received; `None` of an epoch from a history.
+    /// What was received; `None` if it is unknown.
     pub received: Option<Received>,
 }
 
@@ -33,8 +33,9 @@ pub struct Observation {
 pub struct Received {
     /// Number of rows that the measures are computed from.
     pub rows: usize,
-    /// A digest of every bit of the activations of the epoch. Two epochs with the same digest are epochs of the same network.
-    pub digest: u64,
+    /// A digest of every bit of the activations of the epoch. Two epochs with the same digest are epochs of the same network. `None` of an
+    /// epoch from a history.
+    pub digest: Option<u64>,
     /// The layers that were received earlier and not in this epoch.
     pub missing: Vec<LayerName>,
 }

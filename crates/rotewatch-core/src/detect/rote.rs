@@ -14,8 +14,8 @@ use crate::vocabulary::verdict::{Answer, Evidence, Finding, Harm, Kind};
 /// those of the untrained network by at least `errors`, those on unseen rows have become fewer by less than the share `share` of that, and
 /// the two changes differ by more than `z` standard errors. The onset is epoch 1.
 ///
-/// It only suspects harm: labels without any meaning look like this, and so does a table that is learnt by heart before the rule behind it is
-/// found (grokking), where a stop would come long before the best weights.
+/// It only suspects harm. Random labels look like this, and so does a network that memorizes a table before it finds the rule behind it
+/// (grokking); a stop would come long before its best weights.
 ///
 /// # Source
 /// Own rule, of the generalization gap. On trainings on which thresholds may be chosen: `benches/record/alarm.md`.
@@ -101,8 +101,8 @@ impl Detector for Rote {
                 100.0 * unseen.before,
                 100.0 * unseen.now,
             ),
-            remedy: "Check that the labels belong to the inputs; some tasks generalise long after they are learnt by heart, so this alarm \
-                     alone stops nothing"
+            remedy: "Check that the labels belong to the inputs; in some tasks a network memorizes first and finds the rule much later, so \
+                     this alarm alone stops nothing"
                 .into(),
         })
     }

@@ -98,7 +98,7 @@ impl Bits {
                 .any(|of| of.iter().any(|value| Some(value) != of.first()))
         };
         Bits {
-            activations: observation.received.as_ref().map(|received| received.digest),
+            activations: observation.received.as_ref().and_then(|received| received.digest),
             rows: known.then(|| rows_digest(&observation.rows)),
             rows_suffice: unseen.as_deref().is_some_and(varies),
         }
@@ -421,7 +421,7 @@ mod tests {
         of.layers.insert(0, other);
         let bits = if sent == Sent::Frozen { 0 } else { at };
         let mut sets = OfSets { unseen: numbers(ROWS, bits), seen: numbers(ROWS, bits) };
-        let mut received = Received { rows: ROWS, digest: bits as u64, missing: Vec::new() };
+        let mut received = Received { rows: ROWS, digest: Some(bits as u64), missing: Vec::new() };
         let last = of.layers.len() - 1;
         match sent {
             Sent::Sound | Sent::Frozen => {}
@@ -623,12 +623,32 @@ mod tests {
         }
     }
 
+    /// An epoch as it is read from a history.
+    fn past(of: Observation) -> Observation {
+        let received = of.received.map(|received| Received { digest: None, missing: Vec::new(), ..received });
+        Observation { received, ..of }
+    }
+
+    #[test]
+    fn an_epoch_without_frames_is_judged_after_a_restart_as_it_was_before() {
+        let verdicts = |read: fn(Observation) -> Observation| {
+            let mut judge = Judge::new(None);
+            let sent = [Sent::Sound, Sent::Sound, Sent::NoFrames, Sent::Sound, Sent::NoFrames, Sent::NoFrames, Sent::NoFrames];
+            let judge = |(at, sent): (usize, Sent)| judge.judge(&read(epoch(at, sent)), &params()).verdict.to_string();
+            sent.into_iter().enumerate().map(judge).collect::<Vec<_>>()
+        };
+        let live = verdicts(|of| of);
+        assert!(live[2].starts_with("learning") && live[6].contains("no rows were received since epoch 4"), "{live:?}");
+        assert_eq!(verdicts(past), live);
+    }
+
     #[test]
     fn an_epoch_of_a_history_is_compared_by_its_rows() {
         let mut judge = Judge::new(None);
         let words = (0..5).map(|at| {
-            let received = epoch(at, Sent::Frozen).received.filter(|_| at > 2);
-            judge.judge(&Observation { received, ..epoch(at, Sent::Frozen) }, &params()).verdict.as_str()
+            let frozen = epoch(at, Sent::Frozen);
+            let of = if at > 2 { frozen } else { past(frozen) };
+            judge.judge(&of, &params()).verdict.as_str()
         });
         assert_eq!(words.collect::<Vec<_>>(), ["too_early", "learning", "learning", "cannot_judge", "cannot_judge"]);
     }
@@ -640,7 +660,7 @@ mod tests {
             let mut of = epoch(at, Sent::Unlabelled);
             of.rows.unseen = epoch(0, Sent::Unlabelled).rows.unseen;
             assert_eq!(validity.assess(&of).unfit, None, "the activations change");
-            assert_eq!(validity.assess(&Observation { received: None, ..of }).unfit, None, "predictions alone are no proof");
+            assert_eq!(validity.assess(&past(of)).unfit, None, "predictions alone are no proof");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::params::MonitorParams;
-use crate::detect::{DetectParams, HintTracker, Judge, Judgement, Observation};
+use crate::detect::{DetectParams, HintTracker, Judge, Judgement, Observation, Received};
 use crate::intake::run::{NewestVerdict, Run};
 use crate::monitor::live_runs::{LayerHistograms, RunView};
 use crate::monitor::report::{EpochReport, LayerReport, Rolling};
@@ -98,7 +98,11 @@ impl RunState {
         let mut standing = None;
         for PastEpoch { record, rows } in past {
             let predicted = (record.prediction_entropy_nats, record.neighbour_agreement);
-            let observation = Observation::of(record.epoch, (source, task), predicted, &record.layers, rows);
+            let received = Received { rows: record.rows, digest: None, missing: Vec::new() };
+            let observation = Observation {
+                received: Some(received),
+                ..Observation::of(record.epoch, (source, task), predicted, &record.layers, rows)
+            };
             let Judgement { verdict, possible_onsets, memorized_share, .. } = self.judge.judge(&observation, detect);
             self.hints.take_in(record.epoch, &record.metrics);
             for layer in record.layers.iter().filter(|layer| !layer.figures.is_empty()) {

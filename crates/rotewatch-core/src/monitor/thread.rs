@@ -357,7 +357,7 @@ impl MonitorThread {
         let missing = run.declaration().layers.iter().zip(received).filter(|(_, received)| !received);
         let missing = missing.map(|(layer, _)| layer.clone()).collect();
         let observation = Observation {
-            received: Some(Received { rows: measured.rows, digest, missing }),
+            received: Some(Received { rows: measured.rows, digest: Some(digest), missing }),
             ..Observation::of(end.epoch, (source, task), predicted, &records, row_numbers.clone())
         };
         let Judgement { answers, verdict, raised, possible_onsets, memorized_share } = state.judge.judge(&observation, detect);
