@@ -11,6 +11,7 @@ mod divergence;
 #[cfg(test)]
 mod drift;
 mod example_level;
+mod fault;
 mod gap;
 mod heuristic;
 mod hints;
